@@ -1,0 +1,134 @@
+//! What a token says: the claims we issue, and what a verified token hands on.
+//! In: a user and a session; or a verified claim set. Out: JSON claims; a [`Principal`].
+//! Owns: a [`Principal`] is made by the verifier alone and cannot be changed, so holding one proves a verification.
+
+use std::fmt;
+use std::ops::Deref;
+
+use serde::Serialize;
+use serde_json::{Map, Value};
+
+use super::jwk::Kid;
+use crate::clock::Timestamp;
+
+/// The claims about the user, as Better Auth's JWT plugin writes them.
+#[derive(Clone, Debug, Serialize)]
+pub struct UserClaims<'a> {
+    /// The name to show.
+    pub name: &'a str,
+    /// The e-mail address.
+    pub email: &'a str,
+    /// Whether the user proved to receive mail there.
+    #[serde(rename = "emailVerified")]
+    pub email_verified: bool,
+    /// A URL of a picture; written as `null` when there is none.
+    pub image: Option<&'a str>,
+    /// When the account was made, ISO 8601 with milliseconds.
+    #[serde(rename = "createdAt")]
+    pub created_at: String,
+    /// When the account last changed, ISO 8601 with milliseconds.
+    #[serde(rename = "updatedAt")]
+    pub updated_at: String,
+    /// The user's identifier, the same as `sub`.
+    pub id: &'a str,
+}
+
+/// The claims of a token that we issue, in the order in which they are written.
+#[derive(Clone, Debug, Serialize)]
+pub struct IssuedClaims<'a> {
+    /// When the token was issued, in whole seconds rounded down: PyJWT refuses one that lies ahead of its clock.
+    pub iat: i64,
+    /// The claims about the user.
+    #[serde(flatten)]
+    pub user: UserClaims<'a>,
+    /// The user's identifier (RFC 7519 section 4.1.2).
+    pub sub: &'a str,
+    /// The session that the token was made from, so that a verifier can be told to drop it.
+    pub sid: &'a str,
+    /// The token's own identifier (RFC 7519 section 4.1.7).
+    pub jti: &'a str,
+    /// When the token ends, in whole seconds.
+    pub exp: i64,
+    /// Who issued it: the public base URL.
+    pub iss: &'a str,
+    /// Whom it is for; left out for old backends.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub aud: Option<&'a str>,
+    /// `sub` once more under the name `userId`; for old backends only.
+    #[serde(rename = "userId", skip_serializing_if = "Option::is_none")]
+    pub user_id_camel: Option<&'a str>,
+    /// `sub` once more under the name `user_id`; for old backends only.
+    #[serde(rename = "user_id", skip_serializing_if = "Option::is_none")]
+    pub user_id_snake: Option<&'a str>,
+}
+
+impl IssuedClaims<'_> {
+    /// The same claims in the dialect of backends that verify with the shared secret.
+    ///
+    /// Without `aud`, because PyJWT and python-jose refuse a token that has one when the caller expects none; with
+    /// `userId` and `user_id`, because some of these backends read the user from there.
+    #[must_use]
+    pub fn for_old_backends(self) -> Self {
+        Self { aud: None, user_id_camel: Some(self.sub), user_id_snake: Some(self.sub), ..self }
+    }
+}
+
+/// What a verified token says.
+#[derive(Clone)]
+#[non_exhaustive]
+pub struct VerifiedClaims {
+    /// Whom the token speaks for (`sub`): 1 to 255 bytes without control characters.
+    pub subject: String,
+    /// The session that the token was made from (`sid`).
+    pub session: Option<String>,
+    /// The token's own identifier (`jti`).
+    pub token_id: Option<String>,
+    /// Who issued it (`iss`). Always there except under the shared secret.
+    pub issuer: Option<String>,
+    /// When it ends (`exp`), without any leeway.
+    pub expires: Timestamp,
+    /// When it was issued (`iat`).
+    pub issued_at: Option<Timestamp>,
+    /// The key that signed it; none for the shared secret.
+    pub kid: Option<Kid>,
+    /// The whole claim set.
+    pub(super) all: Map<String, Value>,
+}
+
+/// Somebody whose token was verified. Its claims can be read like fields and not be changed.
+#[derive(Clone)]
+pub struct Principal(VerifiedClaims);
+
+impl Principal {
+    /// Only the verifier calls this, after the signature and all rules.
+    pub(super) fn new(claims: VerifiedClaims) -> Self {
+        Self(claims)
+    }
+
+    /// Any claim of the token by its name, registered or not.
+    pub fn claim(&self, name: &str) -> Option<&Value> {
+        self.0.all.get(name)
+    }
+}
+
+impl Deref for Principal {
+    type Target = VerifiedClaims;
+
+    fn deref(&self) -> &VerifiedClaims {
+        &self.0
+    }
+}
+
+/// Leaves out the other claims, which hold names and addresses that have no place in a log.
+impl fmt::Debug for Principal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Principal")
+            .field("subject", &self.subject)
+            .field("session", &self.session)
+            .field("token_id", &self.token_id)
+            .field("issuer", &self.issuer)
+            .field("expires", &self.expires)
+            .field("kid", &self.kid)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,249 @@
+//! Public keys and the sets they are published in (RFC 7517, RFC 8037).
+//! In: a JWK set document, or keys of our own. Out: the key of one kid; the document to publish.
+//! Owns: every key of a [`KeySet`] is a sound Ed25519 key, bound to EdDSA, and no kid names two keys.
+
+use std::fmt;
+use std::sync::Arc;
+
+use serde_json::{Map, Value};
+
+use super::arithmetic::{VerifyingKey, WeakKey, sha256};
+use super::base64url;
+use super::json::{self, JsonFault};
+
+/// The largest key set document that is read, in bytes.
+pub const MAX_DOCUMENT_BYTES: usize = 256 * 1024;
+
+/// How many entries a key set may have.
+pub const MAX_KEYS: usize = 64;
+
+/// The name of a key within a set (RFC 7517 section 4.5): 1 to 128 visible ASCII characters.
+///
+/// Any text would conform; this much keeps control characters, look-alikes and megabytes out of logs and caches.
+#[derive(Clone, PartialEq, Eq, Hash, Debug, PartialOrd, Ord)]
+pub struct Kid(Arc<str>);
+
+impl Kid {
+    /// The longest name, in bytes.
+    pub const MAX_BYTES: usize = 128;
+
+    /// Takes `text` as a name; none if it is empty, too long, or holds anything but visible ASCII.
+    pub fn parse(text: &str) -> Option<Self> {
+        let sound =
+            (1..=Self::MAX_BYTES).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic());
+        sound.then(|| Self(text.into()))
+    }
+}
+
+impl fmt::Display for Kid {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl AsRef<str> for Kid {
+    fn as_ref(&self) -> &str {
+        &self.0
+    }
+}
+
+/// The name that follows from the key itself (RFC 7638, and RFC 8037 appendix A.3 for its members).
+pub fn thumbprint(key: &VerifyingKey) -> Kid {
+    let canonical = format!(r#"{{"crv":"Ed25519","kty":"OKP","x":"{}"}}"#, base64url::encode(key.as_bytes()));
+    Kid(base64url::encode(&sha256(canonical.as_bytes())).into())
+}
+
+/// Public keys by name, in the order of publication; clones share the memory.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct KeySet(Arc<[(Kid, VerifyingKey)]>);
+
+/// What a key set document held.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ParsedSet {
+    /// The keys that can be used.
+    pub keys: KeySet,
+    /// The entries that cannot, each with the reason, so that an operator can see why a token is refused.
+    pub skipped: Vec<SkippedKey>,
+}
+
+/// An entry of a key set document that was left out.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SkippedKey {
+    /// Its place in `keys`, counted from zero.
+    pub position: usize,
+    /// Its name, if it has an acceptable one.
+    pub kid: Option<Kid>,
+    /// Why it was left out.
+    pub reason: SkipReason,
+}
+
+/// Why an entry of a key set document was left out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]
+#[non_exhaustive]
+pub enum SkipReason {
+    /// The entry is not a JSON object.
+    #[error("it is not an object")]
+    NotAnObject,
+    /// `kid` is missing, not a string, or not an acceptable [`Kid`].
+    #[error("it has no usable kid")]
+    BadKid,
+    /// Another entry has the same `kid`, so neither can be told to be the one that is meant.
+    #[error("its kid is used twice")]
+    RepeatedKid,
+    /// A symmetric key: whoever may read it may sign with it, so it proves nothing.
+    #[error("it is a symmetric key")]
+    Symmetric,
+    /// The entry holds the private member `d`: the key is known to the world.
+    #[error("it holds its private half")]
+    Private,
+    /// `kty` and `crv` are not `OKP` and `Ed25519`.
+    #[error("it is not an Ed25519 key")]
+    OtherType,
+    /// `use` or `key_ops` say that the key is not there to verify signatures (RFC 7517 sections 4.2 and 4.3).
+    #[error("it is not meant for verifying signatures")]
+    OtherPurpose,
+    /// `alg` is neither `EdDSA` (RFC 8037) nor `Ed25519` (RFC 9864).
+    #[error("it is bound to another algorithm")]
+    OtherAlgorithm,
+    /// `x` is not strict base64url.
+    #[error("its x is not base64url")]
+    BadEncoding,
+    /// `x` is no acceptable public key.
+    #[error("{0}")]
+    Weak(WeakKey),
+}
+
+/// Why a document is no key set at all.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]
+#[non_exhaustive]
+pub enum KeySetFault {
+    /// The document has more than [`MAX_DOCUMENT_BYTES`].
+    #[error("the key set is larger than {MAX_DOCUMENT_BYTES} bytes")]
+    TooLarge,
+    /// The document is not strict JSON.
+    #[error("the key set cannot be read: {0}")]
+    Json(#[from] JsonFault),
+    /// There is no array `keys` (RFC 7517 section 5.1).
+    #[error("the document has no array of keys")]
+    NoKeys,
+    /// There are more than [`MAX_KEYS`] entries.
+    #[error("the key set has more than {MAX_KEYS} keys")]
+    TooManyKeys,
+}
+
+impl KeySet {
+    /// The set of `keys` in their order; of two with the same name the first one stays.
+    pub fn new(keys: impl IntoIterator<Item = (Kid, VerifyingKey)>) -> Self {
+        let mut distinct: Vec<(Kid, VerifyingKey)> = Vec::new();
+        for (kid, key) in keys {
+            if distinct.iter().all(|(other, _)| *other != kid) {
+                distinct.push((kid, key));
+            }
+        }
+        Self(distinct.into())
+    }
+
+    /// The key named `kid`.
+    pub fn get(&self, kid: &str) -> Option<&VerifyingKey> {
+        self.iter().find(|(name, _)| name.as_ref() == kid).map(|(_, key)| key)
+    }
+
+    /// All keys in the order of publication.
+    pub fn iter(&self) -> impl Iterator<Item = (&Kid, &VerifyingKey)> {
+        self.0.iter().map(|(kid, key)| (kid, key))
+    }
+
+    /// How many keys there are.
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Whether there is no key.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Reads a published document, key by key: an entry that cannot be used is left out and named, and does not
+    /// take the others with it (RFC 7517 section 5).
+    ///
+    /// A kid that occurs twice is left out altogether, whatever the types of its entries.
+    ///
+    /// # Errors
+    /// [`KeySetFault`] when the document as a whole is no key set.
+    pub fn parse(document: &[u8]) -> Result<ParsedSet, KeySetFault> {
+        if document.len() > MAX_DOCUMENT_BYTES {
+            return Err(KeySetFault::TooLarge);
+        }
+        let document = json::parse(document)?;
+        let entries = document.get("keys").and_then(Value::as_array).ok_or(KeySetFault::NoKeys)?;
+        if entries.len() > MAX_KEYS {
+            return Err(KeySetFault::TooManyKeys);
+        }
+        let kids: Vec<Option<Kid>> = entries.iter().map(kid_of).collect();
+        let mut keys = Vec::new();
+        let mut skipped = Vec::new();
+        for (position, (entry, kid)) in entries.iter().zip(&kids).enumerate() {
+            let usable = match kid {
+                Some(_) if kids.iter().filter(|other| *other == kid).count() > 1 => {
+                    Err(SkipReason::RepeatedKid)
+                }
+                _ => read_key(entry),
+            };
+            match (kid, usable) {
+                (Some(kid), Ok(key)) => keys.push((kid.clone(), key)),
+                (None, Ok(_)) => skipped.push(SkippedKey { position, kid: None, reason: SkipReason::BadKid }),
+                (kid, Err(reason)) => skipped.push(SkippedKey { position, kid: kid.clone(), reason }),
+            }
+        }
+        Ok(ParsedSet { keys: Self(keys.into()), skipped })
+    }
+
+    /// The document to publish. Equal sets give equal bytes.
+    pub fn to_json(&self) -> String {
+        let entries: Vec<String> = self
+            .iter()
+            .map(|(kid, key)| {
+                let x = base64url::encode(key.as_bytes());
+                let kid = Value::from(kid.as_ref()); // displayed as JSON text, with the quotes and escapes it needs
+                format!(r#"{{"kty":"OKP","crv":"Ed25519","x":"{x}","kid":{kid},"alg":"EdDSA","use":"sig"}}"#)
+            })
+            .collect();
+        format!(r#"{{"keys":[{}]}}"#, entries.join(","))
+    }
+}
+
+fn kid_of(entry: &Value) -> Option<Kid> {
+    Kid::parse(entry.get("kid")?.as_str()?)
+}
+
+/// Reads everything of an entry but its name.
+fn read_key(entry: &Value) -> Result<VerifyingKey, SkipReason> {
+    let entry = entry.as_object().ok_or(SkipReason::NotAnObject)?;
+    let text = |name: &str| entry.get(name).and_then(Value::as_str);
+    if text("kty") == Some("oct") || entry.contains_key("k") {
+        return Err(SkipReason::Symmetric);
+    }
+    if text("kty") != Some("OKP") || text("crv") != Some("Ed25519") {
+        return Err(SkipReason::OtherType);
+    }
+    if entry.contains_key("d") {
+        return Err(SkipReason::Private);
+    }
+    if !may_verify(entry) {
+        return Err(SkipReason::OtherPurpose);
+    }
+    if entry.get("alg").is_some_and(|alg| alg != "EdDSA" && alg != "Ed25519") {
+        return Err(SkipReason::OtherAlgorithm);
+    }
+    let x = text("x").and_then(base64url::decode).ok_or(SkipReason::BadEncoding)?;
+    VerifyingKey::from_bytes(&x).map_err(SkipReason::Weak)
+}
+
+/// Whether `use` and `key_ops`, where present, allow to verify signatures.
+fn may_verify(entry: &Map<String, Value>) -> bool {
+    let purpose = entry.get("use").is_none_or(|purpose| purpose == "sig");
+    let operations = entry.get("key_ops").is_none_or(|operations| {
+        operations.as_array().is_some_and(|list| list.iter().any(|operation| operation == "verify"))
+    });
+    purpose && operations
+}
