@@ -1,0 +1,150 @@
+//! `signet token inspect`: what a token says, whoever wrote it.
+//! In: a compact token from an argument or the standard input. Out: its header and claims as JSON.
+//! Owns: the output says that the signature was not checked, and no input makes it fail otherwise than by one sentence.
+
+use std::io::Read;
+use std::process::ExitCode;
+
+use serde_json::{Map, Value, json};
+use signet::clock::Timestamp;
+use signet::token::{base64url, json as strict_json};
+
+/// Larger than any token that a server would take in a header.
+const MAX_INPUT_BYTES: u64 = 64 * 1024;
+
+/// The claims that hold a time (RFC 7519 section 4.1).
+const TIMES: [&str; 3] = ["iat", "nbf", "exp"];
+
+/// Why a text is not a token that can be shown.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+enum Unreadable {
+    #[error("this is not a signed token: it has {0} parts between dots, and 3 are needed")]
+    Parts(usize),
+    #[error("this is an encrypted token (JWE), which only its receiver can read")]
+    Encrypted,
+    #[error("the {0} of this token is not base64url without padding")]
+    Encoding(&'static str),
+    #[error("the {part} of this token cannot be read: {fault}")]
+    Json { part: &'static str, fault: strict_json::JsonFault },
+    #[error("the {0} of this token is not a JSON object")]
+    NotAnObject(&'static str),
+}
+
+/// Prints what the token says; exit code 1 if it cannot be read.
+pub fn run(token: Option<String>) -> ExitCode {
+    let text = match token.map_or_else(from_standard_input, Ok) {
+        Ok(text) => text,
+        Err(error) => {
+            eprintln!("signet: the token cannot be read from the standard input: {error}");
+            return ExitCode::FAILURE;
+        }
+    };
+    match describe(&text) {
+        Ok(description) => {
+            println!("{description}");
+            eprintln!("signet: the signature was NOT checked; anybody can write such a token");
+            ExitCode::SUCCESS
+        }
+        Err(unreadable) => {
+            eprintln!("signet: {unreadable}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn from_standard_input() -> std::io::Result<String> {
+    let mut text = String::new();
+    std::io::stdin().take(MAX_INPUT_BYTES).read_to_string(&mut text)?;
+    Ok(text)
+}
+
+fn describe(text: &str) -> Result<String, Unreadable> {
+    let text = text.trim();
+    let parts: Vec<&str> = text.split('.').collect();
+    let [header, claims, _signature] = parts[..] else {
+        return Err(if parts.len() == 5 { Unreadable::Encrypted } else { Unreadable::Parts(parts.len()) });
+    };
+    let header = object("header", header)?;
+    let claims = object("payload", claims)?;
+    let times: Map<String, Value> = TIMES
+        .iter()
+        .filter_map(|name| Some(((*name).to_owned(), Value::String(readable(claims.get(*name)?)))))
+        .collect();
+    let description =
+        json!({ "signature": "NOT checked", "header": header, "claims": claims, "times": times });
+    Ok(without_control_characters(&format!("{description:#}")))
+}
+
+fn object(part: &'static str, encoded: &str) -> Result<Map<String, Value>, Unreadable> {
+    let bytes = base64url::decode(encoded).ok_or(Unreadable::Encoding(part))?;
+    match strict_json::parse(&bytes) {
+        Ok(Value::Object(members)) => Ok(members),
+        Ok(_) => Err(Unreadable::NotAnObject(part)),
+        Err(fault) => Err(Unreadable::Json { part, fault }),
+    }
+}
+
+/// A NumericDate as people read it (RFC 7519 section 2 allows fractions of a second).
+fn readable(value: &Value) -> String {
+    /// The last second of the year 9999: what lies beyond has no spelling in RFC 3339.
+    const LAST: i64 = 253_402_300_799;
+    let seconds = value.as_i64().or_else(|| value.as_f64().map(|seconds| seconds.floor() as i64));
+    match seconds {
+        Some(seconds) if (-LAST..=LAST).contains(&seconds) => Timestamp::from_seconds(seconds).iso_8601(),
+        Some(_) => "out of range".to_owned(),
+        None => "not a time".to_owned(),
+    }
+}
+
+/// JSON lets a few control characters stand as they are that a terminal would obey; as escapes they mean the same.
+fn without_control_characters(json: &str) -> String {
+    let mut shown = String::with_capacity(json.len());
+    for character in json.chars() {
+        if character.is_control() && character != '\n' {
+            shown.push_str(&format!("\\u{:04x}", u32::from(character)));
+        } else {
+            shown.push(character);
+        }
+    }
+    shown
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn token(header: &str, claims: &str) -> String {
+        format!("{}.{}.AAAA", base64url::encode(header.as_bytes()), base64url::encode(claims.as_bytes()))
+    }
+
+    #[test]
+    fn the_claims_are_shown_with_readable_times_and_without_trust() {
+        let shown =
+            describe(&token(r#"{"alg":"none"}"#, r#"{"sub":"ada","exp":0,"iat":1.5,"nbf":1e300}"#)).unwrap();
+        let shown: Value = serde_json::from_str(&shown).unwrap();
+        assert_eq!(shown["signature"], "NOT checked");
+        assert_eq!(shown["header"]["alg"], "none");
+        assert_eq!(shown["claims"]["sub"], "ada");
+        assert_eq!(shown["times"]["exp"], "1970-01-01T00:00:00.000Z");
+        assert_eq!(shown["times"]["iat"], "1970-01-01T00:00:01.000Z");
+        assert_eq!(shown["times"]["nbf"], "out of range");
+    }
+
+    #[test]
+    fn a_token_cannot_command_the_terminal() {
+        let shown = describe(&token("{}", "{\"name\":\"\u{9b}2J\u{7f}\"}")).unwrap();
+        assert!(!shown.chars().any(|c| c.is_control() && c != '\n'), "{shown:?}");
+        let value: Value = serde_json::from_str(&shown).unwrap();
+        assert_eq!(value["claims"]["name"], "\u{9b}2J\u{7f}");
+    }
+
+    #[test]
+    fn junk_is_answered_with_one_sentence() {
+        for junk in
+            ["", "a", "a.b", "....", "a.b.c.d.e.f", "e30.e30=.x", "e30.W10.x", "bnVsbA.e30.x", "🔑.🔑.🔑"]
+        {
+            assert!(!describe(junk).unwrap_err().to_string().contains('\n'), "{junk}");
+        }
+        assert_eq!(describe("a.b.c.d.e"), Err(Unreadable::Encrypted));
+    }
+}

@@ -1,0 +1,234 @@
+//! Single settings, each by its own rule.
+//! In: the texts of [`Settings`]. Out: one typed value, or the fault of one setting.
+//! Owns: the default values.
+
+use std::net::{IpAddr, SocketAddr};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use ipnet::IpNet;
+
+use super::fault::{Fault, Faults};
+use super::given::{SecretSetting, list, plain};
+use super::{BaseUrl, DatabaseUrl, OriginPattern, Role, Settings, duration, master_key, origin};
+use crate::secret::{MasterKey, SecretTooShort, SharedSecret};
+
+const MAX_LEEWAY: Duration = Duration::from_secs(300);
+const MAX_TTL: Duration = Duration::from_secs(24 * 60 * 60);
+
+pub(super) fn listen(settings: &Settings) -> Result<SocketAddr, Fault> {
+    let text = plain(settings.listen.as_ref()).unwrap_or("127.0.0.1:8080");
+    text.parse().map_err(|_| {
+        let problem = "which is not an IP address with a port; write it like 127.0.0.1:8080, 0.0.0.0:8080 or [::1]:8080";
+        Fault::new("SIGNET_LISTEN", format!("is {text:?}, {problem}"))
+    })
+}
+
+pub(super) fn role(settings: &Settings) -> Result<Role, Fault> {
+    match plain(settings.role.as_ref()).unwrap_or("all") {
+        "all" => Ok(Role::All),
+        "identity" => Ok(Role::Identity),
+        "resource" => Ok(Role::Resource),
+        text => Err(Fault::new("SIGNET_ROLE", format!("is {text:?}; it must be all, identity or resource"))),
+    }
+}
+
+pub(super) fn base_url(settings: &Settings) -> Result<BaseUrl, Fault> {
+    let Some(text) = plain(settings.base_url.as_ref()) else { return Ok(BaseUrl::FollowsPort) };
+    let fault = |problem: &str| Fault::new("BETTER_AUTH_URL", format!("is {}, {problem}", shown(text)));
+    let example = "which is not an http or https URL; write it like https://auth.example.com";
+    let url = origin::parse_absolute(text).ok_or_else(|| fault(example))?;
+    let canonical = origin::web_origin(&url).ok_or_else(|| fault(example))?;
+    if url.path() != "/" || url.query().is_some() || url.fragment().is_some() {
+        return Err(fault(&format!(
+            "which is more than an origin; write it without path and query: {canonical}"
+        )));
+    }
+    Ok(BaseUrl::Given(canonical))
+}
+
+pub(super) fn rate_limit(settings: &Settings) -> Result<bool, Fault> {
+    match plain(settings.rate_limit.as_ref()).unwrap_or("on") {
+        "on" => Ok(true),
+        "off" => Ok(false),
+        text => Err(Fault::new("SIGNET_RATE_LIMIT", format!("is {text:?}; it must be on or off"))),
+    }
+}
+
+pub(super) fn trusted_origins(settings: &Settings, faults: &mut Faults) -> Vec<OriginPattern> {
+    let parse = |text: &str| {
+        text.parse::<OriginPattern>().map_err(|why| {
+            Fault::new("BETTER_AUTH_TRUSTED_ORIGINS", format!("contains {}, which {why}", shown(text)))
+        })
+    };
+    list(settings.trusted_origins.as_ref()).filter_map(|text| faults.keep(parse(text))).collect()
+}
+
+pub(super) fn trusted_proxies(settings: &Settings, faults: &mut Faults) -> Vec<IpNet> {
+    let parse = |text: &str| {
+        let single = || text.parse::<IpAddr>().ok().map(IpNet::from);
+        text.parse::<IpNet>().ok().map(|net| net.trunc()).or_else(single).ok_or_else(|| {
+            let problem = "which is not an IP network; write it like 10.0.0.0/8, 192.168.1.7 or fd00::/8";
+            Fault::new("SIGNET_TRUSTED_PROXIES", format!("contains {text:?}, {problem}"))
+        })
+    };
+    list(settings.trusted_proxies.as_ref()).filter_map(|text| faults.keep(parse(text))).collect()
+}
+
+/// The four secrets that may come from a file.
+pub(super) struct SecretSettings<'a> {
+    pub(super) shared: SecretSetting<'a>,
+    pub(super) master: SecretSetting<'a>,
+    pub(super) retired_masters: SecretSetting<'a>,
+    pub(super) database: SecretSetting<'a>,
+    pub(super) redis: SecretSetting<'a>,
+}
+
+pub(super) fn secrets(settings: &Settings) -> SecretSettings<'_> {
+    SecretSettings {
+        shared: SecretSetting {
+            name: "BETTER_AUTH_SECRET",
+            file_name: "BETTER_AUTH_SECRET_FILE",
+            value: settings.secret.as_ref(),
+            file: settings.secret_file.as_deref(),
+            empty_is_unset: false,
+        },
+        master: SecretSetting {
+            name: "SIGNET_MASTER_KEY",
+            file_name: "SIGNET_MASTER_KEY_FILE",
+            value: settings.master_key.as_ref(),
+            file: settings.master_key_file.as_deref(),
+            empty_is_unset: false,
+        },
+        retired_masters: SecretSetting {
+            name: "SIGNET_MASTER_KEYS_OLD",
+            file_name: "SIGNET_MASTER_KEYS_OLD_FILE",
+            value: settings.master_keys_old.as_ref(),
+            file: settings.master_keys_old_file.as_deref(),
+            empty_is_unset: true,
+        },
+        database: SecretSetting {
+            name: "DATABASE_URL",
+            file_name: "DATABASE_URL_FILE",
+            value: settings.database_url.as_ref(),
+            file: settings.database_url_file.as_deref(),
+            empty_is_unset: false,
+        },
+        redis: SecretSetting {
+            name: "REDIS_URL",
+            file_name: "REDIS_URL_FILE",
+            value: settings.redis_url.as_ref(),
+            file: settings.redis_url_file.as_deref(),
+            empty_is_unset: true,
+        },
+    }
+}
+
+pub(super) fn shared_secret(setting: SecretSetting<'_>) -> Result<Option<SharedSecret>, Fault> {
+    let Some(text) = setting.read()? else { return Ok(None) };
+    SharedSecret::new(text.expose().to_owned()).map(Some).map_err(|SecretTooShort(length)| {
+        let problem = format!(
+            "has {length} bytes; it needs at least 32, such as the output of: openssl rand -base64 32"
+        );
+        Fault::new(setting.name, problem)
+    })
+}
+
+const NOT_A_MASTER_KEY: &str = "32 bytes in base64; make one with: openssl rand -base64 32";
+
+pub(super) fn master_key(setting: SecretSetting<'_>) -> Result<Option<MasterKey>, Fault> {
+    let Some(text) = setting.read()? else { return Ok(None) };
+    let fault = || Fault::new(setting.name, format!("is not {NOT_A_MASTER_KEY}"));
+    master_key::decode(text.expose()).map(Some).ok_or_else(fault)
+}
+
+pub(super) fn master_keys(setting: SecretSetting<'_>) -> Result<Vec<MasterKey>, Fault> {
+    let Some(text) = setting.read()? else { return Ok(Vec::new()) };
+    let entries =
+        text.expose().split(|c: char| c == ',' || c.is_whitespace()).filter(|entry| !entry.is_empty());
+    entries
+        .enumerate()
+        .map(|(at, entry)| {
+            let fault = || {
+                Fault::new(
+                    setting.name,
+                    format!("has an entry (number {}) that is not {NOT_A_MASTER_KEY}", at + 1),
+                )
+            };
+            master_key::decode(entry).ok_or_else(fault)
+        })
+        .collect()
+}
+
+pub(super) fn database_url(setting: SecretSetting<'_>) -> Result<DatabaseUrl, Fault> {
+    let given = setting.read()?;
+    let text = given.as_ref().map_or("sqlite:signet.db", |text| text.expose());
+    DatabaseUrl::parse(text).map_err(|problem| Fault::new(setting.name, problem))
+}
+
+/// Refuses every Redis: a cluster that only seems to share its limits and revocations would be worse than none.
+pub(super) fn no_redis(setting: SecretSetting<'_>) -> Result<(), Fault> {
+    let Some(text) = setting.read()? else { return Ok(()) };
+    let well_formed = url::Url::parse(text.expose())
+        .is_ok_and(|url| matches!(url.scheme(), "redis" | "rediss") && url.has_host());
+    Err(Fault::new(
+        setting.name,
+        if well_formed {
+            "is set, but this version keeps limits and revocations in the memory of one instance; unset it and run one instance"
+        } else {
+            "is not a redis:// or rediss:// URL; unset it, for this version keeps limits and revocations in the memory of one \
+             instance"
+        },
+    ))
+}
+
+pub(super) fn keys_dir(settings: &Settings) -> PathBuf {
+    plain(settings.keys_dir.as_ref()).unwrap_or("keys").into()
+}
+
+pub(super) fn token_ttl(settings: &Settings) -> Result<Duration, Fault> {
+    let ttl = span("SIGNET_TOKEN_TTL", settings.token_ttl.as_ref(), "15m")?;
+    let problem = if ttl > MAX_TTL {
+        "but a token lives 24h at most: whoever holds one cannot be stopped before it ends"
+    } else if ttl.is_zero() || ttl.subsec_millis() != 0 {
+        "but the times in a token are whole seconds; write it like 15m or 90s"
+    } else {
+        return Ok(ttl);
+    };
+    Err(Fault::new("SIGNET_TOKEN_TTL", format!("is {}, {problem}", duration::format(ttl))))
+}
+
+pub(super) fn leeway(settings: &Settings) -> Result<Duration, Fault> {
+    let leeway = span("SIGNET_LEEWAY", settings.leeway.as_ref(), "30s")?;
+    if leeway > MAX_LEEWAY {
+        let problem = "but clocks may differ by 5m at most; set the clocks right instead";
+        return Err(Fault::new("SIGNET_LEEWAY", format!("is {}, {problem}", duration::format(leeway))));
+    }
+    Ok(leeway)
+}
+
+pub(super) fn rotate_every(settings: &Settings) -> Result<Duration, Fault> {
+    span("SIGNET_ROTATE_EVERY", settings.rotate_every.as_ref(), "30d")
+}
+
+pub(super) fn jwks_max_age(settings: &Settings) -> Result<Duration, Fault> {
+    span("SIGNET_JWKS_MAX_AGE", settings.jwks_max_age.as_ref(), "5m")
+}
+
+fn span(name: &'static str, value: Option<&String>, default: &str) -> Result<Duration, Fault> {
+    let text = plain(value).unwrap_or(default);
+    duration::parse(text).ok_or_else(|| {
+        Fault::new(
+            name,
+            format!("is {text:?}, which is not a duration; write it like 15m, 30d, 90s, 1h30m or 500ms"),
+        )
+    })
+}
+
+/// A URL in a message: without what stands before an `@`, which may be a password.
+pub(super) fn shown(text: &str) -> String {
+    match text.rsplit_once('@') {
+        Some((_, rest)) => format!("\"…@{}\"", rest.escape_debug()),
+        None => format!("{text:?}"),
+    }
+}

@@ -1,0 +1,224 @@
+//! Which origins are trusted, and which URLs a browser may be sent to.
+
+use proptest::prelude::*;
+use signet::config::{OriginPattern, Settings, TrustedOrigins};
+
+use super::{resolve, text};
+
+fn trusting(patterns: &str) -> TrustedOrigins {
+    let settings = Settings {
+        base_url: text("https://auth.example.com"),
+        trusted_origins: text(patterns),
+        ..Settings::default()
+    };
+    resolve(&settings).trusted_origins_for("127.0.0.1:8080".parse().unwrap())
+}
+
+#[test]
+fn our_own_origin_is_trusted_in_every_spelling() {
+    let origins = trusting("");
+    for origin in [
+        "https://auth.example.com",
+        "HTTPS://AUTH.example.COM",
+        "https://auth.example.com:443",
+        "https://auth.example.com/page?q",
+    ] {
+        assert!(origins.trusts(origin), "{origin}");
+    }
+    for origin in [
+        "http://auth.example.com",
+        "https://auth.example.com:8443",
+        "https://auth.example.com.evil.net",
+        "https://evil.net/https://auth.example.com",
+        "https://auth.example.com@evil.net",
+        "https://user@auth.example.com",
+        "https:auth.example.com",
+        "https:///auth.example.com",
+        "https:\\\\auth.example.com",
+        "https://auth.example.com\\@evil.net",
+        "https://auth.exa\tmple.com",
+        " https://auth.example.com",
+        "auth.example.com",
+        "null",
+        "",
+        "/",
+    ] {
+        assert!(!origins.trusts(origin), "{origin:?}");
+    }
+}
+
+#[test]
+fn without_a_base_url_the_loopback_address_is_trusted_like_localhost() {
+    let config = resolve(&Settings::default());
+    for (bound, trusted, foreign) in [
+        ("127.0.0.1:4000", "http://127.0.0.1:4000", "http://127.0.0.1:4001"),
+        ("[::1]:4000", "http://[::1]:4000", "http://127.0.0.1:4000"),
+        ("0.0.0.0:4000", "http://127.0.0.1:4000", "http://0.0.0.0:4000"),
+        ("192.168.1.7:4000", "http://localhost:4000", "http://192.168.1.7:4000"),
+    ] {
+        let origins = config.trusted_origins_for(bound.parse().unwrap());
+        assert!(origins.trusts("http://localhost:4000") && origins.trusts(trusted), "{bound}");
+        assert!(!origins.trusts(foreign), "{bound}");
+    }
+    assert!(!trusting("").trusts("http://127.0.0.1:8080"));
+}
+
+#[test]
+fn patterns_match_what_they_say() {
+    for (pattern, origin) in [
+        ("http://localhost:3000", "http://localhost:3000"),
+        ("https://app.example.com/", "https://app.example.com"),
+        ("https://*.example.com", "https://app.example.com"),
+        ("https://*.example.com", "https://a.b.example.com"),
+        ("HTTPS://*.Example.com", "https://APP.example.com:443"),
+        ("*.example.com", "https://app.example.com"),
+        ("*.example.com", "http://app.example.com"),
+        ("*.example.com:8443", "https://app.example.com:8443"),
+        ("*://app.example.com", "http://app.example.com"),
+        ("https://app-?.example.com", "https://app-7.example.com"),
+        ("https://app-*-team.vercel.app", "https://app-git-main-team.vercel.app"),
+        ("http://localhost:*", "http://localhost:5173"),
+        ("http://localhost:30??", "http://localhost:3001"),
+        ("http://192.168.1.*:3000", "http://192.168.1.7:3000"),
+        ("http://[::1]:3000", "http://[::1]:3000"),
+        ("myapp://", "myapp://"),
+        ("chrome-extension://abcdef", "chrome-extension://abcdef"),
+    ] {
+        assert!(trusting(pattern).trusts(origin), "{pattern} {origin}");
+    }
+}
+
+#[test]
+fn patterns_match_nothing_else() {
+    for (pattern, origin) in [
+        ("http://localhost:3000", "http://localhost:3001"),
+        ("http://localhost:3000", "https://localhost:3000"),
+        ("https://*.example.com", "https://example.com"),
+        ("https://*.example.com", "http://app.example.com"),
+        ("https://*.example.com", "https://app.example.com:8443"),
+        ("https://*.example.com", "https://evilexample.com"),
+        ("https://*.example.com", "https://app.example.com.evil.net"),
+        ("https://*.example.com", "https://evil.net/.example.com"),
+        ("https://*.example.com", "https://evil.net#.example.com"),
+        ("*.example.com", "javascript://app.example.com/%0aalert(1)"),
+        ("https://app-?.example.com", "https://app-77.example.com"),
+        ("http://192.168.1.*:3000", "http://192.168.1.evil.net:3000"),
+        ("http://192.168.1.*:3000", "http://192.168.10.7:3000"),
+        ("myapp://", "otherapp://"),
+        ("chrome-extension://abcdef", "chrome-extension://abcdefg"),
+    ] {
+        assert!(!trusting(pattern).trusts(origin), "{pattern} {origin}");
+    }
+}
+
+#[test]
+fn patterns_that_trust_strangers_or_mean_nothing_are_refused() {
+    for pattern in [
+        "*",
+        "https://*",
+        "*://*",
+        "https://*:443",
+        "https://example.*",
+        "https://example.com*",
+        "*.com?",
+        "1*",
+        "https://",
+        "app.example.com",
+        "localhost:3000",
+        "https://app.example.com/path",
+        "https://*.example.com/path",
+        "https://u@*.a.com",
+        "javascript://*",
+        "javascript://x",
+        "file://",
+        "data://x",
+        "ftp*://a.com",
+        "https://*.exämple.com",
+        "https://*.a.com:",
+        "https://*.a.com.",
+        "null",
+        "exp://*",
+    ] {
+        assert!(pattern.parse::<OriginPattern>().is_err(), "{pattern}");
+    }
+}
+
+#[test]
+fn browsers_are_sent_to_our_own_paths_and_trusted_origins_only() {
+    let origins = trusting("http://localhost:3000,myapp://");
+    for url in [
+        "/",
+        "/dashboard",
+        "/a/b?next=//x&y=%2f",
+        "/a#//b",
+        "http://localhost:3000/dashboard?a=b#c",
+        "https://auth.example.com/x",
+        "myapp://home",
+        "myapp:///home",
+    ] {
+        assert!(origins.trusts_url(url), "{url}");
+    }
+    for url in [
+        "",
+        "dashboard",
+        "//evil.net",
+        "///evil.net",
+        "/\\evil.net",
+        "/%2fevil.net",
+        "/%2Fevil.net",
+        "/%5cevil.net",
+        "/a/%5Cb",
+        "/a//b",
+        "/.//evil.net",
+        "/\tevil",
+        "/\n/evil.net",
+        "/a?b=\\c",
+        "/a b",
+        "/ä",
+        "http://localhost:3000@evil.net/",
+        "http:/localhost:3000",
+        "http://evil.net/?http://localhost:3000",
+        "javascript:alert(1)",
+        "javascript://localhost:3000/%0aalert(1)",
+        "data:text/html,x",
+        "\u{0}/a",
+    ] {
+        assert!(!origins.trusts_url(url), "{url:?}");
+    }
+}
+
+proptest! {
+    #[test]
+    fn a_wildcard_never_leaves_the_domain(url in "\\PC{0,40}", host in "[a-z.:/@#?%\\\\-]{0,20}") {
+        let origins = trusting("https://*.example.com");
+        for text in [url.clone(), format!("https://{host}{url}"), format!("https://{host}.example.com{url}")] {
+            if origins.trusts(&text) {
+                // Whatever is trusted, a browser's own reading of it ends in the operator's domain.
+                let read = reqwest::Url::parse(&text).unwrap();
+                prop_assert_eq!(read.scheme(), "https");
+                prop_assert!(read.host_str().unwrap().ends_with(".example.com"), "{}", text);
+            }
+        }
+    }
+
+    #[test]
+    fn an_accepted_path_stays_on_our_origin(path in "/[a-z./\\\\%2fF5cC?#\t ]{0,12}") {
+        if trusting("").trusts_url(&path) {
+            let base = reqwest::Url::parse("https://auth.example.com/api/auth/sign-in").unwrap();
+            let read = base.join(&path).unwrap();
+            prop_assert_eq!(read.origin(), base.origin(), "{}", path);
+            prop_assert!(!read.path().starts_with("//"), "{}", path);
+        }
+    }
+
+    #[test]
+    fn what_an_exact_origin_trusts_is_that_origin(host in "[a-z]{1,8}(\\.[a-z]{1,8}){0,2}", port in 1_u16.., other in "[a-z]{1,8}\\.[a-z]{1,8}") {
+        prop_assume!(host != other);
+        let origins = trusting(&format!("http://{host}:{port}"));
+        let same = format!("HTTP://{}:{port}", host.to_uppercase());
+        let (other_port, other_host) = (format!("http://{host}:{}", port ^ 1), format!("http://{other}:{port}"));
+        prop_assert!(origins.trusts(&same));
+        prop_assert!(!origins.trusts(&other_port));
+        prop_assert!(!origins.trusts(&other_host));
+    }
+}
