@@ -116,35 +116,36 @@ pub struct SeedRefused;
 
 /// The private half of an Ed25519 key, ready to sign; clones share the memory.
 #[derive(Clone)]
-pub struct SigningKey(Arc<Ed25519KeyPair>);
+pub struct SigningKey {
+    pair: Arc<Ed25519KeyPair>,
+    public: VerifyingKey,
+}
 
 impl SigningKey {
     /// Derives the key of `seed` (RFC 8032 section 5.1.5).
     ///
     /// # Errors
-    /// [`SeedRefused`] when ring refuses it, which is not known to happen for 32 bytes.
+    /// [`SeedRefused`] when no sound key comes of it, which is not known to happen.
     pub fn from_seed(seed: &Seed) -> Result<Self, SeedRefused> {
         let pair = Ed25519KeyPair::from_seed_unchecked(seed.expose()).map_err(|_| SeedRefused)?;
-        if pair.public_key().as_ref().len() != 32 {
-            return Err(SeedRefused);
-        }
-        Ok(Self(Arc::new(pair)))
+        let public = VerifyingKey::from_bytes(pair.public_key().as_ref()).map_err(|_| SeedRefused)?;
+        Ok(Self { pair: Arc::new(pair), public })
     }
 
     /// The public half.
     pub fn public(&self) -> VerifyingKey {
-        VerifyingKey(fixed(self.0.public_key().as_ref()))
+        self.public
     }
 
     /// Signs `message`; the same message gives the same signature.
     pub fn sign(&self, message: &[u8]) -> [u8; 64] {
-        fixed(self.0.sign(message).as_ref())
+        fixed(self.pair.sign(message).as_ref())
     }
 }
 
 impl fmt::Debug for SigningKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "SigningKey(public: {:?})", self.public())
+        f.debug_struct("SigningKey").field("public", &self.public).finish_non_exhaustive()
     }
 }
 

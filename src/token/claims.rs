@@ -75,7 +75,6 @@ impl IssuedClaims<'_> {
 
 /// What a verified token says.
 #[derive(Clone)]
-#[non_exhaustive]
 pub struct VerifiedClaims {
     /// Whom the token speaks for (`sub`): 1 to 255 bytes without control characters.
     pub subject: String,

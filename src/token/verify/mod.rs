@@ -6,6 +6,7 @@ mod claim_rules;
 mod header;
 mod refusal;
 
+use std::fmt;
 use std::time::Duration;
 
 pub use refusal::Refusal;
@@ -141,6 +142,13 @@ impl<'a> Unverified<'a> {
             return Err(Refusal::Signature);
         }
         claim_rules::admit(&self.payload, &self.key, policy, now)
+    }
+}
+
+/// Shows the key that is wanted and nothing that was not verified.
+impl fmt::Debug for Unverified<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Unverified").field("kid", &self.kid()).finish_non_exhaustive()
     }
 }
 

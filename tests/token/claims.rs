@@ -1,0 +1,328 @@
+//! A signed token is still refused when its claims are missing, malformed, or meant for somebody or some time else.
+
+use serde_json::{Value, json};
+use signet::clock::Timestamp;
+use signet::token::verify::{Policy, Refusal};
+
+use super::support::{Issuer, LEEWAY, MAX_LIFETIME, NOW};
+
+/// Values of the wrong type for a claim that is a text.
+fn not_texts() -> [Value; 7] {
+    [Value::Null, json!(0), json!(1.5), json!(true), json!([]), json!({}), json!({ "x": "https://id.test" })]
+}
+
+/// Values of the wrong type for a claim that is a number.
+fn not_numbers() -> [Value; 9] {
+    [
+        Value::Null,
+        json!(""),
+        json!("soon"),
+        json!((NOW + 600).to_string()),
+        json!([NOW + 600]),
+        json!([]),
+        json!({}),
+        json!(true),
+        json!(false),
+    ]
+}
+
+#[test]
+fn the_issuer_must_be_exactly_the_trusted_one() {
+    let issuer = Issuer::new();
+    let refuses = |value: Value| {
+        issuer.refuses(
+            &value.to_string(),
+            &issuer.token_saying(&issuer.claims_with("iss", value.clone())),
+            Refusal::Issuer,
+        );
+    };
+    not_texts().into_iter().for_each(refuses);
+    for other in [
+        "",
+        "https://id.test/",
+        "https://id.test.mallory.test",
+        "https://id.tes",
+        "ttps://id.test",
+        "HTTPS://id.test",
+        "https://ID.test",
+        " https://id.test",
+        "https://id.test ",
+        "https://id.test\0",
+        "https://x@id.test",
+        "http://id.test",
+        "https://id.test:443",
+        "https://api.test",
+        "*",
+    ] {
+        refuses(json!(other));
+    }
+    refuses(json!(["https://id.test"]));
+    issuer.refuses("missing", &issuer.token_saying(&issuer.claims_without("iss")), Refusal::Issuer);
+}
+
+#[test]
+fn the_audience_must_name_us_exactly() {
+    let issuer = Issuer::new();
+    let saying = |value: Value| issuer.token_saying(&issuer.claims_with("aud", value));
+    for ours in [
+        json!("https://api.test"),
+        json!(["https://api.test"]),
+        json!(["https://other.test", "https://api.test"]),
+    ] {
+        issuer.accepts(&ours.to_string(), &saying(ours.clone()));
+    }
+    for other in not_texts() {
+        issuer.refuses(&other.to_string(), &saying(other.clone()), Refusal::Audience);
+    }
+    for other in [
+        json!(""),
+        json!("*"),
+        json!("https://api.test/"),
+        json!("https://api.test.mallory.test"),
+        json!("https://api.tes"),
+        json!("HTTPS://API.TEST"),
+        json!(" https://api.test "),
+        json!("https://api.test https://other.test"),
+        json!("https://api.test,https://other.test"),
+        json!(["https://other.test"]),
+        json!([["https://api.test"]]),
+        json!(["https://api.test", 1]),
+        json!(["https://api.test", null]),
+        json!({ "https://api.test": true }),
+        json!("https://id.test"),
+    ] {
+        issuer.refuses(&other.to_string(), &saying(other.clone()), Refusal::Audience);
+    }
+    issuer.refuses("missing", &issuer.token_saying(&issuer.claims_without("aud")), Refusal::Audience);
+}
+
+#[test]
+fn a_verifier_may_trust_several_issuers_and_have_several_names() {
+    let mut issuer = Issuer::new();
+    issuer.policy.issuers.push("https://old.test".to_owned());
+    issuer.policy.audiences.push("https://api2.test".to_owned());
+    let mut claims = issuer.claims_with("iss", json!("https://old.test"));
+    claims["aud"] = json!("https://api2.test");
+    issuer.accepts("the second of each", &issuer.token_saying(&claims));
+    let nobody = Policy { issuers: Vec::new(), audiences: Vec::new(), ..issuer.policy.clone() };
+    let issuer = Issuer { policy: nobody, ..issuer };
+    issuer.refuses("nobody is trusted", &issuer.token(), Refusal::Issuer);
+}
+
+#[test]
+fn a_token_ends_when_it_says() {
+    let issuer = Issuer::new();
+    let ending = |value: Value| issuer.token_saying(&issuer.claims_with("exp", value));
+    for (case, value) in [
+        ("a while ahead", json!(NOW + 600)),
+        ("with a fraction", json!(NOW as f64 + 600.5)),
+        ("a second ago, within the leeway", json!(NOW - 1)),
+        ("the last millisecond of the leeway", json!((NOW - LEEWAY) as f64 + 0.001)),
+        ("as far ahead as allowed", json!(NOW + MAX_LIFETIME + LEEWAY)),
+    ] {
+        issuer.accepts(case, &ending(value));
+    }
+    for (case, value) in [
+        ("the leeway is over", json!(NOW - LEEWAY)),
+        ("an hour ago", json!(NOW - 3600)),
+        ("beyond the leeway by 5 s", json!(NOW - LEEWAY - 5)),
+        ("zero", json!(0)),
+        ("negative", json!(-1)),
+        ("hugely negative", json!(i64::MIN)),
+        ("hugely negative with an exponent", json!(-1e308)),
+        ("tiny", json!(1e-300)),
+    ] {
+        issuer.refuses(case, &ending(value), Refusal::Expired);
+    }
+    for (case, value) in [
+        ("one second further than allowed", json!(NOW + MAX_LIFETIME + LEEWAY + 1)),
+        ("milliseconds", json!(NOW * 1000)),
+        ("2^63 - 1", json!(i64::MAX)),
+        ("2^63", json!(9_223_372_036_854_775_808_u64)),
+        ("2^64 - 1", json!(u64::MAX)),
+        ("2^65", json!(36_893_488_147_419_103_232_f64)),
+        ("1e308", json!(1e308)),
+    ] {
+        issuer.refuses(case, &ending(value), Refusal::LivesTooLong);
+    }
+    for value in not_numbers() {
+        issuer.refuses(&value.to_string(), &ending(value.clone()), Refusal::Expiry);
+    }
+    issuer.refuses("missing", &issuer.token_saying(&issuer.claims_without("exp")), Refusal::Expiry);
+}
+
+#[test]
+fn a_number_must_be_written_as_json_writes_it() {
+    let issuer = Issuer::new();
+    let claims = issuer.claims_without("exp").to_string();
+    let open = claims.strip_suffix('}').unwrap();
+    for number in [
+        "NaN",
+        "Infinity",
+        "-Infinity",
+        "+1800000600",
+        "0x6b49d458",
+        "01800000600",
+        "1800000600.",
+        ".5",
+        "1e400",
+        "1_800_000_600",
+    ] {
+        let payload = format!("{open},\"exp\":{number}}}");
+        let token = issuer.token_of(issuer.header().to_string().as_bytes(), payload.as_bytes());
+        issuer.refuses(number, &token, Refusal::Claims);
+    }
+    let payload = format!("{open},\"exp\":1.8000006E9}}");
+    issuer
+        .accepts("1.8000006E9", &issuer.token_of(issuer.header().to_string().as_bytes(), payload.as_bytes()));
+}
+
+#[test]
+fn a_token_from_the_future_is_refused() {
+    let issuer = Issuer::new();
+    for (name, reason) in [("nbf", Refusal::NotYetValid), ("iat", Refusal::IssuedAhead)] {
+        let saying = |value: Value| issuer.token_saying(&issuer.claims_with(name, value));
+        for value in [
+            json!(NOW),
+            json!(NOW + LEEWAY),
+            json!(NOW - 86_400),
+            json!(NOW as f64 - 0.5),
+            json!(0),
+            json!(i64::MIN),
+        ] {
+            issuer.accepts(name, &saying(value));
+        }
+        for value in
+            [json!(NOW + LEEWAY + 1), json!(NOW + 3600), json!(NOW * 1000), json!(u64::MAX), json!(1e308)]
+        {
+            issuer.refuses(name, &saying(value), reason);
+        }
+        for value in not_numbers() {
+            issuer.refuses(name, &saying(value), reason);
+        }
+        issuer.refuses(name, &saying(json!((NOW - 600).to_string())), reason);
+    }
+    issuer.accepts("no iat", &issuer.token_saying(&issuer.claims_without("iat")));
+}
+
+#[test]
+fn the_subject_is_a_name_that_can_be_trusted_as_text() {
+    let issuer = Issuer::new();
+    let saying = |value: Value| issuer.token_saying(&issuer.claims_with("sub", value));
+    for value in not_texts() {
+        issuer.refuses(&value.to_string(), &saying(value.clone()), Refusal::Subject);
+    }
+    for other in [
+        "",
+        "\0",
+        "alice\0",
+        "alice\r\nX-Admin: 1",
+        "\nalice",
+        "alice\u{7f}",
+        "alice\u{85}",
+        "alice\t",
+        "\u{1b}[2J",
+    ] {
+        issuer.refuses(&format!("{other:?}"), &saying(json!(other)), Refusal::Subject);
+    }
+    issuer.refuses("256 bytes", &saying(json!("a".repeat(256))), Refusal::Subject);
+    issuer.refuses("256 bytes in 128 characters", &saying(json!("é".repeat(128))), Refusal::Subject);
+    issuer.refuses("5 kB", &saying(json!("a".repeat(5000))), Refusal::Subject);
+    issuer.refuses("missing", &issuer.token_saying(&issuer.claims_without("sub")), Refusal::Subject);
+    let lone = issuer.claims().to_string().replace("\"alice\"", "\"\\ud800\"");
+    issuer.refuses(
+        "lone surrogate",
+        &issuer.token_of(issuer.header().to_string().as_bytes(), lone.as_bytes()),
+        Refusal::Claims,
+    );
+    // Somebody else's name is not ours to refuse, but it never becomes Alice's.
+    let longest = "a".repeat(255);
+    for other in [
+        "Alice",
+        " alice",
+        "alice ",
+        "ali\u{200b}ce",
+        "ａlice",
+        "alice\u{301}",
+        "\u{202e}ecila",
+        "../bob",
+        "' OR 1=1",
+        &longest,
+    ] {
+        assert_eq!(issuer.verify(&saying(json!(other))).unwrap().subject, other);
+    }
+}
+
+#[test]
+fn a_token_bound_to_a_key_is_no_bearer_token() {
+    let issuer = Issuer::new();
+    for value in [json!({ "jkt": "0ZcOCORZNYy-DWpqq30jZyJGHTN0d2HglBV3uiguA4I" }), json!({}), Value::Null] {
+        issuer.refuses("cnf", &issuer.token_saying(&issuer.claims_with("cnf", value)), Refusal::BoundToKey);
+    }
+}
+
+#[test]
+fn identifiers_are_texts_or_absent() {
+    let issuer = Issuer::new();
+    for name in ["sid", "jti"] {
+        for value in not_texts() {
+            issuer.refuses(name, &issuer.token_saying(&issuer.claims_with(name, value)), Refusal::Identifier);
+        }
+        issuer.accepts(name, &issuer.token_saying(&issuer.claims_without(name)));
+    }
+}
+
+#[test]
+fn a_claim_named_twice_is_refused_whichever_one_is_right() {
+    let issuer = Issuer::new();
+    for (name, wrong) in [
+        ("exp", json!(NOW - 3600)),
+        ("aud", json!("https://other.test")),
+        ("iss", json!("https://mallory.test")),
+        ("sub", json!("bob")),
+        ("\\u0073ub", json!("bob")),
+        ("name", json!("Bob")),
+    ] {
+        let wrong_last = issuer.claims_text_with(&format!("\"{name}\":{wrong}"));
+        let right = issuer.claims().to_string();
+        let wrong_first = format!("{{\"{name}\":{wrong},{}", right.strip_prefix('{').unwrap());
+        for payload in [wrong_last, wrong_first] {
+            let token = issuer.token_of(issuer.header().to_string().as_bytes(), payload.as_bytes());
+            issuer.refuses(name, &token, Refusal::Claims);
+        }
+    }
+}
+
+#[test]
+fn unknown_claims_do_no_harm() {
+    let issuer = Issuer::new();
+    for name in ["__proto__", "constructor", "role", "SUB", "Exp", "scope", ""] {
+        issuer.accepts(
+            name,
+            &issuer.token_saying(&issuer.claims_with(name, json!({ "sub": "bob", "admin": true }))),
+        );
+    }
+    let mut many = issuer.claims();
+    for number in 0..250 {
+        many[format!("claim{number}")] = json!(number);
+    }
+    issuer.accepts("250 claims", &issuer.token_saying(&many));
+}
+
+#[test]
+fn a_verified_token_hands_on_what_it_says() {
+    let issuer = Issuer::new();
+    let alice = issuer.verify(&issuer.token()).unwrap();
+    assert_eq!(alice.subject, "alice");
+    assert_eq!(alice.session.as_deref(), Some("s1"));
+    assert_eq!(alice.token_id.as_deref(), Some("t1"));
+    assert_eq!(alice.issuer.as_deref(), Some("https://id.test"));
+    assert_eq!(alice.expires, Timestamp::from_seconds(NOW + 900));
+    assert_eq!(alice.issued_at, Some(Timestamp::from_seconds(NOW)));
+    assert_eq!(alice.kid.as_ref(), Some(&issuer.kid));
+    assert_eq!(alice.claim("email"), Some(&json!("alice@example.test")));
+    assert_eq!(alice.claim("sub"), Some(&json!("alice")));
+    assert_eq!(alice.claim("role"), None);
+    let shown = format!("{alice:?}");
+    assert!(shown.contains("alice") && !shown.contains("example.test"), "{shown}");
+}

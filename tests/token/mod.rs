@@ -1,0 +1,17 @@
+//! What a verifier may rely on: which tokens and key sets are accepted, and which are not.
+
+#![cfg(test)]
+
+mod claims;
+mod header;
+mod issuing;
+mod key_sets;
+mod properties;
+mod shape;
+mod shared_secret;
+mod signature;
+mod support;
+mod vectors_ed25519;
+mod vectors_hmac;
+mod vectors_jose;
+mod vectors_json;

@@ -1,0 +1,205 @@
+//! Properties that hold for every token, key set and document, not for chosen ones.
+
+use proptest::prelude::*;
+use serde_json::{Map, Value};
+use signet::secret::Seed;
+use signet::token::arithmetic::{MacKey, SigningKey, VerifyingKey};
+use signet::token::json::{self, JsonFault};
+use signet::token::jwk::{KeySet, Kid, thumbprint};
+use signet::token::verify::Unverified;
+use signet::token::{base64url, sign};
+
+use super::support::Issuer;
+
+#[test]
+fn every_flipped_bit_makes_a_valid_token_invalid() {
+    let issuer = Issuer::new();
+    let tokens = [issuer.token(), sign::hs256(&issuer.shared.key, &issuer.claims()).unwrap()];
+    for token in tokens {
+        issuer.accepts("as it was signed", &token);
+        for position in 0..token.len() {
+            for bit in 0..7 {
+                let mut bytes = token.clone().into_bytes();
+                bytes[position] ^= 1 << bit;
+                let changed = String::from_utf8(bytes).unwrap();
+                assert!(issuer.verify(&changed).is_err(), "bit {bit} of character {position}: {changed}");
+            }
+        }
+    }
+}
+
+/// Some edit that keeps most of the text.
+#[derive(Clone, Debug)]
+enum Edit {
+    Replace(char),
+    Insert(char),
+    Remove,
+    Swap,
+    Cut,
+    Repeat,
+}
+
+fn edit() -> impl Strategy<Value = Edit> {
+    let character = prop_oneof![
+        8 => proptest::char::ranges(vec!['a'..='z', 'A'..='Z', '0'..='9', '-'..='-', '_'..='_'].into()),
+        2 => proptest::sample::select(vec!['.', '=', '+', '/', ' ', '\n', '\0', 'é']),
+        1 => any::<char>(),
+    ];
+    prop_oneof![
+        character.clone().prop_map(Edit::Replace),
+        character.prop_map(Edit::Insert),
+        Just(Edit::Remove),
+        Just(Edit::Swap),
+        Just(Edit::Cut),
+        Just(Edit::Repeat),
+    ]
+}
+
+fn apply(edit: &Edit, text: &str, position: usize) -> String {
+    let mut characters: Vec<char> = text.chars().collect();
+    let length = characters.len();
+    let position = position % length;
+    match edit {
+        Edit::Replace(character) => characters[position] = *character,
+        Edit::Insert(character) => characters.insert(position, *character),
+        Edit::Remove => drop(characters.remove(position)),
+        Edit::Swap => characters.swap(position, (position + 1) % length),
+        Edit::Cut => characters.truncate(position),
+        Edit::Repeat => characters.extend_from_within(position..),
+    }
+    characters.into_iter().collect()
+}
+
+/// Any JSON value, a few levels deep.
+fn value() -> impl Strategy<Value = Value> {
+    let leaf = prop_oneof![
+        Just(Value::Null),
+        any::<bool>().prop_map(Value::from),
+        any::<i64>().prop_map(Value::from),
+        any::<u64>().prop_map(Value::from),
+        any::<f64>().prop_filter("finite", |number| number.is_finite()).prop_map(Value::from),
+        any::<String>().prop_map(Value::from),
+    ];
+    leaf.prop_recursive(5, 40, 6, |inner| {
+        prop_oneof![
+            proptest::collection::vec(inner.clone(), 0..6).prop_map(Value::from),
+            proptest::collection::btree_map(any::<String>(), inner, 0..6)
+                .prop_map(|members| Value::Object(members.into_iter().collect::<Map<_, _>>())),
+        ]
+    })
+}
+
+proptest! {
+    #[test]
+    fn no_edit_of_a_valid_token_is_accepted(edit in edit(), position in any::<usize>(), shared in any::<bool>()) {
+        let issuer = Issuer::new();
+        let token = if shared { sign::hs256(&issuer.shared.key, &issuer.claims()).unwrap() } else { issuer.token() };
+        let changed = apply(&edit, &token, position);
+        prop_assume!(changed != token);
+        prop_assert!(issuer.verify(&changed).is_err(), "{changed}");
+    }
+
+    #[test]
+    fn no_text_makes_the_reader_fail_other_than_by_a_refusal(text in any::<String>(), part in "[A-Za-z0-9_=.-]{0,200}") {
+        let issuer = Issuer::new();
+        prop_assert!(issuer.verify(&text).is_err());
+        prop_assert!(issuer.verify(&part).is_err());
+    }
+
+    #[test]
+    fn claims_come_back_as_they_were_signed(extra in value(), seed in any::<[u8; 32]>()) {
+        let key = SigningKey::from_seed(&Seed::new(seed)).unwrap();
+        let kid = thumbprint(&key.public());
+        let issuer = Issuer { set: KeySet::new([(kid.clone(), key.public())]), key, kid, ..Issuer::new() };
+        let claims = issuer.claims_with("extra", extra.clone());
+        let Ok(token) = sign::eddsa(&issuer.key, &issuer.kid, &claims) else { return Ok(()) };
+        let principal = issuer.verify(&token).unwrap();
+        let written = extra.to_string();
+        prop_assert_eq!(principal.claim("extra"), Some(&serde_json::from_str(&written).unwrap()));
+        let unverified = Unverified::parse(&token).unwrap();
+        prop_assert_eq!(unverified.kid(), Some(issuer.kid.as_ref()));
+    }
+
+    #[test]
+    fn a_published_set_comes_back_as_it_was(kids in proptest::collection::btree_set("[!-~]{1,128}", 0..20), seed in any::<u8>()) {
+        let keys = kids.iter().enumerate().map(|(number, kid)| {
+            let mut bytes = [seed; 32];
+            bytes[0] = u8::try_from(number).unwrap();
+            (Kid::parse(kid).unwrap(), SigningKey::from_seed(&Seed::new(bytes)).unwrap().public())
+        });
+        let set = KeySet::new(keys);
+        let parsed = KeySet::parse(set.to_json().as_bytes()).unwrap();
+        prop_assert_eq!(parsed.keys, set);
+        prop_assert!(parsed.skipped.is_empty());
+    }
+
+    #[test]
+    fn base64url_has_one_text_for_each_sequence_of_bytes(bytes in any::<Vec<u8>>(), text in "[A-Za-z0-9_-]{0,40}") {
+        prop_assert_eq!(base64url::decode(&base64url::encode(&bytes)), Some(bytes));
+        if let Some(bytes) = base64url::decode(&text) {
+            prop_assert_eq!(base64url::encode(&bytes), text);
+        }
+    }
+
+    #[test]
+    fn the_json_reader_agrees_with_serde_json(value in value()) {
+        let text = value.to_string();
+        prop_assert_eq!(json::parse(text.as_bytes()).unwrap(), serde_json::from_str::<Value>(&text).unwrap());
+    }
+
+    #[test]
+    fn the_json_reader_is_stricter_than_serde_json_in_two_ways_only(value in value(), edit in edit(), position in any::<usize>()) {
+        let text = value.to_string();
+        let changed = apply(&edit, &text, position);
+        match (json::parse(changed.as_bytes()), serde_json::from_str::<Value>(&changed)) {
+            (Ok(ours), Ok(theirs)) => prop_assert_eq!(ours, theirs),
+            (Err(fault), Ok(_)) => prop_assert!(matches!(fault, JsonFault::DuplicateMember | JsonFault::TooDeep), "{changed}: {fault}"),
+            (Err(_), Err(_)) => {}
+            (Ok(_), Err(fault)) => prop_assert!(false, "{changed}: {fault}"),
+        }
+    }
+
+    #[test]
+    fn a_member_named_twice_is_found_at_any_depth(value in value(), name in any::<String>(), depth in 0_usize..20) {
+        let name = Value::from(name);
+        let twice = format!("{{{name}:{value},{name}:{value}}}");
+        let text = format!("{}{twice}{}", "[".repeat(depth), "]".repeat(depth));
+        prop_assert_eq!(json::parse(text.as_bytes()), Err(JsonFault::DuplicateMember));
+    }
+
+    #[test]
+    fn a_signature_fits_its_own_message_and_key_only(
+        seed in any::<[u8; 32]>(), other in any::<[u8; 32]>(), message in any::<Vec<u8>>(), bit in 0_usize..512,
+    ) {
+        prop_assume!(seed != other);
+        let key = SigningKey::from_seed(&Seed::new(seed)).unwrap();
+        let public = VerifyingKey::from_bytes(key.public().as_bytes()).unwrap();
+        let mut signature = key.sign(&message);
+        prop_assert!(public.verify(&message, &signature));
+        prop_assert!(!SigningKey::from_seed(&Seed::new(other)).unwrap().public().verify(&message, &signature));
+        prop_assert!(!public.verify(&[&message[..], b"."].concat(), &signature));
+        signature[bit / 8] ^= 1 << (bit % 8);
+        prop_assert!(!public.verify(&message, &signature));
+    }
+
+    #[test]
+    fn a_mac_fits_its_own_message_and_secret_only(
+        secret in any::<[u8; 32]>(), other in any::<[u8; 32]>(), message in any::<Vec<u8>>(), bit in 0_usize..256,
+    ) {
+        prop_assume!(secret != other);
+        let key = MacKey::from_bytes(&secret).unwrap();
+        let mut tag = key.sign(&message);
+        prop_assert!(key.verify(&message, &tag));
+        prop_assert!(!MacKey::from_bytes(&other).unwrap().verify(&message, &tag));
+        tag[bit / 8] ^= 1 << (bit % 8);
+        prop_assert!(!key.verify(&message, &tag));
+        prop_assert!(!key.verify(&message, &tag[..16]));
+    }
+
+    #[test]
+    fn a_kid_is_visible_ascii_of_bounded_length(text in any::<String>(), name in "[!-~]{1,128}") {
+        let sound = !text.is_empty() && text.len() <= 128 && text.bytes().all(|byte| (0x21..=0x7e).contains(&byte));
+        prop_assert_eq!(Kid::parse(&text).is_some(), sound);
+        prop_assert_eq!(Kid::parse(&name).unwrap().to_string(), name);
+    }
+}

@@ -1,0 +1,165 @@
+//! A signature has one form, and only the key's holder can make it.
+
+use ring::signature::{ED25519, UnparsedPublicKey};
+use serde_json::json;
+use signet::token::arithmetic::{VerifyingKey, WeakKey};
+use signet::token::base64url;
+use signet::token::verify::Refusal;
+
+use super::support::{Issuer, hex, parts, signing_key};
+
+/// The order L of the group, little-endian.
+const ORDER: &str = "edd3f55c1a631258d69cf7a2def9de1400000000000000000000000000000010";
+
+/// `a + times * b`, little-endian; drops what does not fit into 32 bytes.
+fn add(a: &[u8], b: &[u8], times: u32) -> Vec<u8> {
+    let mut carry = 0;
+    let digit = |(a, b): (&u8, &u8)| {
+        carry += u32::from(*a) + times * u32::from(*b);
+        let digit = carry.to_le_bytes()[0];
+        carry >>= 8;
+        digit
+    };
+    a.iter().zip(b).map(digit).collect()
+}
+
+/// `a - b`, little-endian.
+fn subtract(a: &[u8], b: &[u8]) -> Vec<u8> {
+    let complement: Vec<u8> = b.iter().map(|byte| !byte).collect();
+    let mut one = vec![0; 32];
+    one[0] = 1;
+    add(&add(a, &complement, 1), &one, 1)
+}
+
+#[test]
+fn a_signature_cannot_be_turned_into_another_one() {
+    let issuer = Issuer::new();
+    let token = issuer.token();
+    let [header, payload, signature] = parts(&token);
+    let signature = base64url::decode(signature).unwrap();
+    let (r, s) = signature.split_at(32);
+    let order = hex(ORDER);
+    let identity = {
+        let mut y = vec![0; 32];
+        y[0] = 1;
+        y
+    };
+    let identity_plus_p = {
+        let mut y = vec![0xff; 32];
+        y[0] = 0xee;
+        y[31] = 0x7f;
+        y
+    };
+    let sign_bit = {
+        let mut r = r.to_vec();
+        r[31] ^= 0x80;
+        r
+    };
+    for (case, r, s) in [
+        ("S + L", r.to_vec(), add(s, &order, 1)),
+        ("S + 8L", r.to_vec(), add(s, &order, 8)),
+        ("S = L", r.to_vec(), order.clone()),
+        ("S negated", r.to_vec(), subtract(&order, s)),
+        ("S = 0", r.to_vec(), vec![0; 32]),
+        ("S = 0, R = identity", identity.clone(), vec![0; 32]),
+        ("R = identity", identity, s.to_vec()),
+        ("R = 0", vec![0; 32], s.to_vec()),
+        ("R = p + 1", identity_plus_p.clone(), s.to_vec()),
+        ("R = p + 1, S = 0", identity_plus_p, vec![0; 32]),
+        ("R with the other sign", sign_bit, s.to_vec()),
+        ("R and S swapped", s.to_vec(), r.to_vec()),
+        ("all zero", vec![0; 32], vec![0; 32]),
+        ("all ones", vec![0xff; 32], vec![0xff; 32]),
+    ] {
+        let forged = base64url::encode(&[r, s].concat());
+        issuer.refuses(case, &format!("{header}.{payload}.{forged}"), Refusal::Signature);
+    }
+}
+
+#[test]
+fn a_signature_has_exactly_64_bytes() {
+    let issuer = Issuer::new();
+    let token = issuer.token();
+    let [header, payload, signature] = parts(&token);
+    let signature = base64url::decode(signature).unwrap();
+    let digits: String = signature.iter().map(|byte| format!("{byte:02x}")).collect();
+    for other in [
+        &signature[..0],
+        &signature[..1],
+        &signature[..32],
+        &signature[..63],
+        &[&signature[..], &[0]].concat(),
+        &[&signature[..], &signature[..]].concat(),
+        digits.as_bytes(),
+    ] {
+        let forged = format!("{header}.{payload}.{}", base64url::encode(other));
+        issuer.refuses("length", &forged, Refusal::Signature);
+    }
+}
+
+#[test]
+fn what_is_signed_is_the_text_itself() {
+    let issuer = Issuer::new();
+    let token = issuer.token();
+    let [header, payload, _] = parts(&token);
+    let input = format!("{header}.{payload}");
+    let prehashed = issuer.key.sign(ring::digest::digest(&ring::digest::SHA512, input.as_bytes()).as_ref());
+    let decoded = issuer.key.sign(
+        &[base64url::decode(header).unwrap(), b".".to_vec(), base64url::decode(payload).unwrap()].concat(),
+    );
+    let payload_only = issuer.key.sign(payload.as_bytes());
+    for forged in [prehashed, decoded, payload_only] {
+        issuer.refuses("other input", &format!("{input}.{}", base64url::encode(&forged)), Refusal::Signature);
+    }
+}
+
+#[test]
+fn changed_claims_need_a_new_signature() {
+    let issuer = Issuer::new();
+    let token = issuer.token();
+    let [header, _, signature] = parts(&token);
+    for (name, value) in [
+        ("sub", json!("bob")),
+        ("exp", json!(9_999_999_999_u64)),
+        ("role", json!("admin")),
+        ("iss", json!("https://mallory.test")),
+        ("aud", json!(["https://api.test"])),
+    ] {
+        let payload = base64url::encode(issuer.claims_with(name, value).to_string().as_bytes());
+        issuer.refuses(name, &format!("{header}.{payload}.{signature}"), Refusal::Signature);
+    }
+    for payload in ["{}", "[]", "\"alice\"", "junk"] {
+        let payload = base64url::encode(payload.as_bytes());
+        issuer.refuses("replaced", &format!("{header}.{payload}.{signature}"), Refusal::Signature);
+    }
+}
+
+#[test]
+fn a_signature_of_another_key_of_the_set_does_not_count() {
+    let issuer = Issuer::new();
+    let other = signing_key(2);
+    let set = signet::token::jwk::KeySet::new([
+        (issuer.kid.clone(), issuer.key.public()),
+        (signet::token::jwk::thumbprint(&other.public()), other.public()),
+    ]);
+    let forged = signet::token::sign::eddsa(&other, &issuer.kid, &issuer.claims()).unwrap();
+    let issuer = Issuer { set, ..issuer };
+    issuer.accepts("the true key", &issuer.token());
+    issuer.refuses("its neighbour", &forged, Refusal::Signature);
+}
+
+#[test]
+fn a_key_that_anybody_can_sign_for_is_refused() {
+    let mut identity = [0; 32];
+    identity[0] = 1;
+    let mut forged = [0; 64];
+    forged[0] = 1;
+    let message = b"whatever you like";
+    // ring alone takes it, so the refusal is ours to make.
+    assert!(UnparsedPublicKey::new(&ED25519, identity).verify(message, &forged).is_ok());
+    assert_eq!(VerifyingKey::from_bytes(&identity), Err(WeakKey::SmallOrder));
+    assert_eq!(VerifyingKey::from_bytes(&[]), Err(WeakKey::WrongLength));
+    assert_eq!(VerifyingKey::from_bytes(&[7; 31]), Err(WeakKey::WrongLength));
+    assert_eq!(VerifyingKey::from_bytes(&[7; 33]), Err(WeakKey::WrongLength));
+    assert_eq!(VerifyingKey::from_bytes(&[0xff; 32]), Err(WeakKey::NotCanonical));
+}
