@@ -10,7 +10,9 @@ use signet::config::report::Report;
 use signet::config::{Config, Fault, Settings};
 use signet::keys::contract::{Contract, Terms};
 
+pub mod database;
 pub mod inspect;
+pub mod keys;
 
 /// Exit code for settings and arguments that cannot be used, the same that clap uses.
 pub const EXIT_USAGE: u8 = 2;
@@ -140,5 +142,11 @@ pub fn check_config(settings: &Settings) -> ExitCode {
         eprintln!("signet: warning: {warning}");
     }
     print!("{report}");
+    ExitCode::SUCCESS
+}
+
+/// Prints a document on the standard output.
+pub fn print(text: &str) -> ExitCode {
+    print!("{text}");
     ExitCode::SUCCESS
 }

@@ -1,18 +1,116 @@
 //! The `signet` binary: reads the command line and hands over to the library.
 
+use std::io::IsTerminal;
 use std::process::ExitCode;
 
-use cli::{Command, ConfigCommand, TokenCommand};
+use cli::{Command, ConfigCommand, Document, KeysCommand, TokenCommand};
+use signet::app::{Ambient, App, StartError};
+use signet::config::{Config, Settings};
+use signet::http::docs;
+use tracing_subscriber::EnvFilter;
 
 mod cli;
 
 fn main() -> ExitCode {
     match cli::parse(std::env::args_os()) {
+        Command::Serve(settings) => with_config(&settings, serve),
+        Command::Migrate(settings) => with_config(&settings, cli::database::migrate),
+        Command::Keys(KeysCommand::List(settings)) => with_config(&settings, cli::keys::list),
+        Command::Keys(KeysCommand::Rotate(settings)) => with_config(&settings, cli::keys::rotate),
         Command::Config(ConfigCommand::Check(settings)) => cli::check_config(&settings),
         Command::Token(TokenCommand::Inspect { token }) => cli::inspect::run(token),
-        Command::Serve(_) | Command::Keys(_) | Command::Openapi { .. } | Command::Migrate(_) => {
-            eprintln!("signet: this verb is not wired yet");
-            ExitCode::FAILURE
+        Command::Openapi { document: Document::Identity } => cli::print(&docs::identity_document()),
+        Command::Openapi { document: Document::Tasks } => cli::print(&docs::tasks_document()),
+    }
+}
+
+/// Judges the settings, starts the runtime, and turns a failure into one sentence and an exit code.
+fn with_config<F>(settings: &Settings, verb: impl FnOnce(Config) -> F) -> ExitCode
+where
+    F: Future<Output = Result<(), StartError>>,
+{
+    let config = match Config::resolve(settings) {
+        Ok(config) => config,
+        Err(faults) => return cli::report_faults(&faults),
+    };
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(fault) => {
+            eprintln!("signet: the runtime does not start: {fault}");
+            return ExitCode::FAILURE;
         }
+    };
+    match runtime.block_on(verb(config)) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(fault) => {
+            eprintln!("signet: {fault}");
+            if fault.is_usage() { ExitCode::from(cli::EXIT_USAGE) } else { ExitCode::FAILURE }
+        }
+    }
+}
+
+/// `signet serve`.
+async fn serve(config: Config) -> Result<(), StartError> {
+    start_log();
+    let role = config.server.role;
+    let app = App::bind(config, Ambient::system()).await?;
+    for note in app.notes() {
+        tracing::warn!("{note}");
+    }
+    tracing::info!(
+        address = %app.address(),
+        issuer = app.base_url(),
+        docs = format!("http://{}/docs", app.address()),
+        ?role,
+        "signet {} serves",
+        env!("CARGO_PKG_VERSION"),
+    );
+    if let Some(contract) = app.contract() {
+        tracing::info!(
+            revocation_bound = ?contract.revocation_bound(),
+            lead = ?contract.lead(),
+            retain = ?contract.retain(),
+            "a revoked key is refused everywhere within the bound; a new key is public for `lead` before it signs"
+        );
+    }
+    if !app.run(stop_signal()).await {
+        tracing::warn!("some requests did not finish in time");
+    }
+    tracing::info!("stopped");
+    Ok(())
+}
+
+/// Human lines on a terminal, JSON otherwise; `RUST_LOG` chooses what is logged.
+fn start_log() {
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
+    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    if std::io::stderr().is_terminal() {
+        log.init();
+    } else {
+        log.with_ansi(false).json().flatten_event(true).init();
+    }
+}
+
+/// Completes on Ctrl-C or SIGTERM.
+async fn stop_signal() {
+    let interrupt = async {
+        if tokio::signal::ctrl_c().await.is_err() {
+            std::future::pending::<()>().await;
+        }
+    };
+    #[cfg(unix)]
+    let terminate = async {
+        match tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) {
+            Ok(mut signal) => {
+                signal.recv().await;
+            }
+            Err(_) => std::future::pending().await,
+        }
+    };
+    #[cfg(not(unix))]
+    let terminate = std::future::pending::<()>();
+    tokio::select! {
+        () = interrupt => {}
+        () = terminate => {}
     }
 }

@@ -1,0 +1,369 @@
+//! Wiring: settings in, a bound and running server out.
+//! In: a [`Config`], a clock, randomness. Out: a server that reports its address, and stops when told to.
+//! Owns: the only place where the halves meet; tests start exactly this.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::time::Duration;
+
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+
+use crate::clock::{Clock, Entropy, SystemClock, SystemEntropy};
+use crate::config::{Config, Fault, IssuerSecrets, TokenMode};
+use crate::http::identity::{Cookies, Identity};
+use crate::http::server::{Bounds, serve};
+use crate::http::tasks::Resource;
+use crate::http::{IdentityParts, Parts, health::Readiness};
+use crate::identity::account::AccountDesk;
+use crate::identity::issuing::{Issuer, Signature, Terms};
+use crate::identity::password::{HashingError, Passwords};
+use crate::identity::session::SessionDesk;
+use crate::keys::contract::{Contract, ContractFault, Terms as ContractTerms};
+use crate::keys::keyring::Keyring;
+use crate::keys::rotation::{Rotation, RotationFault};
+use crate::keys::vault::Vault;
+use crate::keys::worker::RotationWorker;
+use crate::resource::fetch::{EndpointFault, JwksEndpoint, Limits};
+use crate::resource::key_cache::{KeyCache, Settings as KeyCacheSettings};
+use crate::resource::task::TaskDesk;
+use crate::resource::verifier::{KeySource, Trust, Verifier};
+use crate::secret::SharedSecret;
+use crate::shared::revocations::Revocations;
+use crate::shared::throttle::Throttle;
+use crate::store::accounts::Accounts;
+use crate::store::keys::Keys;
+use crate::store::sessions::Sessions;
+use crate::store::tasks::Tasks;
+use crate::store::{Database, OpenError, StoreError};
+use crate::token::arithmetic::MacKey;
+use crate::token::verify::{Policy, SharedKey};
+
+/// Connections to the database.
+const CONNECTIONS: u32 = 16;
+/// How soon a session that was ended by another process is refused here.
+const RECALL_EVERY: Duration = Duration::from_secs(5);
+/// How often expired rows are deleted.
+const SWEEP_EVERY: Duration = Duration::from_secs(60);
+/// The longest life of a token that other issuers may give it.
+const LONGEST_FOREIGN_TOKEN: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// Why the server does not start; each prints as one sentence for the operator.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// A setting or a generated secret.
+    #[error(transparent)]
+    Setting(#[from] Fault),
+    /// Settings that contradict each other over time.
+    #[error(transparent)]
+    Contract(#[from] ContractFault),
+    /// The address can't be bound.
+    #[error("SIGNET_LISTEN is {address}, which cannot be bound: {source}")]
+    Listen {
+        /// The address.
+        address: SocketAddr,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// The database.
+    #[error(transparent)]
+    Open(#[from] OpenError),
+    /// The database, once open.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The signing keys.
+    #[error("the signing keys cannot be used: {0}")]
+    Keys(#[from] RotationFault),
+    /// The hashing threads.
+    #[error(transparent)]
+    Hashing(#[from] HashingError),
+    /// The key set of the identity service elsewhere.
+    #[error("SIGNET_JWKS_URL cannot be used: {0}")]
+    KeySet(#[from] EndpointFault),
+}
+
+impl StartError {
+    /// Whether other settings would help: then the exit code is that of an error of usage.
+    pub fn is_usage(&self) -> bool {
+        matches!(self, Self::Setting(_) | Self::Contract(_) | Self::KeySet(_) | Self::Open(OpenError::Address))
+    }
+}
+
+/// What a server takes from its surroundings.
+#[derive(Clone)]
+pub struct Ambient {
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+    /// Randomness.
+    pub entropy: Arc<dyn Entropy>,
+}
+
+impl Ambient {
+    /// The machine's own clock and generator.
+    pub fn system() -> Self {
+        Self { clock: Arc::new(SystemClock::new()), entropy: Arc::new(SystemEntropy::new()) }
+    }
+}
+
+impl std::fmt::Debug for Ambient {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Ambient").finish_non_exhaustive()
+    }
+}
+
+/// A bound server, ready to run.
+#[derive(Debug)]
+pub struct App {
+    listener: TcpListener,
+    address: SocketAddr,
+    base_url: String,
+    notes: Vec<String>,
+    parts: Parts,
+    sessions: Arc<SessionDesk>,
+    worker: Option<RotationWorker<Keys>>,
+    database: Database,
+}
+
+/// What the identity half needs of its secrets.
+struct Signing {
+    secrets: IssuerSecrets,
+    worker: RotationWorker<Keys>,
+}
+
+impl App {
+    /// Opens and migrates the database, makes what a first start needs, and binds the address. Nothing is served yet.
+    ///
+    /// # Errors
+    /// [`StartError`]; what was generated until then stays, and the next start uses it.
+    pub async fn bind(config: Config, ambient: Ambient) -> Result<Self, StartError> {
+        let Ambient { clock, entropy } = ambient.clone();
+        let contract = contract(&config)?;
+        let address = config.server.listen;
+        let listener =
+            TcpListener::bind(address).await.map_err(|source| StartError::Listen { address, source })?;
+        let address = listener.local_addr().map_err(|source| StartError::Listen { address, source })?;
+        let base_url = config.base_url_for(address);
+        let origins = Arc::new(config.trusted_origins_for(address));
+
+        let secrets = config.issuer_secrets(&*entropy)?;
+        let database = Database::open(config.database_url.expose(), CONNECTIONS).await?;
+        database.migrate().await?;
+
+        let revocations = Arc::new(Revocations::new(clock.clone()));
+        let remembered = config.tokens.ttl + config.tokens.leeway;
+        let sessions = Sessions::new(database.clone(), remembered);
+        let sessions = Arc::new(SessionDesk::new(sessions, revocations.clone(), clock.clone(), entropy.clone()));
+        sessions.recall_revocations().await?;
+        let throttle = Arc::new(Throttle::new(clock.clone(), config.server.rate_limit));
+
+        let mut notes = Vec::new();
+        let signing = match secrets {
+            None => None,
+            Some(secrets) => {
+                notes.extend(secrets.created.iter().map(|file| format!("generated {}", file.display())));
+                notes.extend(secrets.warnings.iter().cloned());
+                let vault =
+                    Vault::new(secrets.master.clone(), secrets.retired_masters.clone(), entropy.clone());
+                let rotation =
+                    Rotation::new(Keys::new(database.clone()), Arc::new(vault), contract, clock.clone());
+                Some(Signing { secrets, worker: RotationWorker::start(rotation).await? })
+            }
+        };
+
+        let keyring = signing.as_ref().map(|signing| signing.worker.keyring());
+        let verifier = if config.server.role.serves_tasks() {
+            let verifier = verifier(&config, &base_url, keyring.as_deref(), signing.as_ref(), &ambient)?;
+            let is_revoked = move |sid: &str| revocations.contains(sid);
+            Some(Arc::new(verifier.with_revocations(Arc::new(is_revoked))))
+        } else {
+            None
+        };
+        let identity = match (&signing, &keyring) {
+            (Some(signing), Some(keyring)) => Some(IdentityParts {
+                identity: Arc::new(Identity {
+                    accounts: AccountDesk::new(
+                        Accounts::new(database.clone()),
+                        sessions.clone(),
+                        Arc::new(Passwords::start(entropy.clone())?),
+                        throttle.clone(),
+                        clock.clone(),
+                        entropy.clone(),
+                    ),
+                    sessions: sessions.clone(),
+                    issuer: issuer(&config, &base_url, keyring, &signing.secrets.shared, &ambient),
+                    keyring: keyring.clone(),
+                    cookies: Cookies::new(&signing.secrets.shared, base_url.starts_with("https:")),
+                    origins: origins.clone(),
+                    clock: clock.clone(),
+                }),
+                keyring: keyring.clone(),
+                base_url: base_url.clone(),
+                algorithm: if config.tokens.mode == TokenMode::Hs256 { "HS256" } else { "EdDSA" },
+            }),
+            _ => None,
+        };
+        let parts = Parts {
+            identity,
+            resource: verifier.clone().map(|verifier| {
+                let tasks = TaskDesk::new(Tasks::new(database.clone()), clock.clone(), entropy.clone());
+                Arc::new(Resource { tasks, verifier })
+            }),
+            readiness: Arc::new(Readiness {
+                database: database.clone(),
+                keyring,
+                verifier,
+                draining: AtomicBool::new(false),
+            }),
+            throttle,
+            origins,
+            trusted_proxies: config.server.trusted_proxies.clone(),
+            clock,
+            entropy,
+        };
+        let worker = signing.map(|signing| signing.worker);
+        Ok(Self { listener, address, base_url, notes, parts, sessions, worker, database })
+    }
+
+    /// The address that was bound.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// The public base URL, which is the issuer of the tokens.
+    pub fn base_url(&self) -> &str {
+        &self.base_url
+    }
+
+    /// What the operator should know about this start: secrets that were generated, files that others can read.
+    pub fn notes(&self) -> &[String] {
+        &self.notes
+    }
+
+    /// The bounds that were promised for keys, where this process signs.
+    pub fn contract(&self) -> Option<&Contract> {
+        self.worker.as_ref().map(|worker| worker.rotation().contract())
+    }
+
+    /// Serves until `stop` completes, lets running requests finish, and closes the database. Answers whether all finished in time.
+    pub async fn run(self, stop: impl Future<Output = ()> + Send) -> bool {
+        let Self { listener, parts, sessions, worker, database, .. } = self;
+        let readiness = parts.readiness.clone();
+        let (stopping, stopped) = watch::channel(false);
+        let mut helpers = JoinSet::new();
+        if let Some(worker) = worker {
+            let stopped = stopped.clone();
+            helpers.spawn(async move { worker.run(told(stopped)).await });
+        }
+        helpers.spawn(keep_house(sessions, stopped));
+        let stop = async move {
+            stop.await;
+            readiness.drain();
+        };
+        let finished = serve(listener, crate::http::endpoint(parts), Bounds::default(), stop).await;
+        stopping.send_replace(true);
+        helpers.join_all().await;
+        database.close().await;
+        finished
+    }
+}
+
+/// The promise that the settings make about keys.
+///
+/// # Errors
+/// When they contradict each other.
+pub fn contract(config: &Config) -> Result<Contract, ContractFault> {
+    Contract::new(ContractTerms {
+        rotate_every: config.rotation.every,
+        jwks_max_age: config.rotation.jwks_max_age,
+        token_ttl: config.tokens.ttl,
+        leeway: config.tokens.leeway,
+    })
+}
+
+fn issuer(
+    config: &Config,
+    base_url: &str,
+    keyring: &Arc<Keyring>,
+    secret: &SharedSecret,
+    ambient: &Ambient,
+) -> Issuer {
+    let signature = match config.tokens.mode {
+        TokenMode::Hs256 => Signature::SharedSecret(MacKey::new(secret)),
+        TokenMode::Eddsa | TokenMode::Migrate { .. } => Signature::Keyring,
+    };
+    let terms =
+        Terms { issuer: base_url.to_owned(), audience: base_url.to_owned(), ttl: config.tokens.ttl };
+    Issuer::new(keyring.clone(), signature, terms, ambient.clock.clone(), ambient.entropy.clone())
+}
+
+fn verifier(
+    config: &Config,
+    base_url: &str,
+    keyring: Option<&Keyring>,
+    signing: Option<&Signing>,
+    ambient: &Ambient,
+) -> Result<Verifier, StartError> {
+    let leeway = config.tokens.leeway;
+    let (issuer, audience, longest) = match &config.upstream {
+        Some(upstream) => (upstream.issuer.clone(), upstream.audience.clone(), LONGEST_FOREIGN_TOKEN),
+        None => (base_url.to_owned(), base_url.to_owned(), config.tokens.ttl),
+    };
+    let published = || -> Result<KeySource, StartError> {
+        match (keyring, &config.upstream) {
+            (Some(keyring), _) => Ok(KeySource::Local(keyring.subscribe())),
+            (None, upstream) => {
+                let url = upstream.as_ref().map(|upstream| upstream.jwks_url.as_str()).unwrap_or_default();
+                let endpoint = JwksEndpoint::new(url, Limits::default())?;
+                let (clock, entropy) = (ambient.clock.clone(), ambient.entropy.clone());
+                let cache = KeyCache::new(endpoint, KeyCacheSettings::default(), clock, entropy);
+                let warming = cache.clone();
+                tokio::spawn(async move {
+                    if let Err(miss) = warming.warm_up().await {
+                        tracing::warn!(?miss, "the key set is not there yet; it is asked for again");
+                    }
+                });
+                Ok(KeySource::Remote(cache))
+            }
+        }
+    };
+    let secret = signing.map(|signing| &signing.secrets.shared).or(config.secrets.shared.as_ref());
+    let shared = |until| secret.map(|secret| SharedKey { key: MacKey::new(secret), until });
+    let trust = match config.tokens.mode {
+        TokenMode::Eddsa => Trust::Published(published()?),
+        TokenMode::Hs256 => match shared(None) {
+            Some(shared) => Trust::Shared(shared),
+            None => Trust::Published(published()?),
+        },
+        TokenMode::Migrate { hs256_until } => match shared(Some(hs256_until)) {
+            Some(shared) => Trust::Migrating(published()?, shared),
+            None => Trust::Published(published()?),
+        },
+    };
+    let policy = Policy::new(issuer, audience, leeway, longest);
+    Ok(Verifier::new(trust, policy, ambient.clock.clone()))
+}
+
+/// Hears of sessions that other processes ended, and deletes what time has made useless.
+async fn keep_house(sessions: Arc<SessionDesk>, stopped: watch::Receiver<bool>) {
+    let mut recall = tokio::time::interval(RECALL_EVERY);
+    let mut sweep = tokio::time::interval(SWEEP_EVERY);
+    let stopped = told(stopped);
+    tokio::pin!(stopped);
+    loop {
+        let done = tokio::select! {
+            () = &mut stopped => return,
+            _ = recall.tick() => sessions.recall_revocations().await.map(|_| ()),
+            _ = sweep.tick() => sessions.sweep().await.map(|_| ()),
+        };
+        if let Err(error) = done {
+            tracing::warn!(%error, "housekeeping waits for the database");
+        }
+    }
+}
+
+async fn told(mut stopped: watch::Receiver<bool>) {
+    // The sender gone means stopped as well.
+    let _ = stopped.wait_for(|stopped| *stopped).await;
+}

@@ -1,0 +1,78 @@
+//! Whether the process lives, and whether it can do its work.
+//! In: what the work needs. Out: 200, or 503 that names what is missing.
+//! Owns: a process that drains says so before it stops answering.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use poem::{Endpoint, IntoResponse, Request, Response, Result};
+use serde_json::json;
+
+use super::error::ApiError;
+use crate::keys::keyring::Keyring;
+use crate::resource::verifier::Verifier;
+use crate::store::Database;
+
+/// How long the database may take to show that it lives.
+const PATIENCE: Duration = Duration::from_secs(1);
+
+/// What readiness depends on.
+#[derive(Debug)]
+pub struct Readiness {
+    /// Where everything is kept.
+    pub database: Database,
+    /// What tokens are signed with, where this process signs.
+    pub keyring: Option<Arc<Keyring>>,
+    /// What tokens are verified with, where this process verifies.
+    pub verifier: Option<Arc<Verifier>>,
+    /// Whether the process is about to stop.
+    pub draining: AtomicBool,
+}
+
+impl Readiness {
+    /// Says that no more requests should be sent here.
+    pub fn drain(&self) {
+        self.draining.store(true, Ordering::SeqCst);
+    }
+
+    /// The first thing that is missing, if any.
+    async fn missing(&self) -> Option<&'static str> {
+        if self.draining.load(Ordering::SeqCst) {
+            return Some("The server is stopping");
+        }
+        if !matches!(tokio::time::timeout(PATIENCE, self.database.ping()).await, Ok(Ok(()))) {
+            return Some("The database does not answer");
+        }
+        if self.keyring.as_ref().is_some_and(|keyring| keyring.signer().is_none()) {
+            return Some("There is no key to sign with");
+        }
+        if self.verifier.as_ref().is_some_and(|verifier| !verifier.is_ready()) {
+            return Some("There are no keys to verify with");
+        }
+        None
+    }
+}
+
+/// `/healthz`: the process runs.
+pub fn liveness() -> impl Endpoint<Output = Response> {
+    poem::endpoint::make_sync(|_| answer("alive"))
+}
+
+/// `/readyz`: the process can do its work.
+pub struct ReadinessEndpoint(pub Arc<Readiness>);
+
+impl Endpoint for ReadinessEndpoint {
+    type Output = Response;
+
+    async fn call(&self, _: Request) -> Result<Response> {
+        match self.0.missing().await {
+            None => Ok(answer("ready")),
+            Some(message) => Ok(ApiError::unavailable("NOT_READY", message, PATIENCE).into_response()),
+        }
+    }
+}
+
+fn answer(status: &str) -> Response {
+    Response::builder().content_type("application/json").body(json!({ "status": status }).to_string())
+}

@@ -1,0 +1,102 @@
+//! Name, picture and password of the person who is signed in.
+
+use std::sync::Arc;
+
+use poem::http::StatusCode;
+use poem::web::Data;
+use poem_openapi::OpenApi;
+
+use super::objects::{AccountObject, ChangePassword, PasswordChanged, Status, UpdateUser, VerifyPassword};
+use super::request::{Client, Guarded, Input};
+use super::session::renewed;
+use super::{Identity, Tag};
+use crate::http::answer::{Answer, Refused, refusals};
+use crate::http::error::ApiError;
+use crate::secret::Password;
+use crate::store::accounts::ProfileChange;
+
+refusals!(
+    /// Changing one's account.
+    ChangeRefusals: 400, 401, 403, 413, 415, 429, 500, 503
+);
+refusals!(
+    /// Reading one's accounts.
+    ReadRefusals: 401, 429, 500, 503
+);
+
+/// The operations.
+#[derive(Debug)]
+pub struct AccountApi;
+
+#[OpenApi(prefix_path = "/api/auth")]
+impl AccountApi {
+    /// Change my name or picture
+    #[oai(path = "/update-user", method = "post", tag = "Tag::Account", operation_id = "updateUser")]
+    async fn update_user(
+        &self,
+        input: Input<UpdateUser>,
+        signed_in: Guarded,
+        identity: Data<&Arc<Identity>>,
+    ) -> Result<Answer<Status>, Refused<ChangeRefusals>> {
+        let Input(body) = input;
+        let bad = |code, message| ApiError::new(StatusCode::BAD_REQUEST, code, message);
+        if body.names_email {
+            Err(bad("EMAIL_CAN_NOT_BE_UPDATED", "Email can not be updated"))?;
+        }
+        let change = ProfileChange { name: body.name, image: body.names_image.then_some(body.image) };
+        if change.name.is_none() && change.image.is_none() {
+            Err(bad("NO_FIELDS_TO_UPDATE", "No fields to update"))?;
+        }
+        identity.accounts.change_profile(&signed_in.user.id, &change).await?;
+        Ok(Answer::new(Status { status: true }).headers(identity.cookies.hand_out(&signed_in)))
+    }
+
+    /// Change my password
+    ///
+    /// With `revokeOtherSessions` every session ends and the answer holds a new one.
+    #[oai(path = "/change-password", method = "post", tag = "Tag::Account", operation_id = "changePassword")]
+    async fn change_password(
+        &self,
+        input: Input<ChangePassword>,
+        signed_in: Guarded,
+        client: Client,
+        identity: Data<&Arc<Identity>>,
+    ) -> Result<Answer<PasswordChanged>, Refused<ChangeRefusals>> {
+        let Input(body) = input;
+        let old = Password::new(body.current_password);
+        let new = Password::new(body.new_password);
+        let revoke_others = body.revoke_other_sessions.unwrap_or(false);
+        let opened = identity.accounts.change_password(&signed_in, &old, &new, revoke_others, &client.0).await?;
+        let headers = match &opened {
+            Some(opened) => identity.cookies.hand_out(opened),
+            None => renewed(&identity, &signed_in),
+        };
+        let token = opened.map(|opened| opened.token.expose().to_owned());
+        Ok(Answer::new(PasswordChanged { token, user: signed_in.0.user.into() }).headers(headers))
+    }
+
+    /// Prove my password
+    #[oai(path = "/verify-password", method = "post", tag = "Tag::Account", operation_id = "verifyPassword")]
+    async fn verify_password(
+        &self,
+        input: Input<VerifyPassword>,
+        signed_in: Guarded,
+        identity: Data<&Arc<Identity>>,
+    ) -> Result<Answer<Status>, Refused<ChangeRefusals>> {
+        let Input(VerifyPassword { password }) = input;
+        identity.accounts.verify_password(&signed_in, &Password::new(password)).await?;
+        Ok(Answer::new(Status { status: true }).headers(renewed(&identity, &signed_in)))
+    }
+
+    /// How I can sign in
+    #[oai(path = "/list-accounts", method = "get", tag = "Tag::Account", operation_id = "listAccounts")]
+    async fn list_accounts(
+        &self,
+        signed_in: Guarded,
+        identity: Data<&Arc<Identity>>,
+    ) -> Result<Answer<Vec<AccountObject>>, Refused<ReadRefusals>> {
+        let accounts = identity.accounts.accounts_of(&signed_in.user.id).await?;
+        let accounts = accounts.into_iter().map(AccountObject::from).collect();
+        Ok(Answer::new(accounts).headers(renewed(&identity, &signed_in)))
+    }
+}

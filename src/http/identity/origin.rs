@@ -1,0 +1,69 @@
+//! Whether a browser acts for its user or for a foreign page (CSRF).
+//! In: the headers of a request that changes something. Out: go on, or 403.
+//! Owns: a request that carries a cookie, or that signs somebody in from a browser, comes from a trusted origin.
+
+use poem::http::header::{COOKIE, HOST, HeaderName, ORIGIN, REFERER};
+use poem::http::{HeaderMap, StatusCode};
+
+use crate::config::TrustedOrigins;
+use crate::http::error::ApiError;
+
+const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
+const SEC_FETCH_MODE: HeaderName = HeaderName::from_static("sec-fetch-mode");
+
+/// Judges a request that carries a cookie; others pass, since a foreign page has nothing to abuse.
+///
+/// # Errors
+/// 403 `MISSING_OR_NULL_ORIGIN` or `INVALID_ORIGIN`.
+pub fn check_cookie_request(headers: &HeaderMap, trusted: &TrustedOrigins) -> Result<(), ApiError> {
+    if headers.contains_key(COOKIE) { check_origin(headers, trusted) } else { Ok(()) }
+}
+
+/// Judges a sign-in or sign-up without a cookie: a foreign page must not sign its visitor in as somebody else.
+///
+/// A browser always says where such a request comes from. Programs do not; Node's fetch is one of them, though it sends
+/// `Sec-Fetch-Mode` like a browser, so that header alone proves nothing.
+///
+/// # Errors
+/// 403 `CROSS_SITE_NAVIGATION_LOGIN_BLOCKED`, `MISSING_OR_NULL_ORIGIN` or `INVALID_ORIGIN`.
+pub fn check_sign_in_request(headers: &HeaderMap, trusted: &TrustedOrigins) -> Result<(), ApiError> {
+    let site = text(headers, &SEC_FETCH_SITE);
+    if site == Some("cross-site") && text(headers, &SEC_FETCH_MODE) == Some("navigate") {
+        return Err(ApiError::new(
+            StatusCode::FORBIDDEN,
+            "CROSS_SITE_NAVIGATION_LOGIN_BLOCKED",
+            "Cross-site navigation login blocked. This request appears to be a CSRF attack.",
+        ));
+    }
+    let says_where = headers.contains_key(ORIGIN) || headers.contains_key(REFERER);
+    if says_where || site.is_some() { check_origin(headers, trusted) } else { Ok(()) }
+}
+
+fn check_origin(headers: &HeaderMap, trusted: &TrustedOrigins) -> Result<(), ApiError> {
+    let missing =
+        || ApiError::new(StatusCode::FORBIDDEN, "MISSING_OR_NULL_ORIGIN", "Missing or null Origin");
+    let origin = match text(headers, &ORIGIN) {
+        // A privacy setting may hide the origin of a page of ours; the browser still vouches for it.
+        Some("null") if text(headers, &SEC_FETCH_SITE) == Some("same-origin") => own_origin(headers, trusted),
+        Some("null") => None,
+        Some(origin) => Some(origin.to_owned()),
+        None if headers.contains_key(ORIGIN) => None,
+        None => text(headers, &REFERER).map(str::to_owned),
+    };
+    let origin = origin.ok_or_else(missing)?;
+    if trusted.trusts(&origin) {
+        Ok(())
+    } else {
+        Err(ApiError::new(StatusCode::FORBIDDEN, "INVALID_ORIGIN", "Invalid origin"))
+    }
+}
+
+/// The origin that the request itself was sent to.
+fn own_origin(headers: &HeaderMap, trusted: &TrustedOrigins) -> Option<String> {
+    let host = text(headers, &HOST)?;
+    ["https", "http"].iter().map(|scheme| format!("{scheme}://{host}")).find(|origin| trusted.trusts(origin))
+}
+
+fn text<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a str> {
+    headers.get(name)?.to_str().ok()
+}

@@ -1,0 +1,192 @@
+//! The current session, its JWT, and the other sessions of the same user.
+
+use std::sync::Arc;
+
+use poem::http::{HeaderMap, StatusCode};
+use poem::web::Data;
+use poem_openapi::OpenApi;
+use poem_openapi::param::Query;
+
+use super::cookie::hand_out_jwt;
+use super::objects::{Nothing, RevokeSession, SessionAndUser, SessionObject, Status, Token};
+use super::request::{Found, Guarded, Input, Shown};
+use super::{Identity, Tag};
+use crate::http::answer::{Answer, Refused, refusals};
+use crate::http::error::ApiError;
+use crate::identity::issuing::IssueError;
+use crate::store::sessions::Which;
+
+refusals!(
+    /// Reading the session.
+    GetSessionRefusals: 429, 500, 503
+);
+refusals!(
+    /// `POST /get-session`.
+    PostSessionRefusals: 405, 429
+);
+refusals!(
+    /// Getting a token.
+    TokenRefusals: 401, 429, 500, 503
+);
+refusals!(
+    /// Listing sessions.
+    ListRefusals: 401, 403, 429, 500, 503
+);
+refusals!(
+    /// Revoking.
+    RevokeRefusals: 400, 401, 403, 413, 415, 429, 500, 503
+);
+
+/// The operations.
+#[derive(Debug)]
+pub struct SessionApi;
+
+#[OpenApi(prefix_path = "/api/auth")]
+impl SessionApi {
+    /// Who is signed in
+    ///
+    /// `null` when nobody is: that is not an error. A remembered session slides once a day. `set-auth-jwt` carries a
+    /// fresh JWT.
+    #[oai(path = "/get-session", method = "get", tag = "Tag::Sessions", operation_id = "getSession")]
+    async fn get_session(
+        &self,
+        shown: Shown,
+        /// Any text: do not let the expiry slide.
+        #[oai(name = "disableRefresh")]
+        disable_refresh: Query<Option<String>>,
+        /// Accepted for compatibility; there is no cookie cache.
+        #[oai(name = "disableCookieCache")]
+        _disable_cookie_cache: Query<Option<String>>,
+        identity: Data<&Arc<Identity>>,
+    ) -> Result<Answer<Option<SessionAndUser>>, Refused<GetSessionRefusals>> {
+        let slide = disable_refresh.0.is_none_or(|text| text.is_empty());
+        let signed_in = match identity.find(shown.0, slide).await? {
+            Found::SignedIn(signed_in) => *signed_in,
+            Found::Ended => return Ok(Answer::new(None).headers(identity.cookies.clear())),
+            Found::Nobody => return Ok(Answer::new(None)),
+        };
+        let mut headers = if signed_in.slid { identity.cookies.hand_out(&signed_in) } else { HeaderMap::new() };
+        match identity.issuer.issue(&signed_in.user, &signed_in.session) {
+            Ok(jwt) => hand_out_jwt(&mut headers, &jwt),
+            // The session is as good as before; only the convenience is missing.
+            Err(error) => tracing::error!(%error, "get-session answers without a token"),
+        }
+        let session = SessionObject::new(signed_in.session, signed_in.token.expose().to_owned());
+        Ok(Answer::new(Some(SessionAndUser { session, user: signed_in.user.into() })).headers(headers))
+    }
+
+    /// Not available: sessions slide when they are read
+    #[oai(path = "/get-session", method = "post", hidden)]
+    async fn post_session(
+        &self,
+        _input: Input<Nothing>,
+    ) -> Result<Answer<Status>, Refused<PostSessionRefusals>> {
+        Err(ApiError::new(
+            StatusCode::METHOD_NOT_ALLOWED,
+            "METHOD_NOT_ALLOWED_DEFER_SESSION_REQUIRED",
+            "POST method requires deferSessionRefresh to be enabled in session config",
+        )
+        .allowing("GET, HEAD"))?
+    }
+
+    /// A JWT for APIs
+    ///
+    /// EdDSA (or HS256 in compatibility mode), 15 minutes by default; send it as `Authorization: Bearer` to the tasks
+    /// API or to any service that trusts the key set.
+    #[oai(path = "/token", method = "get", tag = "Tag::Sessions", operation_id = "getToken")]
+    async fn token(
+        &self,
+        signed_in: Guarded,
+        identity: Data<&Arc<Identity>>,
+    ) -> Result<Answer<Token>, Refused<TokenRefusals>> {
+        let token = identity.issuer.issue(&signed_in.user, &signed_in.session)?;
+        Ok(Answer::new(Token { token }).headers(renewed(&identity, &signed_in)))
+    }
+
+    /// Where I am signed in
+    ///
+    /// Only for sessions younger than a day.
+    #[oai(path = "/list-sessions", method = "get", tag = "Tag::Sessions", operation_id = "listSessions")]
+    async fn list_sessions(
+        &self,
+        signed_in: Guarded,
+        identity: Data<&Arc<Identity>>,
+    ) -> Result<Answer<Vec<SessionObject>>, Refused<ListRefusals>> {
+        if !identity.sessions.is_fresh(&signed_in.session) {
+            let message = "Session is not fresh";
+            Err(ApiError::new(StatusCode::FORBIDDEN, "SESSION_NOT_FRESH", message))?;
+        }
+        let sessions = identity.sessions.of_user(&signed_in.user.id).await?;
+        let shown = sessions.into_iter().map(|session| {
+            let is_own = session.id == signed_in.session.id;
+            let token = if is_own { signed_in.token.expose().to_owned() } else { session.id.clone() };
+            SessionObject::new(session, token)
+        });
+        Ok(Answer::new(shown.collect()).headers(renewed(&identity, &signed_in)))
+    }
+
+    /// Sign out one session
+    ///
+    /// Says yes also when there is no such session, or it is somebody else's; then nothing happens.
+    #[oai(path = "/revoke-session", method = "post", tag = "Tag::Sessions", operation_id = "revokeSession")]
+    async fn revoke_session(
+        &self,
+        input: Input<RevokeSession>,
+        signed_in: Guarded,
+        identity: Data<&Arc<Identity>>,
+    ) -> Result<Answer<Status>, Refused<RevokeRefusals>> {
+        let Input(RevokeSession { token }) = input;
+        identity.accounts.end_session(&signed_in.user.id, &token).await?;
+        let is_own = token == signed_in.token.expose() || token == signed_in.session.id;
+        let headers = if is_own { identity.cookies.clear() } else { HeaderMap::new() };
+        Ok(Answer::new(Status { status: true }).headers(headers))
+    }
+
+    /// Sign out everywhere
+    #[oai(path = "/revoke-sessions", method = "post", tag = "Tag::Sessions", operation_id = "revokeSessions")]
+    async fn revoke_sessions(
+        &self,
+        _input: Input<Nothing>,
+        signed_in: Guarded,
+        identity: Data<&Arc<Identity>>,
+    ) -> Result<Answer<Status>, Refused<RevokeRefusals>> {
+        identity.sessions.end(&signed_in.user.id, Which::All).await?;
+        Ok(Answer::new(Status { status: true }).headers(identity.cookies.clear()))
+    }
+
+    /// Sign out everywhere else
+    #[oai(
+        path = "/revoke-other-sessions",
+        method = "post",
+        tag = "Tag::Sessions",
+        operation_id = "revokeOtherSessions"
+    )]
+    async fn revoke_other_sessions(
+        &self,
+        _input: Input<Nothing>,
+        signed_in: Guarded,
+        identity: Data<&Arc<Identity>>,
+    ) -> Result<Answer<Status>, Refused<RevokeRefusals>> {
+        identity.sessions.end(&signed_in.user.id, Which::AllBut(&signed_in.session.id)).await?;
+        Ok(Answer::new(Status { status: true }).headers(renewed(&identity, &signed_in)))
+    }
+}
+
+/// The headers of a session that slid just now.
+pub(super) fn renewed(identity: &Identity, signed_in: &Guarded) -> HeaderMap {
+    if signed_in.slid { identity.cookies.hand_out(signed_in) } else { HeaderMap::new() }
+}
+
+impl From<IssueError> for ApiError {
+    fn from(error: IssueError) -> Self {
+        tracing::error!(%error, "no token was issued");
+        match error {
+            IssueError::NoKey => Self::unavailable(
+                "SIGNING_UNAVAILABLE",
+                "There is no key to sign with. Please try again later.",
+                std::time::Duration::from_secs(5),
+            ),
+            IssueError::Entropy(_) | IssueError::Sign(_) => Self::internal(),
+        }
+    }
+}

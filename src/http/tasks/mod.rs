@@ -1,0 +1,226 @@
+//! The tasks API.
+//! In: requests to `/api/{user_id}/tasks`. Out: the caller's own tasks.
+//! Owns: who calls is settled before the body is read, and whose the tasks are before any row is.
+
+mod objects;
+mod owner;
+
+use std::sync::Arc;
+
+use poem::middleware::AddData;
+use poem::web::Data;
+use poem::{Endpoint, EndpointExt, Route};
+use poem_openapi::param::{Path, Query};
+use poem_openapi::{LicenseObject, OpenApi, OpenApiService, Tags};
+
+use objects::{Completion, TaskDraft, TaskObject};
+use owner::Owner;
+
+use super::answer::{Answer, Done, Refused, refusals};
+use super::body::TaskBody;
+use super::error::ApiError;
+use crate::resource::task::{DEFAULT_PAGE, MAX_PAGE, TaskDesk, TaskError};
+use crate::resource::verifier::Verifier;
+
+/// What the operations work with.
+#[derive(Debug)]
+pub struct Resource {
+    /// The caller's tasks.
+    pub tasks: TaskDesk,
+    /// Who the caller is.
+    pub verifier: Arc<Verifier>,
+}
+
+#[derive(Debug, Tags)]
+enum Tag {
+    /// The caller's tasks.
+    Tasks,
+}
+
+refusals!(
+    /// Reading a list.
+    ListRefusals: 401, 403, 422, 500, 503
+);
+refusals!(
+    /// Making a task.
+    AddRefusals: 401, 403, 413, 415, 422, 500, 503
+);
+refusals!(
+    /// Reading or deleting one task.
+    OneRefusals: 401, 403, 404, 500, 503
+);
+refusals!(
+    /// Changing one task.
+    ChangeRefusals: 401, 403, 404, 413, 415, 422, 500, 503
+);
+
+/// The operations.
+#[derive(Debug)]
+pub struct TasksApi;
+
+#[OpenApi(prefix_path = "/api")]
+impl TasksApi {
+    /// List tasks
+    ///
+    /// Newest first, a page at a time; the `Link` header with `rel="next"` leads on (RFC 8288).
+    #[oai(path = "/:user_id/tasks", method = "get", tag = "Tag::Tasks", operation_id = "listTasks")]
+    async fn list(
+        &self,
+        owner: Owner,
+        /// The caller's id, or `me`.
+        user_id: Path<String>,
+        /// How many tasks a page holds.
+        #[oai(validator(minimum(value = "1"), maximum(value = "100")), default = "default_page")]
+        limit: Query<u32>,
+        /// Where the page begins: from the `Link` header of the page before.
+        cursor: Query<Option<String>>,
+        /// Only tasks that are done, or only those that are not.
+        completed: Query<Option<bool>>,
+        resource: Data<&Arc<Resource>>,
+    ) -> Result<Answer<Vec<TaskObject>>, Refused<ListRefusals>> {
+        let limit = limit.0.min(MAX_PAGE);
+        let page = resource.tasks.page(&owner.0, completed.0, cursor.0.as_deref(), limit).await?;
+        let answer = Answer::new(page.tasks.into_iter().map(TaskObject::from).collect());
+        Ok(match page.next {
+            None => answer,
+            Some(next) => {
+                let filter = completed.0.map(|completed| format!("&completed={completed}")).unwrap_or_default();
+                let user = if user_id.0 == "me" { "me" } else { &owner.0.subject };
+                let user = owner::path_segment(user);
+                answer.header("link", format!("</api/{user}/tasks?limit={limit}{filter}&cursor={next}>; rel=\"next\""))
+            }
+        })
+    }
+
+    /// Make a task
+    #[oai(path = "/:user_id/tasks", method = "post", tag = "Tag::Tasks", operation_id = "createTask")]
+    async fn add(
+        &self,
+        owner: Owner,
+        /// The caller's id, or `me`.
+        user_id: Path<String>,
+        draft: TaskBody<TaskDraft>,
+        resource: Data<&Arc<Resource>>,
+    ) -> Result<Answer<TaskObject, 201>, Refused<AddRefusals>> {
+        let task = resource.tasks.add(&owner.0, draft.0.into()).await?;
+        let user = if user_id.0 == "me" { "me" } else { &owner.0.subject };
+        let location = format!("/api/{}/tasks/{}", owner::path_segment(user), task.id);
+        Ok(Answer::new(task.into()).header("location", location))
+    }
+
+    /// Read a task
+    #[oai(path = "/:user_id/tasks/:id", method = "get", tag = "Tag::Tasks", operation_id = "getTask")]
+    async fn get(
+        &self,
+        owner: Owner,
+        /// The caller's id, or `me`.
+        #[oai(name = "user_id")]
+        _user_id: Path<String>,
+        /// The task's id.
+        id: Path<String>,
+        resource: Data<&Arc<Resource>>,
+    ) -> Result<Answer<TaskObject>, Refused<OneRefusals>> {
+        Ok(Answer::new(resource.tasks.get(&owner.0, &id.0).await?.into()))
+    }
+
+    /// Replace a task
+    ///
+    /// A member that is left out gets its default. The id, the owner and the times of the task stay what they are,
+    /// whatever the body says.
+    #[oai(path = "/:user_id/tasks/:id", method = "put", tag = "Tag::Tasks", operation_id = "replaceTask")]
+    async fn replace(
+        &self,
+        owner: Owner,
+        /// The caller's id, or `me`.
+        #[oai(name = "user_id")]
+        _user_id: Path<String>,
+        /// The task's id.
+        id: Path<String>,
+        draft: TaskBody<TaskDraft>,
+        resource: Data<&Arc<Resource>>,
+    ) -> Result<Answer<TaskObject>, Refused<ChangeRefusals>> {
+        Ok(Answer::new(resource.tasks.replace(&owner.0, &id.0, &draft.0.into()).await?.into()))
+    }
+
+    /// Mark a task as done or not
+    ///
+    /// Without a body, or with `{}`, the mark is turned over.
+    #[oai(path = "/:user_id/tasks/:id/complete", method = "patch", tag = "Tag::Tasks", operation_id = "completeTask")]
+    async fn complete(
+        &self,
+        owner: Owner,
+        /// The caller's id, or `me`.
+        #[oai(name = "user_id")]
+        _user_id: Path<String>,
+        /// The task's id.
+        id: Path<String>,
+        completion: TaskBody<Completion>,
+        resource: Data<&Arc<Resource>>,
+    ) -> Result<Answer<TaskObject>, Refused<ChangeRefusals>> {
+        let completed = completion.0.completed;
+        Ok(Answer::new(resource.tasks.complete(&owner.0, &id.0, completed).await?.into()))
+    }
+
+    /// Delete a task
+    #[oai(path = "/:user_id/tasks/:id", method = "delete", tag = "Tag::Tasks", operation_id = "deleteTask")]
+    async fn remove(
+        &self,
+        owner: Owner,
+        /// The caller's id, or `me`.
+        #[oai(name = "user_id")]
+        _user_id: Path<String>,
+        /// The task's id.
+        id: Path<String>,
+        resource: Data<&Arc<Resource>>,
+    ) -> Result<Done, Refused<OneRefusals>> {
+        resource.tasks.remove(&owner.0, &id.0).await?;
+        Ok(Done)
+    }
+}
+
+fn default_page() -> u32 {
+    DEFAULT_PAGE
+}
+
+impl From<TaskError> for ApiError {
+    fn from(error: TaskError) -> Self {
+        match error {
+            TaskError::Unknown => Self::not_found(),
+            TaskError::Cursor => Self::unprocessable("[query.cursor] Not a cursor of this list"),
+            TaskError::Store(error) => error.into(),
+            TaskError::Entropy(error) => {
+                tracing::error!(%error, "no randomness");
+                Self::internal()
+            }
+        }
+    }
+}
+
+/// The described service; also the source of `openapi/tasks.json`.
+pub fn service() -> OpenApiService<TasksApi, ()> {
+    OpenApiService::new(TasksApi, "Signet tasks API", env!("CARGO_PKG_VERSION"))
+        .description(
+            "Each user's own tasks. Every request carries a JWT of the identity API (`GET /api/auth/token`) as \
+             `Authorization: Bearer`. Without a good token the answer is 401; for somebody else's `user_id` 403, \
+             before any task is looked up; for an id that is not among the caller's tasks 404.\n\n\
+             Every error is `{\"code\", \"message\"}`; programs compare `code`.",
+        )
+        .license(LicenseObject::new("MIT OR Apache-2.0"))
+        .server("/")
+}
+
+/// The API as an endpoint for everything below `/api`.
+pub fn endpoint(resource: Arc<Resource>) -> impl Endpoint {
+    Route::new().nest_no_strip("/", service()).with(AddData::new(resource))
+}
+
+/// The methods that a path of this API has, for the `Allow` header of a 405 (RFC 9110 section 15.5.6).
+pub fn methods_of(path: &str) -> Option<&'static str> {
+    let segments: Vec<&str> = path.strip_prefix("/api/")?.split('/').collect();
+    match segments[..] {
+        [_, "tasks"] => Some("GET, HEAD, POST"),
+        [_, "tasks", _] => Some("GET, HEAD, PUT, DELETE"),
+        [_, "tasks", _, "complete"] => Some("PATCH"),
+        _ => None,
+    }
+}

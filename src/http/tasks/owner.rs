@@ -1,0 +1,81 @@
+//! Who may pass: the owner of the path, proved by a token.
+//! In: `Authorization` and the `{user_id}` of the path. Out: a [`Principal`], or 401, 403, 503.
+//! Owns: this stands before every other argument of every operation; nothing is parsed or looked up for strangers.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+use poem::http::StatusCode;
+use poem::http::header::WWW_AUTHENTICATE;
+use poem::{Request, RequestBody, Result};
+use poem_openapi::registry::{MetaSecurityScheme, Registry};
+use poem_openapi::{ApiExtractor, ApiExtractorType, ExtractParamOptions};
+
+use super::Resource;
+use crate::http::error::ApiError;
+use crate::resource::guard::{CHALLENGE_INSUFFICIENT_SCOPE, Unauthenticated, authenticate};
+use crate::token::claims::Principal;
+
+/// The caller, who is the user of the path.
+#[derive(Debug)]
+pub struct Owner(pub Principal);
+
+impl<'a> ApiExtractor<'a> for Owner {
+    const TYPES: &'static [ApiExtractorType] = &[ApiExtractorType::SecurityScheme];
+    type ParamType = ();
+    type ParamRawType = ();
+
+    fn register(registry: &mut Registry) {
+        let jwt = MetaSecurityScheme {
+            ty: "http",
+            description: Some("The JWT of `GET /api/auth/token` (not the session token)."),
+            name: None,
+            key_in: None,
+            scheme: Some("bearer"),
+            bearer_format: Some("JWT"),
+            flows: None,
+            openid_connect_url: None,
+        };
+        registry.create_security_scheme("jwt", jwt);
+    }
+
+    fn security_schemes() -> Vec<&'static str> {
+        vec!["jwt"]
+    }
+
+    async fn from_request(
+        request: &'a Request,
+        _: &mut RequestBody,
+        _: ExtractParamOptions<Self::ParamType>,
+    ) -> Result<Self> {
+        let resource = request.extensions().get::<Arc<Resource>>().ok_or_else(ApiError::internal)?;
+        let caller = authenticate(&resource.verifier, request.headers()).await.map_err(ApiError::from)?;
+        let named = request.raw_path_param("user_id").unwrap_or_default();
+        if named == "me" || named == caller.subject {
+            return Ok(Self(caller));
+        }
+        Err(ApiError::new(StatusCode::FORBIDDEN, "FORBIDDEN", "These are somebody else's tasks")
+            .with_header(WWW_AUTHENTICATE, CHALLENGE_INSUFFICIENT_SCOPE)
+            .into())
+    }
+}
+
+impl From<Unauthenticated> for ApiError {
+    fn from(refusal: Unauthenticated) -> Self {
+        if let Some(seconds) = refusal.retry_after_seconds() {
+            let message = "The keys to verify tokens with are not available. Please try again later.";
+            return Self::unavailable("KEY_SET_UNAVAILABLE", message, Duration::from_secs(seconds));
+        }
+        let challenge = refusal.challenge().unwrap_or_default();
+        match refusal {
+            Unauthenticated::Missing => Self::challenged("UNAUTHORIZED", "A bearer token is needed", challenge),
+            _ => Self::challenged("INVALID_TOKEN", "The token is not valid. Please sign in again.", challenge),
+        }
+    }
+}
+
+/// A segment of a path, with everything encoded that could end it or be taken for something else.
+pub fn path_segment(text: &str) -> String {
+    utf8_percent_encode(text, NON_ALPHANUMERIC).to_string()
+}

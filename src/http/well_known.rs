@@ -1,0 +1,165 @@
+//! The key set and the discovery document: small, public, hot.
+//! In: the keyring. Out: bytes that were made before anybody asked, with validators for caches.
+//! Owns: no database is touched; nobody may cache the set for longer than the rotation contract allows.
+
+use std::sync::Arc;
+
+use poem::http::header::{
+    ACCEPT, ACCESS_CONTROL_ALLOW_ORIGIN, CACHE_CONTROL, CONTENT_TYPE, ETAG, HeaderValue, IF_NONE_MATCH, VARY,
+};
+use poem::http::{HeaderMap, StatusCode};
+use poem::{Endpoint, IntoResponse, Request, Response, Result};
+use poem_openapi::registry::{MetaHeader, MetaMediaType, MetaResponse, MetaResponses, Registry};
+use poem_openapi::types::Type;
+use poem_openapi::{ApiResponse, Object};
+use serde_json::json;
+
+use crate::clock::Clock;
+use crate::keys::keyring::Keyring;
+
+/// The JSON members of a published key (RFC 7517, RFC 8037).
+#[derive(Clone, Debug, Object)]
+pub struct Jwk {
+    /// Always `OKP`.
+    pub kty: String,
+    /// Always `Ed25519`.
+    pub crv: String,
+    /// The public key, base64url.
+    pub x: String,
+    /// The RFC 7638 thumbprint of the key.
+    pub kid: String,
+    /// Always `EdDSA`.
+    pub alg: String,
+    /// Always `sig`.
+    #[oai(rename = "use")]
+    pub purpose: String,
+}
+
+/// A JWK set.
+#[derive(Clone, Debug, Object)]
+pub struct JwkSet {
+    /// Newest first.
+    pub keys: Vec<Jwk>,
+}
+
+/// The key set as an answer.
+#[derive(Debug)]
+pub struct KeySetAnswer(Response);
+
+impl KeySetAnswer {
+    /// What a request with these headers gets: the set, or 304 when the caller has it already (RFC 9110 section 13.1.2).
+    pub fn new(keyring: &Keyring, clock: &dyn Clock, request: &HeaderMap) -> Self {
+        let published = keyring.published();
+        let max_age = keyring.max_age(clock.now()).as_secs();
+        let seen = request.get_all(IF_NONE_MATCH).iter().any(|value| names(value, &published.etag));
+        let wants_jwk_set = request
+            .get_all(ACCEPT)
+            .iter()
+            .any(|value| value.to_str().is_ok_and(|value| value.contains("application/jwk-set+json")));
+        let media_type = if wants_jwk_set { "application/jwk-set+json" } else { "application/json" };
+        let response = Response::builder()
+            .header(ETAG, &published.etag)
+            .header(CACHE_CONTROL, format!("public, max-age={max_age}"))
+            .header(VARY, ACCEPT.as_str());
+        Self(if seen {
+            response.status(StatusCode::NOT_MODIFIED).finish()
+        } else {
+            response.header(CONTENT_TYPE, media_type).body(published.json.clone())
+        })
+    }
+}
+
+/// Whether an `If-None-Match` header names this entity tag; weak comparison, as that header wants it.
+fn names(header: &HeaderValue, etag: &str) -> bool {
+    let Ok(header) = header.to_str() else { return false };
+    header.trim() == "*" || header.split(',').any(|tag| tag.trim().trim_start_matches("W/") == etag)
+}
+
+impl IntoResponse for KeySetAnswer {
+    fn into_response(self) -> Response {
+        self.0
+    }
+}
+
+impl ApiResponse for KeySetAnswer {
+    fn meta() -> MetaResponses {
+        let header = |name: &str, text: &str| MetaHeader {
+            name: name.to_owned(),
+            description: Some(text.to_owned()),
+            required: true,
+            deprecated: false,
+            schema: String::schema_ref(),
+        };
+        let headers = || {
+            vec![
+                header("ETag", "Names this state of the set."),
+                header("Cache-Control", "How long the set may be cached."),
+            ]
+        };
+        let content = |content_type| MetaMediaType { content_type, schema: JwkSet::schema_ref() };
+        let answer = |status, description, content| MetaResponse {
+            description,
+            status: Some(status),
+            status_range: None,
+            content,
+            headers: headers(),
+        };
+        let documents = vec![content("application/json"), content("application/jwk-set+json")];
+        MetaResponses {
+            responses: vec![
+                answer(200, "The key set.", documents),
+                answer(304, "What you have is still right.", Vec::new()),
+            ],
+        }
+    }
+
+    fn register(registry: &mut Registry) {
+        JwkSet::register(registry);
+    }
+}
+
+/// `/.well-known/jwks.json`: the key set without the detour through the described API.
+pub struct KeySetEndpoint {
+    keyring: Arc<Keyring>,
+    clock: Arc<dyn Clock>,
+}
+
+impl KeySetEndpoint {
+    /// Serves the set of this keyring.
+    pub fn new(keyring: Arc<Keyring>, clock: Arc<dyn Clock>) -> Self {
+        Self { keyring, clock }
+    }
+}
+
+impl Endpoint for KeySetEndpoint {
+    type Output = Response;
+
+    async fn call(&self, request: Request) -> Result<Response> {
+        Ok(KeySetAnswer::new(&self.keyring, &*self.clock, request.headers()).into_response())
+    }
+}
+
+/// `/.well-known/openid-configuration`: where verifiers find the issuer and its keys (OpenID Connect Discovery 1.0 section 3).
+///
+/// It names only what there is: there are no authorization or token endpoints of OAuth here.
+pub fn discovery(base_url: &str, algorithm: &str) -> impl Endpoint<Output = Response> + use<> {
+    let document = json!({
+        "issuer": base_url,
+        "jwks_uri": format!("{base_url}/.well-known/jwks.json"),
+        "id_token_signing_alg_values_supported": [algorithm],
+        "subject_types_supported": ["public"],
+        "response_types_supported": [],
+        "claims_supported": [
+            "iss", "sub", "aud", "exp", "iat", "jti", "sid", "id", "name", "email", "emailVerified", "image",
+            "createdAt", "updatedAt",
+        ],
+    });
+    let bytes = document.to_string().into_bytes();
+    poem::endpoint::make_sync(move |_| {
+        Response::builder()
+            .content_type("application/json")
+            .header(CACHE_CONTROL, "public, max-age=300")
+            .header(ACCESS_CONTROL_ALLOW_ORIGIN, "*")
+            .body(bytes.clone())
+    })
+}

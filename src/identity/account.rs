@@ -1,0 +1,271 @@
+//! Having an account: signing up and in, and changing what one signs in with.
+//! In: addresses, names, passwords. Out: users who are signed in, or one reason why not.
+//! Owns: passwords are throttled per account, whatever addresses the attempts come from; the unique index judges who was first.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::email::Email;
+use super::password::{HashingError, Passwords, Verdict};
+use super::session::{Device, SessionDesk, SessionError, SignedIn, new_id};
+use crate::clock::{Clock, Entropy, EntropyUnavailable};
+use crate::secret::Password;
+use crate::shared::throttle::{RetryAfter, Rule, Throttle};
+use crate::store::StoreError;
+use crate::store::accounts::{Account, Accounts, ProfileChange, User};
+use crate::store::sessions::Which;
+
+/// The shortest and the longest new password, in UTF-16 code units.
+pub const PASSWORD_LENGTH: std::ops::RangeInclusive<usize> = 8..=128;
+
+/// How often the password of one account may be tried, from all addresses together.
+const PASSWORD_TRIES: Rule = Rule { name: "password", burst: 3, window: Duration::from_secs(10) };
+
+/// Why an account use case did not happen.
+#[derive(Debug, thiserror::Error)]
+pub enum AccountError {
+    /// Somebody has this address already.
+    #[error("the address is taken")]
+    EmailTaken,
+    /// No such user, no password, or the wrong one: the caller is not told which.
+    #[error("unknown address or wrong password")]
+    InvalidEmailOrPassword,
+    /// The current password was not given rightly.
+    #[error("wrong password")]
+    InvalidPassword,
+    /// The user has no password.
+    #[error("the user has no password")]
+    NoPassword,
+    /// Shorter than [`PASSWORD_LENGTH`] allows.
+    #[error("password too short")]
+    PasswordTooShort,
+    /// Longer than [`PASSWORD_LENGTH`] allows.
+    #[error("password too long")]
+    PasswordTooLong,
+    /// Too many passwords were tried for this account.
+    #[error("too many attempts")]
+    Throttled(RetryAfter),
+    /// No hash could be computed.
+    #[error(transparent)]
+    Hashing(#[from] HashingError),
+    /// The database.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// No identifier could be drawn.
+    #[error(transparent)]
+    Entropy(#[from] EntropyUnavailable),
+}
+
+impl From<SessionError> for AccountError {
+    fn from(error: SessionError) -> Self {
+        match error {
+            SessionError::Store(error) => Self::Store(error),
+            SessionError::Entropy(error) => Self::Entropy(error),
+        }
+    }
+}
+
+/// What somebody gives to sign up.
+#[derive(Clone, Debug)]
+pub struct NewAccount {
+    /// What to call them; may be empty.
+    pub name: String,
+    /// Their address.
+    pub email: Email,
+    /// Their password.
+    pub password: Password,
+    /// Where a picture of them is.
+    pub image: Option<String>,
+    /// Whether the session outlives the browser.
+    pub remembered: bool,
+}
+
+/// The use cases of accounts.
+pub struct AccountDesk {
+    accounts: Accounts,
+    sessions: Arc<SessionDesk>,
+    passwords: Arc<Passwords>,
+    throttle: Arc<Throttle>,
+    clock: Arc<dyn Clock>,
+    entropy: Arc<dyn Entropy>,
+}
+
+impl std::fmt::Debug for AccountDesk {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("AccountDesk").finish_non_exhaustive()
+    }
+}
+
+impl AccountDesk {
+    /// A desk over these accounts.
+    pub fn new(
+        accounts: Accounts,
+        sessions: Arc<SessionDesk>,
+        passwords: Arc<Passwords>,
+        throttle: Arc<Throttle>,
+        clock: Arc<dyn Clock>,
+        entropy: Arc<dyn Entropy>,
+    ) -> Self {
+        Self { accounts, sessions, passwords, throttle, clock, entropy }
+    }
+
+    /// Makes a user, a password account and a first session, all or nothing.
+    ///
+    /// # Errors
+    /// [`AccountError::PasswordTooShort`] and its kin before [`AccountError::EmailTaken`].
+    pub async fn sign_up(&self, new: NewAccount, device: &Device) -> Result<SignedIn, AccountError> {
+        check_length(&new.password)?;
+        if self.accounts.by_email(new.email.as_str()).await?.is_some() {
+            return Err(AccountError::EmailTaken);
+        }
+        let hash = self.passwords.hash(&new.password).await?;
+        let now = self.clock.now();
+        let user = User {
+            id: new_id(&*self.entropy)?,
+            email: new.email.as_str().to_owned(),
+            email_verified: false,
+            name: new.name,
+            image: new.image,
+            created_at: now,
+            updated_at: now,
+        };
+        let (session, token) = self.sessions.prepare(&user.id, new.remembered, device)?;
+        match self.accounts.sign_up(&user, &new_id(&*self.entropy)?, &hash, &session).await {
+            Ok(()) => Ok(SignedIn { session: session.session, user, token, slid: false }),
+            Err(StoreError::Conflict) => Err(AccountError::EmailTaken),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Proves a password and opens a session.
+    ///
+    /// # Errors
+    /// [`AccountError::InvalidEmailOrPassword`] for an unknown address and for a wrong password alike, after the same work.
+    pub async fn sign_in(
+        &self,
+        email: &Email,
+        password: &Password,
+        remembered: bool,
+        device: &Device,
+    ) -> Result<SignedIn, AccountError> {
+        if password.utf16_length() > *PASSWORD_LENGTH.end() {
+            return Err(AccountError::PasswordTooLong);
+        }
+        self.throttle.attempt(&PASSWORD_TRIES, email.as_str()).map_err(AccountError::Throttled)?;
+        let found = self.accounts.by_email(email.as_str()).await?;
+        let stored = found.as_ref().and_then(|(_, hash)| hash.as_deref());
+        let verdict = self.passwords.compare(password, stored).await?;
+        let (Some((user, Some(hash))), Verdict::Fits | Verdict::FitsOutdated) = (found, verdict) else {
+            return Err(AccountError::InvalidEmailOrPassword);
+        };
+        if verdict == Verdict::FitsOutdated {
+            self.upgrade(&user.id, &hash, password).await;
+        }
+        Ok(self.sessions.open(user, remembered, device).await?)
+    }
+
+    /// Changes the password of somebody who is signed in and knows the old one. With `revoke_others` all sessions end,
+    /// this one too, and the answer holds a new one.
+    ///
+    /// # Errors
+    /// The length of the new password is judged before the old one is looked at.
+    pub async fn change_password(
+        &self,
+        current: &SignedIn,
+        old: &Password,
+        new: &Password,
+        revoke_others: bool,
+        device: &Device,
+    ) -> Result<Option<SignedIn>, AccountError> {
+        check_length(new)?;
+        let stored = self.prove(current, old).await?;
+        let hash = self.passwords.hash(new).await?;
+        let user_id = &current.user.id;
+        let replaced = if revoke_others {
+            self.sessions.replace_all(&stored, &hash, current, device).await.map(Some)
+        } else {
+            let now = self.clock.now();
+            self.accounts.replace_password(user_id, &stored, &hash, now).await.map(|()| None).map_err(Into::into)
+        };
+        replaced.map_err(|error| match error {
+            // Somebody changed it a moment ago: the old password is no longer the password.
+            SessionError::Store(StoreError::Conflict) => AccountError::InvalidPassword,
+            error => error.into(),
+        })
+    }
+
+    /// Proves the password of somebody who is signed in.
+    ///
+    /// # Errors
+    /// [`AccountError::InvalidPassword`].
+    pub async fn verify_password(&self, current: &SignedIn, password: &Password) -> Result<(), AccountError> {
+        match self.prove(current, password).await {
+            Ok(_) => Ok(()),
+            // Better Auth does not tell a user without a password from a wrong password here.
+            Err(AccountError::NoPassword) => Err(AccountError::InvalidPassword),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Changes the name or the picture.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn change_profile(&self, user_id: &str, change: &ProfileChange) -> Result<(), AccountError> {
+        Ok(self.accounts.change_profile(user_id, change, self.clock.now()).await?)
+    }
+
+    /// How a user can sign in.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn accounts_of(&self, user_id: &str) -> Result<Vec<Account>, AccountError> {
+        Ok(self.accounts.of_user(user_id).await?)
+    }
+
+    /// Ends one session of the caller: the one with this token, or with this id.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn end_session(&self, user_id: &str, token_or_id: &str) -> Result<(), AccountError> {
+        let token_hash = crate::secret::OpaqueToken::new(token_or_id.to_owned()).hash();
+        if self.sessions.end(user_id, Which::TokenHash(&token_hash)).await? == 0 {
+            self.sessions.end(user_id, Which::Id(token_or_id)).await?;
+        }
+        Ok(())
+    }
+
+    /// The stored hash, once the password has been proved against it.
+    async fn prove(&self, current: &SignedIn, password: &Password) -> Result<String, AccountError> {
+        self.throttle.attempt(&PASSWORD_TRIES, &current.user.email).map_err(AccountError::Throttled)?;
+        let stored = self.accounts.password_hash(&current.user.id).await?.ok_or(AccountError::NoPassword)?;
+        // Longer than any password can be: not worth the work.
+        if password.utf16_length() > *PASSWORD_LENGTH.end() {
+            return Err(AccountError::InvalidPassword);
+        }
+        match self.passwords.compare(password, Some(&stored)).await? {
+            Verdict::Fits | Verdict::FitsOutdated => Ok(stored),
+            Verdict::Wrong => Err(AccountError::InvalidPassword),
+        }
+    }
+
+    /// Hashes a proved password anew with today's parameters. A failure only means that the next sign-in tries again.
+    async fn upgrade(&self, user_id: &str, old: &str, password: &Password) {
+        let upgraded = async {
+            let new = self.passwords.hash(password).await?;
+            Ok::<_, AccountError>(self.accounts.replace_password(user_id, old, &new, self.clock.now()).await?)
+        };
+        match upgraded.await {
+            Ok(()) => tracing::info!("a password hash was upgraded to today's parameters"),
+            Err(error) => tracing::warn!(%error, "a password hash was not upgraded"),
+        }
+    }
+}
+
+fn check_length(password: &Password) -> Result<(), AccountError> {
+    match password.utf16_length() {
+        length if length < *PASSWORD_LENGTH.start() => Err(AccountError::PasswordTooShort),
+        length if length > *PASSWORD_LENGTH.end() => Err(AccountError::PasswordTooLong),
+        _ => Ok(()),
+    }
+}

@@ -1,0 +1,178 @@
+//! Hashing passwords without starving anybody.
+//! In: passwords and stored hashes. Out: new hashes, and whether a password fits one.
+//! Owns: at most one Argon2 computation per core, each in memory that its thread keeps; the excess is told to come back.
+
+use std::num::NonZeroUsize;
+use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use argon2::{Algorithm, Argon2, Block, Params, Version};
+use subtle::ConstantTimeEq;
+use tokio::sync::oneshot;
+use unicode_normalization::UnicodeNormalization;
+use zeroize::Zeroizing;
+
+use super::phc::StoredHash;
+use crate::clock::{Entropy, EntropyUnavailable};
+use crate::secret::Password;
+
+/// OWASP's recommendation for Argon2id (Password Storage Cheat Sheet): 19 MiB, 2 passes, 1 lane.
+const MEMORY_KIB: u32 = 19 * 1024;
+const PASSES: u32 = 2;
+const LANES: u32 = 1;
+const HASH_BYTES: usize = 32;
+const SALT_BYTES: usize = 16;
+
+/// How many passwords may wait; at 20 ms each and two cores that is 0.6 s.
+const QUEUE: usize = 64;
+
+/// How long somebody is asked to stay away when the queue is full.
+pub const RETRY_AFTER: Duration = Duration::from_secs(2);
+
+/// Why there is no answer about a password.
+#[derive(Debug, thiserror::Error)]
+pub enum HashingError {
+    /// Too many are waiting; come back after [`RETRY_AFTER`].
+    #[error("too many passwords are waiting to be hashed")]
+    Busy,
+    /// No salt could be drawn.
+    #[error(transparent)]
+    Entropy(#[from] EntropyUnavailable),
+    /// The computation failed or its thread is gone.
+    #[error("a password could not be hashed: {0}")]
+    Failed(String),
+}
+
+/// What a comparison came to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// The password fits.
+    Fits,
+    /// The password fits, but the hash was made with other parameters than today's: make a new one.
+    FitsOutdated,
+    /// The password does not fit, or there was nothing to compare it with.
+    Wrong,
+}
+
+/// The pool of hashing threads.
+pub struct Passwords {
+    queue: SyncSender<Job>,
+    entropy: Arc<dyn Entropy>,
+    params: Params,
+    /// What a password is compared with when there is no such user, so that this costs the same.
+    decoy: StoredHash,
+}
+
+struct Job {
+    password: Password,
+    target: StoredHash,
+    reply: oneshot::Sender<Result<Vec<u8>, HashingError>>,
+}
+
+impl std::fmt::Debug for Passwords {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Passwords").field("params", &self.params).finish_non_exhaustive()
+    }
+}
+
+impl Passwords {
+    /// Starts one thread per core, at the lowest priority: a storm of sign-ins then takes only what others leave.
+    ///
+    /// # Errors
+    /// [`HashingError::Failed`] when a thread can't be started, [`HashingError::Entropy`] without randomness.
+    pub fn start(entropy: Arc<dyn Entropy>) -> Result<Self, HashingError> {
+        let params = Params::new(MEMORY_KIB, PASSES, LANES, Some(HASH_BYTES))
+            .map_err(|fault| HashingError::Failed(fault.to_string()))?;
+        let (queue, jobs) = sync_channel(QUEUE);
+        let jobs = Arc::new(Mutex::new(jobs));
+        let threads = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
+        for number in 0..threads {
+            let jobs = Arc::clone(&jobs);
+            std::thread::Builder::new()
+                .name(format!("argon2-{number}"))
+                .spawn(move || work(&jobs))
+                .map_err(|fault| HashingError::Failed(fault.to_string()))?;
+        }
+        let mut decoy_hash = vec![0; HASH_BYTES];
+        entropy.fill(&mut decoy_hash)?;
+        let decoy = StoredHash { params: params.clone(), salt: salt(&*entropy)?, hash: decoy_hash };
+        Ok(Self { queue, entropy, params, decoy })
+    }
+
+    /// Hashes a new password into the text to store.
+    ///
+    /// # Errors
+    /// See [`HashingError`].
+    pub async fn hash(&self, password: &Password) -> Result<String, HashingError> {
+        let mut target =
+            StoredHash { params: self.params.clone(), salt: salt(&*self.entropy)?, hash: vec![0; HASH_BYTES] };
+        target.hash = self.compute(password, target.clone()).await?;
+        Ok(target.print())
+    }
+
+    /// Compares a password with a stored hash. Without one, or with one that can't be read, it does the same work and says [`Verdict::Wrong`].
+    ///
+    /// # Errors
+    /// See [`HashingError`].
+    pub async fn compare(&self, password: &Password, stored: Option<&str>) -> Result<Verdict, HashingError> {
+        let known = stored.and_then(StoredHash::parse);
+        if stored.is_some() && known.is_none() {
+            tracing::error!("a stored password hash cannot be read; nobody can sign in with it");
+        }
+        let target = known.as_ref().unwrap_or(&self.decoy);
+        let computed = self.compute(password, target.clone()).await?;
+        let same = bool::from(computed.ct_eq(&target.hash));
+        Ok(match (same && known.is_some(), target.params == self.params) {
+            (true, true) => Verdict::Fits,
+            (true, false) => Verdict::FitsOutdated,
+            (false, _) => Verdict::Wrong,
+        })
+    }
+
+    async fn compute(&self, password: &Password, target: StoredHash) -> Result<Vec<u8>, HashingError> {
+        let (reply, answer) = oneshot::channel();
+        match self.queue.try_send(Job { password: password.clone(), target, reply }) {
+            Ok(()) => answer.await.map_err(|_| HashingError::Failed("the thread is gone".to_owned()))?,
+            Err(TrySendError::Full(_)) => Err(HashingError::Busy),
+            Err(TrySendError::Disconnected(_)) => Err(HashingError::Failed("the pool is gone".to_owned())),
+        }
+    }
+}
+
+fn salt(entropy: &dyn Entropy) -> Result<Vec<u8>, EntropyUnavailable> {
+    let mut salt = vec![0; SALT_BYTES];
+    entropy.fill(&mut salt)?;
+    Ok(salt)
+}
+
+/// The life of one thread: takes jobs until the pool is dropped.
+fn work(jobs: &Mutex<Receiver<Job>>) {
+    if let Err(fault) = rustix::process::nice(19) {
+        tracing::warn!(%fault, "a hashing thread keeps its ordinary priority");
+    }
+    let mut memory: Vec<Block> = Vec::new();
+    loop {
+        let next = jobs.lock().unwrap_or_else(PoisonError::into_inner).recv();
+        let Ok(Job { password, target, reply }) = next else { return };
+        // Whoever asked may have hung up while waiting.
+        if reply.is_closed() {
+            continue;
+        }
+        let _hung_up = reply.send(compute(&password, &target, &mut memory));
+    }
+}
+
+fn compute(password: &Password, target: &StoredHash, memory: &mut Vec<Block>) -> Result<Vec<u8>, HashingError> {
+    let argon2 = Argon2::new(Algorithm::Argon2id, Version::V0x13, target.params.clone());
+    if memory.len() < target.params.block_count() {
+        memory.resize(target.params.block_count(), Block::default());
+    }
+    // The same letter can be typed in several ways; NFKC, as Better Auth does, makes them one (NIST SP 800-63B section 5.1.1.2).
+    let normal: Zeroizing<String> = Zeroizing::new(password.expose().nfkc().collect());
+    let mut hash = vec![0; target.hash.len()];
+    argon2
+        .hash_password_into_with_memory(normal.as_bytes(), &target.salt, &mut hash, memory.as_mut_slice())
+        .map_err(|fault| HashingError::Failed(fault.to_string()))?;
+    Ok(hash)
+}

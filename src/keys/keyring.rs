@@ -1,0 +1,282 @@
+//! What this process signs with and publishes now.
+//! In: the key rows, whenever they were read. Out: the signer, the key set document, and the set for our own verifiers.
+//! Owns: the published set is never empty; no token outlives the publication of its key, even if the database is gone
+//! and another process has retired the key meanwhile.
+
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
+
+use tokio::sync::{Notify, watch};
+
+use crate::clock::{Clock, Timestamp};
+use crate::keys::contract::Contract;
+use crate::keys::lifecycle::{self, KeyRecord, KeyState, announcement, in_state, published};
+use crate::keys::port::{KeyRow, Snapshot};
+use crate::keys::vault::{Vault, VaultFault};
+use crate::token::arithmetic::{SigningKey, sha256};
+use crate::token::base64url;
+use crate::token::jwk::{KeySet, Kid};
+
+/// The key set as it is served.
+#[derive(Clone, Debug)]
+pub struct Published {
+    /// The document: public members alone, newest key first.
+    pub json: Vec<u8>,
+    /// A strong entity tag (RFC 9110 section 8.8.3), in quotes: the hash of the document.
+    pub etag: String,
+    /// The same keys, for verifiers of this process.
+    pub set: Arc<KeySet>,
+}
+
+impl Published {
+    fn new(set: KeySet) -> Self {
+        let json = set.to_json().into_bytes();
+        let etag = format!("\"{}\"", base64url::encode(&sha256(&json)));
+        Self { json, etag, set: Arc::new(set) }
+    }
+}
+
+/// The key that signs now.
+#[derive(Clone, Debug)]
+pub struct Signer {
+    /// Its name, for the header of the token.
+    pub kid: Kid,
+    /// Its private half.
+    pub key: SigningKey,
+    /// The latest `exp` that a token signed now may have; one token life ahead as long as the rows are fresh.
+    pub latest_exp: Timestamp,
+}
+
+/// A key whose private half cannot be opened here.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unreadable {
+    /// The key.
+    pub kid: Kid,
+    /// Why, as one sentence.
+    pub why: String,
+}
+
+/// How the keyring stands, for health and metrics.
+#[derive(Clone, Debug)]
+pub struct Health {
+    /// The key that signs, if it can be opened.
+    pub active: Option<Kid>,
+    /// Keys that cannot be opened; the one that should sign may be among them.
+    pub unreadable: Vec<Unreadable>,
+    /// How many keys are public.
+    pub public: usize,
+    /// How long ago the rows were read.
+    pub read_ago: Duration,
+    /// When the next step of a key's life is due.
+    pub next_deadline: Option<Timestamp>,
+}
+
+/// A moment by both clocks.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Moment {
+    pub(super) wall: Timestamp,
+    pub(super) monotonic: Duration,
+}
+
+impl Moment {
+    pub(super) fn of(clock: &dyn Clock) -> Self {
+        Self { wall: clock.now(), monotonic: clock.monotonic() }
+    }
+
+    /// How long ago it was by the clock that says more: the machine may have slept, or wall time may have been set.
+    fn ago(self, clock: &dyn Clock) -> Duration {
+        clock.now().since(self.wall).max(clock.monotonic().saturating_sub(self.monotonic))
+    }
+}
+
+struct View {
+    records: Vec<KeyRecord>,
+    signer: Option<(Kid, SigningKey)>,
+    unreadable: Vec<Unreadable>,
+    published: Arc<Published>,
+    read_at: Moment,
+}
+
+/// The keys of this process; cheap to ask, and never asks the database.
+pub struct Keyring {
+    contract: Contract,
+    clock: Arc<dyn Clock>,
+    view: RwLock<Arc<View>>,
+    verifiers: watch::Sender<Arc<KeySet>>,
+    outdated: Notify,
+}
+
+impl Keyring {
+    /// A keyring of the rows that were read at `read_at`; none if no key of theirs is public.
+    pub(super) fn open(
+        contract: Contract,
+        clock: Arc<dyn Clock>,
+        vault: &Vault,
+        snapshot: &Snapshot,
+        read_at: Moment,
+    ) -> Option<Self> {
+        let records: Vec<KeyRecord> = snapshot.keys.iter().map(|row| row.record.clone()).collect();
+        let published = Arc::new(Published::new(public_set(&records, clock.now())?));
+        let (signer, unreadable) = unseal(vault, &snapshot.keys);
+        let (verifiers, _) = watch::channel(Arc::clone(&published.set));
+        let view = View { records, signer, unreadable, published, read_at };
+        Some(Self { contract, clock, view: RwLock::new(Arc::new(view)), verifiers, outdated: Notify::new() })
+    }
+
+    /// The key that signs, and until when its tokens may live. None while it cannot be opened, or while the rows are so
+    /// old that another process may have retired the key long ago.
+    pub fn signer(&self) -> Option<Arc<Signer>> {
+        let view = self.view();
+        let age = view.read_at.ago(&*self.clock);
+        if age > self.contract.reload() {
+            self.outdated.notify_one();
+        }
+        // The key may have been retired right after the rows were read. It stays public for `retain` from then, and two
+        // skews of that are for clocks that differ: one for the verifier's, one for the process's that removes it.
+        let life = (self.contract.token_ttl() + self.contract.reload())
+            .saturating_sub(age)
+            .min(self.contract.token_ttl());
+        if life < Duration::from_secs(1) {
+            return None;
+        }
+        let (kid, key) = view.signer.clone()?;
+        Some(Arc::new(Signer { kid, key, latest_exp: self.clock.now().after(life) }))
+    }
+
+    /// The key set as it is served now.
+    pub fn published(&self) -> Arc<Published> {
+        Arc::clone(&self.view().published)
+    }
+
+    /// For how long the key set may be cached at `now`, in whole seconds: never beyond the contract, and shorter when a
+    /// change is near or may have been missed, so that caches come back soon after it, though not all at once.
+    pub fn max_age(&self, now: Timestamp) -> Duration {
+        let most = self.contract.jwks_max_age();
+        let least = most / 4;
+        let view = self.view();
+        let announcement =
+            match (in_state(&view.records, KeyState::Active), in_state(&view.records, KeyState::Pending)) {
+                (Some(active), None) => Some(announcement(active, &self.contract)),
+                _ => None,
+            };
+        let removals = published(&view.records, now)
+            .into_iter()
+            .filter(|key| key.state == KeyState::Retiring)
+            .map(|key| key.public_until());
+        let change = announcement.into_iter().chain(removals).min().map_or(most, |at| at.since(now));
+        let outdated = view.read_at.ago(&*self.clock) > self.contract.reload();
+        let age = if outdated { least } else { change.clamp(least, most) };
+        Duration::from_secs(age.as_secs().max(1))
+    }
+
+    /// The key set of this moment, and every later one, for verifiers in this process.
+    pub fn subscribe(&self) -> watch::Receiver<Arc<KeySet>> {
+        self.verifiers.subscribe()
+    }
+
+    /// What the spans of this keyring are.
+    pub fn contract(&self) -> &Contract {
+        &self.contract
+    }
+
+    /// How the keyring stands.
+    pub fn health(&self) -> Health {
+        let view = self.view();
+        Health {
+            active: view.signer.as_ref().map(|(kid, _)| kid.clone()),
+            unreadable: view.unreadable.clone(),
+            public: view.published.set.len(),
+            read_ago: view.read_at.ago(&*self.clock),
+            next_deadline: lifecycle::next_deadline(&view.records, &self.contract),
+        }
+    }
+
+    /// Takes over the rows that were read at `read_at`.
+    pub(super) fn load(&self, vault: &Vault, snapshot: &Snapshot, read_at: Moment) {
+        let records: Vec<KeyRecord> = snapshot.keys.iter().map(|row| row.record.clone()).collect();
+        let (signer, unreadable) = unseal(vault, &snapshot.keys);
+        let before = self.view();
+        if unreadable != before.unreadable {
+            for key in &unreadable {
+                tracing::error!(kid = %key.kid, "{}", key.why);
+            }
+        }
+        self.show(View { records, signer, unreadable, published: Arc::clone(&before.published), read_at });
+    }
+
+    /// Publishes what is public now, of the rows that are known: time goes on while the database is away.
+    pub(super) fn turn(&self) {
+        let before = self.view();
+        self.show(View {
+            records: before.records.clone(),
+            signer: before.signer.clone(),
+            unreadable: before.unreadable.clone(),
+            published: Arc::clone(&before.published),
+            read_at: before.read_at,
+        });
+    }
+
+    /// Returns when somebody has asked for a signer and found the rows too old.
+    pub(super) async fn outdated(&self) {
+        self.outdated.notified().await;
+    }
+
+    /// Makes somebody who waits for [`Keyring::outdated`] go on.
+    pub(super) fn call_for_rows(&self) {
+        self.outdated.notify_one();
+    }
+
+    fn show(&self, mut view: View) {
+        match public_set(&view.records, self.clock.now()) {
+            Some(set) if set == *view.published.set => {}
+            Some(set) => view.published = Arc::new(Published::new(set)),
+            // An empty set would refuse every token that lives; what was public before is the lesser evil.
+            None => tracing::error!("no signing key is public: the key set stays as it was"),
+        }
+        let set = Arc::clone(&view.published.set);
+        let mut shown = self.view.write().unwrap_or_else(PoisonError::into_inner);
+        if shown.read_at.monotonic > view.read_at.monotonic {
+            return; // somebody has loaded newer rows meanwhile
+        }
+        *shown = Arc::new(view);
+        self.verifiers.send_if_modified(|current| {
+            let changed = **current != *set;
+            *current = set;
+            changed
+        });
+    }
+
+    fn view(&self) -> Arc<View> {
+        Arc::clone(&self.view.read().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+impl std::fmt::Debug for Keyring {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Keyring").field("health", &self.health()).finish_non_exhaustive()
+    }
+}
+
+/// The keys that are public now; none if there is no such key.
+fn public_set(records: &[KeyRecord], now: Timestamp) -> Option<KeySet> {
+    let set = KeySet::new(published(records, now).into_iter().map(|key| (key.kid.clone(), key.public)));
+    (!set.is_empty()).then_some(set)
+}
+
+/// Opens the key that signs, and tries the ones that will.
+fn unseal(vault: &Vault, rows: &[KeyRow]) -> (Option<(Kid, SigningKey)>, Vec<Unreadable>) {
+    let mut signer = None;
+    let mut unreadable = Vec::new();
+    for KeyRow { record, sealed } in rows.iter().filter(|row| row.record.state.signs()) {
+        match vault.signing_key(record, sealed.as_ref()) {
+            Ok(key) if record.state == KeyState::Active => signer = Some((record.kid.clone(), key)),
+            Ok(_) => {}
+            Err(fault) => unreadable.push(unreadable_key(record, &fault)),
+        }
+    }
+    (signer, unreadable)
+}
+
+fn unreadable_key(record: &KeyRecord, fault: &VaultFault) -> Unreadable {
+    Unreadable { kid: record.kid.clone(), why: fault.to_string() }
+}

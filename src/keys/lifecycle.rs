@@ -1,0 +1,359 @@
+//! The life of a signing key: pending -> active -> retiring -> removed, and revoked from anywhere.
+//! In: the keys that there are, the contract and the present moment. Out: the steps that are due, which keys are public,
+//! and when to look again. Pure: every process comes to the same answer, so any of them may write it down.
+//! Owns: one active key at most; it was public for `lead` before it signs, and stays public for `retain` after.
+//!
+//! A clock that was set back only makes things later: what lies ahead has not begun to age.
+
+use std::time::Duration;
+
+use crate::clock::Timestamp;
+use crate::keys::contract::Contract;
+use crate::token::arithmetic::VerifyingKey;
+use crate::token::jwk::Kid;
+
+/// Where a key stands in its life.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum KeyState {
+    /// Public, so that caches learn it; signs nothing yet.
+    Pending,
+    /// Signs new tokens.
+    Active,
+    /// Signs no more; public while tokens of it live.
+    Retiring,
+    /// Gone from the key set; the row stays as a record.
+    Removed,
+    /// Taken out at once, for good, because its private half may be known to others.
+    Revoked,
+}
+
+impl KeyState {
+    /// The name in rows and tables.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Pending => "pending",
+            Self::Active => "active",
+            Self::Retiring => "retiring",
+            Self::Removed => "removed",
+            Self::Revoked => "revoked",
+        }
+    }
+
+    /// The state of that name.
+    pub fn parse(name: &str) -> Option<Self> {
+        [Self::Pending, Self::Active, Self::Retiring, Self::Removed, Self::Revoked]
+            .into_iter()
+            .find(|state| state.name() == name)
+    }
+
+    /// Whether the private half is still needed; from retirement on it is not kept.
+    pub fn signs(self) -> bool {
+        matches!(self, Self::Pending | Self::Active)
+    }
+}
+
+/// What is known of a key besides its private half.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KeyRecord {
+    /// Its name: the thumbprint of the public half.
+    pub kid: Kid,
+    /// The public half.
+    pub public: VerifyingKey,
+    /// Where it stands.
+    pub state: KeyState,
+    /// When it was made and published.
+    pub announced_at: Timestamp,
+    /// The longest time that a cache may keep a set of this key's days; its successor has to be public for as long.
+    pub lead: Duration,
+    /// The longest time for which it has to stay public after it was retired.
+    pub retain: Duration,
+    /// When somebody asked that it sign as soon as it may.
+    pub requested_at: Option<Timestamp>,
+    /// Since when it signed.
+    pub activated_at: Option<Timestamp>,
+    /// Since when it signs no more.
+    pub retired_at: Option<Timestamp>,
+    /// When it left the key set.
+    pub removed_at: Option<Timestamp>,
+    /// When it was revoked.
+    pub revoked_at: Option<Timestamp>,
+    /// Why it was revoked.
+    pub reason: Option<String>,
+}
+
+impl KeyRecord {
+    /// A key that is announced now.
+    pub fn announced(kid: Kid, public: VerifyingKey, contract: &Contract, now: Timestamp) -> Self {
+        Self {
+            kid,
+            public,
+            state: KeyState::Pending,
+            announced_at: now,
+            lead: contract.lead(),
+            retain: contract.retain(),
+            requested_at: None,
+            activated_at: None,
+            retired_at: None,
+            removed_at: None,
+            revoked_at: None,
+            reason: None,
+        }
+    }
+
+    /// When this active key's time is up.
+    pub fn signs_until(&self, contract: &Contract) -> Timestamp {
+        self.activated_at.unwrap_or(self.announced_at).after(contract.rotate_every())
+    }
+
+    /// When this retiring key leaves the key set; no token of it lives longer.
+    pub fn public_until(&self) -> Timestamp {
+        self.retired_at.unwrap_or(self.announced_at).after(self.retain)
+    }
+
+    /// Whether the contract asks for more than was noted when this key was announced, under other settings.
+    fn falls_short_of(&self, contract: &Contract) -> bool {
+        self.state.signs() && (self.lead < contract.lead() || self.retain < contract.retain())
+    }
+}
+
+/// A step in the life of one key, or of two when one takes over from the other.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Transition {
+    /// Make a key that signs at once, since there is none that could.
+    Begin,
+    /// Make a key and publish it; it signs later.
+    Announce,
+    /// Let a pending key sign, in place of the active one.
+    Promote {
+        /// The pending key.
+        kid: Kid,
+        /// The active key, if there is one.
+        retires: Option<Kid>,
+    },
+    /// Note that this process promises more than the others did: longer caches, or longer tokens.
+    Extend {
+        /// The pending or active key.
+        kid: Kid,
+    },
+    /// Let a pending key sign as soon as everybody knows it.
+    Request {
+        /// The pending key.
+        kid: Kid,
+    },
+    /// Take a retired key out of the key set.
+    Remove {
+        /// The retiring key.
+        kid: Kid,
+    },
+    /// Take a key out of the key set at once.
+    Revoke {
+        /// Any key that is not removed or revoked.
+        kid: Kid,
+        /// Why, for the record.
+        reason: String,
+    },
+}
+
+/// What happened to a key, for the record.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Event {
+    /// It was made and published.
+    Announced,
+    /// Its lead or retention became longer.
+    Extended,
+    /// Somebody asked that it sign as soon as it may.
+    Requested,
+    /// It began to sign.
+    Activated,
+    /// It ceased to sign.
+    Retired,
+    /// It left the key set.
+    Removed,
+    /// It was revoked.
+    Revoked,
+    /// Its private half was sealed anew under another master key.
+    Rewrapped,
+}
+
+impl Event {
+    /// The name in rows and logs.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Announced => "announced",
+            Self::Extended => "extended",
+            Self::Requested => "requested",
+            Self::Activated => "activated",
+            Self::Retired => "retired",
+            Self::Removed => "removed",
+            Self::Revoked => "revoked",
+            Self::Rewrapped => "rewrapped",
+        }
+    }
+
+    /// The event of that name.
+    pub fn parse(name: &str) -> Option<Self> {
+        use Event::{Activated, Announced, Extended, Removed, Requested, Retired, Revoked, Rewrapped};
+        [Announced, Extended, Requested, Activated, Retired, Removed, Revoked, Rewrapped]
+            .into_iter()
+            .find(|event| event.name() == name)
+    }
+}
+
+/// A step that does not fit the state of its key.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("key {kid} is not in a state for this step")]
+pub struct WrongState {
+    /// The key, known or not.
+    pub kid: Kid,
+}
+
+/// The steps that are due now, in the order in which they are to be taken.
+pub fn due(keys: &[KeyRecord], contract: &Contract, now: Timestamp) -> Vec<Transition> {
+    let succession = match (in_state(keys, KeyState::Active), in_state(keys, KeyState::Pending)) {
+        (None, None) => Some(Transition::Begin),
+        // After a revocation: a key that some know beats one that nobody knows.
+        (None, Some(pending)) => Some(Transition::Promote { kid: pending.kid.clone(), retires: None }),
+        (Some(active), None) => (now >= announcement(active, contract)).then_some(Transition::Announce),
+        (Some(active), Some(pending)) => (now >= takeover(active, pending, contract))
+            .then(|| Transition::Promote { kid: pending.kid.clone(), retires: Some(active.kid.clone()) }),
+    };
+    let extensions = keys
+        .iter()
+        .filter(|key| key.falls_short_of(contract))
+        .map(|key| Transition::Extend { kid: key.kid.clone() });
+    let removals = keys
+        .iter()
+        .filter(|key| key.state == KeyState::Retiring && now >= key.public_until())
+        .map(|key| Transition::Remove { kid: key.kid.clone() });
+    // Extensions come first: a key must not be retired on the terms of yesterday.
+    extensions.chain(succession).chain(removals).collect()
+}
+
+/// The keys that are public now, newest first.
+///
+/// A retired key goes when its time is up, whether or not anybody could write that down.
+pub fn published(keys: &[KeyRecord], now: Timestamp) -> Vec<&KeyRecord> {
+    let mut public: Vec<&KeyRecord> = keys
+        .iter()
+        .filter(|key| match key.state {
+            KeyState::Pending | KeyState::Active => true,
+            KeyState::Retiring => now < key.public_until(),
+            KeyState::Removed | KeyState::Revoked => false,
+        })
+        .collect();
+    public.sort_by(|a, b| b.announced_at.cmp(&a.announced_at).then_with(|| a.kid.cmp(&b.kid)));
+    public
+}
+
+/// When the next step is due if nobody interferes; a moment in the past means that it is due already.
+pub fn next_deadline(keys: &[KeyRecord], contract: &Contract) -> Option<Timestamp> {
+    let succession = match (in_state(keys, KeyState::Active), in_state(keys, KeyState::Pending)) {
+        (None, _) => None,
+        (Some(active), None) => Some(announcement(active, contract)),
+        (Some(active), Some(pending)) => Some(takeover(active, pending, contract)),
+    };
+    let removals = keys.iter().filter(|key| key.state == KeyState::Retiring).map(|key| key.public_until());
+    succession.into_iter().chain(removals).min()
+}
+
+/// When the successor of `active` is announced: `lead` before it is wanted.
+pub fn announcement(active: &KeyRecord, contract: &Contract) -> Timestamp {
+    active.signs_until(contract).before(active.lead.max(contract.lead()))
+}
+
+/// When `pending` takes over from `active`: when everybody knows it and it is wanted.
+pub fn takeover(active: &KeyRecord, pending: &KeyRecord, contract: &Contract) -> Timestamp {
+    let known = pending.announced_at.after(lead(active, pending, contract));
+    if pending.requested_at.is_some() { known } else { known.max(active.signs_until(contract)) }
+}
+
+/// How long `pending` has to be public before it takes over from `active`, by the longest that any process promised to
+/// caches while one of them was public: a restart with a shorter max-age does not reach into caches that are filled.
+pub fn lead(active: &KeyRecord, pending: &KeyRecord, contract: &Contract) -> Duration {
+    active.lead.max(pending.lead).max(contract.lead())
+}
+
+/// Takes one step. `fresh` is asked for a new key where the step makes one.
+///
+/// Answers what happened to which key, in an order in which rows can be written: who leaves a state comes first.
+///
+/// # Errors
+/// [`WrongState`] when the step does not fit, and whatever `fresh` fails with; `keys` is as it was then.
+pub fn enact<E: From<WrongState>>(
+    keys: &mut Vec<KeyRecord>,
+    step: &Transition,
+    fresh: impl FnOnce() -> Result<(Kid, VerifyingKey), E>,
+    contract: &Contract,
+    now: Timestamp,
+) -> Result<Vec<(Kid, Event)>, E> {
+    match step {
+        Transition::Announce | Transition::Begin => {
+            let (kid, public) = fresh()?;
+            if keys.iter().any(|key| key.kid == kid) {
+                return Err(WrongState { kid }.into());
+            }
+            let mut key = KeyRecord::announced(kid.clone(), public, contract, now);
+            let mut events = vec![(kid.clone(), Event::Announced)];
+            if *step == Transition::Begin {
+                key.state = KeyState::Active;
+                key.activated_at = Some(now);
+                events.push((kid, Event::Activated));
+            }
+            keys.push(key);
+            Ok(events)
+        }
+        Transition::Promote { kid, retires } => {
+            let successor = find(keys, kid, |state| state == KeyState::Pending)?;
+            let predecessor =
+                retires.as_ref().map(|kid| find(keys, kid, |state| state == KeyState::Active)).transpose()?;
+            let mut events = Vec::new();
+            if let Some(key) = predecessor.and_then(|at| keys.get_mut(at)) {
+                key.state = KeyState::Retiring;
+                // Not before it began to sign, wherever the clock stands.
+                key.retired_at = Some(now.max(key.activated_at.unwrap_or(now)));
+                events.push((key.kid.clone(), Event::Retired));
+            }
+            if let Some(key) = keys.get_mut(successor) {
+                key.state = KeyState::Active;
+                key.activated_at = Some(now);
+                events.push((kid.clone(), Event::Activated));
+            }
+            Ok(events)
+        }
+        Transition::Extend { kid } => {
+            let at = find(keys, kid, KeyState::signs)?;
+            keys[at].lead = keys[at].lead.max(contract.lead());
+            keys[at].retain = keys[at].retain.max(contract.retain());
+            Ok(vec![(kid.clone(), Event::Extended)])
+        }
+        Transition::Request { kid } => {
+            let at = find(keys, kid, |state| state == KeyState::Pending)?;
+            keys[at].requested_at = Some(now);
+            Ok(vec![(kid.clone(), Event::Requested)])
+        }
+        Transition::Remove { kid } => {
+            let at = find(keys, kid, |state| state == KeyState::Retiring)?;
+            keys[at].state = KeyState::Removed;
+            keys[at].removed_at = Some(now);
+            Ok(vec![(kid.clone(), Event::Removed)])
+        }
+        Transition::Revoke { kid, reason } => {
+            let at = find(keys, kid, |state| !matches!(state, KeyState::Removed | KeyState::Revoked))?;
+            keys[at].state = KeyState::Revoked;
+            keys[at].revoked_at = Some(now);
+            keys[at].reason = Some(reason.clone());
+            Ok(vec![(kid.clone(), Event::Revoked)])
+        }
+    }
+}
+
+/// The key in `state`; for the states that hold one key at most.
+pub fn in_state(keys: &[KeyRecord], state: KeyState) -> Option<&KeyRecord> {
+    keys.iter().find(|key| key.state == state)
+}
+
+fn find(keys: &[KeyRecord], kid: &Kid, fits: impl Fn(KeyState) -> bool) -> Result<usize, WrongState> {
+    keys.iter()
+        .position(|key| key.kid == *kid && fits(key.state))
+        .ok_or_else(|| WrongState { kid: kid.clone() })
+}

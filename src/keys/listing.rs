@@ -1,0 +1,180 @@
+//! The keys as an operator sees them.
+//! In: key records and the present moment. Out: what each key is doing, what happens to it next and when; the same as a
+//! table. Pure.
+//! Owns: what is announced here is what [`due`](crate::keys::lifecycle::due) will do.
+
+use std::fmt::Write;
+use std::time::Duration;
+
+use crate::clock::Timestamp;
+use crate::config::duration;
+use crate::keys::contract::Contract;
+use crate::keys::lifecycle::{KeyRecord, KeyState, announcement, in_state, takeover};
+use crate::token::jwk::Kid;
+
+/// One key of the list.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Line {
+    /// Its name.
+    pub kid: Kid,
+    /// Where it stands.
+    pub state: KeyState,
+    /// How long ago it was made.
+    pub age: Duration,
+    /// What happens next, and when; nothing happens to keys that are gone.
+    pub next: Option<(Next, Timestamp)>,
+    /// Why it was revoked.
+    pub reason: Option<String>,
+}
+
+/// What happens to a key next.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Next {
+    /// A pending key takes over.
+    Signs,
+    /// The active key gets a successor.
+    SuccessorAnnounced,
+    /// The active key gives way to the pending one.
+    Retires,
+    /// A retiring key leaves the key set.
+    Removed,
+}
+
+impl Next {
+    fn words(self) -> &'static str {
+        match self {
+            Self::Signs => "signs",
+            Self::SuccessorAnnounced => "successor is announced",
+            Self::Retires => "retires",
+            Self::Removed => "removed",
+        }
+    }
+}
+
+/// Says of every key what it is doing and what happens next, in the order given.
+pub fn describe(keys: &[KeyRecord], contract: &Contract, now: Timestamp) -> Vec<Line> {
+    let active = in_state(keys, KeyState::Active);
+    let pending = in_state(keys, KeyState::Pending);
+    let change = active.zip(pending).map(|(active, pending)| takeover(active, pending, contract));
+    keys.iter()
+        .map(|key| Line {
+            kid: key.kid.clone(),
+            state: key.state,
+            age: now.since(key.announced_at),
+            next: match key.state {
+                KeyState::Pending => Some((Next::Signs, change.unwrap_or(now))),
+                KeyState::Active => Some(change.map_or_else(
+                    || (Next::SuccessorAnnounced, announcement(key, contract)),
+                    |at| (Next::Retires, at),
+                )),
+                KeyState::Retiring => Some((Next::Removed, key.public_until())),
+                KeyState::Removed | KeyState::Revoked => None,
+            },
+            reason: key.reason.clone(),
+        })
+        .collect()
+}
+
+/// The list as a table for a terminal.
+pub fn render(lines: &[Line], now: Timestamp) -> String {
+    let width = lines.iter().map(|line| line.kid.as_ref().len()).chain([3]).max().unwrap_or(3);
+    let mut table = format!("{:width$}  {:8}  {:8}  NEXT\n", "KID", "STATE", "AGE");
+    for line in lines {
+        let next = match (&line.next, &line.reason) {
+            (Some((next, at)), _) => format!("{} {} ({})", next.words(), at.iso_8601(), distance(*at, now)),
+            (None, Some(reason)) => format!("- ({})", printable(reason)),
+            (None, None) => "-".to_owned(),
+        };
+        let (kid, state, age) = (line.kid.as_ref(), line.state.name(), coarse(line.age));
+        // Writing to a String cannot fail.
+        let _ = writeln!(table, "{kid:width$}  {state:8}  {age:8}  {next}");
+    }
+    table
+}
+
+fn distance(at: Timestamp, now: Timestamp) -> String {
+    if at > now { format!("in {}", coarse(at.since(now))) } else { "due".to_owned() }
+}
+
+/// The two largest units: nobody reads the seconds of a month.
+fn coarse(span: Duration) -> String {
+    let unit = match span.as_secs() {
+        86_400.. => 3_600_000,
+        3_600.. => 60_000,
+        1.. => 1000,
+        0 => 1,
+    };
+    let millis = u64::try_from(span.as_millis()).unwrap_or(u64::MAX);
+    duration::format(Duration::from_millis(millis - millis % unit))
+}
+
+/// A reason is typed by a person; a terminal must not obey it.
+fn printable(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::keys::contract::Terms;
+    use crate::secret::Seed;
+    use crate::token::arithmetic::SigningKey;
+
+    const NOON: Timestamp = Timestamp::from_seconds(1_800_000_000);
+
+    fn contract() -> Contract {
+        Contract::new(Terms {
+            rotate_every: Duration::from_secs(30 * 86_400),
+            jwks_max_age: Duration::from_secs(300),
+            token_ttl: Duration::from_secs(900),
+            leeway: Duration::from_secs(30),
+        })
+        .unwrap()
+    }
+
+    fn key(name: &str, state: KeyState, ago: Duration) -> KeyRecord {
+        let public = SigningKey::from_seed(&Seed::new([name.len() as u8; 32])).unwrap().public();
+        let since = NOON.before(ago);
+        KeyRecord {
+            state,
+            activated_at: Some(since),
+            retired_at: (state == KeyState::Retiring).then_some(since),
+            reason: (state == KeyState::Revoked).then(|| "leaked\x1b[2J".to_owned()),
+            ..KeyRecord::announced(Kid::parse(name).unwrap(), public, &contract(), since)
+        }
+    }
+
+    #[test]
+    fn the_table_says_what_happens_next_and_when() {
+        let minute = Duration::from_secs(60);
+        let keys = [
+            key("pending", KeyState::Pending, minute),
+            key("active", KeyState::Active, 43_200 * minute),
+            key("old", KeyState::Retiring, 10 * minute),
+            key("gone", KeyState::Removed, 100_000 * minute),
+            key("leaked", KeyState::Revoked, 90 * minute),
+        ];
+        let expected = "\
+KID      STATE     AGE       NEXT
+pending  pending   1m        signs 2027-01-15T08:09:45.000Z (in 9m45s)
+active   active    30d       retires 2027-01-15T08:09:45.000Z (in 9m45s)
+old      retiring  10m       removed 2027-01-15T08:06:15.000Z (in 6m15s)
+gone     removed   69d10h    -
+leaked   revoked   1h30m     - (leaked [2J)
+";
+        assert_eq!(render(&describe(&keys, &contract(), NOON), NOON), expected);
+    }
+
+    #[test]
+    fn a_lone_key_waits_for_its_successor_to_be_announced() {
+        let keys = [key("active", KeyState::Active, Duration::ZERO)];
+        let lines = describe(&keys, &contract(), NOON);
+        let announced = NOON.after(Duration::from_secs(30 * 86_400 - 645));
+        assert_eq!(lines[0].next, Some((Next::SuccessorAnnounced, announced)));
+    }
+
+    #[test]
+    fn no_keys_at_all_is_a_table_too() {
+        assert_eq!(render(&[], NOON), "KID  STATE     AGE       NEXT\n");
+    }
+}

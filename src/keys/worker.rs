@@ -1,0 +1,125 @@
+//! Keeps the keyring of a running server up to date.
+//! In: a rotation, and time. Out: a keyring that follows the rows, whoever changes them.
+//! Owns: every change of the rows is in the keyring within the contract's `reload`; a failing database stops nothing.
+
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::{sleep, timeout};
+
+use crate::keys::keyring::Keyring;
+use crate::keys::port::KeyRows;
+use crate::keys::rotation::{Rotation, RotationFault};
+
+/// How long the database may take; a connection that hangs must not stop the keys.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// The pause after a first failure; it doubles with each further one.
+const FIRST_PAUSE: Duration = Duration::from_millis(200);
+
+/// The task that rotates keys and rereads the rows.
+#[derive(Debug)]
+pub struct RotationWorker<R> {
+    rotation: Rotation<R>,
+    keyring: Arc<Keyring>,
+}
+
+impl<R: KeyRows> RotationWorker<R> {
+    /// Brings the rows up to date, makes the first key if there is none, and opens the keyring.
+    ///
+    /// # Errors
+    /// [`RotationFault::ActiveSealed`] when the key that has to sign cannot be opened, and when the database fails: a
+    /// server that can't sign must not start.
+    pub async fn start(rotation: Rotation<R>) -> Result<Self, RotationFault> {
+        let settled = rotation.settle().await?;
+        rotation.check_active(&settled.snapshot.keys)?;
+        let (contract, clock) = (rotation.contract, Arc::clone(&rotation.clock));
+        let keyring = Keyring::open(contract, clock, &rotation.vault, &settled.snapshot, settled.read_at)
+            .ok_or(RotationFault::NoKey)?;
+        for key in keyring.health().unreadable {
+            tracing::error!(kid = %key.kid, "{}", key.why);
+        }
+        Ok(Self { rotation, keyring: Arc::new(keyring) })
+    }
+
+    /// What this process signs with and publishes.
+    pub fn keyring(&self) -> Arc<Keyring> {
+        Arc::clone(&self.keyring)
+    }
+
+    /// For orders of an operator to a running server; [`RotationWorker::settle`] afterwards makes them show at once.
+    pub fn rotation(&self) -> &Rotation<R> {
+        &self.rotation
+    }
+
+    /// Takes every step that is due and brings the keyring up to date.
+    ///
+    /// # Errors
+    /// When the database, the vault or the source of randomness fails; the keyring goes on with the rows it knows.
+    pub async fn settle(&self) -> Result<(), RotationFault> {
+        match self.rotation.settle().await {
+            Ok(settled) => {
+                self.keyring.load(&self.rotation.vault, &settled.snapshot, settled.read_at);
+                Ok(())
+            }
+            Err(fault) => {
+                self.keyring.turn();
+                Err(fault)
+            }
+        }
+    }
+
+    /// Makes [`RotationWorker::run`] read the rows now, because another process says that they have changed.
+    pub fn wake(&self) {
+        self.keyring.call_for_rows();
+    }
+
+    /// Settles at every deadline, and often enough to hear of other processes' changes in time, until `shutdown`.
+    pub async fn run(&self, shutdown: impl Future<Output = ()> + Send) {
+        let mut shutdown = pin!(shutdown);
+        let mut failures = 0_u32;
+        loop {
+            tokio::select! {
+                () = &mut shutdown => return,
+                () = sleep(self.pause(failures)) => {}
+                // Not after a failure: who asks for a signer while the database is down must not keep us asking it.
+                () = self.keyring.outdated(), if failures == 0 => {}
+            }
+            let outcome = tokio::select! {
+                () = &mut shutdown => return,
+                outcome = timeout(PATIENCE, self.settle()) => outcome,
+            };
+            match outcome {
+                Ok(Ok(())) => failures = 0,
+                Ok(Err(fault)) => {
+                    failures = failures.saturating_add(1);
+                    tracing::warn!(failures, "the signing keys could not be brought up to date: {fault}");
+                }
+                Err(_) => {
+                    failures = failures.saturating_add(1);
+                    self.keyring.turn();
+                    tracing::warn!(
+                        failures,
+                        "the signing keys could not be brought up to date: no answer in time"
+                    );
+                }
+            }
+        }
+    }
+
+    /// How long to wait before the next look at the rows.
+    fn pause(&self, failures: u32) -> Duration {
+        let contract = self.rotation.contract();
+        // Three looks in the time that the contract allows: one may fail, and none is exactly on time.
+        let interval = contract.reload() / 3;
+        if let Some(doublings) = failures.checked_sub(1) {
+            return FIRST_PAUSE.saturating_mul(2_u32.saturating_pow(doublings)).min(interval);
+        }
+        let now = self.rotation.clock.now();
+        match self.keyring.health().next_deadline {
+            Some(deadline) if deadline > now => deadline.since(now).min(interval),
+            _ => interval,
+        }
+    }
+}

@@ -1,0 +1,174 @@
+//! Fetches the key set beside the requests, never inside one.
+//! In: an occasion to ask. Out: a new view for everybody who watches.
+//! Owns: a fetch outlives the request that caused it, always lands, and is the only one under way.
+
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, PoisonError, Weak};
+use std::time::Duration;
+
+use tokio::sync::watch;
+use tokio::time::timeout;
+use tracing::{info, warn};
+
+use super::Shared;
+use super::view::{LoadFault, Loaded, Occasion, View};
+use crate::resource::fetch::{FetchFault, Fetched};
+use crate::token::jwk::{KeySet, Kid, ParsedSet};
+
+/// The keeper looks at the clock no more often than this.
+const SHORTEST_NAP: Duration = Duration::from_millis(10);
+
+impl Shared {
+    /// Starts a fetch if `occasion` allows one. True when one is under way now, whoever started it.
+    pub(super) fn launch(self: &Arc<Self>, occasion: Occasion) -> bool {
+        let now = self.clock.monotonic();
+        let view = self.view();
+        if view.launch(occasion, now, &self.settings).is_none() {
+            return view.is_fetching(); // seen without a lock: this is the answer to nearly everybody in a flood
+        }
+        let mut began = false;
+        self.views.send_if_modified(|view| {
+            if let Some(next) = view.launch(occasion, now, &self.settings) {
+                *view = Arc::new(next);
+                began = true;
+            }
+            began
+        });
+        if began {
+            self.stay_awake();
+            let flight = Flight { cache: self.clone(), began: now, landed: false };
+            tokio::spawn(flight.run());
+        }
+        began || self.view().is_fetching()
+    }
+
+    /// Makes known what a fetch brought.
+    fn land(&self, outcome: Result<Loaded, LoadFault>, began: Duration) {
+        let now = self.clock.monotonic();
+        let before = self.view();
+        match &outcome {
+            Ok(Loaded::Keys { parsed, .. }) => self.announce(&before, parsed, now),
+            Ok(Loaded::Unchanged { .. }) => {}
+            Err(fault) => {
+                warn!(target: "signet::jwks", %fault, failures = before.failures + 1, "no key set fetched")
+            }
+        }
+        let share = self.share();
+        // Only this flight changes the view while it is under way, so it is still `before`.
+        self.views.send_replace(Arc::new(before.land(outcome, began, now, share, &self.settings)));
+    }
+
+    /// Logs a change of the set, and makes sure that tokens under keys that went are refused without a fetch.
+    fn announce(&self, before: &View, parsed: &ParsedSet, now: Duration) {
+        let held = before.held.as_ref().map(|held| &held.keys);
+        if held.is_some_and(|held| **held == parsed.keys) {
+            return;
+        }
+        let kids: Vec<&str> = parsed.keys.iter().map(|(kid, _)| kid.as_ref()).collect();
+        info!(target: "signet::jwks", ?kids, "the issuer's key set has changed");
+        for skipped in &parsed.skipped {
+            let kid = skipped.kid.as_ref().map(AsRef::as_ref);
+            warn!(target: "signet::jwks", position = skipped.position, kid, reason = %skipped.reason, "key left out");
+        }
+        let gone = held.into_iter().flat_map(|held| withdrawn(held, &parsed.keys));
+        let mut misses = self.misses.lock().unwrap_or_else(PoisonError::into_inner);
+        misses.forget(parsed.keys.iter().map(|(kid, _)| kid));
+        for kid in gone {
+            misses.record(kid, now, &self.settings.miss, self.settings.remembered_misses);
+        }
+    }
+
+    /// A number from 0 to 1 that differs from verifier to verifier.
+    fn share(&self) -> f64 {
+        let mut bytes = [0; 4];
+        // Without randomness there is no jitter; that is no reason to fetch no keys.
+        self.entropy
+            .fill(&mut bytes)
+            .map_or(0.0, |()| f64::from(u32::from_le_bytes(bytes)) / f64::from(u32::MAX))
+    }
+
+    /// Sees to it that one task renews the keys as long as this cache lives, with or without requests.
+    fn stay_awake(self: &Arc<Self>) {
+        if !self.kept.swap(true, Ordering::SeqCst) {
+            let keeper = Keeper { cache: Arc::downgrade(self) };
+            tokio::spawn(keeper.run(self.views.subscribe()));
+        }
+    }
+}
+
+fn withdrawn<'a>(before: &'a KeySet, now: &'a KeySet) -> impl Iterator<Item = &'a Kid> {
+    before.iter().map(|(kid, _)| kid).filter(|kid| now.get(kid.as_ref()).is_none())
+}
+
+/// One fetch. It lands when it is dropped at the latest, so nobody waits for one that panicked.
+struct Flight {
+    cache: Arc<Shared>,
+    began: Duration,
+    landed: bool,
+}
+
+impl Flight {
+    async fn run(mut self) {
+        let outcome = self.load().await;
+        self.cache.land(outcome, self.began);
+        self.landed = true;
+    }
+
+    async fn load(&self) -> Result<Loaded, LoadFault> {
+        let view = self.cache.view();
+        let etag = view.held.as_ref().and_then(|held| held.etag.as_deref());
+        let limit = self.cache.settings.fetch_timeout;
+        let fetched = timeout(limit, self.cache.source.fetch(etag)).await;
+        match fetched.unwrap_or(Err(FetchFault::Timeout(limit)))? {
+            Fetched::Fresh { bytes, etag, max_age } => {
+                let parsed = KeySet::parse(&bytes)?;
+                if parsed.keys.is_empty() {
+                    return Err(LoadFault::NoUsableKey);
+                }
+                Ok(Loaded::Keys { parsed, etag, max_age })
+            }
+            Fetched::NotModified { max_age } => Ok(Loaded::Unchanged { max_age }),
+        }
+    }
+}
+
+impl Drop for Flight {
+    fn drop(&mut self) {
+        if !self.landed {
+            self.cache.land(Err(LoadFault::Abandoned), self.began);
+        }
+    }
+}
+
+/// The task that renews the keys ahead of their end. It holds no cache alive.
+struct Keeper {
+    cache: Weak<Shared>,
+}
+
+impl Keeper {
+    async fn run(self, mut views: watch::Receiver<Arc<View>>) {
+        loop {
+            let nap = match self.cache.upgrade() {
+                Some(cache) => {
+                    cache.launch(Occasion::Due);
+                    let view = views.borrow_and_update();
+                    let nap = view.due_at().saturating_sub(cache.clock.monotonic());
+                    if view.is_fetching() { cache.settings.fetch_timeout } else { nap }
+                }
+                None => return,
+            };
+            // Ends early when a fetch lands, and for good when the cache is gone.
+            if let Ok(Err(_)) = timeout(nap.max(SHORTEST_NAP), views.changed()).await {
+                return;
+            }
+        }
+    }
+}
+
+impl Drop for Keeper {
+    fn drop(&mut self) {
+        if let Some(cache) = self.cache.upgrade() {
+            cache.kept.store(false, Ordering::SeqCst);
+        }
+    }
+}

@@ -1,0 +1,224 @@
+//! Where things are kept: one set of queries for SQLite and PostgreSQL, behind a port for each use case.
+//! In: domain values. Out: domain values, or a [`StoreError`] that says what a caller can do about it.
+//! Owns: the schema and its constraints, which judge every race; writes that belong together share a transaction.
+
+pub mod accounts;
+pub mod keys;
+pub mod sessions;
+pub mod tasks;
+
+use std::str::FromStr;
+use std::time::Duration;
+
+use sqlx::any::{AnyConnectOptions, AnyPoolOptions, AnyRow};
+use sqlx::migrate::MigrateError;
+use sqlx::{AnyPool, Executor, Row};
+
+use crate::clock::Timestamp;
+
+/// The migrations of each dialect, built into the binary.
+static SQLITE: sqlx::migrate::Migrator = sqlx::migrate!("migrations/sqlite");
+static POSTGRES: sqlx::migrate::Migrator = sqlx::migrate!("migrations/postgres");
+
+/// What went wrong, sorted by what a caller can do.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// The database did not answer in time, or is gone: try again later (503).
+    #[error("the database is not available: {0}")]
+    Unavailable(#[source] sqlx::Error),
+    /// A unique constraint refused the row: somebody else was first.
+    #[error("the row exists already")]
+    Conflict,
+    /// A row holds what this version never writes.
+    #[error("a row of the database cannot be read: {0}")]
+    Corrupt(String),
+    /// Anything else that the database refused; a defect of ours.
+    #[error("the database refused a statement: {0}")]
+    Refused(#[source] sqlx::Error),
+}
+
+impl From<sqlx::Error> for StoreError {
+    fn from(error: sqlx::Error) -> Self {
+        match &error {
+            sqlx::Error::Database(refusal) if refusal.is_unique_violation() => Self::Conflict,
+            sqlx::Error::Database(refusal) if is_passing(refusal.code().as_deref()) => Self::Unavailable(error),
+            sqlx::Error::Io(_)
+            | sqlx::Error::Tls(_)
+            | sqlx::Error::PoolTimedOut
+            | sqlx::Error::PoolClosed
+            | sqlx::Error::WorkerCrashed => Self::Unavailable(error),
+            sqlx::Error::ColumnDecode { .. } | sqlx::Error::Decode(_) => Self::Corrupt(error.to_string()),
+            _ => Self::Refused(error),
+        }
+    }
+}
+
+/// Codes that say "not now": SQLite's BUSY, LOCKED, FULL, IOERR and their kin, PostgreSQL's classes 08, 40, 53, 57.
+fn is_passing(code: Option<&str>) -> bool {
+    let Some(code) = code else { return false };
+    match code.parse::<u32>() {
+        // SQLite's extended codes carry the primary code in the low byte.
+        Ok(number) if code.len() < 5 => matches!(number & 0xff, 5 | 6 | 10 | 13),
+        _ => ["08", "40", "53", "57"].iter().any(|class| code.starts_with(class)),
+    }
+}
+
+/// Why a database could not be opened; each prints as one sentence for the operator.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// The address is not one that we know.
+    #[error("DATABASE_URL is not an address of SQLite (sqlite:FILE) or PostgreSQL (postgres://...)")]
+    Address,
+    /// Nobody answered, or the file can't be opened.
+    #[error("the database cannot be opened: {0}")]
+    Unreachable(#[source] sqlx::Error),
+    /// A migration of a later version has been applied.
+    #[error("the database is newer than this binary (it has migration {0}); run the version that wrote it, or a later one")]
+    Newer(i64),
+    /// The text of an applied migration differs from ours.
+    #[error("migration {0} of the database differs from this binary's; it was made by another build of Signet")]
+    Foreign(i64),
+    /// A migration failed.
+    #[error("the database cannot be migrated: {0}")]
+    Migration(#[source] MigrateError),
+}
+
+/// Which database speaks behind the pool.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Dialect {
+    /// One file, one writer at a time.
+    Sqlite,
+    /// A server.
+    Postgres,
+}
+
+/// An open database.
+#[derive(Clone, Debug)]
+pub struct Database {
+    pool: AnyPool,
+    dialect: Dialect,
+}
+
+/// How long a request waits for a connection before it is told to come back later.
+const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(3);
+
+impl Database {
+    /// Opens the database at `url`, creating the file of a SQLite address that does not exist yet. Migrates nothing.
+    ///
+    /// # Errors
+    /// [`OpenError::Address`] and [`OpenError::Unreachable`].
+    pub async fn open(url: &str, connections: u32) -> Result<Self, OpenError> {
+        sqlx::any::install_default_drivers();
+        let (dialect, url) = if url.starts_with("sqlite:") {
+            (Dialect::Sqlite, creating(url))
+        } else if url.starts_with("postgres:") || url.starts_with("postgresql:") {
+            (Dialect::Postgres, url.to_owned())
+        } else {
+            return Err(OpenError::Address);
+        };
+        let options = AnyConnectOptions::from_str(&url).map_err(|_| OpenError::Address)?;
+        let in_memory = dialect == Dialect::Sqlite && (url.contains(":memory:") || url.contains("mode=memory"));
+        let set_up = match dialect {
+            // FULL: a commit that was acknowledged survives a power cut, not only a crash of the process.
+            Dialect::Sqlite => {
+                "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA busy_timeout = 5000; PRAGMA foreign_keys = ON"
+            }
+            Dialect::Postgres => "SET statement_timeout = '5s'; SET idle_in_transaction_session_timeout = '10s'",
+        };
+        let pool = AnyPoolOptions::new()
+            .max_connections(if in_memory { 1 } else { connections })
+            .min_connections(u32::from(in_memory))
+            .idle_timeout((!in_memory).then_some(Duration::from_secs(600)))
+            .max_lifetime((!in_memory).then_some(Duration::from_secs(3600)))
+            .acquire_timeout(ACQUIRE_TIMEOUT)
+            .after_connect(move |connection, _| {
+                Box::pin(async move { connection.execute(set_up).await.map(|_| ()) })
+            })
+            .connect_with(options)
+            .await
+            .map_err(OpenError::Unreachable)?;
+        Ok(Self { pool, dialect })
+    }
+
+    /// Brings the schema up to this binary's. Safe to run from several processes at once.
+    ///
+    /// # Errors
+    /// [`OpenError::Newer`], [`OpenError::Foreign`], [`OpenError::Migration`].
+    pub async fn migrate(&self) -> Result<(), OpenError> {
+        let migrator = match self.dialect {
+            Dialect::Sqlite => &SQLITE,
+            Dialect::Postgres => &POSTGRES,
+        };
+        let mut tries = 0;
+        loop {
+            tries += 1;
+            match migrator.run(&self.pool).await {
+                Ok(()) => return Ok(()),
+                Err(MigrateError::VersionMissing(version)) => return Err(OpenError::Newer(version)),
+                Err(MigrateError::VersionMismatch(version)) => return Err(OpenError::Foreign(version)),
+                // SQLite has no advisory lock: the loser of a race finds the table made or the file busy, and looks again.
+                Err(_) if self.dialect == Dialect::Sqlite && tries < 20 => {
+                    tokio::time::sleep(Duration::from_millis(50 * tries)).await;
+                }
+                Err(error) => return Err(OpenError::Migration(error)),
+            }
+        }
+    }
+
+    /// Asks the database for a sign of life.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] when there is none in time.
+    pub async fn ping(&self) -> Result<(), StoreError> {
+        sqlx::query("SELECT 1").execute(&self.pool).await?;
+        Ok(())
+    }
+
+    /// Which database this is.
+    pub fn dialect(&self) -> Dialect {
+        self.dialect
+    }
+
+    /// The connections, for the ports of this room.
+    fn pool(&self) -> &AnyPool {
+        &self.pool
+    }
+
+    /// Starts a transaction that writes. On SQLite it takes the write lock at once, since a lock taken later can fail
+    /// with BUSY whatever the timeout says.
+    async fn write(&self) -> Result<sqlx::Transaction<'static, sqlx::Any>, StoreError> {
+        Ok(match self.dialect {
+            Dialect::Sqlite => self.pool.begin_with("BEGIN IMMEDIATE").await?,
+            Dialect::Postgres => self.pool.begin().await?,
+        })
+    }
+
+    /// Waits for running statements and closes every connection.
+    pub async fn close(&self) {
+        self.pool.close().await;
+    }
+}
+
+/// Lets SQLite create the file, unless the address says otherwise.
+fn creating(url: &str) -> String {
+    match url {
+        _ if url.contains("mode=") || url.contains(":memory:") => url.to_owned(),
+        _ if url.contains('?') => format!("{url}&mode=rwc"),
+        _ => format!("{url}?mode=rwc"),
+    }
+}
+
+/// A moment out of a BIGINT column.
+fn moment(row: &AnyRow, column: &'static str) -> Result<Timestamp, StoreError> {
+    Ok(Timestamp::from_millis(row.try_get(column)?))
+}
+
+/// A moment out of a BIGINT column that may be NULL.
+fn moment_or_none(row: &AnyRow, column: &'static str) -> Result<Option<Timestamp>, StoreError> {
+    Ok(row.try_get::<Option<i64>, _>(column)?.map(Timestamp::from_millis))
+}
+
+/// A flag out of a BIGINT column.
+fn flag(row: &AnyRow, column: &'static str) -> Result<bool, StoreError> {
+    Ok(row.try_get::<i64, _>(column)? != 0)
+}

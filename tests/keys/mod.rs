@@ -1,0 +1,10 @@
+//! Promises about signing keys: their lives, their rows, and what a server publishes and signs with.
+
+#![cfg(test)]
+
+mod lifecycle;
+mod race;
+mod stored;
+pub mod suite;
+pub mod support;
+mod world;

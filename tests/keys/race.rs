@@ -1,0 +1,96 @@
+//! Many processes start on one file, and a running server hears of an order given elsewhere.
+
+use std::process::{Command, Stdio};
+use std::sync::Arc;
+use std::time::Duration;
+
+use signet::clock::{Clock, SystemClock, SystemEntropy};
+use signet::keys::contract::{Contract, Terms};
+use signet::keys::port::KeyRows;
+use signet::keys::rotation::Rotation;
+use signet::keys::vault::Vault;
+use signet::keys::worker::RotationWorker;
+use signet::store::keys::Keys;
+
+use super::support::{Place, Process, master, open, seconds, signing, sqlite};
+
+/// Where a process that another test has started finds its database.
+const URL: &str = "SIGNET_TEST_KEYS_URL";
+
+#[tokio::test]
+#[ignore = "one of the twenty processes of the next test"]
+async fn a_process_that_starts() {
+    let url = std::env::var(URL).unwrap();
+    let worker = Process::new(&open(&url).await, u64::from(std::process::id())).start().await.unwrap();
+    println!("signs with {}", signing(&worker.keyring()).unwrap());
+}
+
+#[tokio::test]
+async fn twenty_processes_that_start_at_once_on_one_file_make_one_key() {
+    let place = sqlite();
+    let itself = std::env::current_exe().unwrap();
+    let start = || {
+        Command::new(&itself)
+            .args(["--exact", "keys::race::a_process_that_starts", "--ignored", "--nocapture"])
+            .env(URL, &place.url)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap()
+    };
+    let processes: Vec<_> = (0..20).map(|_| start()).collect();
+    let mut signers = Vec::new();
+    for process in processes {
+        let output = process.wait_with_output().unwrap();
+        let text = String::from_utf8_lossy(&output.stdout).into_owned();
+        assert!(output.status.success(), "{text}{}", String::from_utf8_lossy(&output.stderr));
+        let kid = text.split("signs with ").nth(1).and_then(|rest| rest.split_whitespace().next());
+        signers.push(kid.unwrap_or_else(|| panic!("{text}")).to_owned());
+    }
+    signers.dedup();
+    assert_eq!(signers.len(), 1);
+    assert_eq!(Keys::new(open(&place.url).await).history().await.unwrap().len(), 1);
+}
+
+/// A rotation in real time, with the shortest contract there is.
+async fn rotation(place: &Place) -> Rotation<Keys> {
+    let terms = Terms {
+        rotate_every: seconds(3),
+        jwks_max_age: seconds(1),
+        token_ttl: seconds(1),
+        leeway: seconds(0),
+    };
+    let entropy = Arc::new(SystemEntropy::new());
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
+    let vault = Arc::new(Vault::new(master(1), Vec::new(), entropy));
+    Rotation::new(Keys::new(open(&place.url).await), vault, Contract::new(terms).unwrap(), clock)
+}
+
+#[tokio::test]
+async fn a_running_server_hears_of_an_order_that_was_given_elsewhere_and_stops_when_told() {
+    let place = sqlite();
+    let worker = Arc::new(RotationWorker::start(rotation(&place).await).await.unwrap());
+    let mut told = worker.keyring().subscribe();
+    let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
+    let running = tokio::spawn({
+        let worker = Arc::clone(&worker);
+        async move {
+            worker
+                .run(async {
+                    let _ = stopped.await;
+                })
+                .await
+        }
+    });
+
+    let request = rotation(&place).await.request_rotation("alice").await.unwrap();
+    tokio::time::timeout(
+        Duration::from_secs(10),
+        told.wait_for(|set| set.get(request.kid.as_ref()).is_some()),
+    )
+    .await
+    .expect("heard of the new key")
+    .unwrap();
+    stop.send(()).unwrap();
+    tokio::time::timeout(Duration::from_secs(10), running).await.expect("stops").unwrap();
+}

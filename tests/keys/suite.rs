@@ -1,0 +1,559 @@
+//! Promises about keys in a database. Each takes the address of a fresh one, so that every database can be asked;
+//! `each_promise!` hands all their names to a macro that makes tests of them.
+
+use std::sync::Arc;
+use std::task::Poll;
+
+use signet::clock::{Clock, ManualClock};
+use signet::keys::lifecycle::{Event, KeyRecord, KeyState};
+use signet::keys::operator::WhenSealed;
+use signet::keys::port::{KeyEvent, KeyRow, KeyRows, RowsFault, Snapshot, Version};
+use signet::keys::rotation::RotationFault;
+use signet::keys::vault::SealedSeed;
+use signet::secret::Seed;
+use signet::store::Database;
+use signet::store::keys::Keys;
+use signet::token::arithmetic::SigningKey;
+use signet::token::jwk::{Kid, thumbprint};
+
+use super::support::{Process, START, contract, contract_of, open, public, seconds, signing};
+
+/// Calls `$make!` with the name of every promise of this module.
+macro_rules! each_promise {
+    ($make:ident) => {
+        $make! {
+            a_first_start_makes_one_key_that_signs_and_is_public,
+            a_restart_goes_on_with_the_same_key,
+            twenty_first_starts_at_once_make_one_key,
+            a_key_lives_exactly_as_the_contract_says,
+            a_restart_with_other_settings_keeps_what_was_promised,
+            a_private_half_is_dropped_as_soon_as_it_signs_no_more,
+            a_requested_rotation_waits_for_every_cache_and_no_longer,
+            every_process_follows_what_another_one_wrote,
+            a_revoked_key_is_gone_at_once_and_another_signs,
+            a_revoked_pending_key_is_replaced_in_time,
+            a_key_that_is_not_public_cannot_be_revoked,
+            the_wrong_master_key_stops_the_start_with_a_sentence_that_helps,
+            an_old_master_key_still_opens_and_a_rewrap_makes_it_needless,
+            a_key_that_cannot_be_opened_harms_no_other,
+            a_write_on_top_of_a_passed_version_changes_nothing,
+            a_write_that_fails_half_way_leaves_nothing,
+            a_write_that_is_cut_off_anywhere_leaves_all_or_nothing,
+            a_tombstone_is_final,
+            the_database_itself_refuses_a_second_active_or_pending_key,
+            rows_are_read_as_they_were_written,
+            a_clock_that_leaps_ahead_makes_no_key_sign_before_caches_know_it,
+            without_a_database_keys_are_served_and_tokens_end_in_time,
+            the_record_says_who_did_what_and_why,
+        }
+    };
+}
+pub(crate) use each_promise;
+
+pub async fn a_first_start_makes_one_key_that_signs_and_is_public(url: &str) {
+    let keyring = Process::new(&open(url).await, 1).start().await.unwrap().keyring();
+    let signer = keyring.signer().unwrap();
+    let published = keyring.published();
+    assert_eq!(published.set.get(signer.kid.as_ref()), Some(&signer.key.public()));
+    assert_eq!(signer.kid, thumbprint(&signer.key.public()));
+    assert_eq!(signer.latest_exp, START.after(contract().token_ttl()));
+
+    let text = String::from_utf8(published.json.clone()).unwrap();
+    let document: serde_json::Value = serde_json::from_str(&text).unwrap();
+    let keys = document["keys"].as_array().unwrap();
+    assert_eq!(keys.len(), 1);
+    let members: Vec<&str> = keys[0].as_object().unwrap().keys().map(String::as_str).collect();
+    assert_eq!(members, ["kty", "crv", "x", "kid", "alg", "use"]);
+    assert!(published.etag.starts_with('"') && published.etag.ends_with('"') && published.etag.len() > 20);
+}
+
+pub async fn a_restart_goes_on_with_the_same_key(url: &str) {
+    let first = Process::new(&open(url).await, 1).start().await.unwrap().keyring();
+    let second = Process::new(&open(url).await, 2).start().await.unwrap().keyring();
+    assert_eq!(signing(&first), signing(&second));
+    assert_eq!(first.published().etag, second.published().etag);
+}
+
+pub async fn twenty_first_starts_at_once_make_one_key(url: &str) {
+    let database = open(url).await;
+    let starts = (0..20).map(|seed| {
+        let process = Process::new(&database, seed);
+        tokio::spawn(async move { process.start().await.map(|worker| signing(&worker.keyring())) })
+    });
+    let mut signers = Vec::new();
+    for start in starts.collect::<Vec<_>>() {
+        signers.push(start.await.unwrap().unwrap().unwrap());
+    }
+    signers.dedup();
+    assert_eq!(signers.len(), 1);
+    assert_eq!(Keys::new(database).history().await.unwrap().len(), 1);
+}
+
+pub async fn a_key_lives_exactly_as_the_contract_says(url: &str) {
+    let process = Process::new(&open(url).await, 1);
+    let worker = process.start().await.unwrap();
+    let keyring = worker.keyring();
+    let first = signing(&keyring).unwrap();
+
+    // seconds since the start: what is public, and whether the first key signs
+    for (at, keys, first_signs) in
+        [(49, 1, true), (50, 2, true), (59, 2, true), (60, 2, false), (72, 2, false), (73, 1, false)]
+    {
+        process.clock.advance(seconds(at) - process.clock.monotonic());
+        worker.settle().await.unwrap();
+        assert_eq!(public(&keyring).len(), keys, "after {at} s");
+        assert_eq!(signing(&keyring).unwrap() == first, first_signs, "after {at} s");
+        let announced = keyring.published().set.iter().next().map(|(kid, _)| kid.to_string());
+        if at == 50 {
+            assert_ne!(announced.as_deref(), Some(first.as_str()), "newest first");
+        }
+    }
+    let states: Vec<KeyState> =
+        worker.rotation().rows().history().await.unwrap().iter().map(|key| key.state).collect();
+    assert_eq!(states, [KeyState::Active, KeyState::Removed]);
+}
+
+pub async fn a_restart_with_other_settings_keeps_what_was_promised(url: &str) {
+    let database = open(url).await;
+    let clock = Arc::new(ManualClock::at(START));
+    let start = async |seed, contract| {
+        Process::new(&database, seed).with_clock(&clock).with_contract(contract).start().await.unwrap()
+    };
+    let (long, short) = (contract_of(600, 60, 900), contract());
+    // Even if the long settings were in force for a moment only, caches and tokens of that moment live on.
+    start(1, short).await;
+    start(2, long).await;
+    let worker = start(3, short).await;
+    let first = signing(&worker.keyring()).unwrap();
+    let request = worker.rotation().request_rotation("alice").await.unwrap();
+    assert_eq!(request.signs_from, START.after(long.lead()));
+
+    for (later, first_signs, first_is_public) in [
+        (long.lead() - seconds(1), true, true),
+        (seconds(1), false, true),
+        (long.retain() - seconds(1), false, true),
+        (seconds(1), false, false),
+    ] {
+        clock.advance(later);
+        worker.settle().await.unwrap();
+        assert_eq!(signing(&worker.keyring()).unwrap() == first, first_signs, "{:?}", clock.monotonic());
+        assert_eq!(public(&worker.keyring()).contains(&first), first_is_public, "{:?}", clock.monotonic());
+    }
+}
+
+pub async fn a_private_half_is_dropped_as_soon_as_it_signs_no_more(url: &str) {
+    let process = Process::new(&open(url).await, 1);
+    let worker = process.start().await.unwrap();
+    for _ in 0..2 {
+        process.clock.advance(seconds(60));
+        worker.settle().await.unwrap();
+    }
+    let rows = worker.rotation().rows().live().await.unwrap().keys;
+    assert!(rows.iter().any(|row| row.record.state == KeyState::Retiring));
+    for row in rows {
+        assert_eq!(row.sealed.is_some(), row.record.state.signs(), "{:?}", row.record.state);
+    }
+}
+
+pub async fn a_requested_rotation_waits_for_every_cache_and_no_longer(url: &str) {
+    let process = Process::new(&open(url).await, 1);
+    let worker = process.start().await.unwrap();
+    process.clock.advance(seconds(5));
+    let request = worker.rotation().request_rotation("alice").await.unwrap();
+    assert_eq!(request.public_since, START.after(seconds(5)));
+    assert_eq!(request.signs_from, START.after(seconds(15)));
+    assert!(request.to_string().contains(&request.signs_from.iso_8601()), "{request}");
+
+    process.clock.advance(seconds(9));
+    assert_eq!(worker.rotation().request_rotation("bob").await.unwrap(), request);
+    worker.settle().await.unwrap();
+    assert_ne!(signing(&worker.keyring()), Some(request.kid.to_string()));
+    assert!(public(&worker.keyring()).contains(&request.kid.to_string()));
+
+    process.clock.advance(seconds(1));
+    worker.settle().await.unwrap();
+    assert_eq!(signing(&worker.keyring()), Some(request.kid.to_string()));
+}
+
+pub async fn every_process_follows_what_another_one_wrote(url: &str) {
+    let clock = Arc::new(ManualClock::at(START));
+    let one = Process::new(&open(url).await, 1).with_clock(&clock).start().await.unwrap();
+    let two = Process::new(&open(url).await, 2).with_clock(&clock).start().await.unwrap();
+    let mut told = two.keyring().subscribe();
+    assert!(!told.has_changed().unwrap());
+
+    let request = one.rotation().request_rotation("alice").await.unwrap();
+    two.settle().await.unwrap();
+    assert!(told.has_changed().unwrap());
+    assert!(told.borrow_and_update().get(request.kid.as_ref()).is_some());
+
+    clock.advance(contract().lead());
+    two.settle().await.unwrap();
+    one.settle().await.unwrap();
+    for process in [&one, &two] {
+        assert_eq!(signing(&process.keyring()), Some(request.kid.to_string()));
+    }
+    assert_eq!(public(&one.keyring()), public(&two.keyring()));
+    assert_eq!(one.keyring().published().etag, two.keyring().published().etag);
+    assert!(!told.has_changed().unwrap(), "who signs is nothing that verifiers have to be told");
+}
+
+pub async fn a_revoked_key_is_gone_at_once_and_another_signs(url: &str) {
+    let worker = Process::new(&open(url).await, 1).start().await.unwrap();
+    let keyring = worker.keyring();
+    // Without a successor in waiting, then with one.
+    for waiting in [false, true] {
+        let before = keyring.signer().unwrap().kid.clone();
+        let pending =
+            if waiting { Some(worker.rotation().request_rotation("alice").await.unwrap().kid) } else { None };
+        let revoked =
+            worker.rotation().revoke(&before, "alice", "laptop stolen", WhenSealed::Refuse).await.unwrap();
+        worker.settle().await.unwrap();
+        assert_eq!(signing(&keyring), Some(revoked.signs_now.to_string()));
+        assert!(!public(&keyring).contains(&before.to_string()));
+        assert!(pending.is_none_or(|kid| kid == revoked.signs_now));
+        assert_eq!(revoked.refused_from, START.after(contract().revocation_bound()));
+        let history = worker.rotation().rows().history().await.unwrap();
+        let tombstone = history.iter().find(|key| key.kid == before).unwrap();
+        assert_eq!(
+            (tombstone.state, tombstone.reason.as_deref()),
+            (KeyState::Revoked, Some("laptop stolen"))
+        );
+    }
+}
+
+pub async fn a_revoked_pending_key_is_replaced_in_time(url: &str) {
+    let process = Process::new(&open(url).await, 1);
+    let worker = process.start().await.unwrap();
+    let first = signing(&worker.keyring());
+    process.clock.advance(seconds(55));
+    worker.settle().await.unwrap();
+    let pending = Kid::parse(&public(&worker.keyring())[0]).unwrap();
+    let revoked = worker.rotation().revoke(&pending, "alice", "mistake", WhenSealed::Refuse).await.unwrap();
+    assert_eq!(Some(revoked.signs_now.to_string()), first);
+
+    worker.settle().await.unwrap();
+    process.clock.advance(seconds(9));
+    worker.settle().await.unwrap();
+    assert_eq!(signing(&worker.keyring()), first, "the replacement has to be public for its lead");
+    process.clock.advance(seconds(1));
+    worker.settle().await.unwrap();
+    assert_ne!(signing(&worker.keyring()), first);
+}
+
+pub async fn a_key_that_is_not_public_cannot_be_revoked(url: &str) {
+    let worker = Process::new(&open(url).await, 1).start().await.unwrap();
+    let kid = worker.keyring().signer().unwrap().kid.clone();
+    let revoke = async |kid: &Kid| worker.rotation().revoke(kid, "alice", "test", WhenSealed::Refuse).await;
+    revoke(&kid).await.unwrap();
+    for kid in [kid, Kid::parse("never-made").unwrap()] {
+        assert!(matches!(revoke(&kid).await, Err(RotationFault::UnknownKey(unknown)) if unknown == kid));
+    }
+}
+
+pub async fn the_wrong_master_key_stops_the_start_with_a_sentence_that_helps(url: &str) {
+    let database = open(url).await;
+    let first = Process::new(&database, 1).start().await.unwrap().keyring().signer().unwrap().kid.clone();
+    let stranger = Process::new(&database, 2).with_masters(&[2]);
+
+    let fault = stranger.start().await.unwrap_err().to_string();
+    let (needed, have) = (super::support::master(1).fingerprint(), super::support::master(2).fingerprint());
+    for part in
+        [first.as_ref(), &needed, &have, "SIGNET_MASTER_KEY", "SIGNET_MASTER_KEYS_OLD", "signet keys revoke"]
+    {
+        assert!(fault.contains(part), "{part} is missing: {fault}");
+    }
+    // Neither does it make keys that the others cannot open.
+    assert!(matches!(
+        stranger.rotation().request_rotation("eve").await,
+        Err(RotationFault::ActiveSealed { .. })
+    ));
+    let refused = stranger.rotation().revoke(&first, "eve", "test", WhenSealed::Refuse).await;
+    assert!(matches!(refused, Err(RotationFault::ActiveSealed { .. })));
+    stranger.clock.advance(seconds(3600));
+    stranger.rotation().settle().await.unwrap();
+    assert_eq!(Keys::new(database.clone()).history().await.unwrap().len(), 1);
+
+    // The master key is lost: the way out that the sentence names.
+    let revoked =
+        stranger.rotation().revoke(&first, "alice", "master key lost", WhenSealed::Abandon).await.unwrap();
+    let keyring = stranger.start().await.unwrap().keyring();
+    assert_eq!(public(&keyring), [revoked.signs_now.to_string()]);
+}
+
+pub async fn an_old_master_key_still_opens_and_a_rewrap_makes_it_needless(url: &str) {
+    let database = open(url).await;
+    let worker = Process::new(&database, 1).start().await.unwrap();
+    let first = signing(&worker.keyring());
+    worker.rotation().request_rotation("alice").await.unwrap();
+
+    let changed = Process::new(&database, 2).with_masters(&[2, 1]);
+    assert_eq!(signing(&changed.start().await.unwrap().keyring()), first);
+    let trial = changed.rotation().rewrap("alice", true).await.unwrap();
+    assert_eq!((trial.rewrapped.len(), trial.current.len(), trial.unreadable.len()), (2, 0, 0));
+    let alone = Process::new(&database, 3).with_masters(&[2]);
+    assert!(alone.start().await.is_err(), "a dry run writes nothing");
+
+    assert_eq!(changed.rotation().rewrap("alice", false).await.unwrap(), trial);
+    assert_eq!(signing(&alone.start().await.unwrap().keyring()), first);
+    let again = changed.rotation().rewrap("alice", false).await.unwrap();
+    assert_eq!((again.rewrapped.len(), again.current.len()), (0, 2));
+}
+
+pub async fn a_key_that_cannot_be_opened_harms_no_other(url: &str) {
+    let database = open(url).await;
+    let clock = Arc::new(ManualClock::at(START));
+    let behind = Process::new(&database, 1).with_clock(&clock).start().await.unwrap();
+    let ahead = Process::new(&database, 2).with_masters(&[2, 1]).with_clock(&clock).start().await.unwrap();
+    let first = signing(&behind.keyring());
+    let pending = ahead.rotation().request_rotation("alice").await.unwrap().kid;
+
+    clock.advance(seconds(30));
+    behind.settle().await.unwrap();
+    assert_eq!(signing(&behind.keyring()), first, "it does not hand over to a key that it cannot open");
+    assert!(public(&behind.keyring()).contains(&pending.to_string()));
+    let unreadable = behind.keyring().health().unreadable;
+    assert!(unreadable.len() == 1 && unreadable[0].kid == pending, "{unreadable:?}");
+    assert!(unreadable[0].why.contains(&super::support::master(2).fingerprint()), "{unreadable:?}");
+
+    // The other one does; the set stays right where nothing can be signed any more.
+    ahead.settle().await.unwrap();
+    assert_eq!(signing(&ahead.keyring()), Some(pending.to_string()));
+    behind.settle().await.unwrap();
+    assert_eq!(signing(&behind.keyring()), None);
+    assert_eq!(public(&behind.keyring()), public(&ahead.keyring()));
+}
+
+/// A row in `state` that no vault has sealed.
+fn row(number: u8, state: KeyState) -> KeyRow {
+    let public = SigningKey::from_seed(&Seed::new([number; 32])).unwrap().public();
+    let since = |states: &[KeyState]| states.contains(&state).then_some(START);
+    use KeyState::{Active, Removed, Retiring, Revoked};
+    let record = KeyRecord {
+        state,
+        requested_at: since(&[KeyState::Pending]),
+        activated_at: since(&[Active, Retiring, Removed]),
+        retired_at: since(&[Retiring, Removed]),
+        removed_at: since(&[Removed]),
+        revoked_at: since(&[Revoked]),
+        reason: (state == Revoked).then(|| "test".to_owned()),
+        ..KeyRecord::announced(thumbprint(&public), public, &contract(), START)
+    };
+    let sealed =
+        state.signs().then(|| SealedSeed { bytes: vec![number; 61], master_key: "00000000".to_owned() });
+    KeyRow { record, sealed }
+}
+
+fn announced(row: &KeyRow) -> KeyEvent {
+    let kid = row.record.kid.clone();
+    KeyEvent { at: START, kid, event: Event::Announced, actor: "test".to_owned(), reason: None }
+}
+
+pub async fn a_write_on_top_of_a_passed_version_changes_nothing(url: &str) {
+    let keys = Keys::new(open(url).await);
+    let seen = keys.live().await.unwrap().version;
+    keys.write(seen, &[row(1, KeyState::Active)], &[]).await.unwrap();
+    let outcome =
+        keys.write(seen, &[row(2, KeyState::Pending)], &[announced(&row(2, KeyState::Pending))]).await;
+    assert!(matches!(outcome, Err(RowsFault::Stale)), "{outcome:?}");
+    let Snapshot { version, keys: rows } = keys.live().await.unwrap();
+    assert_eq!((version, rows), (Version(seen.0 + 1), vec![row(1, KeyState::Active)]));
+    assert!(keys.events().await.unwrap().is_empty());
+}
+
+pub async fn a_write_that_fails_half_way_leaves_nothing(url: &str) {
+    let keys = Keys::new(open(url).await);
+    let before = keys.live().await.unwrap().version;
+    // The second active key is refused after the first one was written.
+    let rows = [row(1, KeyState::Active), row(2, KeyState::Active)];
+    assert!(matches!(keys.write(before, &rows, &[]).await, Err(RowsFault::Database(_))));
+    let Snapshot { version, keys: rows } = keys.live().await.unwrap();
+    assert_eq!((version, rows), (before, vec![]));
+}
+
+pub async fn a_write_that_is_cut_off_anywhere_leaves_all_or_nothing(url: &str) {
+    // One connection: the next read waits until the write that was cut off has come to its end.
+    let database = Database::open(url, 1).await.unwrap();
+    database.migrate().await.unwrap();
+    let keys = Keys::new(database);
+    let mut finished = 0;
+    let mut cut_off = 0;
+    for polls in 1..200 {
+        let Snapshot { version, keys: before } = keys.live().await.unwrap();
+        // Each write replaces the active key, so every one of them has three rows to change.
+        let next = row(u8::try_from(polls).unwrap(), KeyState::Active);
+        let mut rows: Vec<KeyRow> = before.iter().map(|old| KeyRow { sealed: None, ..old.clone() }).collect();
+        for old in &mut rows {
+            old.record.state = KeyState::Removed;
+            old.record.retired_at = Some(START);
+            old.record.removed_at = Some(START);
+        }
+        rows.push(next.clone());
+        let events = [announced(&next)];
+        let mut write = Box::pin(keys.write(version, &rows, &events));
+        let mut left = polls;
+        let outcome = std::future::poll_fn(|context| {
+            left -= 1;
+            match write.as_mut().poll(context) {
+                Poll::Pending if left > 0 => Poll::Pending,
+                Poll::Pending => Poll::Ready(None),
+                Poll::Ready(outcome) => Poll::Ready(Some(outcome)),
+            }
+        })
+        .await;
+        drop(write);
+        let after = keys.live().await.unwrap();
+        let recorded = keys.events().await.unwrap().iter().any(|event| event.kid == next.record.kid);
+        match outcome {
+            Some(outcome) => {
+                outcome.unwrap();
+                assert_eq!(
+                    (after.version, &after.keys, recorded),
+                    (Version(version.0 + 1), &vec![next], true)
+                );
+                finished += 1;
+            }
+            // Cut off in the commit itself, it may have come through; never in part.
+            None if after.version == version => {
+                assert_eq!((&after.keys, recorded), (&before, false));
+                cut_off += 1;
+            }
+            None => assert_eq!(
+                (after.version, &after.keys, recorded),
+                (Version(version.0 + 1), &vec![next], true)
+            ),
+        }
+        if finished == 3 {
+            break;
+        }
+    }
+    assert!(finished == 3 && cut_off > 3, "{finished} finished, {cut_off} cut off");
+}
+
+pub async fn a_tombstone_is_final(url: &str) {
+    let keys = Keys::new(open(url).await);
+    let tombstones = [row(1, KeyState::Revoked), row(2, KeyState::Removed)];
+    keys.write(Version(0), &tombstones, &[]).await.unwrap();
+    for number in [1, 2] {
+        assert!(
+            keys.write(Version(1), &[row(number, KeyState::Pending)], &[]).await.is_err(),
+            "key {number}"
+        );
+    }
+    assert_eq!(keys.live().await.unwrap().keys, []);
+}
+
+pub async fn the_database_itself_refuses_a_second_active_or_pending_key(url: &str) {
+    let keys = Keys::new(open(url).await);
+    keys.write(Version(0), &[row(1, KeyState::Active), row(2, KeyState::Pending)], &[]).await.unwrap();
+    for state in [KeyState::Active, KeyState::Pending] {
+        assert!(keys.write(Version(1), &[row(3, state)], &[]).await.is_err(), "{state:?}");
+    }
+    // A private half is there exactly while it is needed.
+    for state in [KeyState::Pending, KeyState::Retiring] {
+        let mut wrong = row(4, state);
+        wrong.sealed = if state.signs() { None } else { row(4, KeyState::Active).sealed };
+        assert!(keys.write(Version(1), &[wrong], &[]).await.is_err(), "{state:?}");
+    }
+}
+
+pub async fn rows_are_read_as_they_were_written(url: &str) {
+    use KeyState::{Active, Pending, Removed, Retiring, Revoked};
+    let keys = Keys::new(open(url).await);
+    let rows: Vec<KeyRow> = (1..)
+        .zip([Pending, Active, Retiring, Removed, Revoked])
+        .map(|(number, state)| row(number, state))
+        .collect();
+    keys.write(Version(0), &rows, &[]).await.unwrap();
+    let by_kid = |mut rows: Vec<KeyRecord>| {
+        rows.sort_by(|a, b| a.kid.cmp(&b.kid));
+        rows
+    };
+    let written: Vec<KeyRecord> = rows.iter().map(|row| row.record.clone()).collect();
+    assert_eq!(by_kid(keys.history().await.unwrap()), by_kid(written));
+    let live = keys.live().await.unwrap().keys;
+    assert_eq!(live.len(), 3);
+    assert!(live.iter().all(|row| rows.contains(row)));
+}
+
+pub async fn a_clock_that_leaps_ahead_makes_no_key_sign_before_caches_know_it(url: &str) {
+    let process = Process::new(&open(url).await, 1);
+    let worker = process.start().await.unwrap();
+    let first = signing(&worker.keyring());
+    let pending = worker.rotation().request_rotation("alice").await.unwrap().kid;
+    worker.settle().await.unwrap();
+
+    process.clock.set_wall(START.after(seconds(86_400 * 365)));
+    process.clock.advance(seconds(9));
+    worker.settle().await.unwrap();
+    assert_eq!(signing(&worker.keyring()), first);
+    process.clock.advance(seconds(1));
+    worker.settle().await.unwrap();
+    assert_eq!(signing(&worker.keyring()), Some(pending.to_string()));
+
+    // Back again: the keys of that future are young, and nothing is lost.
+    process.clock.set_wall(START);
+    worker.settle().await.unwrap();
+    assert_eq!(signing(&worker.keyring()), Some(pending.to_string()));
+    assert_eq!(public(&worker.keyring()).len(), 2);
+}
+
+pub async fn without_a_database_keys_are_served_and_tokens_end_in_time(url: &str) {
+    let process = Process::new(&open(url).await, 1);
+    let worker = process.start().await.unwrap();
+    let keyring = worker.keyring();
+    process.clock.advance(seconds(50));
+    worker.settle().await.unwrap();
+    process.clock.advance(seconds(10));
+    worker.settle().await.unwrap();
+    assert_eq!(public(&keyring).len(), 2, "one signs, one retires until 73 s");
+    let ttl = contract().token_ttl();
+
+    process.database.close().await;
+    assert!(worker.settle().await.is_err());
+    assert_eq!(keyring.max_age(process.clock.now()), seconds(4));
+    assert_eq!(keyring.signer().unwrap().latest_exp, process.clock.now().after(ttl));
+
+    // Another process may retire the key meanwhile: tokens get shorter, until none is signed at all.
+    process.clock.advance(seconds(6));
+    assert_eq!(keyring.signer().unwrap().latest_exp, process.clock.now().after(seconds(5)));
+    assert_eq!(keyring.max_age(process.clock.now()), seconds(1));
+    process.clock.advance(seconds(6));
+    assert_eq!(signing(&keyring), None);
+    assert_eq!(public(&keyring).len(), 2);
+
+    // Time goes on for the key set: what was retired leaves it, what signs stays.
+    process.clock.advance(seconds(1));
+    assert!(worker.settle().await.is_err());
+    assert_eq!(public(&keyring).len(), 1);
+    process.clock.advance(seconds(3600));
+    assert!(worker.settle().await.is_err());
+    assert_eq!(public(&keyring).len(), 1);
+}
+
+pub async fn the_record_says_who_did_what_and_why(url: &str) {
+    let process = Process::new(&open(url).await, 1);
+    let worker = process.start().await.unwrap();
+    let first = worker.keyring().signer().unwrap().kid.clone();
+    let second = worker.rotation().request_rotation("alice").await.unwrap().kid;
+    worker.rotation().revoke(&first, "bob", "laptop stolen", WhenSealed::Refuse).await.unwrap();
+
+    let mut events: Vec<(String, &str, String, Option<String>)> = Vec::new();
+    for event in worker.rotation().rows().events().await.unwrap() {
+        assert_eq!(event.at, START);
+        let who = if event.kid == first { "first" } else { "second" };
+        assert!(event.kid == first || event.kid == second);
+        events.push((who.to_owned(), event.event.name(), event.actor, event.reason));
+    }
+    let expected = [
+        ("first", "activated", "rotation", None),
+        ("first", "announced", "rotation", None),
+        ("second", "announced", "alice", None),
+        ("second", "requested", "alice", None),
+        ("first", "revoked", "bob", Some("laptop stolen")),
+        ("second", "activated", "bob", None),
+    ]
+    .map(|(who, what, actor, why)| (who.to_owned(), what, actor.to_owned(), why.map(str::to_owned)));
+    events.sort_by_key(|event| expected.iter().position(|known| known == event));
+    assert_eq!(events, expected);
+}

@@ -1,0 +1,114 @@
+//! Databases and processes to rotate keys with.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use signet::clock::{Clock, ManualClock, SeededEntropy, Timestamp};
+use signet::keys::contract::{Contract, Terms};
+use signet::keys::keyring::Keyring;
+use signet::keys::rotation::{Rotation, RotationFault};
+use signet::keys::vault::Vault;
+use signet::keys::worker::RotationWorker;
+use signet::secret::MasterKey;
+use signet::store::Database;
+use signet::store::keys::Keys;
+
+/// When stories begin.
+pub const START: Timestamp = Timestamp::from_seconds(1_800_000_000);
+
+pub const fn seconds(count: u64) -> Duration {
+    Duration::from_secs(count)
+}
+
+/// A key is public for 10 s, signs for 60 s, and stays public for 13 s; processes hear of each other within 1 s.
+pub fn contract() -> Contract {
+    contract_of(60, 4, 10)
+}
+
+/// The contract of these settings, in seconds, with clocks that differ by 1 s at most.
+pub fn contract_of(rotate_every: u64, jwks_max_age: u64, token_ttl: u64) -> Contract {
+    let terms = Terms {
+        rotate_every: seconds(rotate_every),
+        jwks_max_age: seconds(jwks_max_age),
+        token_ttl: seconds(token_ttl),
+        leeway: seconds(1),
+    };
+    Contract::new(terms).unwrap()
+}
+
+/// The address of a database that nobody else uses, for as long as this value lives.
+pub struct Place {
+    pub url: String,
+    _folder: tempfile::TempDir,
+}
+
+/// An empty SQLite file.
+pub fn sqlite() -> Place {
+    let folder = tempfile::tempdir().unwrap();
+    Place { url: format!("sqlite:{}", folder.path().join("signet.db").display()), _folder: folder }
+}
+
+/// Opens the database at `url` and brings it up to date.
+pub async fn open(url: &str) -> Database {
+    let database = Database::open(url, 4).await.unwrap();
+    database.migrate().await.unwrap();
+    database
+}
+
+/// The master key made of one byte.
+pub fn master(byte: u8) -> MasterKey {
+    MasterKey::new([byte; 32])
+}
+
+/// Everything that differs between processes.
+pub struct Process {
+    pub database: Database,
+    pub clock: Arc<ManualClock>,
+    pub masters: Vec<u8>,
+    pub contract: Contract,
+    pub seed: u64,
+}
+
+impl Process {
+    /// A process on `database` with a clock of its own and master key 1.
+    pub fn new(database: &Database, seed: u64) -> Self {
+        let clock = Arc::new(ManualClock::at(START));
+        Self { database: database.clone(), clock, masters: vec![1], contract: contract(), seed }
+    }
+
+    pub fn with_masters(self, masters: &[u8]) -> Self {
+        Self { masters: masters.to_vec(), ..self }
+    }
+
+    pub fn with_clock(self, clock: &Arc<ManualClock>) -> Self {
+        Self { clock: Arc::clone(clock), ..self }
+    }
+
+    pub fn with_contract(self, contract: Contract) -> Self {
+        Self { contract, ..self }
+    }
+
+    /// What its commands rotate with.
+    pub fn rotation(&self) -> Rotation<Keys> {
+        let (current, old) = self.masters.split_first().unwrap();
+        let old = old.iter().map(|byte| master(*byte)).collect();
+        let vault = Arc::new(Vault::new(master(*current), old, Arc::new(SeededEntropy::new(self.seed))));
+        let clock: Arc<dyn Clock> = Arc::clone(&self.clock) as Arc<dyn Clock>;
+        Rotation::new(Keys::new(self.database.clone()), vault, self.contract, clock)
+    }
+
+    /// Starts it as a server.
+    pub async fn start(&self) -> Result<RotationWorker<Keys>, RotationFault> {
+        RotationWorker::start(self.rotation()).await
+    }
+}
+
+/// The kid that signs, if any.
+pub fn signing(keyring: &Keyring) -> Option<String> {
+    keyring.signer().map(|signer| signer.kid.to_string())
+}
+
+/// The published kids, newest first.
+pub fn public(keyring: &Keyring) -> Vec<String> {
+    keyring.published().set.iter().map(|(kid, _)| kid.to_string()).collect()
+}

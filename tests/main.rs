@@ -1,0 +1,2 @@
+mod keys;
+fn main() {}

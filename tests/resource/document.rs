@@ -1,0 +1,112 @@
+//! One odd key takes no other down, and no bad document replaces good keys (rows 12, 87 and 88 of the verifier cases).
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use signet::resource::key_cache::{KeyCache, KeyMiss, Settings};
+
+use super::origin::{Answer, Origin};
+use super::{at_once, cache_of, eventually, impatient, manual_clock, set};
+
+fn good() -> Value {
+    let document: Value = serde_json::from_str(&set(&["good"]).to_json()).unwrap();
+    document["keys"][0].clone()
+}
+
+/// The good key as an entry named `odd`, with `changes` made to it.
+fn odd(changes: &Value) -> Value {
+    let mut entry = good();
+    entry["kid"] = json!("odd");
+    for (name, value) in changes.as_object().unwrap() {
+        match value {
+            Value::Null => entry.as_object_mut().unwrap().remove(name),
+            value => entry.as_object_mut().unwrap().insert(name.clone(), value.clone()),
+        };
+    }
+    entry
+}
+
+#[tokio::test]
+async fn an_odd_key_is_left_out_and_the_good_one_beside_it_works() {
+    let oddities = [
+        json!({ "kty": "oct", "k": "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA", "alg": "HS256", "x": null }),
+        json!({ "x": "" }),
+        json!({ "x": "A".repeat(41) }),
+        json!({ "x": "A".repeat(44) }),
+        json!({ "crv": "X25519" }),
+        json!({ "crv": "Ed448" }),
+        json!({ "crv": null }),
+        json!({ "use": "enc" }),
+        json!({ "key_ops": ["encrypt"] }),
+        json!({ "alg": "RS256" }),
+        json!({ "kid": 7 }),
+        json!({ "x": format!("AQ{}", "A".repeat(41)) }),
+    ];
+    let entries = oddities.iter().map(odd).chain([Value::Null, json!("text")]);
+    for entry in entries {
+        for keys in [json!([entry, good()]), json!([good(), entry])] {
+            let origin = Origin::answering(Answer::Hang).await;
+            origin.lie(json!({ "keys": keys }).to_string());
+            let cache = cache_of(&origin, Settings::default(), manual_clock());
+            assert!(cache.keys_for("good").await.is_ok(), "{entry}");
+            assert_eq!(cache.keys_for("odd").await.err(), Some(KeyMiss::UnknownKid), "{entry}");
+        }
+    }
+}
+
+/// Lets a renewal fall due and end.
+async fn renew(cache: &KeyCache, clock: &signet::clock::ManualClock) {
+    clock.advance(Duration::from_secs(270));
+    let before = cache.status().attempts;
+    assert!(at_once(cache.keys_for("good")).is_ok());
+    eventually("a renewal fails", || cache.status().attempts > before && cache.status().failures > 0).await;
+}
+
+#[tokio::test]
+async fn no_bad_document_replaces_good_keys() {
+    let bad: [&[u8]; 12] = [
+        b"",
+        b"<!doctype html><title>Sign in</title>",
+        br#"{"keys":[{"kty":"OKP","crv":"Ed25519","x":"#,
+        b"[]",
+        b"{}",
+        br#"{"keys":null}"#,
+        br#"{"keys":{}}"#,
+        br#"{"keys":[]}"#,
+        br#"{"keys":[{"kty":"oct","kid":"good","k":"AAAA"}]}"#,
+        br#"{"keys":[],"keys":[]}"#,
+        b"\xff\xfe{\0}\0",
+        b"null",
+    ];
+    let mut answers: Vec<Answer> = bad
+        .into_iter()
+        .map(|body| Answer::Document {
+            body: body.to_vec(),
+            etag: Some("\"bad\"".to_owned()),
+            headers: String::new(),
+        })
+        .collect();
+    let raw = |text: &str| Answer::Raw(text.as_bytes().to_vec());
+    answers.push(raw("HTTP/1.1 302 Found\r\nLocation: /\r\nContent-Length: 0\r\n\r\n"));
+    answers.push(raw("HTTP/1.1 500 Oops\r\nContent-Length: 0\r\n\r\n"));
+    answers.push(raw("HTTP/1.1 204 None\r\n\r\n"));
+    answers.extend([Answer::Endless, Answer::Reset, Answer::Hang]);
+    for answer in answers {
+        let (origin, clock) = (Origin::publishing(&set(&["good"])).await, manual_clock());
+        let cache = cache_of(&origin, impatient(), clock.clone());
+        cache.keys_for("good").await.unwrap();
+        origin.answer(answer.clone());
+        renew(&cache, &clock).await;
+        assert!(at_once(cache.keys_for("good")).is_ok(), "{answer:?}");
+        assert!(cache.status().last_fault.is_some());
+
+        origin.publish(&set(&["good", "next"]));
+        clock.advance(Duration::from_secs(2));
+        assert!(cache.keys_for("next").await.is_ok(), "no recovery after {answer:?}");
+        let request = origin.last_request();
+        assert!(
+            request.contains("if-none-match: \"good\""),
+            "the validator of a bad document was kept: {request}"
+        );
+    }
+}

@@ -1,0 +1,117 @@
+//! One GET costs a bounded time and a bounded number of bytes, and goes where it was told to go.
+
+use std::time::{Duration, Instant};
+
+use signet::resource::fetch::{Fetch, FetchFault, Fetched, JwksEndpoint, Limits};
+
+use super::origin::{Answer, Origin};
+use super::set;
+
+fn endpoint(origin: &Origin) -> JwksEndpoint {
+    let limits = Limits { total_time: Duration::from_millis(300), ..Limits::default() };
+    JwksEndpoint::new(&origin.url(), limits).unwrap()
+}
+
+async fn fault(origin: &Origin) -> FetchFault {
+    endpoint(origin).fetch(None).await.unwrap_err()
+}
+
+#[tokio::test]
+async fn a_document_comes_with_its_validator_and_its_life() {
+    let keys = set(&["one"]);
+    let origin = Origin::publishing(&keys).await;
+    let fetched = endpoint(&origin).fetch(None).await.unwrap();
+    let expected = Fetched::Fresh {
+        bytes: keys.to_json().into_bytes(),
+        etag: Some("\"one\"".to_owned()),
+        max_age: Some(Duration::from_secs(300)),
+    };
+    assert_eq!(fetched, expected);
+    let request = origin.last_request();
+    assert!(request.starts_with("GET /jwks HTTP/1.1\r\n") && !request.contains("if-none-match"), "{request}");
+}
+
+#[tokio::test]
+async fn an_unchanged_document_is_not_sent_again() {
+    let origin = Origin::publishing(&set(&["one"])).await;
+    let fetched = endpoint(&origin).fetch(Some("\"one\"")).await.unwrap();
+    assert_eq!(fetched, Fetched::NotModified { max_age: Some(Duration::from_secs(300)) });
+    assert_eq!(origin.not_modified(), 1);
+}
+
+#[tokio::test]
+async fn redirects_are_not_followed() {
+    let elsewhere = Origin::publishing(&set(&["evil"])).await;
+    let origin = Origin::answering(Answer::Hang).await;
+    for status in [301, 302, 303, 307, 308] {
+        let head =
+            format!("HTTP/1.1 {status} Moved\r\nLocation: {}\r\nContent-Length: 0\r\n\r\n", elsewhere.url());
+        origin.answer(Answer::Raw(head.into_bytes()));
+        assert_eq!(fault(&origin).await, FetchFault::Status(status));
+    }
+    assert_eq!((origin.fetches(), elsewhere.fetches()), (5, 0));
+}
+
+#[tokio::test]
+async fn nothing_but_200_and_304_is_read() {
+    let origin = Origin::answering(Answer::Hang).await;
+    for status in [201, 204, 206, 400, 401, 404, 429, 500, 503] {
+        origin.status(&format!("{status} Any"));
+        assert_eq!(fault(&origin).await, FetchFault::Status(status));
+    }
+}
+
+#[tokio::test]
+async fn an_endless_document_is_cut_off_early() {
+    let origin = Origin::answering(Answer::Endless).await;
+    assert_eq!(fault(&origin).await, FetchFault::TooLarge(256 * 1024));
+    assert!(origin.bytes_sent() <= 1 << 20, "{} bytes were sent", origin.bytes_sent());
+}
+
+#[tokio::test]
+async fn a_document_that_announces_to_be_too_long_is_not_read_at_all() {
+    let origin =
+        Origin::answering(Answer::Raw(b"HTTP/1.1 200 OK\r\nContent-Length: 262145\r\n\r\n".to_vec())).await;
+    assert_eq!(fault(&origin).await, FetchFault::TooLarge(256 * 1024));
+}
+
+#[tokio::test]
+async fn endless_headers_are_cut_off() {
+    let flood = format!("HTTP/1.1 200 OK\r\nX-Flood: {}\r\n\r\n", "x".repeat(1 << 20));
+    let origin = Origin::answering(Answer::Raw(flood.into_bytes())).await;
+    assert!(matches!(fault(&origin).await, FetchFault::Unreachable(_)));
+}
+
+#[tokio::test]
+async fn the_whole_exchange_ends_in_time_however_slowly_it_goes() {
+    for answer in [Answer::Hang, Answer::Trickle] {
+        let origin = Origin::answering(answer.clone()).await;
+        let begun = Instant::now();
+        assert_eq!(fault(&origin).await, FetchFault::Timeout(Duration::from_millis(300)), "{answer:?}");
+        assert!(begun.elapsed() < Duration::from_secs(2));
+    }
+}
+
+#[tokio::test]
+async fn a_broken_connection_is_a_fault_with_its_cause() {
+    let origin = Origin::answering(Answer::Reset).await;
+    assert!(matches!(fault(&origin).await, FetchFault::Unreachable(_)));
+    let cut = b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{\"keys\":[".to_vec();
+    origin.answer(Answer::Raw(cut));
+    assert!(matches!(fault(&origin).await, FetchFault::Unreachable(_)));
+    origin.answer(Answer::Raw(b"SSH-2.0-OpenSSH_9.9\r\n\r\n".to_vec()));
+    assert!(matches!(fault(&origin).await, FetchFault::Unreachable(_)));
+    let closed = JwksEndpoint::new("http://127.0.0.1:1/jwks", Limits::default()).unwrap();
+    let FetchFault::Unreachable(cause) = closed.fetch(None).await.unwrap_err() else { panic!() };
+    assert!(cause.contains("refused"), "{cause}");
+}
+
+#[tokio::test]
+async fn https_is_never_answered_by_plain_http() {
+    let origin = Origin::publishing(&set(&["one"])).await;
+    let url = origin.url().replace("http://", "https://");
+    let limits = Limits { total_time: Duration::from_millis(300), ..Limits::default() };
+    let endpoint = JwksEndpoint::new(&url, limits).unwrap();
+    assert!(endpoint.fetch(None).await.is_err());
+    assert_eq!(origin.fetches(), 0);
+}

@@ -1,0 +1,109 @@
+//! What the verifying half promises, against a real key set server on this machine that can also misbehave.
+
+mod document;
+mod fetch;
+mod guard;
+mod key_cache;
+mod origin;
+mod outage;
+mod verifier;
+
+use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use signet::clock::{Clock, ManualClock, SeededEntropy, SystemClock, Timestamp};
+use signet::resource::fetch::{JwksEndpoint, Limits};
+use signet::resource::key_cache::{KeyCache, Settings};
+use signet::secret::Seed;
+use signet::token::arithmetic::SigningKey;
+use signet::token::jwk::{KeySet, Kid};
+use signet::token::sign;
+use signet::token::verify::Policy;
+
+use self::origin::Origin;
+
+const ISSUER: &str = "https://id.test";
+const AUDIENCE: &str = "https://api.test";
+const NOW: i64 = 1_800_000_000;
+
+/// A signing key of the pretended issuer.
+struct Signer {
+    kid: Kid,
+    key: SigningKey,
+}
+
+impl Signer {
+    /// The key that belongs to `name`, named so.
+    fn new(name: &str) -> Self {
+        let mut seed = [7; 32];
+        seed[..name.len()].copy_from_slice(name.as_bytes());
+        Self { kid: Kid::parse(name).unwrap(), key: SigningKey::from_seed(&Seed::new(seed)).unwrap() }
+    }
+
+    fn token(&self, claims: &Value) -> String {
+        sign::eddsa(&self.key, &self.kid, claims).unwrap()
+    }
+}
+
+/// The set of the keys of these names.
+fn set(names: &[&str]) -> KeySet {
+    KeySet::new(names.iter().map(|name| Signer::new(name)).map(|signer| (signer.kid, signer.key.public())))
+}
+
+/// Good claims at [`NOW`].
+fn claims() -> Value {
+    json!({ "iss": ISSUER, "aud": AUDIENCE, "sub": "alice", "sid": "session-1", "iat": NOW, "exp": NOW + 900 })
+}
+
+fn policy() -> Policy {
+    Policy::new(ISSUER.to_owned(), AUDIENCE.to_owned(), Duration::from_secs(30), Duration::from_secs(3600))
+}
+
+fn manual_clock() -> Arc<ManualClock> {
+    Arc::new(ManualClock::at(Timestamp::from_seconds(NOW)))
+}
+
+/// The settings of the product, but that nobody waits for long.
+fn impatient() -> Settings {
+    let short = Duration::from_millis(300);
+    Settings { patience: short, fetch_timeout: short, ..Settings::default() }
+}
+
+fn cache_of(origin: &Origin, settings: Settings, clock: Arc<dyn Clock>) -> KeyCache {
+    let endpoint = JwksEndpoint::new(&origin.url(), Limits::default()).unwrap();
+    KeyCache::new(endpoint, settings, clock, Arc::new(SeededEntropy::new(1)))
+}
+
+fn system_clock() -> Arc<SystemClock> {
+    Arc::new(SystemClock::new())
+}
+
+/// Waits until something that happens in the background has happened.
+async fn eventually(what: &str, mut happened: impl FnMut() -> bool) {
+    for _ in 0..5000 {
+        if happened() {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(2)).await;
+    }
+    panic!("never happened: {what}");
+}
+
+/// What `future` gives without waiting for anything at all.
+fn at_once<T>(future: impl Future<Output = T>) -> T {
+    match poll_once(future) {
+        Poll::Ready(output) => output,
+        Poll::Pending => panic!("it waits"),
+    }
+}
+
+/// Lets `future` begin and then go away, as a caller who hangs up does.
+fn begin_and_give_up<T>(future: impl Future<Output = T>) {
+    assert!(poll_once(future).is_pending(), "it was over before anybody could give it up");
+}
+
+fn poll_once<T>(future: impl Future<Output = T>) -> Poll<T> {
+    std::pin::pin!(future).poll(&mut Context::from_waker(Waker::noop()))
+}

@@ -1,0 +1,151 @@
+//! What happens when the issuer cannot be asked: good keys are kept up to a bound, and the issuer is left in peace.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use signet::clock::SeededEntropy;
+use signet::resource::fetch::{Fetch, FetchFault, Fetched};
+use signet::resource::key_cache::{KeyCache, KeyMiss, LoadFault};
+
+use super::origin::{Answer, Origin};
+use super::{at_once, begin_and_give_up, cache_of, eventually, impatient, manual_clock, set, system_clock};
+
+const SECOND: Duration = Duration::from_secs(1);
+
+fn is_unavailable(miss: Option<KeyMiss>) -> bool {
+    matches!(miss, Some(KeyMiss::Unavailable { retry_after }) if retry_after >= SECOND)
+}
+
+#[tokio::test]
+async fn keys_are_trusted_up_to_the_bound_and_then_the_answer_is_unavailable() {
+    let (origin, clock) = (Origin::publishing(&set(&["one"])).await, manual_clock());
+    let cache = cache_of(&origin, impatient(), clock.clone());
+    cache.keys_for("one").await.unwrap();
+    origin.answer(Answer::Reset);
+    clock.advance(2999 * SECOND);
+    assert!(at_once(cache.keys_for("one")).is_ok(), "ten lives are not over");
+    clock.advance(SECOND);
+    assert!(is_unavailable(cache.keys_for("one").await.err()));
+    assert!(!cache.status().is_usable());
+
+    origin.publish(&set(&["one"]));
+    clock.advance(6 * SECOND);
+    assert!(cache.keys_for("one").await.is_ok(), "recovery needs no hands");
+}
+
+#[tokio::test]
+async fn a_set_past_its_life_calls_no_kid_unknown() {
+    let (origin, clock) = (Origin::publishing(&set(&["one"])).await, manual_clock());
+    let cache = cache_of(&origin, impatient(), clock.clone());
+    cache.keys_for("one").await.unwrap();
+    origin.answer(Answer::Reset);
+    clock.advance(299 * SECOND);
+    assert_eq!(cache.keys_for("two").await.err(), Some(KeyMiss::UnknownKid));
+    clock.advance(2 * SECOND);
+    assert!(is_unavailable(cache.keys_for("two").await.err()), "it may have been published since");
+}
+
+#[tokio::test]
+async fn an_outage_is_asked_about_less_and_less() {
+    let (origin, clock) = (Origin::publishing(&set(&["one"])).await, manual_clock());
+    let cache = cache_of(&origin, impatient(), clock.clone());
+    cache.keys_for("one").await.unwrap();
+    origin.answer(Answer::Reset);
+    clock.advance(256 * SECOND);
+    for second in 0..300 {
+        assert!(at_once(cache.keys_for("one")).is_ok());
+        let _unknown = cache.keys_for(&format!("unknown-{second}")).await;
+        settle(&cache).await;
+        clock.advance(SECOND);
+    }
+    let attempts = cache.status().attempts - 1;
+    assert!((6..=16).contains(&attempts), "{attempts} attempts in 300 s");
+}
+
+#[tokio::test]
+async fn without_any_key_the_issuer_is_asked_every_few_seconds() {
+    let (origin, clock) = (Origin::answering(Answer::Reset).await, manual_clock());
+    let cache = cache_of(&origin, impatient(), clock.clone());
+    for _ in 0..60 {
+        for _ in 0..20 {
+            assert!(is_unavailable(cache.keys_for("one").await.err()));
+        }
+        settle(&cache).await;
+        clock.advance(SECOND);
+    }
+    let attempts = cache.status().attempts;
+    assert!((12..=30).contains(&attempts), "{attempts} attempts in 60 s");
+    assert!(matches!(cache.status().last_fault, Some(LoadFault::Fetch(FetchFault::Unreachable(_)))));
+}
+
+async fn settle(cache: &KeyCache) {
+    let mut seen = None;
+    eventually("the fetches land", || {
+        let status = cache.status();
+        let settled = seen == Some((status.attempts, status.failures));
+        seen = Some((status.attempts, status.failures));
+        settled
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn an_issuer_that_comes_up_later_is_found_without_a_request() {
+    let origin = Origin::answering(Answer::Reset).await;
+    let cache = cache_of(&origin, impatient(), system_clock());
+    assert!(cache.warm_up().await.is_err());
+    origin.publish(&set(&["one"]));
+    eventually("the keys arrive", || cache.status().is_usable()).await;
+    assert!(at_once(cache.keys_for("one")).is_ok());
+}
+
+/// Panics the first time, and brings a set after that.
+struct Stumbling(AtomicUsize);
+
+impl Fetch for Stumbling {
+    async fn fetch(&self, _etag: Option<&str>) -> Result<Fetched, FetchFault> {
+        assert_ne!(self.0.fetch_add(1, Ordering::SeqCst), 0, "the first fetch panics, as this test wants");
+        Ok(Fetched::Fresh { bytes: set(&["one"]).to_json().into_bytes(), etag: None, max_age: None })
+    }
+}
+
+#[tokio::test]
+async fn a_fetch_that_panics_leaves_nobody_waiting() {
+    let clock = manual_clock();
+    let stumbling = Stumbling(AtomicUsize::new(0));
+    let cache = KeyCache::new(stumbling, impatient(), clock.clone(), Arc::new(SeededEntropy::new(1)));
+    assert!(is_unavailable(cache.keys_for("one").await.err()));
+    assert_eq!(cache.status().last_fault, Some(LoadFault::Abandoned));
+    clock.advance(SECOND);
+    assert!(cache.keys_for("one").await.is_ok());
+}
+
+#[test]
+fn a_fetch_whose_runtime_is_shut_down_leaves_nobody_waiting() {
+    let runtime = || tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let (first, second) = (runtime(), runtime());
+    let origin = second.block_on(Origin::publishing(&set(&["one"])));
+    let clock = manual_clock();
+    let cache = cache_of(&origin, impatient(), clock.clone());
+    first.block_on(async { begin_and_give_up(cache.keys_for("one")) });
+    drop(first);
+    clock.advance(SECOND);
+    assert!(second.block_on(cache.keys_for("one")).is_ok());
+}
+
+/// Says "not modified" to somebody who has nothing.
+struct Confused;
+
+impl Fetch for Confused {
+    async fn fetch(&self, _etag: Option<&str>) -> Result<Fetched, FetchFault> {
+        Ok(Fetched::NotModified { max_age: None })
+    }
+}
+
+#[tokio::test]
+async fn not_modified_is_no_answer_to_somebody_who_has_nothing() {
+    let cache = KeyCache::new(Confused, impatient(), manual_clock(), Arc::new(SeededEntropy::new(1)));
+    assert!(is_unavailable(cache.keys_for("one").await.err()));
+    assert_eq!(cache.status().last_fault, Some(LoadFault::NothingToKeep));
+}

@@ -1,0 +1,176 @@
+//! Whose tokens are accepted: of which keys, under which secret, of which sessions, and for how long.
+
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use signet::clock::{Clock, Timestamp};
+use signet::resource::verifier::{Denied, KeySource, Trust, Verifier};
+use signet::secret::SharedSecret;
+use signet::token::arithmetic::MacKey;
+use signet::token::jwk::KeySet;
+use signet::token::sign;
+use signet::token::verify::{Refusal, SharedKey};
+use tokio::sync::watch;
+
+use super::origin::{Answer, Origin};
+use super::{NOW, Signer, cache_of, claims, impatient, manual_clock, policy, set};
+
+fn shared() -> SharedKey {
+    let secret = SharedSecret::new("a secret that is shared with old backends".to_owned()).unwrap();
+    SharedKey { key: MacKey::new(&secret), until: Some(Timestamp::from_seconds(NOW + 600)) }
+}
+
+fn hs256() -> String {
+    sign::hs256(&shared().key, &json!({ "sub": "alice", "exp": NOW + 900 })).unwrap()
+}
+
+fn local(names: &[&str]) -> (watch::Sender<Arc<KeySet>>, KeySource) {
+    let (publish, keys) = watch::channel(Arc::new(set(names)));
+    (publish, KeySource::Local(keys))
+}
+
+async fn refusal(verifier: &Verifier, token: &str) -> Denied {
+    verifier.verify(token).await.unwrap_err()
+}
+
+#[tokio::test]
+async fn a_verifier_of_published_keys_takes_no_shared_secret() {
+    let (_publish, source) = local(&["one"]);
+    let verifier = Verifier::new(Trust::Published(source), policy(), manual_clock());
+    let alice = verifier.verify(&Signer::new("one").token(&claims())).await.unwrap();
+    assert_eq!((alice.subject.as_str(), alice.session.as_deref()), ("alice", Some("session-1")));
+    assert_eq!(refusal(&verifier, &hs256()).await, Denied::Invalid(Refusal::NotTrusted));
+}
+
+#[tokio::test]
+async fn a_verifier_of_the_shared_secret_needs_no_key_set() {
+    let verifier = Verifier::new(Trust::Shared(shared()), policy(), manual_clock());
+    assert!(verifier.is_ready());
+    assert!(verifier.verify(&hs256()).await.unwrap().kid.is_none());
+    let signed = Signer::new("one").token(&claims());
+    assert_eq!(refusal(&verifier, &signed).await, Denied::Invalid(Refusal::NotTrusted));
+}
+
+#[tokio::test]
+async fn a_migrating_verifier_takes_both_until_the_secret_ends_and_counts_its_uses() {
+    let ((_publish, source), clock) = (local(&["one"]), manual_clock());
+    let verifier = Verifier::new(Trust::Migrating(source, shared()), policy(), clock.clone());
+    let signed = Signer::new("one").token(&claims());
+    for _ in 0..3 {
+        assert!(verifier.verify(&hs256()).await.is_ok());
+        assert!(verifier.verify(&signed).await.is_ok());
+    }
+    assert_eq!(verifier.hs256_uses(), 3);
+    clock.advance(Duration::from_secs(601));
+    assert_eq!(refusal(&verifier, &hs256()).await, Denied::Invalid(Refusal::SharedSecretExpired));
+    assert!(verifier.verify(&signed).await.is_ok());
+    assert_eq!(verifier.hs256_uses(), 3);
+}
+
+#[tokio::test]
+async fn migrating_tokens_under_the_secret_do_not_depend_on_the_key_set() {
+    let origin = Origin::answering(Answer::Hang).await;
+    let cache = cache_of(&origin, impatient(), manual_clock());
+    let verifier =
+        Verifier::new(Trust::Migrating(KeySource::Remote(cache), shared()), policy(), manual_clock());
+    assert!(super::at_once(verifier.verify(&hs256())).is_ok());
+    assert_eq!(origin.fetches(), 0);
+}
+
+#[tokio::test]
+async fn keys_of_the_same_process_count_from_the_moment_they_are_published() {
+    let (publish, source) = local(&[]);
+    let verifier = Verifier::new(Trust::Published(source), policy(), manual_clock());
+    let token = Signer::new("one").token(&claims());
+    assert!(!verifier.is_ready());
+    assert!(matches!(refusal(&verifier, &token).await, Denied::KeySetUnavailable { .. }));
+    publish.send_replace(Arc::new(set(&["one"])));
+    assert!(verifier.is_ready() && verifier.verify(&token).await.is_ok());
+    publish.send_replace(Arc::new(set(&["two"])));
+    assert_eq!(refusal(&verifier, &token).await, Denied::Invalid(Refusal::UnknownKid));
+}
+
+#[tokio::test]
+async fn tokens_of_a_remote_issuer_are_verified_without_asking_it_again() {
+    let origin = Origin::publishing(&set(&["one"])).await;
+    let clock = manual_clock();
+    let cache = cache_of(&origin, impatient(), clock.clone());
+    let verifier = Verifier::new(Trust::Published(KeySource::Remote(cache)), policy(), clock.clone());
+    assert!(!verifier.is_ready());
+    verifier.key_cache().unwrap().warm_up().await.unwrap();
+    let token = Signer::new("one").token(&claims());
+    for _ in 0..10 {
+        assert!(super::at_once(verifier.verify(&token)).is_ok());
+    }
+    assert_eq!((verifier.is_ready(), origin.fetches()), (true, 1));
+
+    // The key of a stranger under the name of a good one, and a stranger's own key.
+    let mut impostor = Signer::new("evil");
+    let unknown = impostor.token(&claims());
+    impostor.kid = Signer::new("one").kid;
+    assert_eq!(refusal(&verifier, &impostor.token(&claims())).await, Denied::Invalid(Refusal::Signature));
+    assert_eq!(refusal(&verifier, &unknown).await, Denied::Invalid(Refusal::UnknownKid));
+}
+
+#[tokio::test]
+async fn an_issuer_that_cannot_be_reached_is_never_called_an_invalid_token() {
+    let origin = Origin::answering(Answer::Reset).await;
+    let cache = cache_of(&origin, impatient(), manual_clock());
+    let verifier = Verifier::new(Trust::Published(KeySource::Remote(cache)), policy(), manual_clock());
+    let denied = refusal(&verifier, &Signer::new("one").token(&claims())).await;
+    assert!(
+        matches!(denied, Denied::KeySetUnavailable { retry_after } if retry_after >= Duration::from_secs(1))
+    );
+}
+
+#[tokio::test]
+async fn what_no_key_could_make_valid_is_refused_without_a_fetch() {
+    let origin = Origin::publishing(&set(&["one"])).await;
+    let cache = cache_of(&origin, impatient(), manual_clock());
+    let verifier = Verifier::new(Trust::Published(KeySource::Remote(cache)), policy(), manual_clock());
+    let signed = Signer::new("one").token(&claims());
+    let cut = &signed[..signed.len() - 4];
+    let dots = ".".repeat(100_000);
+    for token in ["", "a.b.c", cut, &dots, &"a".repeat(1 << 20), &hs256()] {
+        assert!(matches!(super::at_once(verifier.verify(token)), Err(Denied::Invalid(_))));
+    }
+    assert_eq!(origin.fetches(), 0);
+}
+
+#[tokio::test]
+async fn a_revoked_session_ends_its_tokens_and_no_others() {
+    let (_publish, source) = local(&["one"]);
+    let revoked = Arc::new(Mutex::new(Vec::<String>::new()));
+    let known = revoked.clone();
+    let verifier = Verifier::new(Trust::Published(source), policy(), manual_clock()).with_revocations(
+        Arc::new(move |sid: &str| known.lock().unwrap().iter().any(|revoked| revoked == sid)),
+    );
+    let of_session = |sid: Value| {
+        let mut claims = claims();
+        claims["sid"] = sid;
+        Signer::new("one").token(&claims)
+    };
+    let (first, second) = (of_session(json!("session-1")), of_session(json!("session-2")));
+    assert!(verifier.verify(&first).await.is_ok());
+    revoked.lock().unwrap().push("session-1".to_owned());
+    assert_eq!(refusal(&verifier, &first).await, Denied::Revoked);
+    assert!(verifier.verify(&second).await.is_ok());
+}
+
+#[tokio::test]
+async fn refusals_are_counted_by_reason_and_successes_are_not() {
+    let ((_publish, source), clock) = (local(&["one"]), manual_clock());
+    let verifier = Verifier::new(Trust::Published(source), policy(), clock.clone());
+    let token = Signer::new("one").token(&claims());
+    verifier.verify(&token).await.unwrap();
+    assert!(verifier.denials().is_empty());
+    for unknown in ["two", "three"] {
+        refusal(&verifier, &Signer::new(unknown).token(&claims())).await;
+    }
+    clock.advance(Duration::from_secs(931));
+    assert_eq!(clock.now(), Timestamp::from_seconds(NOW + 931));
+    refusal(&verifier, &token).await;
+    let counted: Vec<_> = verifier.denials().into_iter().collect();
+    assert_eq!(counted, [(Refusal::Expired.code(), 1), (Refusal::UnknownKid.code(), 2)]);
+}
