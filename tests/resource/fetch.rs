@@ -65,6 +65,7 @@ async fn nothing_but_200_and_304_is_read() {
 async fn an_endless_document_is_cut_off_early() {
     let origin = Origin::answering(Answer::Endless).await;
     assert_eq!(fault(&origin).await, FetchFault::TooLarge(256 * 1024));
+    println!("SENT {}", origin.bytes_sent());
     assert!(origin.bytes_sent() <= 1 << 20, "{} bytes were sent", origin.bytes_sent());
 }
 
@@ -77,7 +78,7 @@ async fn a_document_that_announces_to_be_too_long_is_not_read_at_all() {
 
 #[tokio::test]
 async fn endless_headers_are_cut_off() {
-    let flood = format!("HTTP/1.1 200 OK\r\nX-Flood: {}\r\n\r\n", "x".repeat(1 << 20));
+    let flood = format!("HTTP/1.1 200 OK\r\nX-Flood: {}\r\n\r\n", "x".repeat(64 * 1024));
     let origin = Origin::answering(Answer::Raw(flood.into_bytes())).await;
     assert!(matches!(fault(&origin).await, FetchFault::Unreachable(_)));
 }

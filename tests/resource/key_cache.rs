@@ -7,7 +7,7 @@ use signet::clock::Clock;
 use signet::resource::key_cache::{KeyMiss, Settings};
 
 use super::origin::{Answer, Origin};
-use super::{at_once, begin_and_give_up, cache_of, eventually, impatient, manual_clock, set, system_clock};
+use super::{at_once, begin_and_give_up, cache_of, eventually, manual_clock, set, system_clock};
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -62,6 +62,16 @@ async fn two_hundred_unknown_kids_at_once_cost_at_most_two_fetches() {
         assert_eq!(request.await.unwrap(), Some(KeyMiss::UnknownKid));
     }
     assert!(origin.fetches() <= 2, "{} fetches from a cold start on", origin.fetches());
+}
+
+#[tokio::test]
+async fn one_request_causes_one_fetch_at_most_however_large_the_budget() {
+    let (origin, clock) = (Origin::publishing(&set(&["one"])).await, manual_clock());
+    let settings = Settings { burst: 100, spacing: Duration::ZERO, ..Settings::default() };
+    let cache = cache_of(&origin, settings, clock);
+    cache.keys_for("one").await.unwrap();
+    assert!(cache.keys_for("unknown").await.is_err());
+    assert_eq!(origin.fetches(), 2);
 }
 
 #[tokio::test]
@@ -149,7 +159,8 @@ async fn known_keys_do_not_wait_while_the_issuer_hangs() {
 #[tokio::test]
 async fn a_cold_start_on_a_hanging_issuer_says_unavailable_in_time() {
     let origin = Origin::answering(Answer::Hang).await;
-    let cache = cache_of(&origin, impatient(), system_clock());
+    let settings = Settings { patience: Duration::from_millis(200), ..Settings::default() };
+    let cache = cache_of(&origin, settings, system_clock());
     let begun = Instant::now();
     let miss = cache.keys_for("one").await.err();
     assert!(matches!(miss, Some(KeyMiss::Unavailable { retry_after }) if retry_after >= SECOND), "{miss:?}");

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use signet::clock::SeededEntropy;
 use signet::resource::fetch::{Fetch, FetchFault, Fetched};
-use signet::resource::key_cache::{KeyCache, KeyMiss, LoadFault};
+use signet::resource::key_cache::{Backoff, KeyCache, KeyMiss, LoadFault, Settings};
 
 use super::origin::{Answer, Origin};
 use super::{at_once, begin_and_give_up, cache_of, eventually, impatient, manual_clock, set, system_clock};
@@ -32,6 +32,7 @@ async fn keys_are_trusted_up_to_the_bound_and_then_the_answer_is_unavailable() {
     origin.publish(&set(&["one"]));
     clock.advance(6 * SECOND);
     assert!(cache.keys_for("one").await.is_ok(), "recovery needs no hands");
+    assert_eq!((cache.status().failures, cache.status().last_fault), (0, None));
 }
 
 #[tokio::test]
@@ -61,6 +62,35 @@ async fn an_outage_is_asked_about_less_and_less() {
     }
     let attempts = cache.status().attempts - 1;
     assert!((6..=16).contains(&attempts), "{attempts} attempts in 300 s");
+}
+
+#[tokio::test]
+async fn strangers_cannot_cut_the_pause_after_a_failure_short() {
+    let (origin, clock) = (Origin::publishing(&set(&["one"])).await, manual_clock());
+    let slow = Backoff { first: 100 * SECOND, longest: 100 * SECOND };
+    let cache = cache_of(&origin, Settings { retry: slow, ..impatient() }, clock.clone());
+    cache.keys_for("one").await.unwrap();
+    origin.answer(Answer::Reset);
+    assert!(cache.keys_for("unknown").await.is_err());
+    assert_eq!((cache.status().attempts, cache.status().failures), (2, 1));
+    clock.advance(40 * SECOND);
+    assert_eq!(at_once(cache.keys_for("stranger")).err(), Some(KeyMiss::UnknownKid));
+    assert_eq!(cache.status().attempts, 2);
+}
+
+#[tokio::test]
+async fn the_end_of_trust_does_not_wait_for_the_pause_of_better_days() {
+    let (origin, clock) = (Origin::publishing(&set(&["one"])).await, manual_clock());
+    let slow = Backoff { first: 10_000 * SECOND, longest: 10_000 * SECOND };
+    let cache = cache_of(&origin, Settings { retry: slow, ..impatient() }, clock.clone());
+    cache.keys_for("one").await.unwrap();
+    origin.answer(Answer::Reset);
+    clock.advance(2990 * SECOND);
+    at_once(cache.keys_for("one")).unwrap();
+    eventually("the renewal fails", || cache.status().failures == 1).await;
+    origin.publish(&set(&["one"]));
+    clock.advance(10 * SECOND);
+    assert!(cache.keys_for("one").await.is_ok());
 }
 
 #[tokio::test]
@@ -98,6 +128,24 @@ async fn an_issuer_that_comes_up_later_is_found_without_a_request() {
     origin.publish(&set(&["one"]));
     eventually("the keys arrive", || cache.status().is_usable()).await;
     assert!(at_once(cache.keys_for("one")).is_ok());
+}
+
+/// Never ends, and never fails.
+struct Stuck;
+
+impl Fetch for Stuck {
+    async fn fetch(&self, _etag: Option<&str>) -> Result<Fetched, FetchFault> {
+        std::future::pending().await
+    }
+}
+
+#[tokio::test]
+async fn a_fetch_that_never_ends_is_given_up() {
+    let cache = KeyCache::new(Stuck, impatient(), manual_clock(), Arc::new(SeededEntropy::new(1)));
+    assert!(is_unavailable(cache.keys_for("one").await.err()));
+    eventually("the fetch is given up", || cache.status().failures == 1).await;
+    let limit = impatient().fetch_timeout;
+    assert_eq!(cache.status().last_fault, Some(LoadFault::Fetch(FetchFault::Timeout(limit))));
 }
 
 /// Panics the first time, and brings a set after that.

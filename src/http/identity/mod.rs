@@ -14,7 +14,7 @@ use std::sync::Arc;
 
 use poem::error::MethodNotAllowedError;
 use poem::middleware::AddData;
-use poem::{Endpoint, EndpointExt, Route};
+use poem::{Endpoint, EndpointExt, IntoEndpoint};
 use poem_openapi::{LicenseObject, OpenApiService, Tags};
 
 pub use cookie::Cookies;
@@ -102,8 +102,8 @@ pub fn service() -> OpenApiService<Apis, ()> {
 
 /// The service as an endpoint for everything below [`BASE_PATH`].
 pub fn endpoint(identity: Arc<Identity>) -> impl Endpoint {
-    Route::new()
-        .nest_no_strip("/", service())
+    service()
+        .into_endpoint()
         // The contract knows no 405 for routing.
         .catch_error(|_: MethodNotAllowedError| async { ApiError::not_found() })
         .with(AddData::new(identity))

@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use poem::middleware::AddData;
 use poem::web::Data;
-use poem::{Endpoint, EndpointExt, Route};
+use poem::{Endpoint, EndpointExt};
 use poem_openapi::param::{Path, Query};
 use poem_openapi::{LicenseObject, OpenApi, OpenApiService, Tags};
 
@@ -211,7 +211,7 @@ pub fn service() -> OpenApiService<TasksApi, ()> {
 
 /// The API as an endpoint for everything below `/api`.
 pub fn endpoint(resource: Arc<Resource>) -> impl Endpoint {
-    Route::new().nest_no_strip("/", service()).with(AddData::new(resource))
+    service().with(AddData::new(resource))
 }
 
 /// The methods that a path of this API has, for the `Allow` header of a 405 (RFC 9110 section 15.5.6).

@@ -17,6 +17,10 @@ use crate::http::error::ApiError;
 use crate::resource::guard::{CHALLENGE_INSUFFICIENT_SCOPE, Unauthenticated, authenticate};
 use crate::token::claims::Principal;
 
+/// How the router calls the first variable of a path, which is `{user_id}` in every operation: poem-openapi numbers
+/// them. Were it wrong, nobody would pass.
+const USER_ID: &str = "param0";
+
 /// The caller, who is the user of the path.
 #[derive(Debug)]
 pub struct Owner(pub Principal);
@@ -51,7 +55,7 @@ impl<'a> ApiExtractor<'a> for Owner {
     ) -> Result<Self> {
         let resource = request.extensions().get::<Arc<Resource>>().ok_or_else(ApiError::internal)?;
         let caller = authenticate(&resource.verifier, request.headers()).await.map_err(ApiError::from)?;
-        let named = request.raw_path_param("user_id").unwrap_or_default();
+        let named = request.raw_path_param(USER_ID).unwrap_or_default();
         if named == "me" || named == caller.subject {
             return Ok(Self(caller));
         }

@@ -85,13 +85,6 @@ impl Misses {
         }
     }
 
-    /// Forgets the kids that a document brought after all.
-    pub fn forget<'a>(&mut self, found: impl Iterator<Item = &'a Kid>) {
-        for kid in found {
-            self.0.remove(kid);
-        }
-    }
-
     #[cfg(test)]
     fn len(&self) -> usize {
         self.0.len()
@@ -146,8 +139,6 @@ mod tests {
             }
         }
         assert_eq!(asked, [0, 2, 6, 14, 30, 62, 126, 254, 510, 810]);
-        misses.forget([kid.clone()].iter());
-        assert!(!misses.holds(&kid, at(1000)));
     }
 
     #[test]

@@ -72,7 +72,6 @@ impl Shared {
         }
         let gone = held.into_iter().flat_map(|held| withdrawn(held, &parsed.keys));
         let mut misses = self.misses.lock().unwrap_or_else(PoisonError::into_inner);
-        misses.forget(parsed.keys.iter().map(|(kid, _)| kid));
         for kid in gone {
             misses.record(kid, now, &self.settings.miss, self.settings.remembered_misses);
         }
