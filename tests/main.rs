@@ -7,5 +7,4 @@ mod resource;
 mod support;
 mod token;
 
-mod isolation;
 mod tasks;

@@ -1,0 +1,135 @@
+//! A real server for every test, and the people who call it.
+//! In: settings that differ from the usual. Out: a running app on a free port with a database of its own; callers as types.
+//! Owns: what runs here is `signet::app::App`, exactly as the binary runs it.
+
+pub mod caller;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use signet::app::{Ambient, App};
+use signet::clock::{ManualClock, SystemClock, SystemEntropy, Timestamp};
+use signet::config::{Config, SecretText, Settings};
+use tempfile::TempDir;
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
+
+pub use caller::{Caller, Reply, User};
+
+/// The secret of every test server, so that tests can make cookies and HS256 tokens of their own.
+pub const SECRET: &str = "a secret of the tests, longer than thirty-two bytes";
+
+/// Where a test's clock begins, when it is turned by hand: 2026-11-22T20:00:00Z.
+pub const BEGINNING: Timestamp = Timestamp::from_seconds(1_795_377_600);
+
+/// A running server.
+pub struct TestApp {
+    /// Its public base URL, which is the issuer of its tokens.
+    pub base_url: String,
+    /// The clock, when it is turned by hand.
+    pub clock: Option<Arc<ManualClock>>,
+    /// Where its database and secrets are, unless told otherwise.
+    pub folder: Arc<TempDir>,
+    stop: Option<oneshot::Sender<()>>,
+    running: Option<JoinHandle<bool>>,
+}
+
+/// A server to be started.
+pub struct Builder {
+    settings: Settings,
+    clock: Option<Arc<ManualClock>>,
+    folder: Arc<TempDir>,
+}
+
+impl TestApp {
+    /// A server with the usual settings: EdDSA, no limits, the machine's clock.
+    pub async fn start() -> Self {
+        Self::builder().start().await
+    }
+
+    /// A server whose settings are still to be chosen.
+    pub fn builder() -> Builder {
+        let folder = Arc::new(tempfile::tempdir().unwrap());
+        Self::in_folder(folder)
+    }
+
+    /// A server that keeps its files where another one did.
+    pub fn in_folder(folder: Arc<TempDir>) -> Builder {
+        let path = |name: &str| folder.path().join(name).display().to_string();
+        let settings = Settings {
+            listen: Some("127.0.0.1:0".to_owned()),
+            rate_limit: Some("off".to_owned()),
+            keys_dir: Some(path("keys")),
+            database_url: Some(SecretText::from(format!("sqlite:{}", path("signet.db")))),
+            secret: Some(SecretText::from(SECRET.to_owned())),
+            ..Settings::default()
+        };
+        Builder { settings, clock: None, folder }
+    }
+
+    /// Lets time pass, where the clock is turned by hand.
+    pub fn advance(&self, span: Duration) {
+        self.clock.as_ref().unwrap().advance(span);
+    }
+
+    /// Somebody who is not signed in.
+    pub fn anonymous(&self) -> Caller {
+        Caller::new(&self.base_url)
+    }
+
+    /// Somebody who has just signed up as `NAME@example.com`.
+    pub async fn signed_up(&self, name: &str) -> User {
+        User::sign_up(self, name).await
+    }
+
+    /// Stops the server as SIGTERM does; says whether all requests finished in time.
+    pub async fn stop(mut self) -> bool {
+        drop(self.stop.take());
+        self.running.take().unwrap().await.unwrap()
+    }
+}
+
+impl Drop for TestApp {
+    fn drop(&mut self) {
+        if let Some(running) = self.running.take() {
+            running.abort();
+        }
+    }
+}
+
+impl Builder {
+    /// Changes a setting.
+    pub fn with(mut self, change: impl FnOnce(&mut Settings)) -> Self {
+        change(&mut self.settings);
+        self
+    }
+
+    /// Turns the clock by hand, from [`BEGINNING`].
+    pub fn manual_clock(self) -> Self {
+        self.clock(Arc::new(ManualClock::at(BEGINNING)))
+    }
+
+    /// Shares a clock with another server.
+    pub fn clock(mut self, clock: Arc<ManualClock>) -> Self {
+        self.clock = Some(clock);
+        self
+    }
+
+    /// Binds and runs it.
+    pub async fn start(self) -> TestApp {
+        let config = Config::resolve(&self.settings).unwrap();
+        let clock: Arc<dyn signet::clock::Clock> = match &self.clock {
+            Some(clock) => clock.clone(),
+            None => Arc::new(SystemClock::new()),
+        };
+        let ambient = Ambient { clock, entropy: Arc::new(SystemEntropy::new()) };
+        let app = App::bind(config, ambient).await.unwrap();
+        // The base URL says `localhost`; connecting to the address spares every test the look-up.
+        let base_url = format!("http://{}", app.address());
+        let (stop, stopped) = oneshot::channel::<()>();
+        let running = tokio::spawn(app.run(async move {
+            let _ = stopped.await;
+        }));
+        TestApp { base_url, clock: self.clock, folder: self.folder, stop: Some(stop), running: Some(running) }
+    }
+}
