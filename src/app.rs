@@ -87,7 +87,10 @@ pub enum StartError {
 impl StartError {
     /// Whether other settings would help: then the exit code is that of an error of usage.
     pub fn is_usage(&self) -> bool {
-        matches!(self, Self::Setting(_) | Self::Contract(_) | Self::KeySet(_) | Self::Open(OpenError::Address))
+        matches!(
+            self,
+            Self::Setting(_) | Self::Contract(_) | Self::KeySet(_) | Self::Open(OpenError::Address)
+        )
     }
 }
 
@@ -154,7 +157,8 @@ impl App {
         let revocations = Arc::new(Revocations::new(clock.clone()));
         let remembered = config.tokens.ttl + config.tokens.leeway;
         let sessions = Sessions::new(database.clone(), remembered);
-        let sessions = Arc::new(SessionDesk::new(sessions, revocations.clone(), clock.clone(), entropy.clone()));
+        let sessions =
+            Arc::new(SessionDesk::new(sessions, revocations.clone(), clock.clone(), entropy.clone()));
         sessions.recall_revocations().await?;
         let throttle = Arc::new(Throttle::new(clock.clone(), config.server.rate_limit));
 
@@ -293,8 +297,7 @@ fn issuer(
         TokenMode::Hs256 => Signature::SharedSecret(MacKey::new(secret)),
         TokenMode::Eddsa | TokenMode::Migrate { .. } => Signature::Keyring,
     };
-    let terms =
-        Terms { issuer: base_url.to_owned(), audience: base_url.to_owned(), ttl: config.tokens.ttl };
+    let terms = Terms { issuer: base_url.to_owned(), audience: base_url.to_owned(), ttl: config.tokens.ttl };
     Issuer::new(keyring.clone(), signature, terms, ambient.clock.clone(), ambient.entropy.clone())
 }
 

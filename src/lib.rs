@@ -2,22 +2,22 @@
 //!
 //! Read the rooms in the order in which data flows through them; each uses only rooms above it.
 
+#[cfg(feature = "server")]
+pub mod app;
 pub mod clock;
-pub mod secret;
 #[cfg(feature = "server")]
 pub mod config;
-pub mod token;
-#[cfg(feature = "server")]
-pub mod keys;
-#[cfg(feature = "server")]
-pub mod store;
-#[cfg(feature = "server")]
-pub mod shared;
-#[cfg(feature = "server")]
-pub mod identity;
-#[cfg(feature = "verify")]
-pub mod resource;
 #[cfg(feature = "server")]
 pub mod http;
 #[cfg(feature = "server")]
-pub mod app;
+pub mod identity;
+#[cfg(feature = "server")]
+pub mod keys;
+#[cfg(feature = "verify")]
+pub mod resource;
+pub mod secret;
+#[cfg(feature = "server")]
+pub mod shared;
+#[cfg(feature = "server")]
+pub mod store;
+pub mod token;

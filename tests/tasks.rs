@@ -15,13 +15,22 @@ async fn a_task_is_made_read_changed_completed_and_deleted() {
     let path = made.location().to_owned();
     assert_eq!(path, format!("/api/me/tasks/{}", task["id"].as_str().unwrap()));
     assert_eq!(task["user_id"], alice.id);
-    assert_eq!((&task["title"], &task["description"], &task["completed"]), (&json!("milk"), &json!(""), &json!(false)));
+    assert_eq!(
+        (&task["title"], &task["description"], &task["completed"]),
+        (&json!("milk"), &json!(""), &json!(false))
+    );
     assert_eq!(task["created_at"], "2026-11-22T20:00:00.000Z");
     assert_eq!(api.get(&path).await.expect(200), task);
 
     app.advance(std::time::Duration::from_secs(1));
-    let changed = api.put(&path, &json!({ "title": "oat milk", "description": "two litres\nplease" })).await.expect(200);
-    assert_eq!((&changed["title"], &changed["description"]), (&json!("oat milk"), &json!("two litres\nplease")));
+    let changed = api
+        .put(&path, &json!({ "title": "oat milk", "description": "two litres\nplease" }))
+        .await
+        .expect(200);
+    assert_eq!(
+        (&changed["title"], &changed["description"]),
+        (&json!("oat milk"), &json!("two litres\nplease"))
+    );
     assert_eq!((&changed["id"], &changed["created_at"]), (&task["id"], &task["created_at"]));
     assert_eq!(changed["updated_at"], "2026-11-22T20:00:01.000Z");
 

@@ -8,7 +8,11 @@ use signet::store::Database;
 pub async fn migrate(config: Config) -> Result<(), StartError> {
     let database = Database::open(config.database_url.expose(), 2).await?;
     database.migrate().await?;
-    println!("The database {} has the schema of signet {}.", config.database_url.redacted(), env!("CARGO_PKG_VERSION"));
+    println!(
+        "The database {} has the schema of signet {}.",
+        config.database_url.redacted(),
+        env!("CARGO_PKG_VERSION")
+    );
     database.close().await;
     Ok(())
 }

@@ -156,7 +156,9 @@ fn described(status: u16, content: Vec<MetaMediaType>) -> MetaResponse {
         415 => ("The body is of a type that is not read here.", vec![]),
         422 => ("The request does not fit; `message` names every field.", vec![]),
         429 => ("Too many requests.", vec![header("Retry-After", "Seconds to wait.")]),
-        503 => ("Busy, or something that this needs is gone.", vec![header("Retry-After", "Seconds to wait.")]),
+        503 => {
+            ("Busy, or something that this needs is gone.", vec![header("Retry-After", "Seconds to wait.")])
+        }
         _ => ("An error.", vec![]),
     };
     MetaResponse { description, status: Some(status), status_range: None, content, headers }

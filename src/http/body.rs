@@ -50,9 +50,11 @@ impl Dialect {
             Self::BetterAuth => {
                 ApiError::new(StatusCode::BAD_REQUEST, "BAD_REQUEST", "Invalid JSON in request body")
             }
-            Self::Tasks => {
-                ApiError::new(StatusCode::UNPROCESSABLE_ENTITY, "INVALID_JSON", "[body] Invalid JSON in request body")
-            }
+            Self::Tasks => ApiError::new(
+                StatusCode::UNPROCESSABLE_ENTITY,
+                "INVALID_JSON",
+                "[body] Invalid JSON in request body",
+            ),
         }
     }
 
@@ -195,7 +197,10 @@ fn kind(value: &Value) -> &'static str {
 ///
 /// # Errors
 /// 413 over the limit, 415 for another media type, then a malformed document.
-pub async fn read_json<T: FromFields>(request: &Request, body: &mut RequestBody) -> Result<Option<Value>, ApiError> {
+pub async fn read_json<T: FromFields>(
+    request: &Request,
+    body: &mut RequestBody,
+) -> Result<Option<Value>, ApiError> {
     let bytes = match body.take() {
         Ok(body) => Zeroizing::new(body.into_bytes_limit(MAX_BODY_BYTES).await.map_err(unreadable)?.to_vec()),
         Err(_) => Zeroizing::default(),
@@ -212,7 +217,9 @@ pub async fn read_json<T: FromFields>(request: &Request, body: &mut RequestBody)
         }),
         FORM if T::SIGNS_IN => {
             let pairs = url::form_urlencoded::parse(&bytes);
-            Ok(Some(pairs.map(|(name, value)| (name.into_owned(), Value::String(value.into_owned()))).collect()))
+            Ok(Some(
+                pairs.map(|(name, value)| (name.into_owned(), Value::String(value.into_owned()))).collect(),
+            ))
         }
         _ => Err(unsupported::<T>()),
     }
@@ -252,7 +259,10 @@ pub fn typed<T: FromFields>(document: Option<Value>) -> Result<T, ApiError> {
             // Better Auth's sign-up has two schemas and names both.
             for expected in if T::SIGNS_IN { &["object", "record"][..] } else { &["record"] } {
                 let separator = if message.is_empty() { "" } else { "; " };
-                let _ = write!(message, "{separator}[body] Invalid input: expected {expected}, received {received}");
+                let _ = write!(
+                    message,
+                    "{separator}[body] Invalid input: expected {expected}, received {received}"
+                );
             }
             return Err(T::DIALECT.invalid(message));
         }

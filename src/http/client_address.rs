@@ -40,7 +40,8 @@ impl fmt::Display for ClientAddress {
 
 /// Walks `X-Forwarded-For` from the nearest hop outwards, as long as the hops are trusted proxies.
 fn behind_proxies(peer: IpAddr, headers: &HeaderMap, trusted: &[IpNet]) -> IpAddr {
-    let is_trusted = |address: &IpAddr| trusted.iter().any(|network| network.contains(&address.to_canonical()));
+    let is_trusted =
+        |address: &IpAddr| trusted.iter().any(|network| network.contains(&address.to_canonical()));
     let values: Vec<&str> =
         headers.get_all("x-forwarded-for").iter().filter_map(|value| value.to_str().ok()).collect();
     let mut hops = values.iter().rev().flat_map(|value| value.split(',').rev()).map(str::trim);

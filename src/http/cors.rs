@@ -23,7 +23,11 @@ const EXPOSED_HEADERS: HeaderValue = HeaderValue::from_static(
 const PREFLIGHT_LASTS: HeaderValue = HeaderValue::from_static("7200");
 
 /// Answers preflights, and marks every other answer for the origin that asked.
-pub async fn share<E: Endpoint>(endpoint: Arc<E>, origins: Arc<TrustedOrigins>, request: Request) -> Response {
+pub async fn share<E: Endpoint>(
+    endpoint: Arc<E>,
+    origins: Arc<TrustedOrigins>,
+    request: Request,
+) -> Response {
     let origin = request.headers().get(ORIGIN).cloned();
     let trusted = origin.filter(|origin| origin.to_str().is_ok_and(|origin| origins.trusts(origin)));
     let is_public = is_public(request.uri().path());

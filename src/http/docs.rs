@@ -38,12 +38,17 @@ pub fn document(text: String) -> impl Endpoint<Output = Response> {
 pub fn page() -> impl Endpoint<Output = Response> {
     let description = "Try it: sign up, get a token (`GET /api/auth/token`), press **Authorize**, paste the token \
                        under `jwt`, and create a task.";
-    let service = OpenApiService::new((identity::apis(), tasks::TasksApi), "Signet", env!("CARGO_PKG_VERSION"))
-        .description(description)
-        .server("/");
+    let service =
+        OpenApiService::new((identity::apis(), tasks::TasksApi), "Signet", env!("CARGO_PKG_VERSION"))
+            .description(description)
+            .server("/");
     let page = service.swagger_ui_html();
     let page = format!("<!doctype html>{}", page.trim_start())
-        .replacen("<title>Swagger UI</title>", "<title>Signet API</title><link rel=\"icon\" href=\"data:,\">", 1)
+        .replacen(
+            "<title>Swagger UI</title>",
+            "<title>Signet API</title><link rel=\"icon\" href=\"data:,\">",
+            1,
+        )
         .replacen("<html charset=\"UTF-8\">", "<html lang=\"en\">", 1);
     // Swagger UI writes style attributes as it goes; scripts are only the two of the page, by their hashes.
     let policy = format!(
@@ -65,8 +70,13 @@ fn script_hashes(page: &str) -> String {
 }
 
 /// A text that stays the same as long as the process runs.
-fn immutable(media_type: &'static str, text: String, policy: Option<String>) -> impl Endpoint<Output = Response> {
-    let etag = format!("\"{}\"", STANDARD.encode(&digest::digest(&digest::SHA256, text.as_bytes()).as_ref()[..18]));
+fn immutable(
+    media_type: &'static str,
+    text: String,
+    policy: Option<String>,
+) -> impl Endpoint<Output = Response> {
+    let etag =
+        format!("\"{}\"", STANDARD.encode(&digest::digest(&digest::SHA256, text.as_bytes()).as_ref()[..18]));
     let body = bytes::Bytes::from(text);
     poem::endpoint::make_sync(move |request: Request| {
         let seen = request.header(IF_NONE_MATCH).is_some_and(|tags| tags.contains(&etag));

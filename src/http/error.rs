@@ -154,7 +154,8 @@ impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
         let body = ErrorBody { code: self.code.to_owned(), message: self.message.into_owned() };
         let body = serde_json::to_vec(&body).unwrap_or_default();
-        let mut response = Response::builder().status(self.status).content_type("application/json").body(body);
+        let mut response =
+            Response::builder().status(self.status).content_type("application/json").body(body);
         response.headers_mut().extend(self.headers);
         response
     }

@@ -62,7 +62,8 @@ pub async fn log<E: Endpoint<Output = Response>>(
 /// The caller's own id, if it is short and plain; else a fresh one.
 fn request_id(headers: &HeaderMap, entropy: &dyn Entropy) -> String {
     let is_plain = |id: &&str| {
-        (1..=64).contains(&id.len()) && id.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte))
+        (1..=64).contains(&id.len())
+            && id.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte))
     };
     match headers.get(X_REQUEST_ID).and_then(|id| id.to_str().ok()).filter(is_plain) {
         Some(id) => id.to_owned(),
@@ -85,9 +86,8 @@ pub async fn shape<E: Endpoint>(endpoint: Arc<E>, request: Request) -> Response 
             }
             response
         }
-        Err(_) => {
-            ApiError::new(StatusCode::REQUEST_TIMEOUT, "REQUEST_TIMEOUT", "The request took too long").into_response()
-        }
+        Err(_) => ApiError::new(StatusCode::REQUEST_TIMEOUT, "REQUEST_TIMEOUT", "The request took too long")
+            .into_response(),
     };
     without_bare_errors(response, &method)
 }
@@ -116,7 +116,11 @@ fn without_bare_errors(response: Response, method: &Method) -> Response {
 }
 
 /// Counts the request before anything else is done with it.
-pub async fn limit<E: Endpoint>(endpoint: Arc<E>, throttle: Arc<Throttle>, request: Request) -> poem::Result<Response> {
+pub async fn limit<E: Endpoint>(
+    endpoint: Arc<E>,
+    throttle: Arc<Throttle>,
+    request: Request,
+) -> poem::Result<Response> {
     limits::count(&throttle, &request)?;
     endpoint.call(request).await.map(IntoResponse::into_response)
 }

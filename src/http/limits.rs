@@ -35,7 +35,8 @@ pub fn count(throttle: &Throttle, request: &Request) -> Result<(), ApiError> {
     if !path.starts_with("/api/auth/") || UNLIMITED.contains(&path) {
         return Ok(());
     }
-    let address = request.extensions().get::<ClientAddress>().map(ClientAddress::subscriber).unwrap_or_default();
+    let address =
+        request.extensions().get::<ClientAddress>().map(ClientAddress::subscriber).unwrap_or_default();
     let strict = STRICT.iter().find(|(prefix, _)| path.starts_with(prefix));
     let attempt = match strict {
         Some((_, rule)) => throttle.attempt(rule, &address),

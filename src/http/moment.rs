@@ -52,7 +52,8 @@ impl ToJSON for Moment {
 
 impl ParseFromJSON for Moment {
     fn parse_from_json(value: Option<Value>) -> ParseResult<Self> {
-        let text = value.as_ref().and_then(Value::as_str).ok_or_else(|| ParseError::custom("expected a time"))?;
+        let text =
+            value.as_ref().and_then(Value::as_str).ok_or_else(|| ParseError::custom("expected a time"))?;
         Timestamp::parse_rfc_3339(text).map(Self).ok_or_else(|| ParseError::custom("expected a time"))
     }
 }

@@ -185,7 +185,11 @@ impl AccountDesk {
             self.sessions.replace_all(&stored, &hash, current, device).await.map(Some)
         } else {
             let now = self.clock.now();
-            self.accounts.replace_password(user_id, &stored, &hash, now).await.map(|()| None).map_err(Into::into)
+            self.accounts
+                .replace_password(user_id, &stored, &hash, now)
+                .await
+                .map(|()| None)
+                .map_err(Into::into)
         };
         replaced.map_err(|error| match error {
             // Somebody changed it a moment ago: the old password is no longer the password.

@@ -105,8 +105,11 @@ impl Passwords {
     /// # Errors
     /// See [`HashingError`].
     pub async fn hash(&self, password: &Password) -> Result<String, HashingError> {
-        let mut target =
-            StoredHash { params: self.params.clone(), salt: salt(&*self.entropy)?, hash: vec![0; HASH_BYTES] };
+        let mut target = StoredHash {
+            params: self.params.clone(),
+            salt: salt(&*self.entropy)?,
+            hash: vec![0; HASH_BYTES],
+        };
         target.hash = self.compute(password, target.clone()).await?;
         Ok(target.print())
     }
@@ -163,7 +166,11 @@ fn work(jobs: &Mutex<Receiver<Job>>) {
     }
 }
 
-fn compute(password: &Password, target: &StoredHash, memory: &mut Vec<Block>) -> Result<Vec<u8>, HashingError> {
+fn compute(
+    password: &Password,
+    target: &StoredHash,
+    memory: &mut Vec<Block>,
+) -> Result<Vec<u8>, HashingError> {
     let argon2 = Argon2::new(Algorithm::Argon2id, Version::V0x13, target.params.clone());
     if memory.len() < target.params.block_count() {
         memory.resize(target.params.block_count(), Block::default());

@@ -33,7 +33,11 @@ impl StoredHash {
         let salt = STANDARD_NO_PAD.decode(salt).ok()?;
         let hash = STANDARD_NO_PAD.decode(hash).ok()?;
         let params = Params::new(m, t, p, Some(hash.len())).ok()?;
-        ((8..=64).contains(&salt.len()) && (16..=64).contains(&hash.len())).then_some(Self { params, salt, hash })
+        ((8..=64).contains(&salt.len()) && (16..=64).contains(&hash.len())).then_some(Self {
+            params,
+            salt,
+            hash,
+        })
     }
 
     /// The PHC string.

@@ -115,7 +115,12 @@ impl SessionDesk {
     ///
     /// # Errors
     /// See [`SessionError`].
-    pub async fn open(&self, user: User, remembered: bool, device: &Device) -> Result<SignedIn, SessionError> {
+    pub async fn open(
+        &self,
+        user: User,
+        remembered: bool,
+        device: &Device,
+    ) -> Result<SignedIn, SessionError> {
         let (new, token) = self.prepare(&user.id, remembered, device)?;
         self.sessions.open(&new).await?;
         Ok(SignedIn { session: new.session, user, token, slid: false })
@@ -126,7 +131,9 @@ impl SessionDesk {
     /// # Errors
     /// When the database fails.
     pub async fn find(&self, token: OpaqueToken, slide: bool) -> Result<Option<SignedIn>, StoreError> {
-        let Some((mut session, user)) = self.sessions.by_token_hash(&token.hash()).await? else { return Ok(None) };
+        let Some((mut session, user)) = self.sessions.by_token_hash(&token.hash()).await? else {
+            return Ok(None);
+        };
         let now = self.clock.now();
         if session.expires_at <= now {
             self.end(&session.user_id, Which::Id(&session.id)).await?;

@@ -88,7 +88,8 @@ impl TaskDesk {
     ) -> Result<Page, TaskError> {
         let place = cursor.map(|cursor| place(cursor).ok_or(TaskError::Cursor)).transpose()?;
         // One more than asked for tells whether there is a next page.
-        let mut tasks = self.tasks.page(&owner.subject, completed, place.as_ref(), limit.saturating_add(1)).await?;
+        let mut tasks =
+            self.tasks.page(&owner.subject, completed, place.as_ref(), limit.saturating_add(1)).await?;
         let limit = usize::try_from(limit).unwrap_or(usize::MAX);
         let more = tasks.len() > limit;
         tasks.truncate(limit);
@@ -139,7 +140,12 @@ impl TaskDesk {
     ///
     /// # Errors
     /// [`TaskError::Unknown`].
-    pub async fn complete(&self, owner: &Principal, id: &str, completed: Option<bool>) -> Result<Task, TaskError> {
+    pub async fn complete(
+        &self,
+        owner: &Principal,
+        id: &str,
+        completed: Option<bool>,
+    ) -> Result<Task, TaskError> {
         self.tasks.complete(&owner.subject, id, completed, self.clock.now()).await?.ok_or(TaskError::Unknown)
     }
 

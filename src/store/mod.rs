@@ -41,7 +41,9 @@ impl From<sqlx::Error> for StoreError {
     fn from(error: sqlx::Error) -> Self {
         match &error {
             sqlx::Error::Database(refusal) if refusal.is_unique_violation() => Self::Conflict,
-            sqlx::Error::Database(refusal) if is_passing(refusal.code().as_deref()) => Self::Unavailable(error),
+            sqlx::Error::Database(refusal) if is_passing(refusal.code().as_deref()) => {
+                Self::Unavailable(error)
+            }
             sqlx::Error::Io(_)
             | sqlx::Error::Tls(_)
             | sqlx::Error::PoolTimedOut
@@ -73,10 +75,14 @@ pub enum OpenError {
     #[error("the database cannot be opened: {0}")]
     Unreachable(#[source] sqlx::Error),
     /// A migration of a later version has been applied.
-    #[error("the database is newer than this binary (it has migration {0}); run the version that wrote it, or a later one")]
+    #[error(
+        "the database is newer than this binary (it has migration {0}); run the version that wrote it, or a later one"
+    )]
     Newer(i64),
     /// The text of an applied migration differs from ours.
-    #[error("migration {0} of the database differs from this binary's; it was made by another build of Signet")]
+    #[error(
+        "migration {0} of the database differs from this binary's; it was made by another build of Signet"
+    )]
     Foreign(i64),
     /// A migration failed.
     #[error("the database cannot be migrated: {0}")]
@@ -117,13 +123,16 @@ impl Database {
             return Err(OpenError::Address);
         };
         let options = AnyConnectOptions::from_str(&url).map_err(|_| OpenError::Address)?;
-        let in_memory = dialect == Dialect::Sqlite && (url.contains(":memory:") || url.contains("mode=memory"));
+        let in_memory =
+            dialect == Dialect::Sqlite && (url.contains(":memory:") || url.contains("mode=memory"));
         let set_up = match dialect {
             // FULL: a commit that was acknowledged survives a power cut, not only a crash of the process.
             Dialect::Sqlite => {
                 "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA busy_timeout = 5000; PRAGMA foreign_keys = ON"
             }
-            Dialect::Postgres => "SET statement_timeout = '5s'; SET idle_in_transaction_session_timeout = '10s'",
+            Dialect::Postgres => {
+                "SET statement_timeout = '5s'; SET idle_in_transaction_session_timeout = '10s'"
+            }
         };
         let pool = AnyPoolOptions::new()
             .max_connections(if in_memory { 1 } else { connections })

@@ -102,8 +102,13 @@ impl Sessions {
         .bind(token_hash.as_slice())
         .fetch_optional(self.database.pool())
         .await?;
-        row.map(|row| Ok((session(&row, ["session_id", "session_created_at", "session_updated_at"])?, accounts::user(&row)?)))
-            .transpose()
+        row.map(|row| {
+            Ok((
+                session(&row, ["session_id", "session_created_at", "session_updated_at"])?,
+                accounts::user(&row)?,
+            ))
+        })
+        .transpose()
     }
 
     /// The unexpired sessions of a user, oldest first.
@@ -183,7 +188,10 @@ impl Sessions {
             .await?;
         rows.iter()
             .map(|row| {
-                Ok(RevokedSession { session_id: row.try_get("session_id")?, forget_at: moment(row, "forget_at")? })
+                Ok(RevokedSession {
+                    session_id: row.try_get("session_id")?,
+                    forget_at: moment(row, "forget_at")?,
+                })
             })
             .collect()
     }
@@ -214,11 +222,13 @@ impl Sessions {
         let delete = match which {
             Which::All => sqlx::query("DELETE FROM sessions WHERE user_id = $1 RETURNING id").bind(user_id),
             Which::AllBut(id) => {
-                sqlx::query("DELETE FROM sessions WHERE user_id = $1 AND id <> $2 RETURNING id").bind(user_id).bind(id)
+                sqlx::query("DELETE FROM sessions WHERE user_id = $1 AND id <> $2 RETURNING id")
+                    .bind(user_id)
+                    .bind(id)
             }
-            Which::Id(id) => {
-                sqlx::query("DELETE FROM sessions WHERE user_id = $1 AND id = $2 RETURNING id").bind(user_id).bind(id)
-            }
+            Which::Id(id) => sqlx::query("DELETE FROM sessions WHERE user_id = $1 AND id = $2 RETURNING id")
+                .bind(user_id)
+                .bind(id),
             Which::TokenHash(hash) => {
                 sqlx::query("DELETE FROM sessions WHERE user_id = $1 AND token_hash = $2 RETURNING id")
                     .bind(user_id)

@@ -60,7 +60,8 @@ impl Tasks {
         limit: u32,
     ) -> Result<Vec<Task>, StoreError> {
         // Before the first page lies a place that every task comes after.
-        let (created_at, id) = place.map_or((i64::MAX, ""), |place| (place.created_at.millis(), place.id.as_str()));
+        let (created_at, id) =
+            place.map_or((i64::MAX, ""), |place| (place.created_at.millis(), place.id.as_str()));
         let rows = sqlx::query(
             "SELECT id, user_id, title, description, completed, created_at, updated_at FROM tasks \
              WHERE user_id = $1 AND (created_at, id) < ($2, $3) AND ($4 < 0 OR completed = $4) \

@@ -81,7 +81,8 @@ impl Caller {
 impl Reply {
     /// The body as JSON.
     pub fn json(&self) -> Value {
-        serde_json::from_str(&self.text).unwrap_or_else(|_| panic!("not JSON: {:?} {}", self.status, self.text))
+        serde_json::from_str(&self.text)
+            .unwrap_or_else(|_| panic!("not JSON: {:?} {}", self.status, self.text))
     }
 
     /// One header as text; empty when it is absent.
@@ -97,7 +98,12 @@ impl Reply {
     /// Asserts an error in the one shape.
     #[track_caller]
     pub fn assert_error(&self, status: u16, code: &str) {
-        assert_eq!((self.status.as_u16(), self.json()["code"].as_str()), (status, Some(code)), "{}", self.text);
+        assert_eq!(
+            (self.status.as_u16(), self.json()["code"].as_str()),
+            (status, Some(code)),
+            "{}",
+            self.text
+        );
         assert_eq!(self.header("content-type"), "application/json");
         assert!(self.json()["message"].as_str().is_some_and(|message| !message.is_empty()), "{}", self.text);
     }

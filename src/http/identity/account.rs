@@ -66,7 +66,8 @@ impl AccountApi {
         let old = Password::new(body.current_password);
         let new = Password::new(body.new_password);
         let revoke_others = body.revoke_other_sessions.unwrap_or(false);
-        let opened = identity.accounts.change_password(&signed_in, &old, &new, revoke_others, &client.0).await?;
+        let opened =
+            identity.accounts.change_password(&signed_in, &old, &new, revoke_others, &client.0).await?;
         let headers = match &opened {
             Some(opened) => identity.cookies.hand_out(opened),
             None => renewed(&identity, &signed_in),

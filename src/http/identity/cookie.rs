@@ -6,7 +6,9 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 use poem::http::HeaderMap;
-use poem::http::header::{ACCESS_CONTROL_EXPOSE_HEADERS, AUTHORIZATION, COOKIE, HeaderName, HeaderValue, SET_COOKIE};
+use poem::http::header::{
+    ACCESS_CONTROL_EXPOSE_HEADERS, AUTHORIZATION, COOKIE, HeaderName, HeaderValue, SET_COOKIE,
+};
 use zeroize::Zeroizing;
 
 use crate::identity::session::{REMEMBERED_FOR, SignedIn};
@@ -178,13 +180,16 @@ mod tests {
         assert_eq!(*cookies().sealed("true"), "true.vbG3J02l7Kg8LZ4PS8JwieU1QBaEselq4Pxnh1A078g=");
         assert_eq!(
             cookies().cookie("session_token", SIGNED, Some(604_800)),
-            format!("better-auth.session_token={COOKIE_VALUE}; Max-Age=604800; Path=/; HttpOnly; SameSite=Lax")
+            format!(
+                "better-auth.session_token={COOKIE_VALUE}; Max-Age=604800; Path=/; HttpOnly; SameSite=Lax"
+            )
         );
     }
 
     #[test]
     fn a_cookie_or_bearer_of_better_auth_is_read() {
-        let read = |headers: HeaderMap| cookies().session_token(&headers).map(|token| token.expose().to_owned());
+        let read =
+            |headers: HeaderMap| cookies().session_token(&headers).map(|token| token.expose().to_owned());
         let cookie = format!("theme=dark; better-auth.session_token={COOKIE_VALUE}; x=y");
         assert_eq!(read(request(COOKIE, &cookie)).as_deref(), Some(TOKEN));
         for value in [TOKEN, SIGNED, COOKIE_VALUE] {
@@ -194,7 +199,8 @@ mod tests {
 
     #[test]
     fn unsigned_and_tampered_cookies_are_no_cookies() {
-        for value in [TOKEN, "", ".", &COOKIE_VALUE.replace("nUcs", "mUcs"), &COOKIE_VALUE.replace("%3D", "")] {
+        for value in [TOKEN, "", ".", &COOKIE_VALUE.replace("nUcs", "mUcs"), &COOKIE_VALUE.replace("%3D", "")]
+        {
             let cookie = format!("better-auth.session_token={value}");
             assert!(cookies().session_token(&request(COOKIE, &cookie)).is_none(), "{value}");
         }

@@ -138,7 +138,8 @@ impl EntryApi {
         error: Query<Option<String>>,
     ) -> Result<Html<String>, Refused<PublicRefusals>> {
         // Only letters, digits and underscores are shown: a link to this page must not put words into our mouth.
-        let is_code = |code: &String| code.len() <= 64 && code.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_');
+        let is_code =
+            |code: &String| code.len() <= 64 && code.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_');
         let code = error.0.filter(is_code).unwrap_or_else(|| "UNKNOWN".to_owned());
         Ok(Html(format!(
             "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\"><title>Error</title>\

@@ -61,7 +61,11 @@ impl Identity {
     /// The session behind a token that was shown.
     async fn find(&self, shown: Option<OpaqueToken>, slide: bool) -> Result<Found, StoreError> {
         let Some(token) = shown else { return Ok(Found::Nobody) };
-        Ok(self.sessions.find(token, slide).await?.map_or(Found::Ended, |found| Found::SignedIn(Box::new(found))))
+        Ok(self
+            .sessions
+            .find(token, slide)
+            .await?
+            .map_or(Found::Ended, |found| Found::SignedIn(Box::new(found))))
     }
 }
 

@@ -40,8 +40,7 @@ pub fn check_sign_in_request(headers: &HeaderMap, trusted: &TrustedOrigins) -> R
 }
 
 fn check_origin(headers: &HeaderMap, trusted: &TrustedOrigins) -> Result<(), ApiError> {
-    let missing =
-        || ApiError::new(StatusCode::FORBIDDEN, "MISSING_OR_NULL_ORIGIN", "Missing or null Origin");
+    let missing = || ApiError::new(StatusCode::FORBIDDEN, "MISSING_OR_NULL_ORIGIN", "Missing or null Origin");
     let origin = match text(headers, &ORIGIN) {
         // A privacy setting may hide the origin of a page of ours; the browser still vouches for it.
         Some("null") if text(headers, &SEC_FETCH_SITE) == Some("same-origin") => own_origin(headers, trusted),

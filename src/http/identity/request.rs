@@ -109,11 +109,17 @@ impl<'a> ApiExtractor<'a> for Guarded {
         let cookie = MetaSecurityScheme {
             name: Some("better-auth.session_token"),
             key_in: Some("cookie"),
-            ..scheme("apiKey", "The signed cookie that signing in sets; `__Secure-` stands before its name over HTTPS.")
+            ..scheme(
+                "apiKey",
+                "The signed cookie that signing in sets; `__Secure-` stands before its name over HTTPS.",
+            )
         };
         let bearer = MetaSecurityScheme {
             scheme: Some("bearer"),
-            ..scheme("http", "The session token: `token` of the sign-in answer, or its `set-auth-token` header. Not the JWT.")
+            ..scheme(
+                "http",
+                "The session token: `token` of the sign-in answer, or its `set-auth-token` header. Not the JWT.",
+            )
         };
         registry.create_security_scheme("sessionCookie", cookie);
         registry.create_security_scheme("sessionToken", bearer);
@@ -169,7 +175,8 @@ pub struct Client(pub Device);
 
 impl<'a> FromRequest<'a> for Client {
     async fn from_request(request: &'a Request, _: &mut RequestBody) -> Result<Self> {
-        let user_agent = request.headers().get(USER_AGENT).and_then(|value| value.to_str().ok()).unwrap_or_default();
+        let user_agent =
+            request.headers().get(USER_AGENT).and_then(|value| value.to_str().ok()).unwrap_or_default();
         let ip_address = request.extensions().get::<ClientAddress>().map(ClientAddress::to_string);
         let ip_address = ip_address.unwrap_or_default();
         Ok(Self(Device { ip_address, user_agent: user_agent.to_owned() }))

@@ -65,7 +65,8 @@ impl SessionApi {
             Found::Ended => return Ok(Answer::new(None).headers(identity.cookies.clear())),
             Found::Nobody => return Ok(Answer::new(None)),
         };
-        let mut headers = if signed_in.slid { identity.cookies.hand_out(&signed_in) } else { HeaderMap::new() };
+        let mut headers =
+            if signed_in.slid { identity.cookies.hand_out(&signed_in) } else { HeaderMap::new() };
         match identity.issuer.issue(&signed_in.user, &signed_in.session) {
             Ok(jwt) => hand_out_jwt(&mut headers, &jwt),
             // The session is as good as before; only the convenience is missing.

@@ -84,10 +84,14 @@ impl TasksApi {
         Ok(match page.next {
             None => answer,
             Some(next) => {
-                let filter = completed.0.map(|completed| format!("&completed={completed}")).unwrap_or_default();
+                let filter =
+                    completed.0.map(|completed| format!("&completed={completed}")).unwrap_or_default();
                 let user = if user_id.0 == "me" { "me" } else { &owner.0.subject };
                 let user = owner::path_segment(user);
-                answer.header("link", format!("</api/{user}/tasks?limit={limit}{filter}&cursor={next}>; rel=\"next\""))
+                answer.header(
+                    "link",
+                    format!("</api/{user}/tasks?limit={limit}{filter}&cursor={next}>; rel=\"next\""),
+                )
             }
         })
     }
@@ -145,7 +149,12 @@ impl TasksApi {
     /// Mark a task as done or not
     ///
     /// Without a body, or with `{}`, the mark is turned over.
-    #[oai(path = "/:user_id/tasks/:id/complete", method = "patch", tag = "Tag::Tasks", operation_id = "completeTask")]
+    #[oai(
+        path = "/:user_id/tasks/:id/complete",
+        method = "patch",
+        tag = "Tag::Tasks",
+        operation_id = "completeTask"
+    )]
     async fn complete(
         &self,
         owner: Owner,

@@ -50,7 +50,10 @@ pub struct TaskDraft {
     #[oai(validator(min_length = 1, max_length = 200, pattern = r"^[^\u0000-\u001f\u007f-\u009f]*$"))]
     pub title: String,
     /// More about it; no control characters but line breaks and tabs.
-    #[oai(validator(max_length = 2000, pattern = r"^[^\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f-\u009f]*$"))]
+    #[oai(validator(
+        max_length = 2000,
+        pattern = r"^[^\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f-\u009f]*$"
+    ))]
     pub description: Option<String>,
     /// Whether it is done; not, unless said otherwise.
     pub completed: Option<bool>,
@@ -58,7 +61,11 @@ pub struct TaskDraft {
 
 impl Example for TaskDraft {
     fn example() -> Self {
-        Self { title: "Buy milk".to_owned(), description: Some("Two litres".to_owned()), completed: Some(false) }
+        Self {
+            title: "Buy milk".to_owned(),
+            description: Some("Two litres".to_owned()),
+            completed: Some(false),
+        }
     }
 }
 

@@ -73,8 +73,12 @@ impl From<Unauthenticated> for ApiError {
         }
         let challenge = refusal.challenge().unwrap_or_default();
         match refusal {
-            Unauthenticated::Missing => Self::challenged("UNAUTHORIZED", "A bearer token is needed", challenge),
-            _ => Self::challenged("INVALID_TOKEN", "The token is not valid. Please sign in again.", challenge),
+            Unauthenticated::Missing => {
+                Self::challenged("UNAUTHORIZED", "A bearer token is needed", challenge)
+            }
+            _ => {
+                Self::challenged("INVALID_TOKEN", "The token is not valid. Please sign in again.", challenge)
+            }
         }
     }
 }
