@@ -40,14 +40,14 @@ pub struct ApiError {
     pub code: &'static str,
     /// A sentence for people.
     pub message: Cow<'static, str>,
-    /// Further headers of the answer.
-    pub headers: HeaderMap,
+    /// Further headers of the answer. Boxed, since a header map is large and most results are not errors.
+    pub headers: Box<HeaderMap>,
 }
 
 impl ApiError {
     /// An error without further headers.
     pub fn new(status: StatusCode, code: &'static str, message: impl Into<Cow<'static, str>>) -> Self {
-        Self { status, code, message: message.into(), headers: HeaderMap::new() }
+        Self { status, code, message: message.into(), headers: Box::default() }
     }
 
     /// The same error with one more header; a value that no header can carry is left out.
@@ -156,7 +156,7 @@ impl IntoResponse for ApiError {
         let body = serde_json::to_vec(&body).unwrap_or_default();
         let mut response =
             Response::builder().status(self.status).content_type("application/json").body(body);
-        response.headers_mut().extend(self.headers);
+        response.headers_mut().extend(*self.headers);
         response
     }
 }
