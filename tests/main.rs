@@ -7,4 +7,5 @@ mod resource;
 mod support;
 mod token;
 
+mod errors;
 mod tasks;
