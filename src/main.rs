@@ -12,6 +12,9 @@ use tracing_subscriber::EnvFilter;
 mod cli;
 
 fn main() -> ExitCode {
+    // What we write (secrets, a database of password hashes) is nobody else's business on this machine.
+    #[cfg(unix)]
+    rustix::process::umask(rustix::fs::Mode::RWXG | rustix::fs::Mode::RWXO);
     match cli::parse(std::env::args_os()) {
         Command::Serve(settings) => with_config(&settings, serve),
         Command::Migrate(settings) => with_config(&settings, cli::database::migrate),

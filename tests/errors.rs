@@ -34,6 +34,5 @@ fn words(text: &str, quote: char) -> BTreeSet<String> {
             && word.starts_with(|c: char| c.is_ascii_uppercase())
             && word.bytes().all(|byte| byte.is_ascii_uppercase() || byte == b'_')
     };
-    // Names of methods and of the 4xx fallback are no codes of their own.
-    text.split(quote).filter(is_code).filter(|word| *word != "DELETE").map(str::to_owned).collect()
+    text.split(quote).filter(is_code).filter(|word| !word.starts_with("CARGO_")).map(str::to_owned).collect()
 }

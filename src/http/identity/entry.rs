@@ -140,7 +140,7 @@ impl EntryApi {
         // Only letters, digits and underscores are shown: a link to this page must not put words into our mouth.
         let is_code =
             |code: &String| code.len() <= 64 && code.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_');
-        let code = error.0.filter(is_code).unwrap_or_else(|| "UNKNOWN".to_owned());
+        let code = error.0.filter(is_code).unwrap_or_else(|| "unknown".to_owned());
         Ok(Html(format!(
             "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\"><title>Error</title>\
              <h1>Something went wrong</h1><p>Code: <code>{code}</code></p><p><a href=\"/\">Go back</a></p></html>"
