@@ -14,6 +14,9 @@ use crate::token::arithmetic::MacKey;
 use crate::token::claims::{IssuedClaims, UserClaims};
 use crate::token::sign::{self, SignFault};
 
+/// How long a caller waits while the rows of the keys are read again, after the machine has slept.
+const PATIENCE: Duration = Duration::from_secs(1);
+
 /// Why no token was made.
 #[derive(Debug, thiserror::Error)]
 pub enum IssueError {
@@ -78,7 +81,7 @@ impl Issuer {
     ///
     /// # Errors
     /// See [`IssueError`].
-    pub fn issue(&self, user: &User, session: &Session) -> Result<String, IssueError> {
+    pub async fn issue(&self, user: &User, session: &Session) -> Result<String, IssueError> {
         let now = self.clock.now();
         let jti = new_id(&*self.entropy)?;
         let exp = now.after(self.terms.ttl).min(session.expires_at);
@@ -104,7 +107,7 @@ impl Issuer {
         };
         match &self.signature {
             Signature::Keyring => {
-                let signer = self.keyring.signer().ok_or(IssueError::NoKey)?;
+                let signer = self.keyring.signer_within(PATIENCE).await.ok_or(IssueError::NoKey)?;
                 claims.exp = exp.min(signer.latest_exp).seconds();
                 Ok(sign::eddsa(&signer.key, &signer.kid, &claims)?)
             }

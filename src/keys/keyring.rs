@@ -104,6 +104,7 @@ pub struct Keyring {
     view: RwLock<Arc<View>>,
     verifiers: watch::Sender<Arc<KeySet>>,
     outdated: Notify,
+    reread: Notify,
 }
 
 impl Keyring {
@@ -120,7 +121,7 @@ impl Keyring {
         let (signer, unreadable) = unseal(vault, &snapshot.keys);
         let (verifiers, _) = watch::channel(Arc::clone(&published.set));
         let view = View { records, signer, unreadable, published, read_at };
-        Some(Self { contract, clock, view: RwLock::new(Arc::new(view)), verifiers, outdated: Notify::new() })
+        Some(Self { contract, clock, view: RwLock::new(Arc::new(view)), verifiers, outdated: Notify::new(), reread: Notify::new() })
     }
 
     /// The key that signs, and until when its tokens may live. None while it cannot be opened, or while the rows are so
@@ -141,6 +142,21 @@ impl Keyring {
         }
         let (kid, key) = view.signer.clone()?;
         Some(Arc::new(Signer { kid, key, latest_exp: self.clock.now().after(life) }))
+    }
+
+    /// The key that signs; if the rows are too old to tell (the machine has slept, say), once they have been read again.
+    /// None if that takes longer than `patience`, or if there is no such key.
+    pub async fn signer_within(&self, patience: Duration) -> Option<Arc<Signer>> {
+        let mut reread = std::pin::pin!(self.reread.notified());
+        reread.as_mut().enable();
+        if let Some(signer) = self.signer() {
+            return Some(signer);
+        }
+        if self.view().read_at.ago(&*self.clock) <= self.contract.reload() {
+            return None; // reading again would not help
+        }
+        tokio::time::timeout(patience, reread).await.ok()?;
+        self.signer()
     }
 
     /// The key set as it is served now.
@@ -202,6 +218,7 @@ impl Keyring {
             }
         }
         self.show(View { records, signer, unreadable, published: Arc::clone(&before.published), read_at });
+        self.reread.notify_waiters();
     }
 
     /// Publishes what is public now, of the rows that are known: time goes on while the database is away.

@@ -67,7 +67,7 @@ impl SessionApi {
         };
         let mut headers =
             if signed_in.slid { identity.cookies.hand_out(&signed_in) } else { HeaderMap::new() };
-        match identity.issuer.issue(&signed_in.user, &signed_in.session) {
+        match identity.issuer.issue(&signed_in.user, &signed_in.session).await {
             Ok(jwt) => hand_out_jwt(&mut headers, &jwt),
             // The session is as good as before; only the convenience is missing.
             Err(error) => tracing::error!(%error, "get-session answers without a token"),
@@ -100,7 +100,7 @@ impl SessionApi {
         signed_in: Guarded,
         identity: Data<&Arc<Identity>>,
     ) -> Result<Answer<Token>, Refused<TokenRefusals>> {
-        let token = identity.issuer.issue(&signed_in.user, &signed_in.session)?;
+        let token = identity.issuer.issue(&signed_in.user, &signed_in.session).await?;
         Ok(Answer::new(Token { token }).headers(renewed(&identity, &signed_in)))
     }
 
