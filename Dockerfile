@@ -1,0 +1,23 @@
+# Builds the binary with its own OpenSSL, so that the second stage needs nothing but a C library.
+FROM rust:1.95-slim-bookworm AS build
+RUN apt-get update && apt-get install -y --no-install-recommends gcc libc6-dev make perl && rm -rf /var/lib/apt/lists/*
+WORKDIR /signet
+COPY Cargo.toml Cargo.lock ./
+COPY src src
+COPY migrations migrations
+# The manifest names the test binary; an empty one is enough to build without the tests.
+RUN mkdir tests && touch tests/main.rs && cargo build --release --locked --bin signet
+
+FROM debian:bookworm-slim
+RUN apt-get update && apt-get install -y --no-install-recommends ca-certificates && rm -rf /var/lib/apt/lists/* \
+    && useradd --system --create-home --home-dir /var/lib/signet --uid 10001 signet
+COPY --from=build /signet/target/release/signet /usr/local/bin/signet
+USER signet
+WORKDIR /var/lib/signet
+VOLUME /var/lib/signet
+ENV SIGNET_LISTEN=0.0.0.0:8080
+EXPOSE 8080
+HEALTHCHECK --interval=10s --timeout=3s --start-period=5s CMD ["bash", "-c", \
+    "exec 3<>/dev/tcp/127.0.0.1/8080 && printf 'GET /healthz HTTP/1.0\\r\\n\\r\\n' >&3 && grep -q alive <&3"]
+ENTRYPOINT ["signet"]
+CMD ["serve"]
