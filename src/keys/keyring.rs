@@ -9,6 +9,7 @@ use std::time::Duration;
 use tokio::sync::{Notify, watch};
 
 use crate::clock::{Clock, Timestamp};
+use crate::config::duration;
 use crate::keys::contract::Contract;
 use crate::keys::lifecycle::{self, KeyRecord, KeyState, announcement, in_state, published};
 use crate::keys::port::{KeyRow, Snapshot};
@@ -69,6 +70,8 @@ pub struct Health {
     pub read_ago: Duration,
     /// When the next step of a key's life is due.
     pub next_deadline: Option<Timestamp>,
+    /// How far the keys lie ahead of this process's clock; zero if no clock is or was wrong.
+    pub ahead: Duration,
 }
 
 /// A moment by both clocks.
@@ -121,7 +124,14 @@ impl Keyring {
         let (signer, unreadable) = unseal(vault, &snapshot.keys);
         let (verifiers, _) = watch::channel(Arc::clone(&published.set));
         let view = View { records, signer, unreadable, published, read_at };
-        Some(Self { contract, clock, view: RwLock::new(Arc::new(view)), verifiers, outdated: Notify::new(), reread: Notify::new() })
+        Some(Self {
+            contract,
+            clock,
+            view: RwLock::new(Arc::new(view)),
+            verifiers,
+            outdated: Notify::new(),
+            reread: Notify::new(),
+        })
     }
 
     /// The key that signs, and until when its tokens may live. None while it cannot be opened, or while the rows are so
@@ -204,6 +214,7 @@ impl Keyring {
             public: view.published.set.len(),
             read_ago: view.read_at.ago(&*self.clock),
             next_deadline: lifecycle::next_deadline(&view.records, &self.contract),
+            ahead: lifecycle::ahead(&view.records, &self.contract, self.clock.now()),
         }
     }
 
@@ -216,6 +227,14 @@ impl Keyring {
             for key in &unreadable {
                 tracing::error!(kid = %key.kid, "{}", key.why);
             }
+        }
+        let ahead = |records: &[KeyRecord]| lifecycle::ahead(records, &self.contract, self.clock.now());
+        if ahead(&records) > Duration::ZERO && records != before.records {
+            tracing::warn!(
+                "the signing keys lie {} ahead of this clock: rotation waits that long; set the clock right, or order a \
+                 rotation with `signet keys rotate`",
+                duration::format(ahead(&records))
+            );
         }
         self.show(View { records, signer, unreadable, published: Arc::clone(&before.published), read_at });
         self.reread.notify_waiters();

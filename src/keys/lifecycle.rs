@@ -256,6 +256,15 @@ pub fn next_deadline(keys: &[KeyRecord], contract: &Contract) -> Option<Timestam
     succession.into_iter().chain(removals).min()
 }
 
+/// How far the keys lie ahead of the present: a clock was wrong when they were written, or is wrong now. Rotation waits
+/// until time has caught up, since no safe step can tell the two apart; a rotation that is asked for does not wait.
+pub fn ahead(keys: &[KeyRecord], contract: &Contract, now: Timestamp) -> Duration {
+    let began =
+        keys.iter().filter(|key| key.state.signs()).map(|key| key.activated_at.unwrap_or(key.announced_at));
+    let ahead = began.max().map_or(Duration::ZERO, |latest| latest.since(now));
+    if ahead > contract.skew() { ahead } else { Duration::ZERO }
+}
+
 /// When the successor of `active` is announced: `lead` before it is wanted.
 pub fn announcement(active: &KeyRecord, contract: &Contract) -> Timestamp {
     active.signs_until(contract).before(active.lead.max(contract.lead()))
