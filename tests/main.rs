@@ -8,4 +8,5 @@ mod support;
 mod token;
 
 mod errors;
+mod specification;
 mod tasks;
