@@ -76,6 +76,9 @@ pub enum StartError {
     /// The signing keys.
     #[error("the signing keys cannot be used: {0}")]
     Keys(#[from] RotationFault),
+    /// An argument that should name a key.
+    #[error("this is not the name of a key; `signet keys list` prints them")]
+    NotAKid,
     /// The hashing threads.
     #[error(transparent)]
     Hashing(#[from] HashingError),
@@ -89,7 +92,11 @@ impl StartError {
     pub fn is_usage(&self) -> bool {
         matches!(
             self,
-            Self::Setting(_) | Self::Contract(_) | Self::KeySet(_) | Self::Open(OpenError::Address)
+            Self::Setting(_)
+                | Self::Contract(_)
+                | Self::KeySet(_)
+                | Self::NotAKid
+                | Self::Open(OpenError::Address)
         )
     }
 }

@@ -8,7 +8,6 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand, ValueEnum};
 use signet::config::report::Report;
 use signet::config::{Config, Fault, Settings};
-use signet::keys::contract::{Contract, Terms};
 
 pub mod database;
 pub mod inspect;
@@ -60,8 +59,29 @@ pub enum Command {
 pub enum KeysCommand {
     /// List the signing keys and their states
     List(Box<Settings>),
-    /// Announce the next signing key now
+    /// Announce the next signing key now; it signs as soon as every cache can know it
     Rotate(Box<Settings>),
+    /// Take a key out of the key set at once, and for ever; its tokens are refused
+    Revoke {
+        /// The key, as `keys list` names it
+        kid: String,
+        /// Why, for the record
+        #[arg(long, value_name = "TEXT")]
+        reason: String,
+        /// Also when no master key given here opens it; its successor is sealed under the current one
+        #[arg(long)]
+        abandon: bool,
+        #[command(flatten)]
+        settings: Box<Settings>,
+    },
+    /// Seal every private key anew under the current master key, so that old ones can be thrown away
+    Rewrap {
+        /// Only say what would be done
+        #[arg(long)]
+        dry_run: bool,
+        #[command(flatten)]
+        settings: Box<Settings>,
+    },
 }
 
 /// Which OpenAPI document.
@@ -127,21 +147,21 @@ pub fn check_config(settings: &Settings) -> ExitCode {
         Ok(checked) => checked,
         Err(faults) => return report_faults(&faults),
     };
-    if config.server.role.serves_identity()
-        && let Err(fault) = Contract::new(Terms {
-            rotate_every: config.rotation.every,
-            jwks_max_age: config.rotation.jwks_max_age,
-            token_ttl: config.tokens.ttl,
-            leeway: config.tokens.leeway,
-        })
-    {
-        eprintln!("signet: {fault}.");
-        return ExitCode::from(EXIT_USAGE);
-    }
+    let contract =
+        match config.server.role.serves_identity().then(|| signet::app::contract(&config)).transpose() {
+            Ok(contract) => contract,
+            Err(fault) => {
+                eprintln!("signet: {fault}.");
+                return ExitCode::from(EXIT_USAGE);
+            }
+        };
     for warning in &report.warnings {
         eprintln!("signet: warning: {warning}");
     }
     print!("{report}");
+    if let Some(contract) = contract {
+        println!("\nKeys: {contract}");
+    }
     ExitCode::SUCCESS
 }
 

@@ -20,6 +20,12 @@ fn main() -> ExitCode {
         Command::Migrate(settings) => with_config(&settings, cli::database::migrate),
         Command::Keys(KeysCommand::List(settings)) => with_config(&settings, cli::keys::list),
         Command::Keys(KeysCommand::Rotate(settings)) => with_config(&settings, cli::keys::rotate),
+        Command::Keys(KeysCommand::Revoke { kid, reason, abandon, settings }) => {
+            with_config(&settings, |config| cli::keys::revoke(config, kid, reason, abandon))
+        }
+        Command::Keys(KeysCommand::Rewrap { dry_run, settings }) => {
+            with_config(&settings, |config| cli::keys::rewrap(config, dry_run))
+        }
         Command::Config(ConfigCommand::Check(settings)) => cli::check_config(&settings),
         Command::Token(TokenCommand::Inspect { token }) => cli::inspect::run(token),
         Command::Openapi { document: Document::Identity } => cli::print(&docs::identity_document()),

@@ -5,11 +5,13 @@ use std::sync::Arc;
 use signet::app::{Ambient, StartError, contract};
 use signet::config::Config;
 use signet::keys::listing;
+use signet::keys::operator::WhenSealed;
 use signet::keys::port::KeyRows;
 use signet::keys::rotation::{Rotation, RotationFault};
 use signet::keys::vault::Vault;
 use signet::store::Database;
 use signet::store::keys::Keys;
+use signet::token::jwk::Kid;
 
 /// Who is named in the audit of the keys.
 const ACTOR: &str = "command line";
@@ -28,24 +30,52 @@ pub async fn list(config: Config) -> Result<(), StartError> {
 
 /// `signet keys rotate`.
 pub async fn rotate(config: Config) -> Result<(), StartError> {
-    let Ambient { clock, entropy } = Ambient::system();
-    let contract = contract(&config)?;
-    let Some(secrets) = config.issuer_secrets(&*entropy)? else {
-        println!("The role `resource` has no signing keys; rotate at the identity service.");
-        return Ok(());
-    };
-    let database = open(&config).await?;
-    let vault = Vault::new(secrets.master, secrets.retired_masters, entropy);
-    let rotation = Rotation::new(Keys::new(database.clone()), Arc::new(vault), contract, clock);
-    let requested = rotation.request_rotation(ACTOR).await?;
-    println!(
-        "Key {} is public since {} and signs from {}: until then caches learn of it, and no token is refused.",
-        requested.kid,
-        requested.public_since.iso_8601(),
-        requested.signs_from.iso_8601()
-    );
+    let Some((database, rotation)) = rotation(&config).await? else { return Ok(()) };
+    println!("{}", rotation.request_rotation(ACTOR).await?);
     database.close().await;
     Ok(())
+}
+
+/// `signet keys revoke`.
+pub async fn revoke(config: Config, kid: String, reason: String, abandon: bool) -> Result<(), StartError> {
+    let Some((database, rotation)) = rotation(&config).await? else { return Ok(()) };
+    let kid = Kid::parse(&kid).ok_or(StartError::NotAKid)?;
+    let when_sealed = if abandon { WhenSealed::Abandon } else { WhenSealed::Refuse };
+    println!("{}", rotation.revoke(&kid, ACTOR, &reason, when_sealed).await?);
+    database.close().await;
+    Ok(())
+}
+
+/// `signet keys rewrap`.
+pub async fn rewrap(config: Config, dry_run: bool) -> Result<(), StartError> {
+    let Some((database, rotation)) = rotation(&config).await? else { return Ok(()) };
+    let outcome = rotation.rewrap(ACTOR, dry_run).await?;
+    let verb = if dry_run { "would be sealed anew" } else { "is sealed anew" };
+    for kid in &outcome.rewrapped {
+        println!("Key {kid} {verb}.");
+    }
+    for kid in &outcome.current {
+        println!("Key {kid} is sealed under the current master key already.");
+    }
+    for (kid, why) in &outcome.unreadable {
+        println!("Key {kid} cannot be opened: {why}");
+    }
+    database.close().await;
+    Ok(())
+}
+
+/// The keys of this deployment, to be acted on; none for the role that has none, which is said.
+async fn rotation(config: &Config) -> Result<Option<(Database, Rotation<Keys>)>, StartError> {
+    let Ambient { clock, entropy } = Ambient::system();
+    let contract = contract(config)?;
+    let Some(secrets) = config.issuer_secrets(&*entropy)? else {
+        println!("The role `resource` has no signing keys; look after them at the identity service.");
+        return Ok(None);
+    };
+    let database = open(config).await?;
+    let vault = Vault::new(secrets.master, secrets.retired_masters, entropy);
+    let rotation = Rotation::new(Keys::new(database.clone()), Arc::new(vault), contract, clock);
+    Ok(Some((database, rotation)))
 }
 
 async fn open(config: &Config) -> Result<Database, StartError> {
