@@ -103,9 +103,6 @@ pub enum EndpointFault {
 /// The header block of an answer may have this many bytes.
 const HEADER_BYTES: usize = 32 * 1024;
 
-/// How many bytes the kernel may take in before we read them, so that an endless document stops being sent early.
-const RECEIVE_BUFFER_BYTES: usize = 64 * 1024;
-
 /// No validator longer than this is kept.
 const ETAG_BYTES: usize = 256;
 
@@ -211,7 +208,6 @@ fn connector(limits: &Limits) -> HttpConnector {
     let mut connector = HttpConnector::new();
     connector.set_connect_timeout(Some(limits.total_time)); // divided among the addresses of the host
     connector.set_nodelay(true);
-    connector.set_recv_buffer_size(Some(RECEIVE_BUFFER_BYTES));
     connector
 }
 

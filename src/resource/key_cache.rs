@@ -9,7 +9,7 @@ mod view;
 
 use std::fmt;
 use std::pin::Pin;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -21,7 +21,7 @@ pub use self::settings::{Backoff, Settings};
 pub use self::view::LoadFault;
 use self::view::{Occasion, View};
 use super::fetch::{Fetch, FetchFault, Fetched};
-use crate::clock::{Clock, Entropy};
+use crate::clock::{Clock, Entropy, Timestamp};
 use crate::token::jwk::{KeySet, Kid};
 
 /// The keys of one issuer, fetched when they are needed and renewed before they end; clones share them.
@@ -93,6 +93,8 @@ impl KeyCache {
             source: Box::new(source),
             views: watch::Sender::new(Arc::new(View::new(&settings))),
             settings,
+            born: (clock.now(), clock.monotonic()),
+            slept_millis: AtomicU64::new(0),
             clock,
             entropy,
             misses: Mutex::default(),
@@ -105,7 +107,7 @@ impl KeyCache {
     /// # Errors
     /// [`KeyMiss`], after waiting for at most [`Settings::patience`].
     pub async fn keys_for(&self, kid: &str) -> Result<Arc<KeySet>, KeyMiss> {
-        let now = self.0.clock.monotonic();
+        let now = self.0.now();
         let view = self.0.view();
         let Some(keys) = view.keys_with(kid, now) else {
             return Box::pin(self.0.find(kid, view.started)).await;
@@ -125,7 +127,7 @@ impl KeyCache {
         self.0.launch(Occasion::Due);
         let landed = views.wait_for(|view| !view.is_fetching());
         drop(timeout(self.0.settings.patience, landed).await); // what it brought is read below, without this guard
-        let (view, now) = (self.0.view(), self.0.clock.monotonic());
+        let (view, now) = (self.0.view(), self.0.now());
         match view.usable(now) {
             Some(_) => Ok(()),
             None => Err(KeyMiss::Unavailable { retry_after: view.retry_after(now) }),
@@ -134,7 +136,7 @@ impl KeyCache {
 
     /// What is held now. Asks nobody.
     pub fn status(&self) -> KeyCacheStatus {
-        let (view, now) = (self.0.view(), self.0.clock.monotonic());
+        let (view, now) = (self.0.view(), self.0.now());
         let held = view.held.as_ref();
         KeyCacheStatus {
             kids: held.map_or_else(Vec::new, |held| held.keys.iter().map(|(kid, _)| kid.clone()).collect()),
@@ -159,6 +161,10 @@ struct Shared {
     source: Box<dyn Source>,
     settings: Settings,
     clock: Arc<dyn Clock>,
+    /// Wall and monotonic time when the cache was made.
+    born: (Timestamp, Duration),
+    /// The most by which wall time has been seen to outrun monotonic time since then.
+    slept_millis: AtomicU64,
     entropy: Arc<dyn Entropy>,
     /// Readers take the whole view; its lock is held for as long as it takes to swap one pointer.
     views: watch::Sender<Arc<View>>,
@@ -173,11 +179,30 @@ impl Shared {
         self.views.borrow().clone()
     }
 
+    /// The time that ages are measured in: monotonic, plus the time that the machine was asleep.
+    ///
+    /// Monotonic time stands still while a laptop or a virtual machine sleeps, and keys must not come out of that as
+    /// fresh as they went in. Wall time alone would not do either: a step back would make old keys young. A step of
+    /// wall time ahead looks like sleep; it costs a fetch.
+    fn now(&self) -> Duration {
+        let (wall, monotonic) = (self.clock.now().since(self.born.0), self.clock.monotonic());
+        let outran = wall.saturating_sub(monotonic.saturating_sub(self.born.1)).as_millis();
+        let outran = u64::try_from(outran).unwrap_or(u64::MAX);
+        let known = self.slept_millis.load(Ordering::Relaxed);
+        // Whoever reads mostly finds nothing to write, so the cores need not fight for this line.
+        let slept = if outran > known {
+            self.slept_millis.fetch_max(outran, Ordering::Relaxed).max(outran)
+        } else {
+            known
+        };
+        monotonic.saturating_add(Duration::from_millis(slept))
+    }
+
     /// Looks for a kid that is not among usable keys, when `seen` fetches had started as it was asked for.
     async fn find(self: &Arc<Self>, kid: &str, seen: u64) -> Result<Arc<KeySet>, KeyMiss> {
         let kid = Kid::parse(kid).ok_or(KeyMiss::UnknownKid)?; // no key of any set has such a name
         let ran_out = timeout(self.settings.patience, self.wait_for(&kid, seen)).await.is_err();
-        let (view, now) = (self.view(), self.clock.monotonic());
+        let (view, now) = (self.view(), self.now());
         if let Some(keys) = view.keys_with(kid.as_ref(), now) {
             return Ok(keys);
         }
@@ -196,7 +221,7 @@ impl Shared {
         let mut views = self.views.subscribe();
         loop {
             let view = views.borrow_and_update().clone();
-            let found = view.keys_with(kid.as_ref(), self.clock.monotonic()).is_some();
+            let found = view.keys_with(kid.as_ref(), self.now()).is_some();
             if found || view.landed > seen || !(view.is_fetching() || self.ask(kid)) {
                 return;
             }
@@ -211,7 +236,7 @@ impl Shared {
         if self.launch(Occasion::Due) {
             return true;
         }
-        let now = self.clock.monotonic();
+        let now = self.now();
         let hopeless = self.view().usable(now).is_none()
             || self.misses.lock().unwrap_or_else(PoisonError::into_inner).holds(kid, now);
         !hopeless && self.launch(Occasion::UnknownKid)

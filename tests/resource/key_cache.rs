@@ -1,7 +1,7 @@
 //! A known key never waits, and whatever arrives, the issuer is asked once per occasion.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use signet::clock::Clock;
 use signet::resource::key_cache::{KeyMiss, Settings};
@@ -148,11 +148,11 @@ async fn known_keys_do_not_wait_while_the_issuer_hangs() {
         tokio::spawn(async move { unknown.keys_for(&format!("unknown-{number}")).await });
     }
     tokio::task::yield_now().await;
-    let begun = Instant::now();
+    let since = system_clock();
     for _ in 0..1000 {
         assert!(at_once(cache.keys_for("one")).is_ok());
     }
-    assert!(begun.elapsed() < SECOND);
+    assert!(since.monotonic() < SECOND);
     assert_eq!(origin.fetches(), 2);
 }
 
@@ -161,10 +161,10 @@ async fn a_cold_start_on_a_hanging_issuer_says_unavailable_in_time() {
     let origin = Origin::answering(Answer::Hang).await;
     let settings = Settings { patience: Duration::from_millis(200), ..Settings::default() };
     let cache = cache_of(&origin, settings, system_clock());
-    let begun = Instant::now();
+    let since = system_clock();
     let miss = cache.keys_for("one").await.err();
     assert!(matches!(miss, Some(KeyMiss::Unavailable { retry_after }) if retry_after >= SECOND), "{miss:?}");
-    assert!(begun.elapsed() < 2 * SECOND);
+    assert!(since.monotonic() < 2 * SECOND);
 }
 
 #[tokio::test]

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use signet::clock::SeededEntropy;
+use signet::clock::{Clock, SeededEntropy};
 use signet::resource::fetch::{Fetch, FetchFault, Fetched};
 use signet::resource::key_cache::{Backoff, KeyCache, KeyMiss, LoadFault, Settings};
 
@@ -33,6 +33,32 @@ async fn keys_are_trusted_up_to_the_bound_and_then_the_answer_is_unavailable() {
     clock.advance(6 * SECOND);
     assert!(cache.keys_for("one").await.is_ok(), "recovery needs no hands");
     assert_eq!((cache.status().failures, cache.status().last_fault), (0, None));
+}
+
+#[tokio::test]
+async fn keys_do_not_stay_young_while_the_machine_sleeps() {
+    let (origin, clock) = (Origin::publishing(&set(&["one"])).await, manual_clock());
+    let cache = cache_of(&origin, impatient(), clock.clone());
+    cache.keys_for("one").await.unwrap();
+    origin.answer(Answer::Reset);
+    let asleep = clock.now();
+    clock.set_wall(asleep.after(2999 * SECOND));
+    assert!(at_once(cache.keys_for("one")).is_ok());
+    clock.set_wall(asleep.after(3000 * SECOND));
+    assert!(is_unavailable(cache.keys_for("one").await.err()));
+    clock.set_wall(asleep);
+    assert!(is_unavailable(cache.keys_for("one").await.err()), "a step back makes no key young again");
+}
+
+#[tokio::test]
+async fn a_wall_clock_that_steps_back_changes_nothing() {
+    let (origin, clock) = (Origin::publishing(&set(&["one"])).await, manual_clock());
+    let cache = cache_of(&origin, impatient(), clock.clone());
+    cache.keys_for("one").await.unwrap();
+    clock.set_wall(clock.now().before(86_400 * SECOND));
+    clock.advance(100 * SECOND);
+    assert!(at_once(cache.keys_for("one")).is_ok());
+    assert_eq!((cache.status().age, origin.fetches()), (Some(100 * SECOND), 1));
 }
 
 #[tokio::test]

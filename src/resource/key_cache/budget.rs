@@ -22,7 +22,7 @@ impl Budget {
         Self { tokens: settings.burst, filled_at: Duration::ZERO, ripe_at: Duration::ZERO }
     }
 
-    /// The bucket less one attempt at the monotonic time `now`; none if nothing may be spent.
+    /// The bucket less one attempt at the time `now`; none if nothing may be spent.
     pub fn spend(&self, now: Duration, settings: &Settings) -> Option<Self> {
         if now < self.ripe_at {
             return None;
@@ -54,7 +54,7 @@ struct Miss {
 }
 
 impl Misses {
-    /// Whether no fetch is worth making for `kid` at the monotonic time `now`.
+    /// Whether no fetch is worth making for `kid` at the time `now`.
     pub fn holds(&self, kid: &Kid, now: Duration) -> bool {
         self.0.get(kid).is_some_and(|miss| now < miss.until)
     }

@@ -21,7 +21,7 @@ const SHORTEST_NAP: Duration = Duration::from_millis(10);
 impl Shared {
     /// Starts a fetch if `occasion` allows one. True when one is under way now, whoever started it.
     pub(super) fn launch(self: &Arc<Self>, occasion: Occasion) -> bool {
-        let now = self.clock.monotonic();
+        let now = self.now();
         let view = self.view();
         if view.launch(occasion, now, &self.settings).is_none() {
             return view.is_fetching(); // seen without a lock: this is the answer to nearly everybody in a flood
@@ -44,7 +44,7 @@ impl Shared {
 
     /// Makes known what a fetch brought.
     fn land(&self, outcome: Result<Loaded, LoadFault>, began: Duration) {
-        let now = self.clock.monotonic();
+        let now = self.now();
         let before = self.view();
         match &outcome {
             Ok(Loaded::Keys { parsed, .. }) => self.announce(&before, parsed, now),
@@ -151,7 +151,7 @@ impl Keeper {
                 Some(cache) => {
                     cache.launch(Occasion::Due);
                     let view = views.borrow_and_update();
-                    let nap = view.due_at().saturating_sub(cache.clock.monotonic());
+                    let nap = view.due_at().saturating_sub(cache.now());
                     if view.is_fetching() { cache.settings.fetch_timeout } else { nap }
                 }
                 None => return,

@@ -1,5 +1,5 @@
 //! What the cache knows at one moment, and when it may ask again.
-//! In: the outcomes of fetches, and the monotonic time. Out: usable keys; whether a fetch may start.
+//! In: the outcomes of fetches, and the time. Out: usable keys; whether a fetch may start.
 //! Owns: one fetch at a time, no more than schedule and budget allow; a bad document never replaces good keys.
 
 use std::sync::Arc;
@@ -49,8 +49,8 @@ pub(super) enum Occasion {
     UnknownKid,
 }
 
-/// Keys and their times. All times are monotonic and count from the *start* of the fetch that brought or confirmed
-/// the keys: what happened at the issuer after that may be missing from the answer.
+/// Keys and their times. All times are those of `Shared::now` and count from the *start* of the fetch that brought
+/// or confirmed the keys: what happened at the issuer after that may be missing from the answer.
 #[derive(Clone, Debug)]
 pub(super) struct Held {
     /// The same allocation until the content changes, so that what was derived from it can be told to be current.
