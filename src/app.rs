@@ -76,6 +76,9 @@ pub enum StartError {
     /// The signing keys.
     #[error("the signing keys cannot be used: {0}")]
     Keys(#[from] RotationFault),
+    /// A mode that verifies with the shared secret, and no secret.
+    #[error("BETTER_AUTH_SECRET is missing: the token modes hs256 and migrate verify with it")]
+    NoSharedSecret,
     /// An argument that should name a key.
     #[error("this is not the name of a key; `signet keys list` prints them")]
     NotAKid,
@@ -96,6 +99,7 @@ impl StartError {
                 | Self::Contract(_)
                 | Self::KeySet(_)
                 | Self::NotAKid
+                | Self::NoSharedSecret
                 | Self::Open(OpenError::Address)
         )
     }
@@ -339,17 +343,14 @@ fn verifier(
         }
     };
     let secret = signing.map(|signing| &signing.secrets.shared).or(config.secrets.shared.as_ref());
-    let shared = |until| secret.map(|secret| SharedKey { key: MacKey::new(secret), until });
+    let shared = |until| {
+        let secret = secret.ok_or(StartError::NoSharedSecret)?;
+        Ok::<_, StartError>(SharedKey { key: MacKey::new(secret), until })
+    };
     let trust = match config.tokens.mode {
         TokenMode::Eddsa => Trust::Published(published()?),
-        TokenMode::Hs256 => match shared(None) {
-            Some(shared) => Trust::Shared(shared),
-            None => Trust::Published(published()?),
-        },
-        TokenMode::Migrate { hs256_until } => match shared(Some(hs256_until)) {
-            Some(shared) => Trust::Migrating(published()?, shared),
-            None => Trust::Published(published()?),
-        },
+        TokenMode::Hs256 => Trust::Shared(shared(None)?),
+        TokenMode::Migrate { hs256_until } => Trust::Migrating(published()?, shared(Some(hs256_until))?),
     };
     let policy = Policy::new(issuer, audience, leeway, longest);
     Ok(Verifier::new(trust, policy, ambient.clock.clone()))

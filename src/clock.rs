@@ -122,19 +122,21 @@ impl Clock for SystemClock {
 #[derive(Debug)]
 pub struct ManualClock {
     wall: AtomicI64,
-    monotonic: AtomicU64,
+    monotonic_nanos: AtomicU64,
 }
 
 impl ManualClock {
     /// A clock that shows `now`.
     pub fn at(now: Timestamp) -> Self {
-        Self { wall: AtomicI64::new(now.millis()), monotonic: AtomicU64::new(0) }
+        Self { wall: AtomicI64::new(now.millis()), monotonic_nanos: AtomicU64::new(0) }
     }
 
     /// Lets `span` pass, in wall time and in monotonic time.
     pub fn advance(&self, span: Duration) {
+        // Monotonic time first: wall time that runs ahead of it looks like a machine that has slept.
+        let nanos = u64::try_from(span.as_nanos()).unwrap_or(u64::MAX);
+        self.monotonic_nanos.fetch_add(nanos, Ordering::SeqCst);
         self.wall.fetch_add(millis(span), Ordering::SeqCst);
-        self.monotonic.fetch_add(u64::try_from(millis(span)).unwrap_or(0), Ordering::SeqCst);
     }
 
     /// Sets the wall time alone, as an administrator or NTP may do.
@@ -149,7 +151,7 @@ impl Clock for ManualClock {
     }
 
     fn monotonic(&self) -> Duration {
-        Duration::from_millis(self.monotonic.load(Ordering::SeqCst))
+        Duration::from_nanos(self.monotonic_nanos.load(Ordering::SeqCst))
     }
 }
 
