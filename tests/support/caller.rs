@@ -37,6 +37,11 @@ impl Caller {
         Self { bearer: Some(token.to_owned()), ..self.clone() }
     }
 
+    /// The bearer token.
+    pub fn token(&self) -> &str {
+        self.bearer.as_deref().unwrap()
+    }
+
     /// The same, calling another server.
     pub fn at(&self, app: &TestApp) -> Self {
         Self { base_url: app.base_url.clone(), ..self.clone() }

@@ -1,0 +1,139 @@
+//! Other people's clients work against Signet as their users install them.
+
+mod schemathesis;
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use serde_json::json;
+use tokio::process::Command;
+
+use crate::support::{Caller, SECRET, TestApp};
+
+/// Where `./test` has installed the clients; says so loudly when they are not there.
+pub fn installed() -> Option<PathBuf> {
+    let folder = std::env::var_os("SIGNET_TEST_CLIENTS").map(PathBuf::from);
+    assert!(
+        folder.is_some() || std::env::var("CI").as_deref() != Ok("true"),
+        "nothing may be skipped, and SIGNET_TEST_CLIENTS is not set: run ./test"
+    );
+    if folder.is_none() {
+        eprintln!("!! SKIPPED: other people's clients are not installed; run ./test");
+    }
+    folder
+}
+
+/// Runs a script with the interpreter of its kind and hands on what it printed.
+pub async fn run(folder: &std::path::Path, script: &str, arguments: &[&str]) -> String {
+    let interpreter = match script.rsplit_once('.') {
+        Some((_, "py")) => folder.join("venv/bin/python"),
+        _ => PathBuf::from("node"),
+    };
+    let script = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/clients").join(script);
+    let ran = Command::new(interpreter)
+        .arg(script)
+        .args(arguments)
+        .env("SIGNET_TEST_CLIENTS", folder)
+        .kill_on_drop(true)
+        .output()
+        .await
+        .unwrap();
+    let (out, err) = (String::from_utf8_lossy(&ran.stdout), String::from_utf8_lossy(&ran.stderr));
+    assert!(ran.status.success(), "{out}\n{err}");
+    out.into_owned()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_unmodified_better_auth_client_signs_up_in_and_out() {
+    let Some(folder) = installed() else { return };
+    let app = TestApp::builder()
+        .with(|settings| settings.trusted_origins = Some("http://localhost:3000".to_owned()))
+        .start()
+        .await;
+    let printed = run(&folder, "better-auth.mjs", &[&app.base_url, "http://localhost:3000"]).await;
+    assert!(printed.contains("all calls as expected"), "{printed}");
+}
+
+/// A server whose keys change every few seconds, a token from before a rotation and one from after it.
+async fn tokens_around_a_rotation() -> (TestApp, String, String, [String; 2]) {
+    let app = TestApp::builder()
+        .with(|settings| {
+            settings.jwks_max_age = Some("1s".to_owned());
+            settings.leeway = Some("0s".to_owned());
+            settings.rotate_every = Some("4s".to_owned());
+            settings.token_ttl = Some("60s".to_owned());
+        })
+        .start()
+        .await;
+    let alice = app.signed_up("alice").await;
+    let kid = |jwt: &str| jwt.split('.').next().unwrap().to_owned();
+    let old = alice.jwt().await;
+    let mut new = alice.jwt().await;
+    for _ in 0..200 {
+        if kid(&new) != kid(&old) {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        new = alice.jwt().await;
+    }
+    assert_ne!(kid(&new), kid(&old), "the key changes within its interval");
+    let claims = signet::token::base64url::decode(old.split('.').nth(1).unwrap()).unwrap();
+    let claims: serde_json::Value = serde_json::from_slice(&claims).unwrap();
+    let issuer = claims["iss"].as_str().unwrap().to_owned();
+    (app, alice.id, issuer, [old, new])
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn jose_and_pyjwt_verify_tokens_from_before_and_after_a_rotation() {
+    let Some(folder) = installed() else { return };
+    let (app, user_id, issuer, [old, new]) = tokens_around_a_rotation().await;
+    for path in ["/api/auth/jwks", "/.well-known/jwks.json"] {
+        let url = format!("{}{path}", app.base_url);
+        for script in ["jose.mjs", "pyjwt_jwks.py"] {
+            let printed = run(&folder, script, &[&url, &issuer, &old, &new]).await;
+            assert_eq!(printed.matches(&user_id).count(), 2, "{script}: {printed}");
+        }
+    }
+    let api = |jwt: &str| app.anonymous().bearing(jwt);
+    api(&old).get("/api/me/tasks").await.expect(200);
+    api(&new).get("/api/me/tasks").await.expect(200);
+}
+
+/// What old backends say of our token, and what we say of theirs.
+async fn old_backends(app: &TestApp, token: &str, user_id: &str) -> Option<Vec<Caller>> {
+    let folder = installed()?;
+    let printed = run(&folder, "hs256.py", &[SECRET, token, user_id]).await;
+    let tokens: Vec<Caller> = printed.lines().map(|token| app.anonymous().bearing(token)).collect();
+    assert_eq!(tokens.len(), 2);
+    Some(tokens)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn pyjwt_and_python_jose_read_our_hs256_tokens_and_we_read_theirs() {
+    let app =
+        TestApp::builder().with(|settings| settings.token_mode = Some("hs256".to_owned())).start().await;
+    let alice = app.signed_up("alice").await;
+    let jwt = alice.jwt().await;
+    app.anonymous().bearing(&jwt).get("/api/me/tasks").await.expect(200);
+    let Some(theirs) = old_backends(&app, &jwt, &alice.id).await else { return };
+    for old in &theirs {
+        old.get(&format!("/api/{}/tasks", alice.id)).await.expect(200);
+        old.post("/api/me/tasks", &json!({ "title": "from an old backend" })).await.expect(201);
+    }
+    // The same tokens at a server that never shared its secret with tokens.
+    let strict = TestApp::start().await;
+    for old in &theirs {
+        old.at(&strict).get("/api/me/tasks").await.assert_error(401, "INVALID_TOKEN");
+    }
+    // And at one that is on its way.
+    let migrating = TestApp::builder()
+        .with(|settings| {
+            settings.token_mode = Some("migrate".to_owned());
+            settings.hs256_until = Some("2100-01-01T00:00:00Z".to_owned());
+        })
+        .start()
+        .await;
+    for old in &theirs {
+        old.at(&migrating).get("/api/me/tasks").await.expect(200);
+    }
+}
