@@ -8,6 +8,9 @@ mod resource;
 mod support;
 mod token;
 
+mod architecture;
 mod errors;
+mod isolation;
+mod openapi;
 mod specification;
 mod tasks;

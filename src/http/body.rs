@@ -299,15 +299,9 @@ impl<'a, T: FromFields> ApiExtractor<'a> for TaskBody<T> {
     }
 }
 
-/// How the OpenAPI document describes a body of `T`.
+/// How the OpenAPI document describes a body of `T`. Forms are left out: they are there for pages without scripts, and
+/// cannot say everything that JSON can.
 pub fn described<T: FromFields>() -> MetaRequest {
-    let types: &[&'static str] = if T::SIGNS_IN { &[JSON, FORM] } else { &[JSON] };
-    MetaRequest {
-        description: None,
-        content: types
-            .iter()
-            .map(|content_type| MetaMediaType { content_type, schema: T::schema_ref() })
-            .collect(),
-        required: !T::OPTIONAL,
-    }
+    let content = vec![MetaMediaType { content_type: JSON, schema: T::schema_ref() }];
+    MetaRequest { description: None, content, required: !T::OPTIONAL }
 }

@@ -4,9 +4,6 @@
 
 use std::sync::Arc;
 
-use base64::Engine;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-
 use crate::clock::{Clock, Entropy, EntropyUnavailable, Timestamp, random_alphanumeric};
 use crate::store::StoreError;
 use crate::store::tasks::{Place, Task, Tasks};
@@ -158,15 +155,16 @@ impl TaskDesk {
     }
 }
 
-/// The cursor after a task: opaque to callers, the task's place in the list to us. It opens nothing: the owner is in every query.
+/// The cursor after a task: its place in the list. It opens nothing, since the owner is in every query.
 fn cursor_after(task: &Task) -> String {
-    URL_SAFE_NO_PAD.encode(format!("{}.{}", task.created_at.millis(), task.id))
+    format!("{}-{}", task.created_at.millis(), task.id)
 }
 
 fn place(cursor: &str) -> Option<Place> {
-    let text = String::from_utf8(URL_SAFE_NO_PAD.decode(cursor).ok()?).ok()?;
-    let (created_at, id) = text.split_once('.')?;
+    let (created_at, id) = cursor.split_once('-')?;
+    let is_number =
+        (1..=15).contains(&created_at.len()) && created_at.bytes().all(|byte| byte.is_ascii_digit());
     let is_id = id.len() == ID_LENGTH && id.bytes().all(|byte| byte.is_ascii_alphanumeric());
     let created_at = Timestamp::from_millis(created_at.parse().ok()?);
-    is_id.then(|| Place { created_at, id: id.to_owned() })
+    (is_number && is_id).then(|| Place { created_at, id: id.to_owned() })
 }

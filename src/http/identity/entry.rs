@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use poem::http::HeaderMap;
 use poem::web::Data;
-use poem_openapi::OpenApi;
 use poem_openapi::param::Query;
 use poem_openapi::payload::Html;
+use poem_openapi::{ApiResponse, OpenApi};
 
 use super::objects::{Alive, Nothing, SignIn, SignUp, SignedInAnswer, SignedUp, Success};
 use super::request::{Client, Input, Shown};
@@ -35,6 +35,14 @@ refusals!(
     /// Public reading.
     PublicRefusals: 429
 );
+
+/// A page for people.
+#[derive(ApiResponse)]
+enum ErrorPage {
+    /// The page.
+    #[oai(status = 200)]
+    Page(Html<String>),
+}
 
 /// The operations.
 #[derive(Debug)]
@@ -136,15 +144,15 @@ impl EntryApi {
         &self,
         /// The code of the error.
         error: Query<Option<String>>,
-    ) -> Result<Html<String>, Refused<PublicRefusals>> {
+    ) -> Result<ErrorPage, Refused<PublicRefusals>> {
         // Only letters, digits and underscores are shown: a link to this page must not put words into our mouth.
         let is_code =
             |code: &String| code.len() <= 64 && code.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_');
         let code = error.0.filter(is_code).unwrap_or_else(|| "unknown".to_owned());
-        Ok(Html(format!(
+        Ok(ErrorPage::Page(Html(format!(
             "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\"><title>Error</title>\
              <h1>Something went wrong</h1><p>Code: <code>{code}</code></p><p><a href=\"/\">Go back</a></p></html>"
-        )))
+        ))))
     }
 }
 

@@ -213,16 +213,19 @@ pub struct Alive {
 #[oai(example)]
 pub struct SignUp {
     /// What to call them; may be empty.
-    #[oai(validator(max_length = 256))]
+    #[oai(validator(max_length = 256, pattern = r"^[^\u0000-\u001f\u007f-\u009f]*$"))]
     pub name: String,
     /// Their address.
-    #[oai(validator(max_length = 254))]
+    #[oai(validator(
+        max_length = 254,
+        pattern = r"^([A-Za-z0-9_'+\-]+\.)*[A-Za-z0-9_'+\-]*[A-Za-z0-9_+\-]@([A-Za-z0-9][A-Za-z0-9\-]*\.)+[A-Za-z]{2,}$"
+    ))]
     pub email: String,
     /// 8 to 128 UTF-16 code units.
-    #[oai(validator(min_length = 1))]
+    #[oai(validator(min_length = 8, max_length = 128))]
     pub password: String,
     /// Where a picture of them is.
-    #[oai(validator(max_length = 1024))]
+    #[oai(validator(max_length = 1024, pattern = r"^[^\u0000-\u001f\u007f-\u009f]*$"))]
     pub image: Option<String>,
     /// A path here, or a URL on a trusted origin.
     #[oai(rename = "callbackURL")]
@@ -270,8 +273,13 @@ impl FromFields for SignUp {
 #[oai(example)]
 pub struct SignIn {
     /// Their address.
+    #[oai(validator(
+        max_length = 254,
+        pattern = r"^([A-Za-z0-9_'+\-]+\.)*[A-Za-z0-9_'+\-]*[A-Za-z0-9_+\-]@([A-Za-z0-9][A-Za-z0-9\-]*\.)+[A-Za-z]{2,}$"
+    ))]
     pub email: String,
     /// Their password.
+    #[oai(validator(max_length = 128))]
     pub password: String,
     /// A path here, or a URL on a trusted origin.
     #[oai(rename = "callbackURL")]
@@ -334,10 +342,10 @@ impl FromFields for RevokeSession {
 #[derive(Clone, Debug, Object)]
 pub struct UpdateUser {
     /// What to be called; may be empty.
-    #[oai(validator(max_length = 256))]
+    #[oai(validator(max_length = 256, pattern = r"^[^\u0000-\u001f\u007f-\u009f]*$"))]
     pub name: Option<String>,
     /// Where a picture is; null takes it away.
-    #[oai(nullable, validator(max_length = 1024))]
+    #[oai(nullable, validator(max_length = 1024, pattern = r"^[^\u0000-\u001f\u007f-\u009f]*$"))]
     pub image: Option<String>,
     /// Whether the body names an image at all.
     #[oai(skip)]
@@ -360,7 +368,7 @@ impl FromFields for UpdateUser {
 #[derive(Clone, Debug, Object)]
 pub struct ChangePassword {
     /// 8 to 128 UTF-16 code units.
-    #[oai(rename = "newPassword")]
+    #[oai(rename = "newPassword", validator(min_length = 8, max_length = 128))]
     pub new_password: String,
     /// The password until now.
     #[oai(rename = "currentPassword")]

@@ -73,6 +73,7 @@ impl TasksApi {
         #[oai(validator(minimum(value = "1"), maximum(value = "100")), default = "default_page")]
         limit: Query<u32>,
         /// Where the page begins: from the `Link` header of the page before.
+        #[oai(validator(pattern = r"^[0-9]{1,15}-[A-Za-z0-9]{32}$"))]
         cursor: Query<Option<String>>,
         /// Only tasks that are done, or only those that are not.
         completed: Query<Option<bool>>,

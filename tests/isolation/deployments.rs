@@ -1,0 +1,162 @@
+//! The sweep, at each way of running the tasks API.
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use signet::secret::{Seed, SharedSecret};
+use signet::token::arithmetic::{MacKey, SigningKey};
+use signet::token::jwk::Kid;
+use signet::token::{base64url, sign};
+
+use super::People;
+use super::issuer::Issuer;
+use super::operation::Operation;
+use crate::support::{SECRET, TestApp};
+
+fn part(jwt: &str, number: usize) -> Value {
+    serde_json::from_slice(&base64url::decode(jwt.split('.').nth(number).unwrap()).unwrap()).unwrap()
+}
+
+/// The same token with other claims and the old signature.
+fn tampered(jwt: &str, claims: &Value) -> String {
+    let parts: Vec<&str> = jwt.split('.').collect();
+    format!("{}.{}.{}", parts[0], base64url::encode(claims.to_string().as_bytes()), parts[2])
+}
+
+fn unsigned(claims: &Value) -> String {
+    let encode = |value: &Value| base64url::encode(value.to_string().as_bytes());
+    format!("{}.{}.", encode(&json!({ "alg": "none" })), encode(claims))
+}
+
+fn mac(secret: &str, claims: &Value) -> String {
+    sign::hs256(&MacKey::new(&SharedSecret::new(secret.to_owned()).unwrap()), claims).unwrap()
+}
+
+#[tokio::test]
+async fn in_one_process_nobody_but_the_owner_gets_through() {
+    let app = TestApp::builder().manual_clock().start().await;
+    let (alice, bob) = (app.signed_up("alice").await, app.signed_up("bob").await);
+    let operations = Operation::all(&app).await;
+
+    // Everything that can be wrong with a token, before and after its time.
+    let expired = alice.jwt().await;
+    app.advance(Duration::from_secs(1000));
+    let elsewhere = alice.sign_in_again(&app).await;
+    let signed_out = elsewhere.jwt().await;
+    elsewhere.session.post("/api/auth/sign-out", &json!({})).await.expect(200);
+
+    let jwt = alice.jwt().await;
+    let claims = part(&jwt, 1);
+    let kid = Kid::parse(part(&jwt, 0)["kid"].as_str().unwrap()).unwrap();
+    let own_key = SigningKey::from_seed(&Seed::new([7; 32])).unwrap();
+    let mut as_bob = claims.clone();
+    as_bob["sub"] = bob.id.clone().into();
+    let x =
+        app.anonymous().get("/api/auth/jwks").await.expect(200)["keys"][0]["x"].as_str().unwrap().to_owned();
+    let tokens = [
+        ("expired", expired),
+        ("signed out", signed_out),
+        ("forged under the same kid", sign::eddsa(&own_key, &kid, &claims).unwrap()),
+        ("claims changed", tampered(&jwt, &as_bob)),
+        ("alg none", unsigned(&claims)),
+        ("HS256 with the public key", mac(&x, &claims)),
+        ("HS256 with the real secret", mac(SECRET, &claims)),
+        ("a session token", alice.session_token.clone()),
+        ("no token at all", "x".to_owned()),
+    ];
+    let people = People {
+        owner: alice.api().await,
+        owner_id: alice.id,
+        stranger: bob.api().await,
+        stranger_id: bob.id,
+        nobody: app.anonymous(),
+    };
+    people.refuse(&operations, &tokens).await;
+    people.sweep(&operations).await;
+}
+
+#[tokio::test]
+async fn in_a_process_of_its_own_nobody_but_the_owner_gets_through() {
+    let issuer = Issuer::start().await;
+    let app = TestApp::builder()
+        .with(|settings| {
+            settings.role = Some("resource".to_owned());
+            settings.secret = None;
+            settings.jwks_url = Some(issuer.jwks_url.clone());
+            settings.issuer = Some(issuer.url.clone());
+            settings.audience = Some(issuer.url.clone());
+        })
+        .start()
+        .await;
+    let operations = Operation::all(&app).await;
+    let now = part(&issuer.token("alice", |_| {}), 1)["iat"].as_i64().unwrap();
+    let with =
+        |member: &'static str, value: Value| issuer.token("alice", move |claims| claims[member] = value);
+    let without = |member: &'static str| {
+        issuer.token("alice", move |claims| {
+            claims.as_object_mut().unwrap().remove(member);
+        })
+    };
+    let good = part(&issuer.token("alice", |_| {}), 1);
+    let tokens = [
+        ("expired", with("exp", (now - 31).into())),
+        ("without an end", without("exp")),
+        ("of a far future", with("exp", (now + 100 * 86400).into())),
+        ("not valid yet", with("nbf", (now + 3600).into())),
+        ("issued in the future", with("iat", (now + 3600).into())),
+        ("for another audience", with("aud", "https://other.example".into())),
+        ("for no audience", without("aud")),
+        ("of another issuer", with("iss", "https://other.example".into())),
+        ("of no issuer", without("iss")),
+        ("of nobody", without("sub")),
+        ("bound to a key", with("cnf", json!({ "jkt": "x" }))),
+        ("forged under the same kid", issuer.forged("alice")),
+        ("claims changed", tampered(&issuer.token("bob", |_| {}), &good)),
+        ("alg none", unsigned(&good)),
+        ("HS256 with the public key", mac(&base64url::encode(&issuer.public()), &good)),
+    ];
+    let people = People {
+        owner: app.anonymous().bearing(&issuer.token("alice", |_| {})),
+        owner_id: "alice".to_owned(),
+        stranger: app.anonymous().bearing(&issuer.token("bob", |_| {})),
+        stranger_id: "bob".to_owned(),
+        nobody: app.anonymous(),
+    };
+    people.refuse(&operations, &tokens).await;
+    people.sweep(&operations).await;
+    app.anonymous().post("/api/auth/sign-in/email", &json!({})).await.assert_error(404, "NOT_FOUND");
+}
+
+#[tokio::test]
+async fn identity_operations_ask_for_a_session_or_stand_on_a_short_list() {
+    let app = TestApp::start().await;
+    let document = app.anonymous().get("/openapi/identity.json").await.expect(200);
+    let public = ["signUpEmail", "signInEmail", "signOut", "getSession", "getJwks", "ok", "errorPage"];
+    let mut swept = 0;
+    for (path, methods) in document["paths"].as_object().unwrap() {
+        for (method, operation) in methods.as_object().unwrap() {
+            let id = operation["operationId"].as_str().unwrap();
+            let asks =
+                operation.get("security").is_some_and(|security| !security.as_array().unwrap().is_empty());
+            assert_eq!(asks, !public.contains(&id), "{id}");
+            if !asks {
+                continue;
+            }
+            swept += 1;
+            let nobody = app.anonymous();
+            let request = nobody.request(method.to_uppercase().parse().unwrap(), path);
+            let request = match id {
+                "updateUser" => request.json(&json!({ "name": "x" })),
+                "changePassword" => {
+                    request.json(&json!({ "newPassword": "new password", "currentPassword": "old" }))
+                }
+                "verifyPassword" => request.json(&json!({ "password": "x" })),
+                "revokeSession" => request.json(&json!({ "token": "x" })),
+                _ if method == "post" => request.json(&json!({})),
+                _ => request,
+            };
+            crate::support::Caller::send(request).await.assert_error(401, "UNAUTHORIZED");
+        }
+    }
+    assert!(swept >= 9, "{swept}");
+}
