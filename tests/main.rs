@@ -3,6 +3,7 @@
 
 mod clients;
 mod config;
+mod contract;
 mod keys;
 mod resource;
 mod support;
