@@ -2,6 +2,7 @@
 #![cfg(test)]
 
 mod clients;
+mod command_line;
 mod config;
 mod contract;
 mod keys;
@@ -11,6 +12,7 @@ mod token;
 
 mod architecture;
 mod errors;
+mod identity;
 mod isolation;
 mod openapi;
 mod specification;

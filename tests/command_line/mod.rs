@@ -1,0 +1,201 @@
+//! What an operator sees: starts, verbs, and sentences when something is wrong.
+
+mod crash;
+mod faults;
+pub mod server;
+
+use std::os::unix::fs::PermissionsExt;
+use std::time::Duration;
+
+use serde_json::json;
+use server::{Server, printed, run};
+
+use crate::support::caller::PASSWORD;
+
+fn sign_up_body(email: &str) -> serde_json::Value {
+    json!({ "name": "Ada", "email": email, "password": PASSWORD })
+}
+
+#[tokio::test]
+async fn a_first_start_makes_what_it_needs_and_the_next_one_uses_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let first = Server::start(folder.path(), &[]);
+    let ada =
+        first.caller().post("/api/auth/sign-up/email", &sign_up_body("ada@example.com")).await.expect(200);
+    let jwks = first.caller().get("/api/auth/jwks").await.expect(200);
+    let (status, log) = first.terminate();
+    assert!(status.success(), "{status}");
+    for said in ["generated", "master.key", "better-auth.secret", "/docs", "stopped"] {
+        assert!(log.contains(said), "{said}: {log}");
+    }
+    for file in ["keys/master.key", "keys/better-auth.secret", "signet.db"] {
+        let mode = std::fs::metadata(folder.path().join(file)).unwrap().permissions().mode() & 0o777;
+        assert_eq!(mode, 0o600, "{file}");
+    }
+
+    let second = Server::start(folder.path(), &[]);
+    assert_eq!(second.caller().get("/api/auth/jwks").await.expect(200), jwks, "the keys are the same");
+    let session = second.caller().bearing(ada["token"].as_str().unwrap());
+    assert_eq!(session.get("/api/auth/get-session").await.expect(200)["user"]["id"], ada["user"]["id"]);
+    let (_, log) = second.terminate();
+    assert!(!log.contains("generated"), "{log}");
+}
+
+#[tokio::test]
+async fn two_servers_on_the_same_files_are_one_service() {
+    let folder = tempfile::tempdir().unwrap();
+    let settings = [("BETTER_AUTH_URL", "http://localhost:9")];
+    let (one, two) = std::thread::scope(|scope| {
+        let one = scope.spawn(|| Server::start(folder.path(), &settings));
+        let two = scope.spawn(|| Server::start(folder.path(), &settings));
+        (one.join().unwrap(), two.join().unwrap())
+    });
+    let ada =
+        one.caller().post("/api/auth/sign-up/email", &sign_up_body("ada@example.com")).await.expect(200);
+    let session = two.caller().bearing(ada["token"].as_str().unwrap());
+    let token = session.get("/api/auth/token").await.expect(200)["token"].as_str().unwrap().to_owned();
+    one.caller().bearing(&token).get("/api/me/tasks").await.expect(200);
+    assert_eq!(
+        one.caller().get("/api/auth/jwks").await.expect(200),
+        two.caller().get("/api/auth/jwks").await.expect(200)
+    );
+    let listed = printed(&run(folder.path(), &["keys", "list"], &[]));
+    assert_eq!(listed.matches("active").count(), 1, "{listed}");
+}
+
+#[tokio::test]
+async fn an_operator_rotates_and_revokes_keys_while_the_server_runs() {
+    let folder = tempfile::tempdir().unwrap();
+    let settings = [
+        ("SIGNET_ROTATE_EVERY", "1h"),
+        ("SIGNET_JWKS_MAX_AGE", "1s"),
+        ("SIGNET_LEEWAY", "0s"),
+        ("SIGNET_TOKEN_TTL", "10m"),
+    ];
+    let server = Server::start(folder.path(), &settings);
+    let ada =
+        server.caller().post("/api/auth/sign-up/email", &sign_up_body("ada@example.com")).await.expect(200);
+    let session = server.caller().bearing(ada["token"].as_str().unwrap());
+    let token =
+        async || session.get("/api/auth/token").await.expect(200)["token"].as_str().unwrap().to_owned();
+    let header = |token: &str| token.split('.').next().unwrap().to_owned();
+    let old = token().await;
+
+    let rotated = run(folder.path(), &["keys", "rotate"], &settings);
+    assert!(rotated.status.success(), "{}", printed(&rotated));
+    let mut new = token().await;
+    for _ in 0..100 {
+        if header(&new) != header(&old) {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        new = token().await;
+    }
+    assert_ne!(header(&new), header(&old), "the announced key signs after its lead");
+    for token in [&old, &new] {
+        server.caller().bearing(token).get("/api/me/tasks").await.expect(200);
+    }
+
+    let listed = printed(&run(folder.path(), &["keys", "list"], &settings));
+    let kid = listed.lines().find(|line| line.contains("active")).unwrap().split(' ').next().unwrap();
+    let revoked = run(folder.path(), &["keys", "revoke", kid, "--reason", "a test"], &settings);
+    assert!(revoked.status.success(), "{}", printed(&revoked));
+    let caller = server.caller().bearing(&new);
+    let mut status = 200;
+    for _ in 0..100 {
+        status = caller.get("/api/me/tasks").await.status.as_u16();
+        if status == 401 {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    assert_eq!(status, 401, "a token of a revoked key is refused within the reload interval");
+    server.caller().bearing(&token().await).get("/api/me/tasks").await.expect(200);
+    let listed = printed(&run(folder.path(), &["keys", "list"], &settings));
+    assert!(listed.contains("revoked") && listed.contains("a test"), "{listed}");
+}
+
+#[test]
+fn the_help_of_serve_lists_every_setting() {
+    let folder = tempfile::tempdir().unwrap();
+    let help = printed(&run(folder.path(), &["serve", "--help"], &[]));
+    let help = help.split_whitespace().collect::<Vec<_>>().join(" ");
+    for setting in [
+        "SIGNET_LISTEN",
+        "SIGNET_ROLE",
+        "BETTER_AUTH_URL",
+        "BETTER_AUTH_SECRET",
+        "BETTER_AUTH_TRUSTED_ORIGINS",
+        "SIGNET_KEYS_DIR",
+        "DATABASE_URL",
+        "REDIS_URL",
+        "SIGNET_MASTER_KEY",
+        "SIGNET_MASTER_KEYS_OLD",
+        "SIGNET_TOKEN_MODE",
+        "SIGNET_HS256_UNTIL",
+        "SIGNET_TOKEN_TTL",
+        "SIGNET_LEEWAY",
+        "SIGNET_ROTATE_EVERY",
+        "SIGNET_JWKS_MAX_AGE",
+        "SIGNET_RATE_LIMIT",
+        "SIGNET_TRUSTED_PROXIES",
+        "SIGNET_JWKS_URL",
+        "SIGNET_ISSUER",
+        "SIGNET_AUDIENCE",
+    ] {
+        assert!(help.contains(&format!("[env: {setting}")), "{setting}");
+    }
+}
+
+#[test]
+fn the_documents_and_the_schema_can_be_had_without_a_server() {
+    let folder = tempfile::tempdir().unwrap();
+    for name in ["identity", "tasks"] {
+        let output = run(folder.path(), &["openapi", name], &[]);
+        let document: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+        assert!(document["paths"].as_object().unwrap().len() >= 3);
+    }
+    let migrated = run(folder.path(), &["migrate"], &[]);
+    assert!(migrated.status.success() && folder.path().join("signet.db").exists(), "{}", printed(&migrated));
+}
+
+#[tokio::test]
+async fn a_token_can_be_looked_into() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = Server::start(folder.path(), &[]);
+    let ada =
+        server.caller().post("/api/auth/sign-up/email", &sign_up_body("ada@example.com")).await.expect(200);
+    let session = server.caller().bearing(ada["token"].as_str().unwrap());
+    let token = session.get("/api/auth/token").await.expect(200)["token"].as_str().unwrap().to_owned();
+    let seen = printed(&run(folder.path(), &["token", "inspect", &token], &[]));
+    assert!(seen.contains(ada["user"]["id"].as_str().unwrap()) && seen.contains("NOT checked"), "{seen}");
+    assert_eq!(run(folder.path(), &["token", "inspect", "nonsense"], &[]).status.code(), Some(1));
+}
+
+#[tokio::test]
+async fn no_secret_reaches_the_log_however_much_is_logged() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = Server::start(folder.path(), &[("RUST_LOG", "trace")]);
+    let reply = server.caller().post("/api/auth/sign-up/email", &sign_up_body("ada@example.com")).await;
+    let ada = reply.expect(200);
+    let wrong = json!({ "email": "ada@example.com", "password": "a wrong password" });
+    server.caller().post("/api/auth/sign-in/email", &wrong).await.expect(401);
+    let session_token = ada["token"].as_str().unwrap();
+    let session = server.caller().bearing(session_token);
+    let token = session.get("/api/auth/token").await.expect(200)["token"].as_str().unwrap().to_owned();
+    let api = server.caller().bearing(&token);
+    api.post("/api/me/tasks", &json!({ "title": "a private matter" })).await.expect(201);
+    api.get("/api/me/tasks").await.expect(200);
+    let cookie = reply.header("set-auth-token").to_owned();
+    let (_, log) = server.terminate();
+    assert!(log.contains("/api/auth/sign-in/email"), "requests are logged: {log}");
+    let read = |file: &str| {
+        std::fs::read_to_string(folder.path().join("keys").join(file)).unwrap().trim().to_owned()
+    };
+    let (master, shared) = (read("master.key"), read("better-auth.secret"));
+    let signature = token.rsplit('.').next().unwrap();
+    let mac = cookie.rsplit('.').next().unwrap();
+    for secret in [PASSWORD, "a wrong password", session_token, &token, signature, mac, &master, &shared] {
+        assert!(!log.contains(secret), "the log holds {secret}");
+    }
+}
