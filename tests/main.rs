@@ -15,5 +15,6 @@ mod errors;
 mod identity;
 mod isolation;
 mod openapi;
+mod server;
 mod specification;
 mod tasks;

@@ -46,3 +46,132 @@ async fn a_task_is_made_read_changed_completed_and_deleted() {
     api.get(&path).await.assert_error(404, "NOT_FOUND");
     api.delete(&path).await.assert_error(404, "NOT_FOUND");
 }
+
+#[tokio::test]
+async fn a_body_that_does_not_fit_names_the_field_and_changes_nothing() {
+    let app = TestApp::start().await;
+    let api = app.signed_up("alice").await.api().await;
+    let path = api.post("/api/me/tasks", &json!({ "title": "kept" })).await.location().to_owned();
+    let long = |length: usize| "\u{1F511}".repeat(length);
+    for (body, field) in [
+        (json!({}), "body.title"),
+        (json!({ "title": "" }), "body.title"),
+        (json!({ "title": null }), "body.title"),
+        (json!({ "title": 7 }), "body.title"),
+        (json!({ "title": long(201) }), "body.title"),
+        (json!({ "title": "a\u{0}b" }), "body.title"),
+        (json!({ "title": "a\nb" }), "body.title"),
+        (json!({ "title": "x", "description": long(2001) }), "body.description"),
+        (json!({ "title": "x", "completed": "yes" }), "body.completed"),
+        (json!([]), "body"),
+        (json!("x"), "body"),
+    ] {
+        for reply in [api.post("/api/me/tasks", &body).await, api.put(&path, &body).await] {
+            reply.assert_error(422, "VALIDATION_ERROR");
+            assert!(reply.json()["message"].as_str().unwrap().contains(field), "{field}: {}", reply.text);
+        }
+    }
+    api.patch(&format!("{path}/complete"), &json!({ "complete": true }))
+        .await
+        .assert_error(422, "VALIDATION_ERROR");
+    let tasks = api.get("/api/me/tasks").await.expect(200);
+    assert_eq!((tasks.as_array().unwrap().len(), &tasks[0]["title"]), (1, &json!("kept")));
+    api.post("/api/me/tasks", &json!({ "title": long(200), "description": long(2000) })).await.expect(201);
+}
+
+#[tokio::test]
+async fn a_body_of_another_kind_is_refused_as_what_it_is() {
+    let app = TestApp::start().await;
+    let api = app.signed_up("alice").await.api().await;
+    let post = |kind: &'static str, body: String| {
+        let request = api.request(reqwest::Method::POST, "/api/me/tasks").header("content-type", kind);
+        crate::support::Caller::send(request.body(body))
+    };
+    post("text/plain", "{}".to_owned()).await.assert_error(415, "UNSUPPORTED_MEDIA_TYPE");
+    post("application/json", "{\"title\": ".to_owned()).await.assert_error(422, "INVALID_JSON");
+    post("application/json", "{\"title\": \"a\", \"title\": \"b\"}".to_owned())
+        .await
+        .assert_error(422, "VALIDATION_ERROR");
+    post("application/json", String::new()).await.assert_error(422, "VALIDATION_ERROR");
+    post("application/json", " ".repeat(70_000)).await.assert_error(413, "PAYLOAD_TOO_LARGE");
+}
+
+#[tokio::test]
+async fn pages_show_every_task_once_newest_first_even_of_one_millisecond() {
+    let app = TestApp::builder().manual_clock().start().await;
+    let api = app.signed_up("alice").await.api().await;
+    for number in 0..25 {
+        if number % 10 == 0 {
+            app.advance(std::time::Duration::from_millis(1));
+        }
+        api.post("/api/me/tasks", &json!({ "title": format!("{number}"), "completed": number % 2 == 0 }))
+            .await
+            .expect(201);
+    }
+    for (query, expected) in
+        [("limit=7", 25), ("limit=25", 25), ("limit=4&completed=true", 13), ("limit=100&completed=false", 12)]
+    {
+        let mut next = Some(format!("/api/me/tasks?{query}"));
+        let mut seen: Vec<serde_json::Value> = Vec::new();
+        while let Some(path) = next {
+            let page = api.get(&path).await;
+            seen.extend(page.expect(200).as_array().unwrap().iter().cloned());
+            // A task that is made while somebody leafs through comes before what they have seen.
+            next = page.header("link").split(['<', '>']).nth(1).map(str::to_owned);
+        }
+        let times: Vec<&str> = seen.iter().map(|task| task["created_at"].as_str().unwrap()).collect();
+        assert!(times.is_sorted_by(|a, b| a >= b), "{query}");
+        let mut ids: Vec<&str> = seen.iter().map(|task| task["id"].as_str().unwrap()).collect();
+        ids.sort_unstable();
+        ids.dedup();
+        assert_eq!((ids.len(), seen.len()), (expected, expected), "{query}");
+    }
+}
+
+#[tokio::test]
+async fn query_parameters_that_do_not_fit_are_named() {
+    let app = TestApp::start().await;
+    let api = app.signed_up("alice").await.api().await;
+    for (query, name) in [
+        ("limit=0", "limit"),
+        ("limit=101", "limit"),
+        ("limit=abc", "limit"),
+        ("completed=maybe", "completed"),
+        ("cursor=x", "cursor"),
+        ("cursor=1-%00", "cursor"),
+    ] {
+        let reply = api.get(&format!("/api/me/tasks?{query}")).await;
+        reply.assert_error(422, "VALIDATION_ERROR");
+        assert!(
+            reply.json()["message"].as_str().unwrap().contains(&format!("query.{name}")),
+            "{}",
+            reply.text
+        );
+    }
+}
+
+#[tokio::test]
+async fn turning_the_mark_over_twice_at_once_turns_it_twice() {
+    let app = TestApp::start().await;
+    let api = app.signed_up("alice").await.api().await;
+    let path = api.post("/api/me/tasks", &json!({ "title": "x" })).await.location().to_owned();
+    let turns = (0..20).map(|_| {
+        let (api, path) = (api.clone(), format!("{path}/complete"));
+        tokio::spawn(async move { api.patch(&path, &json!({})).await.expect(200) })
+    });
+    for turn in turns.collect::<Vec<_>>() {
+        turn.await.unwrap();
+    }
+    assert_eq!(api.get(&path).await.expect(200)["completed"], false);
+}
+
+#[tokio::test]
+async fn odd_names_are_not_found_or_forbidden_and_break_nothing() {
+    let app = TestApp::start().await;
+    let api = app.signed_up("alice").await.api().await;
+    for id in ["%00", "%27%20OR%201=1", "..%2f..", "%F0%9F%94%91", "a".repeat(5000).as_str()] {
+        api.get(&format!("/api/me/tasks/{id}")).await.assert_error(404, "NOT_FOUND");
+        let status = api.get(&format!("/api/{id}/tasks")).await.status.as_u16();
+        assert!([403, 404].contains(&status), "{id}: {status}");
+    }
+}

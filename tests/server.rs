@@ -1,0 +1,170 @@
+//! Nobody holds the server by being slow, and stopping it loses nothing.
+
+use std::time::Duration;
+
+use poem::{EndpointExt, IntoResponse, Response};
+use reqwest::Method;
+use serde_json::json;
+use signet::http::server::{Bounds, serve};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
+
+use crate::support::{Caller, TestApp};
+
+/// A server with short bounds: `/` answers at once, `/slow` after half a second.
+async fn start(bounds: Bounds) -> (std::net::SocketAddr, oneshot::Sender<()>, JoinHandle<bool>) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let endpoint = poem::endpoint::make(|request: poem::Request| async move {
+        if request.uri().path() == "/slow" {
+            tokio::time::sleep(Duration::from_millis(500)).await;
+        }
+        Ok::<Response, poem::Error>("served".into_response())
+    });
+    let (stop, stopped) = oneshot::channel::<()>();
+    let running = tokio::spawn(serve(listener, endpoint.boxed(), bounds, async move {
+        let _ = stopped.await;
+    }));
+    (address, stop, running)
+}
+
+fn short() -> Bounds {
+    Bounds {
+        connections: 4,
+        header_read: Duration::from_millis(300),
+        header_bytes: 16 * 1024,
+        drain: Duration::from_secs(2),
+    }
+}
+
+/// Reads until the server closes; what it said.
+async fn rest(stream: &mut TcpStream) -> String {
+    let mut said = Vec::new();
+    let _ = tokio::time::timeout(Duration::from_secs(10), stream.read_to_end(&mut said))
+        .await
+        .expect("it is closed");
+    String::from_utf8_lossy(&said).into_owned()
+}
+
+#[tokio::test]
+async fn connections_that_say_nothing_or_say_it_slowly_are_closed_and_the_next_are_served() {
+    let (address, _stop, _running) = start(short()).await;
+    let mut held = Vec::new();
+    for beginning in ["", "GET / HT", "GET / HTTP/1.1\r\nhost: x\r\nx-slow: 1", "GET / HTTP/1.1\r\n"] {
+        let mut stream = TcpStream::connect(address).await.unwrap();
+        stream.write_all(beginning.as_bytes()).await.unwrap();
+        held.push(stream);
+    }
+    // All four places are taken; the fifth waits until the slow ones are gone.
+    let served = reqwest::get(format!("http://{address}/")).await.unwrap();
+    assert_eq!(served.text().await.unwrap(), "served");
+    for mut stream in held {
+        assert!(!rest(&mut stream).await.contains("served"));
+    }
+}
+
+#[tokio::test]
+async fn an_idle_connection_is_closed_after_its_answer() {
+    let (address, _stop, _running) = start(short()).await;
+    let mut stream = TcpStream::connect(address).await.unwrap();
+    stream.write_all(b"GET / HTTP/1.1\r\nhost: x\r\n\r\n").await.unwrap();
+    assert!(rest(&mut stream).await.contains("served"));
+}
+
+#[tokio::test]
+async fn headers_beyond_the_bound_are_refused() {
+    let (address, _stop, _running) = start(short()).await;
+    let mut stream = TcpStream::connect(address).await.unwrap();
+    let request = format!("GET / HTTP/1.1\r\nhost: x\r\nx-long: {}\r\n\r\n", "a".repeat(20_000));
+    let _ = stream.write_all(request.as_bytes()).await;
+    let said = rest(&mut stream).await;
+    assert!(said.starts_with("HTTP/1.1 431") || said.is_empty(), "{said}");
+}
+
+#[tokio::test]
+async fn a_request_with_two_lengths_is_refused() {
+    let (address, _stop, _running) = start(short()).await;
+    let mut stream = TcpStream::connect(address).await.unwrap();
+    let smuggling = "POST / HTTP/1.1\r\nhost: x\r\ncontent-length: 5\r\ncontent-length: 6\r\n\r\nhello!";
+    stream.write_all(smuggling.as_bytes()).await.unwrap();
+    let said = rest(&mut stream).await;
+    assert!(said.starts_with("HTTP/1.1 400"), "{said}");
+}
+
+#[tokio::test]
+async fn told_to_stop_it_finishes_what_is_running_and_takes_nothing_new() {
+    let (address, stop, running) = start(short()).await;
+    let slow =
+        tokio::spawn(
+            async move { reqwest::get(format!("http://{address}/slow")).await.unwrap().text().await },
+        );
+    tokio::time::sleep(Duration::from_millis(150)).await;
+    stop.send(()).unwrap();
+    assert_eq!(slow.await.unwrap().unwrap(), "served");
+    assert!(running.await.unwrap(), "everything finished in time");
+    assert!(TcpStream::connect(address).await.is_err(), "the address is free again");
+}
+
+#[tokio::test]
+async fn a_half_sent_request_does_not_hold_the_end_back() {
+    let bounds =
+        Bounds { header_read: Duration::from_secs(60), drain: Duration::from_millis(300), ..short() };
+    let (address, stop, running) = start(bounds).await;
+    let mut stream = TcpStream::connect(address).await.unwrap();
+    stream.write_all(b"GET / HTTP/1.1\r\nhost:").await.unwrap();
+    tokio::time::sleep(Duration::from_millis(50)).await;
+    stop.send(()).unwrap();
+    tokio::time::timeout(Duration::from_secs(10), running).await.expect("it ends").unwrap();
+}
+
+#[tokio::test]
+async fn readiness_follows_what_the_work_needs_and_liveness_does_not() {
+    let app = TestApp::start().await;
+    assert_eq!(app.anonymous().get("/healthz").await.expect(200), json!({ "status": "alive" }));
+    assert_eq!(app.anonymous().get("/readyz").await.expect(200), json!({ "status": "ready" }));
+    // A resource process whose identity service is not there: alive, and not ready.
+    let alone = |settings: &mut signet::config::Settings| {
+        settings.role = Some("resource".to_owned());
+        settings.secret = None;
+        settings.jwks_url = Some("http://127.0.0.1:1/jwks".to_owned());
+    };
+    let resource = TestApp::builder().with(alone).start().await;
+    resource.anonymous().get("/healthz").await.expect(200);
+    resource.anonymous().get("/readyz").await.assert_error(503, "NOT_READY");
+    // A token that may be good is not called bad while there are no keys to tell.
+    let alice = app.signed_up("alice").await;
+    let waits = alice.api().await.at(&resource).get("/api/me/tasks").await;
+    waits.assert_error(503, "KEY_SET_UNAVAILABLE");
+    assert!(!waits.header("retry-after").is_empty());
+}
+
+#[tokio::test]
+async fn every_answer_has_an_id_and_careful_headers_and_errors_have_one_shape() {
+    let app = TestApp::start().await;
+    for path in [
+        "/healthz",
+        "/nothing/here",
+        "/api/auth/nope",
+        "/api/me/tasks",
+        "/api/me/tasks/%ff",
+        "/docs",
+        "/api/auth/ok/",
+    ] {
+        let reply = app.anonymous().get(path).await;
+        assert_eq!(reply.header("x-content-type-options"), "nosniff", "{path}");
+        assert!(reply.header("content-security-policy").contains("frame-ancestors 'none'"), "{path}");
+        assert_eq!(reply.header("x-request-id").len(), 16, "{path}");
+        if reply.status.is_client_error() {
+            assert!(reply.json()["code"].is_string() && reply.json()["message"].is_string(), "{path}");
+        }
+    }
+    let own = app.anonymous().request(Method::GET, "/healthz").header("x-request-id", "mine-1");
+    assert_eq!(Caller::send(own).await.header("x-request-id"), "mine-1");
+    let hostile = app.anonymous().request(Method::GET, "/healthz").header("x-request-id", "a b\tc");
+    assert_eq!(Caller::send(hostile).await.header("x-request-id").len(), 16);
+    let wrong = Caller::send(app.anonymous().request(Method::PATCH, "/api/me/tasks")).await;
+    wrong.assert_error(405, "METHOD_NOT_ALLOWED");
+    assert_eq!(wrong.header("allow"), "GET, HEAD, POST");
+}
