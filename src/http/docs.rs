@@ -63,6 +63,8 @@ pub fn page() -> impl Endpoint<Output = Response> {
             1,
         )
         .replacen("<html charset=\"UTF-8\">", "<html lang=\"en\">", 1);
+    // Browsers read every line end as a line feed, and hash what they have read.
+    let page = page.replace("\r\n", "\n").replace('\r', "\n");
     // Swagger UI writes style attributes as it goes; scripts are only the two of the page, by their hashes.
     let policy = format!(
         "default-src 'none'; script-src {}; style-src 'unsafe-inline'; img-src data:; connect-src 'self'; \
@@ -74,12 +76,21 @@ pub fn page() -> impl Endpoint<Output = Response> {
 
 /// The CSP source expressions of the inline scripts of a page (CSP Level 3 section 2.3.1).
 fn script_hashes(page: &str) -> String {
-    let scripts = page.split("<script").skip(1).filter_map(|rest| {
-        let (_, body) = rest.split_once('>')?;
-        body.split_once("</script>").map(|(script, _)| script)
-    });
-    let hash = |script: &str| STANDARD.encode(digest::digest(&digest::SHA256, script.as_bytes()));
-    scripts.map(|script| format!("'sha256-{}'", hash(script))).collect::<Vec<_>>().join(" ")
+    let mut hashes = Vec::new();
+    let mut rest = page;
+    // One after the other, as a browser reads them: a script may hold the text `<script` itself.
+    while let Some((script, after)) = rest
+        .split_once("<script")
+        .and_then(|(_, tag)| tag.split_once('>'))
+        .and_then(|(_, body)| body.split_once("</script>"))
+    {
+        hashes.push(format!(
+            "'sha256-{}'",
+            STANDARD.encode(digest::digest(&digest::SHA256, script.as_bytes()))
+        ));
+        rest = after;
+    }
+    hashes.join(" ")
 }
 
 /// A text that stays the same as long as the process runs.

@@ -54,6 +54,19 @@ async fn the_unmodified_better_auth_client_signs_up_in_and_out() {
     assert!(printed.contains("all calls as expected"), "{printed}");
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_person_at_the_docs_page_signs_up_authorizes_and_makes_a_task() {
+    let Some(folder) = installed() else { return };
+    if !std::path::Path::new("/usr/bin/chromium").exists() && std::env::var_os("CHROMIUM").is_none() {
+        assert_ne!(std::env::var("CI").as_deref(), Ok("true"), "nothing may be skipped: install chromium");
+        eprintln!("!! SKIPPED: no Chromium; run ./test");
+        return;
+    }
+    let app = TestApp::start().await;
+    let printed = run(&folder, "swagger.mjs", &[&app.base_url]).await;
+    assert!(printed.contains("made a task"), "{printed}");
+}
+
 /// A server whose keys change every few seconds, a token from before a rotation and one from after it.
 async fn tokens_around_a_rotation() -> (TestApp, String, String, [String; 2]) {
     let app = TestApp::builder()

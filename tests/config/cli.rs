@@ -95,7 +95,8 @@ fn a_check_shows_every_default_and_creates_nothing() {
         assert!(value.starts_with(expected), "{line}");
         assert!(line.ends_with(if *default == "generated" { "(generated)" } else { "(default)" }), "{line}");
     }
-    assert_eq!(report.lines().count(), 18);
+    assert_eq!(report.split("\n\n").next().unwrap().lines().count(), 18);
+    assert!(report.contains("Keys: a key is public for 10m45s before it signs"), "{report}");
     assert_eq!(fs::read_dir(home.path()).unwrap().count(), 0);
 }
 
