@@ -336,16 +336,7 @@ async fn migrate_refuses_hs256_after_its_end() {
 
 #[tokio::test]
 async fn on_postgresql_one_persons_day_goes_the_same_way() {
-    let Ok(server) = std::env::var("SIGNET_TEST_POSTGRES") else {
-        assert_ne!(std::env::var("CI").as_deref(), Ok("true"), "nothing may be skipped: run ./test");
-        eprintln!("!! SKIPPED: no PostgreSQL; run ./test");
-        return;
-    };
-    sqlx::any::install_default_drivers();
-    let admin = sqlx::AnyPool::connect(&server).await.unwrap();
-    sqlx::query("DROP DATABASE IF EXISTS signet_day").execute(&admin).await.unwrap();
-    sqlx::query("CREATE DATABASE signet_day").execute(&admin).await.unwrap();
-    let url = server.rsplit_once('/').unwrap().0.to_owned() + "/signet_day";
+    let Some(url) = crate::support::postgres::database("one_day").await else { return };
     let app =
         TestApp::builder().with(|settings| settings.database_url = Some(SecretText::from(url))).start().await;
     let alice = app.signed_up("alice").await;

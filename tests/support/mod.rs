@@ -3,6 +3,7 @@
 //! Owns: what runs here is `signet::app::App`, exactly as the binary runs it.
 
 pub mod caller;
+pub mod postgres;
 
 use std::sync::Arc;
 use std::time::Duration;
