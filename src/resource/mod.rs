@@ -35,4 +35,5 @@ pub mod guard;
 pub mod key_cache;
 #[cfg(feature = "server")]
 pub mod task;
+mod verdicts;
 pub mod verifier;

@@ -12,7 +12,10 @@ use tokio::sync::watch;
 use tracing::info;
 
 use super::key_cache::{KeyCache, KeyMiss};
+pub use super::verdicts::VerdictsStatus;
+use super::verdicts::{Verdict, Verdicts};
 use crate::clock::Clock;
+use crate::token::MAX_TOKEN_BYTES;
 use crate::token::claims::Principal;
 use crate::token::jwk::KeySet;
 use crate::token::verify::{Policy, Refusal, SharedKey, TrustedKeys, Unverified};
@@ -122,6 +125,7 @@ const LOCAL_RETRY_AFTER: Duration = Duration::from_secs(1);
 pub struct Verifier {
     trust: Trust,
     policy: Policy,
+    verdicts: Option<Verdicts>,
     revocations: Arc<dyn Revocations>,
     clock: Arc<dyn Clock>,
     denials: Mutex<BTreeMap<&'static str, u64>>,
@@ -138,10 +142,23 @@ impl fmt::Debug for Verifier {
 }
 
 impl Verifier {
-    /// A verifier that knows of no revocations.
+    /// How many bytes it may take to remember tokens, unless told otherwise: those of some ten thousand tokens.
+    pub const USUAL_MEMORY: usize = 32 << 20;
+
+    /// A verifier that knows of no revocations and remembers tokens in [`USUAL_MEMORY`](Self::USUAL_MEMORY) bytes.
     pub fn new(trust: Trust, policy: Policy, clock: Arc<dyn Clock>) -> Self {
         let (denials, hs256) = (Mutex::default(), Hs256Uses::default());
-        Self { trust, policy, revocations: Arc::new(NoRevocations), clock, denials, hs256 }
+        let verdicts = Verdicts::within(Self::USUAL_MEMORY);
+        Self { trust, policy, verdicts, revocations: Arc::new(NoRevocations), clock, denials, hs256 }
+    }
+
+    /// The same verifier, remembering tokens in `bytes` of memory; with 0 it remembers none.
+    ///
+    /// A token seen before costs one SHA-256 in place of an Ed25519 verification. All that can change is looked at
+    /// anew each time: its times, its key, the end of the shared secret, its session.
+    #[must_use]
+    pub fn with_memory(self, bytes: usize) -> Self {
+        Self { verdicts: Verdicts::within(bytes), ..self }
     }
 
     /// The same verifier, asking `revocations` about the session of each token.
@@ -168,16 +185,75 @@ impl Verifier {
     }
 
     async fn decide(&self, text: &str) -> Result<Principal, Denied> {
-        let token = Unverified::parse(text)?;
-        let set = match (token.kid(), self.trust.source()) {
-            (Some(kid), Some(source)) => Some(keys_for(source, kid).await?),
-            _ => None,
+        let principal = match &self.verdicts {
+            None => self.examine(text).await?.principal,
+            Some(verdicts) => self.recall_or_examine(verdicts, text).await?,
         };
-        let keys = TrustedKeys { set: set.as_deref(), shared: self.trust.shared() };
-        let principal = token.verify(&keys, &self.policy, self.clock.now())?;
         match &principal.session {
             Some(sid) if self.revocations.is_revoked(sid) => Err(Denied::Revoked),
             _ => Ok(principal),
+        }
+    }
+
+    async fn recall_or_examine(&self, verdicts: &Verdicts, text: &str) -> Result<Principal, Denied> {
+        if text.len() > MAX_TOKEN_BYTES {
+            return Err(Refusal::TooLong.into());
+        }
+        let name = Verdicts::name(text);
+        if let Some(verdict) = verdicts.get(&name) {
+            match self.confirm(&verdict).await {
+                Ok(true) => return Ok(verdict.principal),
+                Ok(false) => {}
+                Err(denied) => {
+                    if denied == Denied::Invalid(Refusal::Expired) {
+                        verdicts.forget(&name);
+                    }
+                    return Err(denied);
+                }
+            }
+        }
+        let verdict = self.examine(text).await?;
+        verdicts.remember(name, verdict.clone());
+        Ok(verdict.principal)
+    }
+
+    /// Verifies a token from its text alone.
+    async fn examine(&self, text: &str) -> Result<Verdict, Denied> {
+        let token = Unverified::parse(text)?;
+        let set = match token.kid() {
+            Some(kid) => self.keys_for(kid).await?,
+            None => None,
+        };
+        let keys = TrustedKeys { set: set.as_deref(), shared: self.trust.shared() };
+        let principal = token.verify(&keys, &self.policy, self.clock.now())?;
+        let key = token.kid().and_then(|kid| set.as_ref()?.get(kid).copied());
+        Ok(Verdict { principal, key })
+    }
+
+    /// Whether what was found about a token still holds: everything but its signature and its spelling is looked at
+    /// anew. False when its key's name belongs to another key by now.
+    async fn confirm(&self, verdict: &Verdict) -> Result<bool, Denied> {
+        let principal = &verdict.principal;
+        match (&principal.kid, self.trust.shared()) {
+            (Some(kid), _) => {
+                let set = self.keys_for(kid.as_ref()).await?;
+                let key = set.as_ref().and_then(|set| set.get(kid.as_ref()));
+                if key.is_none() || key != verdict.key.as_ref() {
+                    return Ok(false);
+                }
+            }
+            (None, Some(shared)) => shared.check_time(self.clock.now())?,
+            (None, None) => return Ok(false),
+        }
+        self.policy.check_times(principal, self.clock.now())?;
+        Ok(true)
+    }
+
+    /// The set to check `kid` with; none when no published key is trusted.
+    async fn keys_for(&self, kid: &str) -> Result<Option<Arc<KeySet>>, Denied> {
+        match self.trust.source() {
+            Some(source) => keys_for(source, kid).await.map(Some),
+            None => Ok(None),
         }
     }
 
@@ -196,6 +272,11 @@ impl Verifier {
             KeySource::Remote(cache) => Some(cache),
             KeySource::Local(_) => None,
         }
+    }
+
+    /// What is remembered of tokens seen before; none when nothing is.
+    pub fn verdicts(&self) -> Option<VerdictsStatus> {
+        self.verdicts.as_ref().map(Verdicts::status)
     }
 
     /// How many tokens were not accepted, by [`Denied::code`].

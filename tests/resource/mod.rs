@@ -4,6 +4,7 @@ mod document;
 mod fetch;
 mod guard;
 mod key_cache;
+mod memory;
 mod origin;
 mod outage;
 mod verifier;

@@ -24,37 +24,55 @@ pub(super) fn admit(
     if claims.contains_key("cnf") {
         return Err(Refusal::BoundToKey);
     }
-    let (kid, max_lifetime, may_be_absent) = match signer {
-        KeyReference::Published(kid) => (Some(kid.clone()), policy.max_lifetime, false),
+    let (kid, may_be_absent) = match signer {
+        KeyReference::Published(kid) => (Some(kid.clone()), false),
         // Old backends' tokens carry neither issuer nor audience; the secret itself says who made them.
-        KeyReference::Shared => (None, policy.shared_max_lifetime, true),
+        KeyReference::Shared => (None, true),
     };
     let issuer = issuer(&claims, policy, may_be_absent)?;
     check_audience(&claims, policy, may_be_absent)?;
 
     let expires = claims.get("exp").and_then(numeric_date).ok_or(Refusal::Expiry)?;
-    if expires <= now.before(policy.leeway) {
-        return Err(Refusal::Expired);
-    }
-    if expires > now.after(max_lifetime).after(policy.leeway) {
-        return Err(Refusal::LivesTooLong);
-    }
-    not_ahead(&claims, "nbf", policy, now, Refusal::NotYetValid)?;
-    let issued_at = not_ahead(&claims, "iat", policy, now, Refusal::IssuedAhead)?;
+    let not_before = moment(&claims, "nbf", Refusal::NotYetValid)?;
+    let issued_at = moment(&claims, "iat", Refusal::IssuedAhead)?;
 
     let session = identifier(&claims, "sid")?;
     let token_id = identifier(&claims, "jti")?;
     let subject = subject(&claims)?;
-    Ok(Principal::new(VerifiedClaims {
+    let principal = Principal::new(VerifiedClaims {
         subject,
         session,
         token_id,
         issuer,
         expires,
         issued_at,
+        not_before,
         kid,
         all: claims,
-    }))
+    });
+    check_times(&principal, policy, now)?;
+    Ok(principal)
+}
+
+/// The rules that time can turn against a token, or in its favour.
+pub(super) fn check_times(claims: &VerifiedClaims, policy: &Policy, now: Timestamp) -> Result<(), Refusal> {
+    let max_lifetime = match claims.kid {
+        Some(_) => policy.max_lifetime,
+        None => policy.shared_max_lifetime,
+    };
+    let lies_ahead =
+        |moment: Option<Timestamp>| moment.is_some_and(|moment| moment > now.after(policy.leeway));
+    if claims.expires <= now.before(policy.leeway) {
+        Err(Refusal::Expired)
+    } else if claims.expires > now.after(max_lifetime).after(policy.leeway) {
+        Err(Refusal::LivesTooLong)
+    } else if lies_ahead(claims.not_before) {
+        Err(Refusal::NotYetValid)
+    } else if lies_ahead(claims.issued_at) {
+        Err(Refusal::IssuedAhead)
+    } else {
+        Ok(())
+    }
 }
 
 fn issuer(
@@ -81,19 +99,9 @@ fn check_audience(claims: &Map<String, Value>, policy: &Policy, may_be_absent: b
     if sound { Ok(()) } else { Err(Refusal::Audience) }
 }
 
-/// The moment that the claim `name` names, if there is one; refused when it lies ahead or is no number.
-fn not_ahead(
-    claims: &Map<String, Value>,
-    name: &str,
-    policy: &Policy,
-    now: Timestamp,
-    refusal: Refusal,
-) -> Result<Option<Timestamp>, Refusal> {
-    let Some(claim) = claims.get(name) else { return Ok(None) };
-    match numeric_date(claim) {
-        Some(moment) if moment <= now.after(policy.leeway) => Ok(Some(moment)),
-        _ => Err(refusal),
-    }
+/// The moment that the claim `name` names, if there is one; refused when it is no number.
+fn moment(claims: &Map<String, Value>, name: &str, refusal: Refusal) -> Result<Option<Timestamp>, Refusal> {
+    claims.get(name).map(|claim| numeric_date(claim).ok_or(refusal)).transpose()
 }
 
 fn identifier(claims: &Map<String, Value>, name: &str) -> Result<Option<String>, Refusal> {

@@ -27,6 +27,17 @@ pub struct SharedKey {
     pub until: Option<Timestamp>,
 }
 
+impl SharedKey {
+    /// Whether tokens under it still count.
+    ///
+    /// # Errors
+    /// [`Refusal::SharedSecretExpired`] when its time has passed.
+    pub fn check_time(&self, now: Timestamp) -> Result<(), Refusal> {
+        let over = self.until.is_some_and(|until| until <= now);
+        if over { Err(Refusal::SharedSecretExpired) } else { Ok(()) }
+    }
+}
+
 /// Whose tokens count. What is not given is not trusted.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct TrustedKeys<'a> {
@@ -64,6 +75,14 @@ impl Policy {
             max_lifetime,
             shared_max_lifetime: Self::SHARED_MAX_LIFETIME,
         }
+    }
+
+    /// Whether the time is still right for somebody whose token was verified before under this same policy.
+    ///
+    /// # Errors
+    /// The [`Refusal`] that verifying the token anew would give.
+    pub fn check_times(&self, principal: &Principal, now: Timestamp) -> Result<(), Refusal> {
+        claim_rules::check_times(principal, self, now)
     }
 }
 
@@ -132,9 +151,7 @@ impl<'a> Unverified<'a> {
             }
             KeyReference::Shared => {
                 let shared = keys.shared.ok_or(Refusal::NotTrusted)?;
-                if shared.until.is_some_and(|until| until <= now) {
-                    return Err(Refusal::SharedSecretExpired);
-                }
+                shared.check_time(now)?;
                 shared.key.verify(input, &self.signature)
             }
         };

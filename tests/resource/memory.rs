@@ -1,0 +1,276 @@
+//! A token seen before costs little, and is refused exactly when it would be refused had it never been seen.
+
+use std::collections::HashSet;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use proptest::prelude::*;
+use serde_json::{Value, json};
+use signet::clock::{Clock, ManualClock, Timestamp};
+use signet::resource::verifier::{Denied, KeySource, Trust, Verifier};
+use signet::secret::SharedSecret;
+use signet::token::arithmetic::MacKey;
+use signet::token::jwk::KeySet;
+use signet::token::sign;
+use signet::token::verify::{Refusal, SharedKey};
+use tokio::sync::watch;
+
+use super::origin::{Answer, Origin};
+use super::{NOW, Signer, at_once, cache_of, claims, eventually, impatient, manual_clock, policy, set};
+
+type Publish = watch::Sender<Arc<KeySet>>;
+
+fn verifier_of(names: &[&str], clock: &Arc<ManualClock>) -> (Publish, Verifier) {
+    let (publish, keys) = watch::channel(Arc::new(set(names)));
+    (publish, Verifier::new(Trust::Published(KeySource::Local(keys)), policy(), clock.clone()))
+}
+
+/// A good token that no other call makes.
+fn numbered(number: usize) -> String {
+    let mut claims = claims();
+    claims["jti"] = json!(number.to_string());
+    Signer::new("one").token(&claims)
+}
+
+fn verify(verifier: &Verifier, token: &str) -> Result<String, Denied> {
+    at_once(verifier.verify(token)).map(|principal| principal.subject.clone())
+}
+
+#[test]
+fn a_token_seen_before_is_found_and_says_the_same() {
+    let (_publish, verifier) = verifier_of(&["one"], &manual_clock());
+    let token = Signer::new("one").token(&claims());
+    let first = at_once(verifier.verify(&token)).unwrap();
+    let again = at_once(verifier.verify(&token)).unwrap();
+    assert_eq!(format!("{first:?}"), format!("{again:?}"));
+    assert_eq!(first.claim("aud"), again.claim("aud"));
+    let status = verifier.verdicts().unwrap();
+    assert_eq!((status.tokens, status.hits, status.misses), (1, 1, 1));
+}
+
+#[test]
+fn a_token_that_differs_in_one_character_is_not_the_one_seen_before() {
+    let (_publish, verifier) = verifier_of(&["one"], &manual_clock());
+    let token = Signer::new("one").token(&claims());
+    verify(&verifier, &token).unwrap();
+    for position in 0..token.len() {
+        let mut other = token.clone().into_bytes();
+        other[position] = if other[position] == b'A' { b'B' } else { b'A' };
+        let other = String::from_utf8(other).unwrap();
+        assert!(other == token || verify(&verifier, &other).is_err(), "{other}");
+    }
+    assert_eq!(verifier.verdicts().unwrap().hits, 0);
+}
+
+#[test]
+fn no_token_is_remembered_that_was_refused() {
+    let (_publish, verifier) = verifier_of(&["one"], &manual_clock());
+    let mut late = claims();
+    late["exp"] = json!(NOW - 60);
+    for token in [Signer::new("two").token(&claims()), Signer::new("one").token(&late), "a.b.c".to_owned()] {
+        verify(&verifier, &token).unwrap_err();
+    }
+    assert_eq!(verifier.verdicts().unwrap().tokens, 0);
+}
+
+#[test]
+fn a_remembered_token_ends_with_its_exp_and_is_forgotten() {
+    let clock = manual_clock();
+    let (_publish, verifier) = verifier_of(&["one"], &clock);
+    let token = Signer::new("one").token(&claims());
+    verify(&verifier, &token).unwrap();
+    clock.advance(Duration::from_millis(929_999)); // 900 s of life and 30 s of leeway
+    verify(&verifier, &token).unwrap();
+    clock.advance(Duration::from_millis(1));
+    assert_eq!(verify(&verifier, &token), Err(Denied::Invalid(Refusal::Expired)));
+    let status = verifier.verdicts().unwrap();
+    assert_eq!((status.tokens, status.bytes, status.hits), (0, 0, 2));
+}
+
+#[test]
+fn a_remembered_token_ends_with_its_key_at_once_and_comes_back_with_it() {
+    let (publish, verifier) = verifier_of(&["one", "two"], &manual_clock());
+    let token = Signer::new("one").token(&claims());
+    verify(&verifier, &token).unwrap();
+    publish.send_replace(Arc::new(set(&["two"])));
+    assert_eq!(verify(&verifier, &token), Err(Denied::Invalid(Refusal::UnknownKid)));
+    publish.send_replace(Arc::new(set(&["one"])));
+    verify(&verifier, &token).unwrap();
+}
+
+#[test]
+fn a_remembered_token_does_not_survive_another_key_of_the_same_name() {
+    let (publish, verifier) = verifier_of(&["one"], &manual_clock());
+    let token = Signer::new("one").token(&claims());
+    verify(&verifier, &token).unwrap();
+    let (kid, key) = (Signer::new("one").kid, Signer::new("two").key);
+    publish.send_replace(Arc::new(KeySet::new([(kid, key.public())])));
+    assert_eq!(verify(&verifier, &token), Err(Denied::Invalid(Refusal::Signature)));
+}
+
+#[test]
+fn a_remembered_token_ends_with_its_session() {
+    let ended = Arc::new(Mutex::new(false));
+    let (_publish, verifier) = verifier_of(&["one"], &manual_clock());
+    let asked = ended.clone();
+    let verifier = verifier.with_revocations(Arc::new(move |_: &str| *asked.lock().unwrap()));
+    let token = Signer::new("one").token(&claims());
+    verify(&verifier, &token).unwrap();
+    *ended.lock().unwrap() = true;
+    assert_eq!(verify(&verifier, &token), Err(Denied::Revoked));
+}
+
+#[test]
+fn a_remembered_token_under_the_shared_secret_ends_with_the_secret() {
+    let secret = SharedSecret::new("a secret that is shared with old backends".to_owned()).unwrap();
+    let shared = SharedKey { key: MacKey::new(&secret), until: Some(Timestamp::from_seconds(NOW + 600)) };
+    let token = sign::hs256(&shared.key, &json!({ "sub": "alice", "exp": NOW + 900 })).unwrap();
+    let clock = manual_clock();
+    let verifier = Verifier::new(Trust::Shared(shared), policy(), clock.clone());
+    verify(&verifier, &token).unwrap();
+    verify(&verifier, &token).unwrap();
+    assert_eq!((verifier.verdicts().unwrap().hits, verifier.hs256_uses()), (1, 2));
+    clock.advance(Duration::from_secs(600));
+    assert_eq!(verify(&verifier, &token), Err(Denied::Invalid(Refusal::SharedSecretExpired)));
+}
+
+#[tokio::test]
+async fn a_remembered_token_ends_when_the_set_without_its_key_has_come() {
+    let (origin, clock) = (Origin::publishing(&set(&["one", "two"])).await, manual_clock());
+    let cache = cache_of(&origin, impatient(), clock.clone());
+    let verifier = Verifier::new(Trust::Published(KeySource::Remote(cache.clone())), policy(), clock.clone());
+    let token = Signer::new("one").token(&claims());
+    verifier.verify(&token).await.unwrap();
+    assert!(verify(&verifier, &token).is_ok());
+    origin.publish(&set(&["two"]));
+    clock.advance(Duration::from_secs(300));
+    verify(&verifier, &token).unwrap(); // asks for the renewal and does not wait for it
+    eventually("the renewal lands", || cache.status().kids.len() == 1).await;
+    assert_eq!(verifier.verify(&token).await.err(), Some(Denied::Invalid(Refusal::UnknownKid)));
+}
+
+#[tokio::test]
+async fn a_remembered_token_is_not_trusted_past_the_bound_of_stale_keys() {
+    let (origin, clock) = (Origin::publishing(&set(&["one"])).await, manual_clock());
+    let cache = cache_of(&origin, impatient(), clock.clone());
+    let mut policy = policy();
+    policy.max_lifetime = Duration::from_secs(30 * 24 * 3600);
+    let verifier = Verifier::new(Trust::Published(KeySource::Remote(cache.clone())), policy, clock.clone());
+    let mut long = claims();
+    long["exp"] = json!(NOW + 30 * 24 * 3600);
+    let token = Signer::new("one").token(&long);
+    verifier.verify(&token).await.unwrap();
+    origin.answer(Answer::Reset);
+    clock.advance(cache.status().trusted_for);
+    let denied = verifier.verify(&token).await.unwrap_err();
+    assert!(matches!(denied, Denied::KeySetUnavailable { .. }), "{denied:?}");
+}
+
+#[test]
+fn ten_thousand_tokens_stay_within_the_memory_they_may_take() {
+    const BYTES: usize = 1 << 20;
+    let (_publish, verifier) = verifier_of(&["one"], &manual_clock());
+    let verifier = verifier.with_memory(BYTES);
+    for number in 0..10_000 {
+        verify(&verifier, &numbered(number)).unwrap();
+        let status = verifier.verdicts().unwrap();
+        assert!(status.bytes <= status.capacity && status.capacity <= BYTES as u64, "{status:?}");
+    }
+    let status = verifier.verdicts().unwrap();
+    assert!(status.tokens > 100, "{status:?}");
+}
+
+#[test]
+fn a_token_that_keeps_coming_is_not_pushed_out_by_thousands_that_come_once() {
+    let (_publish, verifier) = verifier_of(&["one"], &manual_clock());
+    let verifier = verifier.with_memory(1 << 20);
+    let mine = Signer::new("one").token(&claims());
+    verify(&verifier, &mine).unwrap();
+    for number in 0..3_000 {
+        verify(&verifier, &numbered(number)).unwrap();
+        verify(&verifier, &mine).unwrap();
+    }
+    let hits = verifier.verdicts().unwrap().hits;
+    assert!(hits >= 2_990, "{hits}");
+}
+
+#[test]
+fn with_no_memory_nothing_is_remembered_and_all_is_verified() {
+    let (_publish, verifier) = verifier_of(&["one"], &manual_clock());
+    let verifier = verifier.with_memory(0);
+    let token = Signer::new("one").token(&claims());
+    verify(&verifier, &token).unwrap();
+    verify(&verifier, &token).unwrap();
+    assert!(verifier.verdicts().is_none());
+}
+
+/// What can happen between two requests.
+#[derive(Clone, Debug)]
+enum Event {
+    Present(usize),
+    Wait(u64),
+    Publish(Vec<usize>),
+    EndSession(usize),
+}
+
+const KEYS: [&str; 3] = ["one", "two", "three"];
+const SESSIONS: [&str; 3] = ["session-1", "session-2", "session-3"];
+
+fn event() -> impl Strategy<Value = Event> {
+    prop_oneof![
+        6 => (0..TOKENS).prop_map(Event::Present),
+        2 => (0..700_u64).prop_map(Event::Wait),
+        2 => proptest::collection::vec(0..KEYS.len(), 1..3).prop_map(Event::Publish),
+        1 => (0..SESSIONS.len()).prop_map(Event::EndSession),
+    ]
+}
+
+const TOKENS: usize = 12;
+
+/// Tokens of all keys and sessions, with times of many kinds.
+fn tokens() -> Vec<String> {
+    (0..TOKENS)
+        .map(|number| {
+            let start = NOW + 200 * (number as i64 % 4);
+            let mut claims: Value = claims();
+            claims["sid"] = json!(SESSIONS[number / 2 % 3]);
+            claims["nbf"] = json!(start);
+            claims["iat"] = json!(start);
+            claims["exp"] = json!(start + [60, 900, 3600, 4000][number % 4]);
+            Signer::new(KEYS[number % 3]).token(&claims)
+        })
+        .collect()
+}
+
+proptest! {
+    #[test]
+    fn memory_changes_no_verdict(events in proptest::collection::vec(event(), 1..60)) {
+        let clock = manual_clock();
+        let ended = Arc::new(Mutex::new(HashSet::<String>::new()));
+        let (publish, keys) = watch::channel(Arc::new(set(&KEYS)));
+        let verifier = || {
+            let trust = Trust::Published(KeySource::Local(keys.clone()));
+            let ended = ended.clone();
+            let is_ended = move |sid: &str| ended.lock().unwrap().contains(sid);
+            Verifier::new(trust, policy(), clock.clone()).with_revocations(Arc::new(is_ended))
+        };
+        let (remembering, forgetful) = (verifier(), verifier().with_memory(0));
+        let tokens = tokens();
+        for event in events {
+            match event {
+                Event::Present(number) => {
+                    let token = &tokens[number];
+                    prop_assert_eq!(verify(&remembering, token), verify(&forgetful, token), "at {:?}", clock.now());
+                }
+                Event::Wait(seconds) => clock.advance(Duration::from_secs(seconds)),
+                Event::Publish(numbers) => {
+                    let names: Vec<&str> = numbers.iter().map(|number| KEYS[*number]).collect();
+                    publish.send_replace(Arc::new(set(&names)));
+                }
+                Event::EndSession(number) => {
+                    ended.lock().unwrap().insert(SESSIONS[number].to_owned());
+                }
+            }
+        }
+    }
+}
