@@ -35,5 +35,6 @@ pub mod guard;
 pub mod key_cache;
 #[cfg(feature = "server")]
 pub mod task;
+mod trust;
 mod verdicts;
 pub mod verifier;

@@ -12,6 +12,8 @@ use crate::token::claims::Principal;
 #[derive(Clone, Debug)]
 pub(super) struct Verdict {
     pub principal: Principal,
+    /// Which of the verifier's parties judged it.
+    pub party: usize,
     /// The published key that its signature is right under; none under the shared secret.
     pub key: Option<VerifyingKey>,
 }

@@ -8,17 +8,17 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use tokio::sync::watch;
 use tracing::info;
 
 use super::key_cache::{KeyCache, KeyMiss};
+use super::trust::Party;
+pub use super::trust::{KeySource, Trust};
 pub use super::verdicts::VerdictsStatus;
 use super::verdicts::{Verdict, Verdicts};
 use crate::clock::Clock;
 use crate::token::MAX_TOKEN_BYTES;
 use crate::token::claims::Principal;
-use crate::token::jwk::KeySet;
-use crate::token::verify::{Policy, Refusal, SharedKey, TrustedKeys, Unverified};
+use crate::token::verify::{Policy, Refusal, TrustedKeys, Unverified};
 
 /// Which sessions have ended while tokens of theirs still live.
 ///
@@ -42,42 +42,6 @@ pub struct NoRevocations;
 impl Revocations for NoRevocations {
     fn is_revoked(&self, _sid: &str) -> bool {
         false
-    }
-}
-
-/// Where the issuer's public keys come from.
-#[derive(Clone, Debug)]
-pub enum KeySource {
-    /// The keyring of the same process: what it publishes is known here at once.
-    Local(watch::Receiver<Arc<KeySet>>),
-    /// An issuer elsewhere.
-    Remote(KeyCache),
-}
-
-/// Whose signatures count.
-#[derive(Clone, Debug)]
-pub enum Trust {
-    /// EdDSA under the issuer's published keys.
-    Published(KeySource),
-    /// HS256 under the secret that is shared with old backends.
-    Shared(SharedKey),
-    /// Both, while a deployment moves from the second to the first.
-    Migrating(KeySource, SharedKey),
-}
-
-impl Trust {
-    fn source(&self) -> Option<&KeySource> {
-        match self {
-            Self::Published(source) | Self::Migrating(source, _) => Some(source),
-            Self::Shared(_) => None,
-        }
-    }
-
-    fn shared(&self) -> Option<&SharedKey> {
-        match self {
-            Self::Shared(shared) | Self::Migrating(_, shared) => Some(shared),
-            Self::Published(_) => None,
-        }
     }
 }
 
@@ -118,13 +82,10 @@ impl From<KeyMiss> for Denied {
     }
 }
 
-/// How long to wait for a keyring of the same process that has not been loaded yet.
-const LOCAL_RETRY_AFTER: Duration = Duration::from_secs(1);
-
 /// Tells good tokens from others.
 pub struct Verifier {
-    trust: Trust,
-    policy: Policy,
+    /// Never empty. A token is judged by one of them, as [`Verifier::party`] says.
+    parties: Vec<Party>,
     verdicts: Option<Verdicts>,
     revocations: Arc<dyn Revocations>,
     clock: Arc<dyn Clock>,
@@ -134,10 +95,7 @@ pub struct Verifier {
 
 impl fmt::Debug for Verifier {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Verifier")
-            .field("trust", &self.trust)
-            .field("policy", &self.policy)
-            .finish_non_exhaustive()
+        f.debug_struct("Verifier").field("parties", &self.parties).finish_non_exhaustive()
     }
 }
 
@@ -149,7 +107,18 @@ impl Verifier {
     pub fn new(trust: Trust, policy: Policy, clock: Arc<dyn Clock>) -> Self {
         let (denials, hs256) = (Mutex::default(), Hs256Uses::default());
         let verdicts = Verdicts::within(Self::USUAL_MEMORY);
-        Self { trust, policy, verdicts, revocations: Arc::new(NoRevocations), clock, denials, hs256 }
+        let parties = vec![Party { trust, policy }];
+        Self { parties, verdicts, revocations: Arc::new(NoRevocations), clock, denials, hs256 }
+    }
+
+    /// The same verifier, trusting one more issuer: tokens that name an issuer of `policy` are judged by it and by
+    /// `trust`, whatever keys the others have (RFC 8725 section 3.8).
+    ///
+    /// Where two policies name one issuer, the earlier one counts.
+    #[must_use]
+    pub fn and(mut self, trust: Trust, policy: Policy) -> Self {
+        self.parties.push(Party { trust, policy });
+        self
     }
 
     /// The same verifier, remembering tokens in `bytes` of memory; with 0 it remembers none.
@@ -220,58 +189,59 @@ impl Verifier {
     /// Verifies a token from its text alone.
     async fn examine(&self, text: &str) -> Result<Verdict, Denied> {
         let token = Unverified::parse(text)?;
+        let number = self.party(&token)?;
+        let Party { trust, policy } = &self.parties[number];
         let set = match token.kid() {
-            Some(kid) => self.keys_for(kid).await?,
+            Some(kid) => trust.keys_for(kid).await?,
             None => None,
         };
-        let keys = TrustedKeys { set: set.as_deref(), shared: self.trust.shared() };
-        let principal = token.verify(&keys, &self.policy, self.clock.now())?;
+        let keys = TrustedKeys { set: set.as_deref(), shared: trust.shared() };
+        let principal = token.verify(&keys, policy, self.clock.now())?;
         let key = token.kid().and_then(|kid| set.as_ref()?.get(kid).copied());
-        Ok(Verdict { principal, key })
+        Ok(Verdict { principal, party: number, key })
+    }
+
+    /// Which party judges `token`: the one whose issuer it claims to come from. Under a shared secret, which need not
+    /// name any, it is the first party that has one.
+    fn party(&self, token: &Unverified<'_>) -> Result<usize, Refusal> {
+        if self.parties.len() == 1 {
+            return Ok(0);
+        }
+        if token.kid().is_none() {
+            let shares = |party: &Party| party.trust.shared().is_some();
+            return self.parties.iter().position(shares).ok_or(Refusal::NotTrusted);
+        }
+        let issuer = token.claimed_issuer().ok_or(Refusal::Issuer)?;
+        let trusts = |party: &Party| party.policy.issuers.contains(&issuer);
+        self.parties.iter().position(trusts).ok_or(Refusal::Issuer)
     }
 
     /// Whether what was found about a token still holds: everything but its signature and its spelling is looked at
     /// anew. False when its key's name belongs to another key by now.
     async fn confirm(&self, verdict: &Verdict) -> Result<bool, Denied> {
-        let principal = &verdict.principal;
-        match (&principal.kid, self.trust.shared()) {
-            (Some(kid), _) => {
-                let set = self.keys_for(kid.as_ref()).await?;
-                let key = set.as_ref().and_then(|set| set.get(kid.as_ref()));
-                if key.is_none() || key != verdict.key.as_ref() {
-                    return Ok(false);
-                }
+        let Verdict { principal, party, key } = verdict;
+        let Party { trust, policy } = &self.parties[*party];
+        if let Some(kid) = &principal.kid {
+            let set = trust.keys_for(kid.as_ref()).await?;
+            let current = set.as_ref().and_then(|set| set.get(kid.as_ref()));
+            if current.is_none() || current != key.as_ref() {
+                return Ok(false);
             }
-            (None, Some(shared)) => shared.check_time(self.clock.now())?,
-            (None, None) => return Ok(false),
+        } else if let Some(shared) = trust.shared() {
+            shared.check_time(self.clock.now())?;
         }
-        self.policy.check_times(principal, self.clock.now())?;
+        policy.check_times(principal, self.clock.now())?;
         Ok(true)
     }
 
-    /// The set to check `kid` with; none when no published key is trusted.
-    async fn keys_for(&self, kid: &str) -> Result<Option<Arc<KeySet>>, Denied> {
-        match self.trust.source() {
-            Some(source) => keys_for(source, kid).await.map(Some),
-            None => Ok(None),
-        }
-    }
-
-    /// Whether tokens can be verified now. Asks nobody.
+    /// Whether tokens can be verified now, of one issuer at least. Asks nobody.
     pub fn is_ready(&self) -> bool {
-        match self.trust.source() {
-            Some(KeySource::Local(keys)) => !keys.borrow().is_empty(),
-            Some(KeySource::Remote(cache)) => cache.status().is_usable(),
-            None => true,
-        }
+        self.parties.iter().any(|party| party.trust.is_ready())
     }
 
-    /// The cache of a remote issuer's keys, for its status and for warming it up.
-    pub fn key_cache(&self) -> Option<&KeyCache> {
-        match self.trust.source()? {
-            KeySource::Remote(cache) => Some(cache),
-            KeySource::Local(_) => None,
-        }
+    /// The caches of the remote issuers' keys, for their status and for warming them up.
+    pub fn key_caches(&self) -> impl Iterator<Item = &KeyCache> {
+        self.parties.iter().filter_map(|party| party.trust.key_cache())
     }
 
     /// What is remembered of tokens seen before; none when nothing is.
@@ -291,22 +261,10 @@ impl Verifier {
 
     fn count_hs256(&self) {
         let uses = self.hs256.count.fetch_add(1, Ordering::Relaxed) + 1;
-        if matches!(self.trust, Trust::Migrating(..)) && self.hs256.may_log(self.clock.monotonic()) {
+        if self.parties.iter().any(|party| matches!(party.trust, Trust::Migrating(..)))
+            && self.hs256.may_log(self.clock.monotonic())
+        {
             info!(target: "signet::hs256", uses, "tokens under the shared secret are still in use");
-        }
-    }
-}
-
-/// The set to check `kid` with. Of the same process's keys an unknown kid is left to `token::verify` to refuse.
-async fn keys_for(source: &KeySource, kid: &str) -> Result<Arc<KeySet>, Denied> {
-    match source {
-        KeySource::Remote(cache) => Ok(cache.keys_for(kid).await?),
-        KeySource::Local(keys) => {
-            let keys = keys.borrow().clone();
-            if keys.is_empty() {
-                return Err(Denied::KeySetUnavailable { retry_after: LOCAL_RETRY_AFTER });
-            }
-            Ok(keys)
         }
     }
 }

@@ -167,11 +167,11 @@ async fn a_remembered_token_is_not_trusted_past_the_bound_of_stale_keys() {
 }
 
 #[test]
-fn ten_thousand_tokens_stay_within_the_memory_they_may_take() {
+fn thousands_of_tokens_stay_within_the_memory_they_may_take() {
     const BYTES: usize = 1 << 20;
     let (_publish, verifier) = verifier_of(&["one"], &manual_clock());
     let verifier = verifier.with_memory(BYTES);
-    for number in 0..10_000 {
+    for number in 0..2_000 {
         verify(&verifier, &numbered(number)).unwrap();
         let status = verifier.verdicts().unwrap();
         assert!(status.bytes <= status.capacity && status.capacity <= BYTES as u64, "{status:?}");
@@ -186,12 +186,12 @@ fn a_token_that_keeps_coming_is_not_pushed_out_by_thousands_that_come_once() {
     let verifier = verifier.with_memory(1 << 20);
     let mine = Signer::new("one").token(&claims());
     verify(&verifier, &mine).unwrap();
-    for number in 0..3_000 {
+    for number in 0..1_500 {
         verify(&verifier, &numbered(number)).unwrap();
         verify(&verifier, &mine).unwrap();
     }
     let hits = verifier.verdicts().unwrap().hits;
-    assert!(hits >= 2_990, "{hits}");
+    assert!(hits >= 1_490, "{hits}");
 }
 
 #[test]

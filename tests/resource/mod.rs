@@ -3,6 +3,7 @@
 mod document;
 mod fetch;
 mod guard;
+mod issuers;
 mod key_cache;
 mod memory;
 mod origin;

@@ -98,7 +98,7 @@ async fn tokens_of_a_remote_issuer_are_verified_without_asking_it_again() {
     let cache = cache_of(&origin, impatient(), clock.clone());
     let verifier = Verifier::new(Trust::Published(KeySource::Remote(cache)), policy(), clock.clone());
     assert!(!verifier.is_ready());
-    verifier.key_cache().unwrap().warm_up().await.unwrap();
+    verifier.key_caches().next().unwrap().warm_up().await.unwrap();
     let token = Signer::new("one").token(&claims());
     for _ in 0..10 {
         assert!(super::at_once(verifier.verify(&token)).is_ok());

@@ -10,12 +10,13 @@ use std::fmt;
 use std::time::Duration;
 
 pub use refusal::Refusal;
+use serde_json::Value;
 
 use self::header::KeyReference;
 use super::arithmetic::MacKey;
 use super::claims::Principal;
 use super::jwk::KeySet;
-use super::{MAX_TOKEN_BYTES, base64url};
+use super::{MAX_TOKEN_BYTES, base64url, json};
 use crate::clock::Timestamp;
 
 /// The secret that old backends share with us, and until when tokens under it count.
@@ -129,6 +130,17 @@ impl<'a> Unverified<'a> {
         match &self.key {
             KeyReference::Published(kid) => Some(kid.as_ref()),
             KeyReference::Shared => None,
+        }
+    }
+
+    /// The issuer that the token claims to come from; nobody has vouched for it. For choosing whose keys to try.
+    pub fn claimed_issuer(&self) -> Option<String> {
+        match json::parse(&self.payload).ok()? {
+            Value::Object(mut claims) => match claims.remove("iss")? {
+                Value::String(issuer) => Some(issuer),
+                _ => None,
+            },
+            _ => None,
         }
     }
 

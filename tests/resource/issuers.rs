@@ -1,0 +1,114 @@
+//! A verifier of several issuers believes each of them about its own tokens only.
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use signet::resource::verifier::{Denied, KeySource, Trust, Verifier};
+use signet::secret::SharedSecret;
+use signet::token::arithmetic::MacKey;
+use signet::token::sign;
+use signet::token::verify::{Policy, Refusal, SharedKey};
+
+use super::origin::{Answer, Origin};
+use super::{AUDIENCE, NOW, Signer, at_once, cache_of, claims, impatient, manual_clock, policy, set};
+
+const OTHER: &str = "https://other.test";
+
+fn claims_of(issuer: &str) -> Value {
+    let mut claims = claims();
+    claims["iss"] = json!(issuer);
+    claims
+}
+
+fn other_policy() -> Policy {
+    let (leeway, longest) = (Duration::from_secs(30), Duration::from_secs(60));
+    Policy::new(OTHER.to_owned(), AUDIENCE.to_owned(), leeway, longest)
+}
+
+/// A verifier of both issuers, whose key sets these servers hold.
+fn verifier_of(ours: &Origin, others: &Origin) -> Verifier {
+    let trust = |origin| Trust::Published(KeySource::Remote(cache_of(origin, impatient(), manual_clock())));
+    Verifier::new(trust(ours), policy(), manual_clock()).and(trust(others), other_policy())
+}
+
+#[tokio::test]
+async fn each_issuer_vouches_for_its_own_tokens_and_not_for_the_others() {
+    let (ours, others) = (Origin::publishing(&set(&["one"])).await, Origin::publishing(&set(&["two"])).await);
+    let verifier = verifier_of(&ours, &others);
+    let (one, two) = (Signer::new("one"), Signer::new("two"));
+    let mut short = claims_of(OTHER);
+    short["exp"] = json!(NOW + 60);
+    for token in [one.token(&claims()), two.token(&short)] {
+        for _ in 0..2 {
+            assert_eq!(verifier.verify(&token).await.unwrap().subject, "alice");
+        }
+    }
+    for forged in [two.token(&claims()), one.token(&short)] {
+        assert_eq!(verifier.verify(&forged).await.err(), Some(Denied::Invalid(Refusal::UnknownKid)));
+    }
+}
+
+#[tokio::test]
+async fn a_key_of_the_same_name_is_still_the_other_issuers_key() {
+    let (ours, others) = (Origin::publishing(&set(&["one"])).await, Origin::publishing(&set(&["one"])).await);
+    let mut impostor = Signer::new("evil");
+    impostor.kid = Signer::new("one").kid;
+    others.publish(&signet::token::jwk::KeySet::new([(impostor.kid.clone(), impostor.key.public())]));
+    let verifier = verifier_of(&ours, &others);
+    let forged = impostor.token(&claims());
+    assert_eq!(verifier.verify(&forged).await.err(), Some(Denied::Invalid(Refusal::Signature)));
+}
+
+#[tokio::test]
+async fn each_issuers_tokens_are_held_to_its_own_policy() {
+    let (ours, others) = (Origin::publishing(&set(&["one"])).await, Origin::publishing(&set(&["two"])).await);
+    let verifier = verifier_of(&ours, &others);
+    let quarter_of_an_hour = Signer::new("two").token(&claims_of(OTHER));
+    assert_eq!(
+        verifier.verify(&quarter_of_an_hour).await.err(),
+        Some(Denied::Invalid(Refusal::LivesTooLong))
+    );
+}
+
+#[tokio::test]
+async fn an_issuer_that_nobody_trusts_costs_no_fetch() {
+    let (ours, others) = (Origin::publishing(&set(&["one"])).await, Origin::publishing(&set(&["two"])).await);
+    let verifier = verifier_of(&ours, &others);
+    let signer = Signer::new("one");
+    let mut nameless = claims();
+    nameless.as_object_mut().unwrap().remove("iss");
+    let foreign =
+        [claims_of("https://id.test/"), claims_of("https://nobody.test"), nameless, json!({"iss": [OTHER]})];
+    for claims in foreign {
+        let denied = at_once(verifier.verify(&signer.token(&claims))).err();
+        assert_eq!(denied, Some(Denied::Invalid(Refusal::Issuer)));
+    }
+    assert_eq!((ours.fetches(), others.fetches()), (0, 0));
+}
+
+#[tokio::test]
+async fn losing_one_issuer_costs_only_its_own_tokens() {
+    let (ours, others) = (Origin::publishing(&set(&["one"])).await, Origin::answering(Answer::Reset).await);
+    let verifier = verifier_of(&ours, &others);
+    assert!(verifier.verify(&Signer::new("one").token(&claims())).await.is_ok());
+    let denied = verifier.verify(&Signer::new("two").token(&claims_of(OTHER))).await.unwrap_err();
+    assert!(matches!(denied, Denied::KeySetUnavailable { .. }), "{denied:?}");
+    assert!(verifier.is_ready());
+    let usable: Vec<bool> = verifier.key_caches().map(|cache| cache.status().is_usable()).collect();
+    assert_eq!(usable, [true, false]);
+}
+
+#[tokio::test]
+async fn a_token_under_a_shared_secret_is_judged_by_the_party_that_shares_one() {
+    let origin = Origin::publishing(&set(&["one"])).await;
+    let secret = SharedSecret::new("a secret that is shared with old backends".to_owned()).unwrap();
+    let key = MacKey::new(&secret);
+    let cache = cache_of(&origin, impatient(), manual_clock());
+    let token = sign::hs256(&key, &json!({ "sub": "alice", "exp": NOW + 900 })).unwrap();
+    let published = || Trust::Published(KeySource::Remote(cache.clone()));
+    let shared = Trust::Shared(SharedKey { key, until: None });
+    let both = Verifier::new(published(), policy(), manual_clock()).and(shared, other_policy());
+    assert!(at_once(both.verify(&token)).is_ok());
+    let neither = Verifier::new(published(), policy(), manual_clock()).and(published(), other_policy());
+    assert_eq!(at_once(neither.verify(&token)).err(), Some(Denied::Invalid(Refusal::NotTrusted)));
+}
