@@ -353,7 +353,7 @@ fn verifier(
         TokenMode::Migrate { hs256_until } => Trust::Migrating(published()?, shared(Some(hs256_until))?),
     };
     let policy = Policy::new(issuer, audience, leeway, longest);
-    Ok(Verifier::new(trust, policy, ambient.clock.clone()))
+    Ok(Verifier::new(trust, policy, ambient.clock.clone()).with_memory(config.tokens.memory))
 }
 
 /// Hears of sessions that other processes ended, and deletes what time has made useless.

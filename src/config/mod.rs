@@ -19,6 +19,7 @@ mod fault;
 mod generated;
 mod given;
 mod master_key;
+mod memory;
 mod origin;
 mod pattern;
 pub mod report;
@@ -127,6 +128,8 @@ pub struct Tokens {
     pub ttl: Duration,
     /// How far the clocks of issuer and verifier may differ.
     pub leeway: Duration,
+    /// How many bytes of memory tokens seen before may take.
+    pub memory: usize,
 }
 
 /// Which algorithm signs tokens and which are accepted.

@@ -8,7 +8,7 @@ use super::fault::Fault;
 use super::generated::{COOKIE_SECRET, Folder, MASTER_KEY, SecretFile};
 use super::given::plain;
 use super::settings::SecretText;
-use super::{BaseUrl, Config, Role, Settings, TokenMode, duration};
+use super::{BaseUrl, Config, Role, Settings, TokenMode, duration, memory};
 
 /// Where the value of a setting comes from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -122,6 +122,7 @@ impl Report {
             line("SIGNET_HS256_UNTIL", hs256_until(config.tokens.mode), source(&s.hs256_until)),
             line("SIGNET_TOKEN_TTL", duration::format(config.tokens.ttl), source(&s.token_ttl)),
             line("SIGNET_LEEWAY", duration::format(config.tokens.leeway), source(&s.leeway)),
+            line("SIGNET_TOKEN_MEMORY", memory::format(config.tokens.memory), source(&s.token_memory)),
             line("SIGNET_ROTATE_EVERY", duration::format(config.rotation.every), source(&s.rotate_every)),
             line(
                 "SIGNET_JWKS_MAX_AGE",

@@ -30,6 +30,7 @@ pub(super) fn config(settings: &Settings) -> Result<Config, Vec<Fault>> {
     let mode = faults.keep(token_mode(settings));
     let ttl = faults.keep(values::token_ttl(settings));
     let leeway = faults.keep(values::leeway(settings));
+    let memory = faults.keep(values::token_memory(settings));
     let every = faults.keep(values::rotate_every(settings));
     let jwks_max_age = faults.keep(values::jwks_max_age(settings));
 
@@ -61,7 +62,7 @@ pub(super) fn config(settings: &Settings) -> Result<Config, Vec<Fault>> {
                 retired_masters: retired_masters?,
             },
             database_url: database_url?,
-            tokens: Tokens { mode: mode?, ttl: ttl?, leeway: leeway? },
+            tokens: Tokens { mode: mode?, ttl: ttl?, leeway: leeway?, memory: memory? },
             rotation: Rotation { every: every?, jwks_max_age: jwks_max_age? },
             upstream: upstream?,
         })

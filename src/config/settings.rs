@@ -137,6 +137,10 @@ pub struct Settings {
     #[arg(long, env = "SIGNET_LEEWAY", value_name = "DURATION", help_heading = TOKENS)]
     pub leeway: Option<String>,
 
+    /// Memory for tokens that were verified before, such as 512KiB or 1GiB; off verifies each anew [default: 32MiB]
+    #[arg(long, env = "SIGNET_TOKEN_MEMORY", value_name = "SIZE", help_heading = TOKENS)]
+    pub token_memory: Option<String>,
+
     /// How long a key signs before the next one takes over [default: 30d]
     #[arg(long, env = "SIGNET_ROTATE_EVERY", value_name = "DURATION", help_heading = TOKENS)]
     pub rotate_every: Option<String>,

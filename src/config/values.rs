@@ -10,7 +10,7 @@ use ipnet::IpNet;
 
 use super::fault::{Fault, Faults};
 use super::given::{SecretSetting, list, plain};
-use super::{BaseUrl, DatabaseUrl, OriginPattern, Role, Settings, duration, master_key, origin};
+use super::{BaseUrl, DatabaseUrl, OriginPattern, Role, Settings, duration, master_key, memory, origin};
 use crate::secret::{MasterKey, SecretTooShort, SharedSecret};
 
 const MAX_LEEWAY: Duration = Duration::from_secs(300);
@@ -205,6 +205,14 @@ pub(super) fn leeway(settings: &Settings) -> Result<Duration, Fault> {
         return Err(Fault::new("SIGNET_LEEWAY", format!("is {}, {problem}", duration::format(leeway))));
     }
     Ok(leeway)
+}
+
+pub(super) fn token_memory(settings: &Settings) -> Result<usize, Fault> {
+    const NAME: &str = "SIGNET_TOKEN_MEMORY";
+    let text = plain(settings.token_memory.as_ref()).unwrap_or("32MiB");
+    let problem =
+        || Fault::new(NAME, format!("is {text:?}; it must be off, or a size such as 512KiB, 32MiB or 1GiB"));
+    memory::parse(text).ok_or_else(problem)
 }
 
 pub(super) fn rotate_every(settings: &Settings) -> Result<Duration, Fault> {

@@ -31,7 +31,7 @@ fn stderr(output: &Output) -> String {
 }
 
 /// Every setting of the product, and its default.
-const SETTINGS: [(&str, &str, &str); 21] = [
+const SETTINGS: [(&str, &str, &str); 22] = [
     ("SIGNET_LISTEN", "--listen", "127.0.0.1:8080"),
     ("SIGNET_ROLE", "--role", "all"),
     ("BETTER_AUTH_URL", "--base-url", "http://localhost:8080"),
@@ -48,6 +48,7 @@ const SETTINGS: [(&str, &str, &str); 21] = [
     ("SIGNET_HS256_UNTIL", "--hs256-until", "none"),
     ("SIGNET_TOKEN_TTL", "--token-ttl", "15m"),
     ("SIGNET_LEEWAY", "--leeway", "30s"),
+    ("SIGNET_TOKEN_MEMORY", "--token-memory", "32MiB"),
     ("SIGNET_ROTATE_EVERY", "--rotate-every", "30d"),
     ("SIGNET_JWKS_MAX_AGE", "--jwks-max-age", "5m"),
     ("SIGNET_JWKS_URL", "--jwks-url", "BETTER_AUTH_URL + /api/auth/jwks"),
@@ -88,14 +89,14 @@ fn a_check_shows_every_default_and_creates_nothing() {
     let output = signet(home.path(), &[], &["config", "check"], b"");
     assert!(output.status.success(), "{}", stderr(&output));
     let report = stdout(&output);
-    for (name, _, default) in &SETTINGS[..18] {
+    for (name, _, default) in &SETTINGS[..19] {
         let line = report.lines().find(|line| line.starts_with(&format!("{name} "))).unwrap();
         let value = line[name.len()..].trim_start();
         let expected = if *default == "generated" { "will be generated into keys/" } else { default };
         assert!(value.starts_with(expected), "{line}");
         assert!(line.ends_with(if *default == "generated" { "(generated)" } else { "(default)" }), "{line}");
     }
-    assert_eq!(report.split("\n\n").next().unwrap().lines().count(), 18);
+    assert_eq!(report.split("\n\n").next().unwrap().lines().count(), 19);
     assert!(report.contains("Keys: a key is public for 10m45s before it signs"), "{report}");
     assert_eq!(fs::read_dir(home.path()).unwrap().count(), 0);
 }

@@ -22,6 +22,7 @@ fn no_settings_at_all_are_a_working_server_on_this_machine() {
     assert_eq!(config.tokens.mode, TokenMode::Eddsa);
     assert_eq!(config.tokens.ttl, Duration::from_secs(15 * 60));
     assert_eq!(config.tokens.leeway, Duration::from_secs(30));
+    assert_eq!(config.tokens.memory, 32 << 20);
     assert_eq!(config.rotation.every, Duration::from_secs(30 * 24 * 3600));
     assert_eq!(config.rotation.jwks_max_age, Duration::from_secs(5 * 60));
     assert_eq!(config.upstream, None);
@@ -72,6 +73,7 @@ fn every_fault_is_reported_at_once() {
         token_mode: text("rs256"),
         token_ttl: text("25h"),
         leeway: text("301s"),
+        token_memory: text("32MB"),
         rotate_every: text("monthly"),
         jwks_max_age: text("5 m"),
         ..Settings::default()
@@ -90,6 +92,7 @@ fn every_fault_is_reported_at_once() {
         "SIGNET_TOKEN_MODE",
         "SIGNET_TOKEN_TTL",
         "SIGNET_LEEWAY",
+        "SIGNET_TOKEN_MEMORY",
         "SIGNET_ROTATE_EVERY",
         "SIGNET_JWKS_MAX_AGE",
     ] {
@@ -99,7 +102,7 @@ fn every_fault_is_reported_at_once() {
         );
     }
     assert_eq!(sentences.lines().filter(|line| line.starts_with("BETTER_AUTH_TRUSTED_ORIGINS ")).count(), 2);
-    assert_eq!(sentences.lines().count(), 17);
+    assert_eq!(sentences.lines().count(), 18);
     assert!(sentences.lines().all(|line| line.ends_with('.')));
 }
 
