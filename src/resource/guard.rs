@@ -97,6 +97,26 @@ impl Unauthenticated {
         }
     }
 
+    /// A stable name for the caller's program. It tells a missing credential from a refused one and nothing more.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Missing => "UNAUTHORIZED",
+            Self::Denied(Denied::KeySetUnavailable { .. }) => "KEY_SET_UNAVAILABLE",
+            Self::Malformed | Self::Denied(_) => "INVALID_TOKEN",
+        }
+    }
+
+    /// The same for the person in front of it.
+    pub fn message(&self) -> &'static str {
+        match self {
+            Self::Missing => "A bearer token is needed",
+            Self::Denied(Denied::KeySetUnavailable { .. }) => {
+                "The keys to verify tokens with are not available. Please try again later."
+            }
+            Self::Malformed | Self::Denied(_) => "The token is not valid. Please sign in again.",
+        }
+    }
+
     /// The value of `WWW-Authenticate`; none with a 503.
     pub fn challenge(&self) -> Option<&'static str> {
         match self {

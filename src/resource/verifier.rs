@@ -10,12 +10,13 @@ use std::time::Duration;
 
 use tracing::info;
 
-use super::key_cache::{KeyCache, KeyMiss};
+use super::fetch::{EndpointFault, JwksEndpoint, Limits};
+use super::key_cache::{KeyCache, KeyMiss, Settings};
 use super::trust::Party;
 pub use super::trust::{KeySource, Trust};
 pub use super::verdicts::VerdictsStatus;
 use super::verdicts::{Verdict, Verdicts};
-use crate::clock::Clock;
+use crate::clock::{Clock, SystemClock, SystemEntropy};
 use crate::token::MAX_TOKEN_BYTES;
 use crate::token::claims::Principal;
 use crate::token::verify::{Policy, Refusal, TrustedKeys, Unverified};
@@ -109,6 +110,24 @@ impl Verifier {
         let verdicts = Verdicts::within(Self::USUAL_MEMORY);
         let parties = vec![Party { trust, policy }];
         Self { parties, verdicts, revocations: Arc::new(NoRevocations), clock, denials, hs256 }
+    }
+
+    /// A verifier for a service of its own: it trusts the tokens of `issuer` for `audience`, whose keys `jwks_url` holds.
+    ///
+    /// The usual settings: 30 s of leeway, tokens of an hour at most, keys fetched at the first use and renewed from
+    /// then on. Compose them yourself with [`new`](Self::new) where others are wanted.
+    ///
+    /// # Errors
+    /// [`EndpointFault`] when `jwks_url` is no https URL, nor an http URL of this very machine.
+    pub fn remote(jwks_url: &str, issuer: &str, audience: &str) -> Result<Self, EndpointFault> {
+        const LEEWAY: Duration = Duration::from_secs(30);
+        const LONGEST: Duration = Duration::from_secs(3600);
+        let clock = Arc::new(SystemClock::new());
+        let endpoint = JwksEndpoint::new(jwks_url, Limits::default())?;
+        let keys =
+            KeyCache::new(endpoint, Settings::default(), clock.clone(), Arc::new(SystemEntropy::new()));
+        let policy = Policy::new(issuer.to_owned(), audience.to_owned(), LEEWAY, LONGEST);
+        Ok(Self::new(Trust::Published(KeySource::Remote(keys)), policy, clock))
     }
 
     /// The same verifier, trusting one more issuer: tokens that name an issuer of `policy` are judged by it and by

@@ -1,5 +1,6 @@
 //! Other people's clients work against Signet as their users install them.
 
+mod examples;
 mod schemathesis;
 
 use std::path::PathBuf;

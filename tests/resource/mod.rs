@@ -8,6 +8,7 @@ mod key_cache;
 mod memory;
 mod origin;
 mod outage;
+mod poem_guard;
 mod verifier;
 
 use std::sync::Arc;

@@ -67,17 +67,12 @@ impl<'a> ApiExtractor<'a> for Owner {
 
 impl From<Unauthenticated> for ApiError {
     fn from(refusal: Unauthenticated) -> Self {
-        if let Some(seconds) = refusal.retry_after_seconds() {
-            let message = "The keys to verify tokens with are not available. Please try again later.";
-            return Self::unavailable("KEY_SET_UNAVAILABLE", message, Duration::from_secs(seconds));
-        }
-        let challenge = refusal.challenge().unwrap_or_default();
-        match refusal {
-            Unauthenticated::Missing => {
-                Self::challenged("UNAUTHORIZED", "A bearer token is needed", challenge)
+        match refusal.retry_after_seconds() {
+            Some(seconds) => {
+                Self::unavailable(refusal.code(), refusal.message(), Duration::from_secs(seconds))
             }
-            _ => {
-                Self::challenged("INVALID_TOKEN", "The token is not valid. Please sign in again.", challenge)
+            None => {
+                Self::challenged(refusal.code(), refusal.message(), refusal.challenge().unwrap_or_default())
             }
         }
     }
