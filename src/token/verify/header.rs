@@ -26,8 +26,23 @@ pub(super) enum KeyReference {
 /// Reads the header part.
 pub(super) fn read(part: &str) -> Result<KeyReference, Refusal> {
     let bytes = base64url::decode(part).ok_or(Refusal::Encoding)?;
-    let Ok(Value::Object(header)) = json::parse(&bytes) else { return Err(Refusal::Header) };
-    if REFUSED_MEMBERS.iter().any(|name| header.contains_key(*name)) {
+    match usual(&bytes) {
+        Some(kid) => Ok(KeyReference::Published(kid)),
+        None => read_any(&bytes),
+    }
+}
+
+/// The kid of the header that nearly every token has, `{"alg":"EdDSA","kid":"…"}` byte for byte, as [`read_any`] would
+/// find it in a fifth of the time.
+fn usual(header: &[u8]) -> Option<Kid> {
+    let kid = header.strip_prefix(br#"{"alg":"EdDSA","kid":""#)?.strip_suffix(br#""}"#)?;
+    let kid = std::str::from_utf8(kid).ok()?;
+    if kid.contains(['"', '\\']) { None } else { Kid::parse(kid) }
+}
+
+fn read_any(bytes: &[u8]) -> Result<KeyReference, Refusal> {
+    let Ok(Value::Object(header)) = json::parse(bytes) else { return Err(Refusal::Header) };
+    if header.keys().any(|name| REFUSED_MEMBERS.contains(&name.as_str())) {
         return Err(Refusal::HeaderMember);
     }
     check_type(&header)?;
@@ -55,5 +70,40 @@ fn check_type(header: &Map<String, Value>) -> Result<(), Refusal> {
     match typ.strip_prefix("application/").unwrap_or(&typ) {
         "jwt" | "at+jwt" => Ok(()),
         _ => Err(Refusal::Type),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn kid_of(header: &str) -> Option<String> {
+        match read_any(header.as_bytes()) {
+            Ok(KeyReference::Published(kid)) => Some(kid.to_string()),
+            _ => None,
+        }
+    }
+
+    #[test]
+    fn the_usual_header_is_recognised() {
+        let kid = usual(br#"{"alg":"EdDSA","kid":"kid-1"}"#);
+        assert_eq!(kid.map(|kid| kid.to_string()).as_deref(), Some("kid-1"));
+    }
+
+    proptest! {
+        #[test]
+        fn the_short_way_finds_what_the_long_way_finds(kid in "[ -~é\\n]{0,130}", tail in "[ -~]{0,4}") {
+            for header in [
+                format!(r#"{{"alg":"EdDSA","kid":"{kid}"}}"#),
+                format!(r#"{{"alg":"EdDSA","kid":"{kid}","{tail}"}}"#),
+                format!(r#"{{"alg":"EdDSA","kid":"{kid}"}}{tail}"#),
+            ] {
+                if let Some(short) = usual(header.as_bytes()) {
+                    prop_assert_eq!(Some(short.to_string()), kid_of(&header), "{}", header);
+                }
+            }
+        }
     }
 }
