@@ -36,6 +36,7 @@ struct Course {
 }
 
 /// Requests per second of `course` over all connections.
+#[expect(clippy::disallowed_methods, reason = "a stopwatch measures real time")]
 async fn run(address: std::net::SocketAddr, course: &Arc<Course>) -> f64 {
     let (answered, over) = (Arc::new(AtomicU64::new(0)), Arc::new(AtomicBool::new(false)));
     let runners: Vec<_> = (0..CONNECTIONS)
@@ -51,7 +52,11 @@ async fn run(address: std::net::SocketAddr, course: &Arc<Course>) -> f64 {
                     stream.write_all(course.requests[next].as_bytes()).await.unwrap();
                     let read = stream.read(&mut buffer).await.unwrap();
                     // The answer is small: it comes in one piece.
-                    assert!(buffer[..read].starts_with(b"HTTP/1.1 200 "), "{}", String::from_utf8_lossy(&buffer[..read]));
+                    assert!(
+                        buffer[..read].starts_with(b"HTTP/1.1 200 "),
+                        "{}",
+                        String::from_utf8_lossy(&buffer[..read])
+                    );
                     answered.fetch_add(1, Ordering::Relaxed);
                 }
             })
@@ -73,8 +78,10 @@ async fn main() {
     let kid = thumbprint(&key.public());
     let (_, keys) = tokio::sync::watch::channel(Arc::new(KeySet::new([(kid.clone(), key.public())])));
     let clock = Arc::new(SystemClock::new());
-    let policy = Policy::new(ISSUER.into(), ISSUER.into(), Duration::from_secs(30), Duration::from_secs(3600));
-    let verifier = || Verifier::new(Trust::Published(KeySource::Local(keys.clone())), policy.clone(), clock.clone());
+    let policy =
+        Policy::new(ISSUER.into(), ISSUER.into(), Duration::from_secs(30), Duration::from_secs(3600));
+    let verifier =
+        || Verifier::new(Trust::Published(KeySource::Local(keys.clone())), policy.clone(), clock.clone());
 
     let app = Route::new()
         .at("/open", get(list))
@@ -115,7 +122,9 @@ async fn main() {
             }
         }
     }
-    println!("{CONNECTIONS} connections, {ROUNDS} rounds of {TURN:?} each; client and server on the same cores.\n");
+    println!(
+        "{CONNECTIONS} connections, {ROUNDS} rounds of {TURN:?} each; client and server on the same cores.\n"
+    );
     println!("| handler | requests per second, median | to the floor |\n| --- | --- | --- |");
     for (course, rates) in courses.iter().zip(&figures) {
         let ratios = rates.iter().zip(&figures[0]).map(|(own, floor)| own / floor).collect();

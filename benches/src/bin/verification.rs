@@ -181,7 +181,8 @@ fn seen_before(tokens: &Tokens, now: i64) {
     let text = &tokens.texts[0];
     let one = verifier(2);
     let full = verifier(64).with_memory(8 << 20).with_revocations(Arc::new({
-        let ended: std::collections::HashSet<String> = (0..100_000).map(|number| format!("session-{number}")).collect();
+        let ended: std::collections::HashSet<String> =
+            (0..100_000).map(|number| format!("session-{number}")).collect();
         move |sid: &str| ended.contains(sid)
     }));
     let many = Tokens::new(20_000, |claims| sign::eddsa(&key(0), &kid(0), claims).unwrap(), now);
@@ -208,7 +209,10 @@ fn seen_before(tokens: &Tokens, now: i64) {
         black_box(at_once(one.verify(black_box(text))).unwrap());
     }
     let change = region.change();
-    println!("\nAllocations of 1000 tokens seen before: {} ({} bytes).", change.allocations, change.bytes_allocated);
+    println!(
+        "\nAllocations of 1000 tokens seen before: {} ({} bytes).",
+        change.allocations, change.bytes_allocated
+    );
 
     let region = Region::new(ALLOCATOR);
     let fresh = verifier(2).with_memory(8 << 20);

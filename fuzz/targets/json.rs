@@ -1,0 +1,16 @@
+//! Any bytes as JSON: what the strict reader takes, a lenient one takes too and sees the same.
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+use serde_json::Value;
+use signet::token::json::{JsonFault, parse};
+
+fuzz_target!(|bytes: &[u8]| {
+    let lenient = serde_json::from_slice::<Value>(bytes);
+    match parse(bytes) {
+        Ok(value) => assert_eq!(lenient.unwrap(), value),
+        // A syntax error is one for everybody; the other faults are what strictness adds.
+        Err(JsonFault::Syntax | JsonFault::NotUtf8) => assert!(lenient.is_err()),
+        Err(JsonFault::DuplicateMember | JsonFault::TooDeep) => {}
+    }
+});
