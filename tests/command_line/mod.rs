@@ -3,6 +3,7 @@
 mod crash;
 mod faults;
 pub mod server;
+mod tls;
 
 use std::os::unix::fs::PermissionsExt;
 use std::time::Duration;
