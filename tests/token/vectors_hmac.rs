@@ -1,8 +1,15 @@
-//! Published MACs of HMAC-SHA-256, read the way HS256 needs them: whole tags, and keys of at least 32 bytes.
+//! Published MACs of HMAC-SHA-256, read the way HS256 needs them: whole tags, and keys of at least 32 bytes; with
+//! OpenSSL (through josekit) as a second opinion.
 
+use josekit::jws::{HS256, JwsVerifier};
 use signet::token::arithmetic::MacKey;
 
 use super::support::{array, hex, text, vectors};
+
+/// The second opinion: josekit's, which asks OpenSSL.
+fn josekit_accepts(key: &[u8], message: &[u8], tag: &[u8]) -> bool {
+    HS256.verifier_from_bytes(key).unwrap().verify(message, tag).is_ok()
+}
 
 #[test]
 fn wycheproof_is_answered_as_labelled() {
@@ -21,6 +28,12 @@ fn wycheproof_is_answered_as_labelled() {
             let valid = text(test, "result") == "valid" && group["tagSize"] == 256;
             assert_eq!(key.verify(&message, &tag), valid, "case {}", test["tcId"]);
             assert_eq!(key.sign(&message)[..] == tag, valid, "case {}", test["tcId"]);
+            assert_eq!(
+                josekit_accepts(&hex(text(test, "key")), &message, &tag),
+                valid,
+                "case {}",
+                test["tcId"]
+            );
             if valid { accepted += 1 } else { refused += 1 }
         }
     }
