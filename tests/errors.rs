@@ -8,7 +8,9 @@ use std::path::Path;
 fn every_error_code_is_listed_and_every_listed_code_exists() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let mut sources = String::new();
-    read_all(&root.join("src/http"), &mut sources);
+    for room in ["src/http", "src/resource"] {
+        read_all(&root.join(room), &mut sources);
+    }
     let sent = words(&sources, '"');
     let listed = words(&fs::read_to_string(root.join("docs/errors.md")).unwrap(), '`');
     assert!(sent.len() > 25, "the scan finds codes: {sent:?}");
