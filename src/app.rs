@@ -14,6 +14,7 @@ use tokio::task::JoinSet;
 use crate::clock::{Clock, Entropy, SystemClock, SystemEntropy};
 use crate::config::{Config, Fault, IssuerSecrets, TokenMode};
 use crate::http::identity::{Cookies, Identity};
+use crate::http::metrics::{self, Metrics, Rooms};
 use crate::http::server::{Bounds, serve};
 use crate::http::tasks::Resource;
 use crate::http::{IdentityParts, Parts, health::Readiness};
@@ -132,6 +133,7 @@ impl std::fmt::Debug for Ambient {
 pub struct App {
     listener: TcpListener,
     address: SocketAddr,
+    metrics: Option<TcpListener>,
     base_url: String,
     notes: Vec<String>,
     parts: Parts,
@@ -155,9 +157,12 @@ impl App {
         let Ambient { clock, entropy } = ambient.clone();
         let contract = contract(&config)?;
         let address = config.server.listen;
-        let listener =
-            TcpListener::bind(address).await.map_err(|source| StartError::Listen { address, source })?;
+        let listener = listen(address).await?;
         let address = listener.local_addr().map_err(|source| StartError::Listen { address, source })?;
+        let metrics_listener = match config.server.metrics_listen {
+            Some(address) => Some(listen(address).await?),
+            None => None,
+        };
         let base_url = config.base_url_for(address);
         let origins = Arc::new(config.trusted_origins_for(address));
 
@@ -190,18 +195,32 @@ impl App {
         let keyring = signing.as_ref().map(|signing| signing.worker.keyring());
         let verifier = if config.server.role.serves_tasks() {
             let verifier = verifier(&config, &base_url, keyring.as_deref(), signing.as_ref(), &ambient)?;
-            let is_revoked = move |sid: &str| revocations.contains(sid);
+            let ended = revocations.clone();
+            let is_revoked = move |sid: &str| ended.contains(sid);
             Some(Arc::new(verifier.with_revocations(Arc::new(is_revoked))))
         } else {
             None
         };
-        let identity = match (&signing, &keyring) {
-            (Some(signing), Some(keyring)) => Some(IdentityParts {
+        let passwords = match &signing {
+            Some(_) => Some(Arc::new(Passwords::start(entropy.clone())?)),
+            None => None,
+        };
+        let metrics = Metrics::new(Rooms {
+            database: database.clone(),
+            keyring: keyring.clone(),
+            verifier: verifier.clone(),
+            passwords: passwords.clone(),
+            throttle: throttle.clone(),
+            revocations: revocations.clone(),
+            clock: clock.clone(),
+        });
+        let identity = match (&signing, &keyring, passwords) {
+            (Some(signing), Some(keyring), Some(passwords)) => Some(IdentityParts {
                 identity: Arc::new(Identity {
                     accounts: AccountDesk::new(
                         Accounts::new(database.clone()),
                         sessions.clone(),
-                        Arc::new(Passwords::start(entropy.clone())?),
+                        passwords,
                         throttle.clone(),
                         clock.clone(),
                         entropy.clone(),
@@ -231,6 +250,8 @@ impl App {
                 verifier,
                 draining: AtomicBool::new(false),
             }),
+            metrics: Arc::new(metrics),
+            shows_metrics: metrics_listener.is_none(),
             throttle,
             origins,
             trusted_proxies: config.server.trusted_proxies.clone(),
@@ -238,12 +259,18 @@ impl App {
             entropy,
         };
         let worker = signing.map(|signing| signing.worker);
-        Ok(Self { listener, address, base_url, notes, parts, sessions, worker, database })
+        let metrics = metrics_listener;
+        Ok(Self { listener, address, metrics, base_url, notes, parts, sessions, worker, database })
     }
 
     /// The address that was bound.
     pub fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// The address that metrics are served on, where they have one of their own.
+    pub fn metrics_address(&self) -> Option<SocketAddr> {
+        self.metrics.as_ref()?.local_addr().ok()
     }
 
     /// The public base URL, which is the issuer of the tokens.
@@ -263,13 +290,19 @@ impl App {
 
     /// Serves until `stop` completes, lets running requests finish, and closes the database. Answers whether all finished in time.
     pub async fn run(self, stop: impl Future<Output = ()> + Send) -> bool {
-        let Self { listener, parts, sessions, worker, database, .. } = self;
+        let Self { listener, metrics, parts, sessions, worker, database, .. } = self;
         let readiness = parts.readiness.clone();
         let (stopping, stopped) = watch::channel(false);
         let mut helpers = JoinSet::new();
         if let Some(worker) = worker {
             let stopped = stopped.clone();
             helpers.spawn(async move { worker.run(told(stopped)).await });
+        }
+        if let Some(listener) = metrics {
+            let (page, stopped) = (metrics::endpoint(parts.metrics.clone()), stopped.clone());
+            helpers.spawn(async move {
+                serve(listener, page, Bounds::default(), told(stopped)).await;
+            });
         }
         helpers.spawn(keep_house(sessions, stopped));
         let stop = async move {
@@ -282,6 +315,10 @@ impl App {
         database.close().await;
         finished
     }
+}
+
+async fn listen(address: SocketAddr) -> Result<TcpListener, StartError> {
+    TcpListener::bind(address).await.map_err(|source| StartError::Listen { address, source })
 }
 
 /// The promise that the settings make about keys.

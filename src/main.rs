@@ -74,6 +74,9 @@ async fn serve(config: Config) -> Result<(), StartError> {
         "signet {} serves",
         env!("CARGO_PKG_VERSION"),
     );
+    if let Some(address) = app.metrics_address() {
+        tracing::info!(%address, "metrics have an address of their own");
+    }
     if let Some(contract) = app.contract() {
         tracing::info!(
             revocation_bound = ?contract.revocation_bound(),

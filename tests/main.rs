@@ -14,6 +14,7 @@ mod architecture;
 mod errors;
 mod identity;
 mod isolation;
+mod metrics;
 mod openapi;
 mod server;
 mod specification;

@@ -57,6 +57,8 @@ pub struct Config {
 pub struct Server {
     /// Address to bind; port 0 takes a free one.
     pub listen: SocketAddr,
+    /// Address of `/metrics`, where it has one of its own.
+    pub metrics_listen: Option<SocketAddr>,
     /// Which halves run in this process.
     pub role: Role,
     /// Whether sign-ins and sign-ups are limited.

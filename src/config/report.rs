@@ -83,6 +83,14 @@ impl Report {
         let s = settings;
         let mut lines = vec![
             line("SIGNET_LISTEN", config.server.listen.to_string(), source(&s.listen)),
+            line(
+                "SIGNET_METRICS_LISTEN",
+                config
+                    .server
+                    .metrics_listen
+                    .map_or_else(|| "none (/metrics is on SIGNET_LISTEN)".to_owned(), |a| a.to_string()),
+                source(&s.metrics_listen),
+            ),
             line("SIGNET_ROLE", role(config.server.role).to_owned(), source(&s.role)),
             line("BETTER_AUTH_URL", base_url(config), source(&s.base_url)),
             line(

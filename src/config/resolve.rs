@@ -17,6 +17,7 @@ pub(super) fn config(settings: &Settings) -> Result<Config, Vec<Fault>> {
     let secrets = values::secrets(settings);
 
     let listen = faults.keep(values::listen(settings));
+    let metrics_listen = faults.keep(values::metrics_listen(settings));
     let role = faults.keep(values::role(settings));
     let base_url = faults.keep(values::base_url(settings));
     let trusted_origins = values::trusted_origins(settings, &mut faults);
@@ -53,7 +54,13 @@ pub(super) fn config(settings: &Settings) -> Result<Config, Vec<Fault>> {
 
     let complete = || {
         Some(Config {
-            server: Server { listen: listen?, role: role?, rate_limit: rate_limit?, trusted_proxies },
+            server: Server {
+                listen: listen?,
+                metrics_listen: metrics_listen?,
+                role: role?,
+                rate_limit: rate_limit?,
+                trusted_proxies,
+            },
             public: Public { base_url: base_url?, trusted_origins },
             secrets: GivenSecrets {
                 keys_dir: values::keys_dir(settings),

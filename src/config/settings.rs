@@ -56,6 +56,10 @@ pub struct Settings {
     #[arg(long, env = "SIGNET_LISTEN", value_name = "ADDRESS", help_heading = SERVER)]
     pub listen: Option<String>,
 
+    /// Address for /metrics alone, which is then not on SIGNET_LISTEN [default: none]
+    #[arg(long, env = "SIGNET_METRICS_LISTEN", value_name = "ADDRESS", help_heading = SERVER)]
+    pub metrics_listen: Option<String>,
+
     /// What this process is: all, identity (signs people in) or resource (serves tasks) [default: all]
     #[arg(long, env = "SIGNET_ROLE", value_name = "ROLE", help_heading = SERVER)]
     pub role: Option<String>,

@@ -17,10 +17,17 @@ const MAX_LEEWAY: Duration = Duration::from_secs(300);
 const MAX_TTL: Duration = Duration::from_secs(24 * 60 * 60);
 
 pub(super) fn listen(settings: &Settings) -> Result<SocketAddr, Fault> {
-    let text = plain(settings.listen.as_ref()).unwrap_or("127.0.0.1:8080");
+    socket("SIGNET_LISTEN", plain(settings.listen.as_ref()).unwrap_or("127.0.0.1:8080"))
+}
+
+pub(super) fn metrics_listen(settings: &Settings) -> Result<Option<SocketAddr>, Fault> {
+    plain(settings.metrics_listen.as_ref()).map(|text| socket("SIGNET_METRICS_LISTEN", text)).transpose()
+}
+
+fn socket(name: &'static str, text: &str) -> Result<SocketAddr, Fault> {
     text.parse().map_err(|_| {
         let problem = "which is not an IP address with a port; write it like 127.0.0.1:8080, 0.0.0.0:8080 or [::1]:8080";
-        Fault::new("SIGNET_LISTEN", format!("is {text:?}, {problem}"))
+        Fault::new(name, format!("is {text:?}, {problem}"))
     })
 }
 

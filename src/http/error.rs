@@ -13,6 +13,7 @@ use poem_openapi::Object;
 use poem_openapi::error::{ParseParamError, ParsePathError as ParseOpenApiPathError};
 use serde::Serialize;
 
+use super::metrics::ErrorCode;
 use crate::identity::account::AccountError;
 use crate::identity::password;
 use crate::identity::session::SessionError;
@@ -157,6 +158,7 @@ impl IntoResponse for ApiError {
         let mut response =
             Response::builder().status(self.status).content_type("application/json").body(body);
         response.headers_mut().extend(*self.headers);
+        response.set_data(ErrorCode(self.code));
         response
     }
 }

@@ -14,6 +14,7 @@ use poem::{Endpoint, IntoResponse, PathPattern, Request, Response};
 use super::client_address::ClientAddress;
 use super::error::ApiError;
 use super::limits;
+use super::metrics::{Asked, Metrics};
 use super::tasks;
 use crate::clock::{Clock, Entropy, random_alphanumeric};
 use crate::shared::throttle::Throttle;
@@ -31,15 +32,17 @@ pub fn identify(mut request: Request, trusted_proxies: &[IpNet]) -> Request {
     request
 }
 
-/// Gives the request an id, measures it, and writes one line about it.
+/// Gives the request an id, measures and counts it, and writes one line about it.
 pub async fn log<E: Endpoint<Output = Response>>(
     endpoint: Arc<E>,
     clock: Arc<dyn Clock>,
     entropy: Arc<dyn Entropy>,
+    metrics: Arc<Metrics>,
     request: Request,
 ) -> Response {
     let id = request_id(request.headers(), &*entropy);
     let method = request.method().clone();
+    let asked = Asked::of(&request);
     let started = clock.monotonic();
     let mut response = endpoint.get_response(request).await;
     let took = clock.monotonic().saturating_sub(started);
@@ -53,6 +56,7 @@ pub async fn log<E: Endpoint<Output = Response>>(
         status = response.status().as_u16(),
         micros = took.as_micros(),
     );
+    metrics.count(asked, &response, took);
     if let Ok(id) = HeaderValue::from_str(&id) {
         response.headers_mut().insert(X_REQUEST_ID, id);
     }

@@ -12,6 +12,7 @@ pub mod health;
 pub mod identity;
 pub mod layers;
 pub mod limits;
+pub mod metrics;
 pub mod moment;
 pub mod server;
 pub mod tasks;
@@ -24,6 +25,7 @@ use poem::endpoint::BoxEndpoint;
 use poem::middleware::{CatchPanic, PanicHandler};
 use poem::{EndpointExt, IntoResponse, Response, Route};
 
+use self::metrics::{Metrics, MetricsEndpoint};
 use crate::clock::{Clock, Entropy};
 use crate::config::TrustedOrigins;
 use crate::keys::keyring::Keyring;
@@ -37,6 +39,10 @@ pub struct Parts {
     pub resource: Option<Arc<tasks::Resource>>,
     /// What readiness depends on.
     pub readiness: Arc<health::Readiness>,
+    /// What an operator can watch.
+    pub metrics: Arc<Metrics>,
+    /// Whether `/metrics` is among these paths; else it has an address of its own.
+    pub shows_metrics: bool,
     /// Limits.
     pub throttle: Arc<Throttle>,
     /// Pages that may call us.
@@ -75,9 +81,9 @@ impl std::fmt::Debug for IdentityParts {
 
 /// Every path of this process, inside its layers. Read them from the last line up: the last is the outermost.
 pub fn endpoint(parts: Parts) -> BoxEndpoint<'static, Response> {
-    let Parts { throttle, origins, trusted_proxies, clock, entropy, .. } = &parts;
+    let Parts { throttle, origins, trusted_proxies, clock, entropy, metrics, .. } = &parts;
     let (throttle, origins, proxies) = (throttle.clone(), origins.clone(), trusted_proxies.clone());
-    let (clock, entropy) = (clock.clone(), entropy.clone());
+    let (clock, entropy, metrics) = (clock.clone(), entropy.clone(), metrics.clone());
     routes(parts)
         .around(move |endpoint, request| layers::limit(endpoint, throttle.clone(), request))
         .with(CatchPanic::new().with_handler(AnswerPanic))
@@ -88,8 +94,8 @@ pub fn endpoint(parts: Parts) -> BoxEndpoint<'static, Response> {
         })
         .after(|response| async move { response.map(layers::protect) })
         .around(move |endpoint, request| {
-            let (clock, entropy) = (clock.clone(), entropy.clone());
-            async move { Ok(layers::log(endpoint, clock, entropy, request).await) }
+            let (clock, entropy, metrics) = (clock.clone(), entropy.clone(), metrics.clone());
+            async move { Ok(layers::log(endpoint, clock, entropy, metrics, request).await) }
         })
         .before(move |request| {
             let request = layers::identify(request, &proxies);
@@ -113,6 +119,11 @@ fn routes(parts: Parts) -> Route {
             .at("/.well-known/jwks.json", poem::get(well_known::KeySetEndpoint::new(keyring, parts.clock)))
             .at("/.well-known/openid-configuration", poem::get(well_known::discovery(&base_url, algorithm)))
             .nest_no_strip(identity::BASE_PATH, identity::endpoint(identity)),
+    };
+    let route = if parts.shows_metrics {
+        route.at("/metrics", poem::get(MetricsEndpoint(parts.metrics)))
+    } else {
+        route
     };
     match parts.resource {
         None => route,

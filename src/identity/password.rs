@@ -3,6 +3,7 @@
 //! Owns: at most one Argon2 computation per core, each in memory that its thread keeps; the excess is told to come back.
 
 use std::num::NonZeroUsize;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -55,9 +56,33 @@ pub enum Verdict {
     Wrong,
 }
 
+/// How busy the hashing threads are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Load {
+    /// Passwords that wait for a thread.
+    pub waiting: usize,
+    /// How many may wait.
+    pub capacity: usize,
+    /// Threads.
+    pub threads: usize,
+    /// Passwords that were hashed since the start.
+    pub hashed: u64,
+    /// Passwords that found the queue full.
+    pub turned_away: u64,
+}
+
+#[derive(Debug, Default)]
+struct Counts {
+    waiting: AtomicUsize,
+    hashed: AtomicU64,
+    turned_away: AtomicU64,
+}
+
 /// The pool of hashing threads.
 pub struct Passwords {
     queue: SyncSender<Job>,
+    threads: usize,
+    counts: Arc<Counts>,
     entropy: Arc<dyn Entropy>,
     params: Params,
     /// What a password is compared with when there is no such user, so that this costs the same.
@@ -85,19 +110,19 @@ impl Passwords {
         let params = Params::new(MEMORY_KIB, PASSES, LANES, Some(HASH_BYTES))
             .map_err(|fault| HashingError::Failed(fault.to_string()))?;
         let (queue, jobs) = sync_channel(QUEUE);
-        let jobs = Arc::new(Mutex::new(jobs));
+        let (jobs, counts) = (Arc::new(Mutex::new(jobs)), Arc::new(Counts::default()));
         let threads = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
         for number in 0..threads {
-            let jobs = Arc::clone(&jobs);
+            let (jobs, counts) = (Arc::clone(&jobs), Arc::clone(&counts));
             std::thread::Builder::new()
                 .name(format!("argon2-{number}"))
-                .spawn(move || work(&jobs))
+                .spawn(move || work(&jobs, &counts))
                 .map_err(|fault| HashingError::Failed(fault.to_string()))?;
         }
         let mut decoy_hash = vec![0; HASH_BYTES];
         entropy.fill(&mut decoy_hash)?;
         let decoy = StoredHash { params: params.clone(), salt: salt(&*entropy)?, hash: decoy_hash };
-        Ok(Self { queue, entropy, params, decoy })
+        Ok(Self { queue, threads, counts, entropy, params, decoy })
     }
 
     /// Hashes a new password into the text to store.
@@ -135,10 +160,30 @@ impl Passwords {
 
     async fn compute(&self, password: &Password, target: StoredHash) -> Result<Vec<u8>, HashingError> {
         let (reply, answer) = oneshot::channel();
-        match self.queue.try_send(Job { password: password.clone(), target, reply }) {
+        // Counted before it is sent: a thread may take it, and count it off, before this one goes on.
+        self.counts.waiting.fetch_add(1, Ordering::Relaxed);
+        let sent = self.queue.try_send(Job { password: password.clone(), target, reply });
+        if sent.is_err() {
+            self.counts.waiting.fetch_sub(1, Ordering::Relaxed);
+        }
+        match sent {
             Ok(()) => answer.await.map_err(|_| HashingError::Failed("the thread is gone".to_owned()))?,
-            Err(TrySendError::Full(_)) => Err(HashingError::Busy),
+            Err(TrySendError::Full(_)) => {
+                self.counts.turned_away.fetch_add(1, Ordering::Relaxed);
+                Err(HashingError::Busy)
+            }
             Err(TrySendError::Disconnected(_)) => Err(HashingError::Failed("the pool is gone".to_owned())),
+        }
+    }
+
+    /// How busy the threads are.
+    pub fn load(&self) -> Load {
+        Load {
+            waiting: self.counts.waiting.load(Ordering::Relaxed),
+            capacity: QUEUE,
+            threads: self.threads,
+            hashed: self.counts.hashed.load(Ordering::Relaxed),
+            turned_away: self.counts.turned_away.load(Ordering::Relaxed),
         }
     }
 }
@@ -150,7 +195,7 @@ fn salt(entropy: &dyn Entropy) -> Result<Vec<u8>, EntropyUnavailable> {
 }
 
 /// The life of one thread: takes jobs until the pool is dropped.
-fn work(jobs: &Mutex<Receiver<Job>>) {
+fn work(jobs: &Mutex<Receiver<Job>>, counts: &Counts) {
     if let Err(fault) = rustix::process::nice(19) {
         tracing::warn!(%fault, "a hashing thread keeps its ordinary priority");
     }
@@ -158,11 +203,14 @@ fn work(jobs: &Mutex<Receiver<Job>>) {
     loop {
         let next = jobs.lock().unwrap_or_else(PoisonError::into_inner).recv();
         let Ok(Job { password, target, reply }) = next else { return };
+        counts.waiting.fetch_sub(1, Ordering::Relaxed);
         // Whoever asked may have hung up while waiting.
         if reply.is_closed() {
             continue;
         }
-        let _hung_up = reply.send(compute(&password, &target, &mut memory));
+        let computed = compute(&password, &target, &mut memory);
+        counts.hashed.fetch_add(1, Ordering::Relaxed);
+        let _hung_up = reply.send(computed);
     }
 }
 

@@ -12,6 +12,7 @@ use crate::clock::{Clock, Timestamp};
 use crate::config::duration;
 use crate::keys::contract::Contract;
 use crate::keys::lifecycle::{self, KeyRecord, KeyState, announcement, in_state, published};
+use crate::keys::margins::margins;
 use crate::keys::port::{KeyRow, Snapshot};
 use crate::keys::vault::{Vault, VaultFault};
 use crate::token::arithmetic::{SigningKey, sha256};
@@ -66,6 +67,12 @@ pub struct Health {
     pub unreadable: Vec<Unreadable>,
     /// How many keys are public.
     pub public: usize,
+    /// How many keys are in each state.
+    pub states: [(KeyState, usize); 5],
+    /// For how long the active key has signed.
+    pub active_for: Option<Duration>,
+    /// How far the keys are from breaking each rule of the contract, in seconds.
+    pub margins: Vec<(&'static str, f64)>,
     /// How long ago the rows were read.
     pub read_ago: Duration,
     /// When the next step of a key's life is due.
@@ -208,11 +215,17 @@ impl Keyring {
     /// How the keyring stands.
     pub fn health(&self) -> Health {
         let view = self.view();
+        let read_ago = view.read_at.ago(&*self.clock);
+        let count = |state| view.records.iter().filter(|key| key.state == state).count();
+        let signs_since = in_state(&view.records, KeyState::Active).and_then(|key| key.activated_at);
         Health {
             active: view.signer.as_ref().map(|(kid, _)| kid.clone()),
             unreadable: view.unreadable.clone(),
             public: view.published.set.len(),
-            read_ago: view.read_at.ago(&*self.clock),
+            states: KeyState::ALL.map(|state| (state, count(state))),
+            active_for: signs_since.map(|at| self.clock.now().since(at)),
+            margins: margins(&view.records, &self.contract, read_ago),
+            read_ago,
             next_deadline: lifecycle::next_deadline(&view.records, &self.contract),
             ahead: lifecycle::ahead(&view.records, &self.contract, self.clock.now()),
         }

@@ -28,6 +28,9 @@ pub enum KeyState {
 }
 
 impl KeyState {
+    /// All of them, in the order of a life.
+    pub const ALL: [Self; 5] = [Self::Pending, Self::Active, Self::Retiring, Self::Removed, Self::Revoked];
+
     /// The name in rows and tables.
     pub fn name(self) -> &'static str {
         match self {
@@ -41,9 +44,7 @@ impl KeyState {
 
     /// The state of that name.
     pub fn parse(name: &str) -> Option<Self> {
-        [Self::Pending, Self::Active, Self::Retiring, Self::Removed, Self::Revoked]
-            .into_iter()
-            .find(|state| state.name() == name)
+        Self::ALL.into_iter().find(|state| state.name() == name)
     }
 
     /// Whether the private half is still needed; from retirement on it is not kept.

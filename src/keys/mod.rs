@@ -7,6 +7,7 @@ pub mod jose;
 pub mod keyring;
 pub mod lifecycle;
 pub mod listing;
+mod margins;
 pub mod operator;
 pub mod port;
 pub mod rotation;

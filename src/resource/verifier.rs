@@ -2,10 +2,9 @@
 //! In: a token from anybody. Out: a [`Principal`], or why not.
 //! Owns: no session store, no database and, for a known key, no network stand between a token and its verdict.
 
-use std::collections::BTreeMap;
 use std::fmt;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use tracing::info;
@@ -72,6 +71,31 @@ impl Denied {
             Self::KeySetUnavailable { .. } => "key_set_unavailable",
         }
     }
+
+    /// Every code, in the order of [`index`](Self::index).
+    fn codes() -> impl Iterator<Item = &'static str> {
+        Refusal::ALL.into_iter().map(Refusal::code).chain(["revoked", "key_set_unavailable"])
+    }
+
+    fn index(self) -> usize {
+        match self {
+            Self::Invalid(refusal) => refusal as usize,
+            Self::Revoked => Refusal::ALL.len(),
+            Self::KeySetUnavailable { .. } => Refusal::ALL.len() + 1,
+        }
+    }
+}
+
+/// Counts by reason; counting waits for nobody.
+#[derive(Debug, Default)]
+struct Denials([AtomicU64; Refusal::ALL.len() + 2]);
+
+impl Denials {
+    fn count(&self, denied: Denied) {
+        if let Some(count) = self.0.get(denied.index()) {
+            count.fetch_add(1, Ordering::Relaxed);
+        }
+    }
 }
 
 impl From<KeyMiss> for Denied {
@@ -90,7 +114,8 @@ pub struct Verifier {
     verdicts: Option<Verdicts>,
     revocations: Arc<dyn Revocations>,
     clock: Arc<dyn Clock>,
-    denials: Mutex<BTreeMap<&'static str, u64>>,
+    accepted: AtomicU64,
+    denials: Denials,
     hs256: Hs256Uses,
 }
 
@@ -106,10 +131,18 @@ impl Verifier {
 
     /// A verifier that knows of no revocations and remembers tokens in [`USUAL_MEMORY`](Self::USUAL_MEMORY) bytes.
     pub fn new(trust: Trust, policy: Policy, clock: Arc<dyn Clock>) -> Self {
-        let (denials, hs256) = (Mutex::default(), Hs256Uses::default());
+        let (denials, hs256) = (Denials::default(), Hs256Uses::default());
         let verdicts = Verdicts::within(Self::USUAL_MEMORY);
         let parties = vec![Party { trust, policy }];
-        Self { parties, verdicts, revocations: Arc::new(NoRevocations), clock, denials, hs256 }
+        Self {
+            parties,
+            verdicts,
+            revocations: Arc::new(NoRevocations),
+            clock,
+            accepted: AtomicU64::new(0),
+            denials,
+            hs256,
+        }
     }
 
     /// A verifier for a service of its own: it trusts the tokens of `issuer` for `audience`, whose keys `jwks_url` holds.
@@ -162,12 +195,13 @@ impl Verifier {
     pub async fn verify(&self, text: &str) -> Result<Principal, Denied> {
         let verdict = self.decide(text).await;
         match &verdict {
-            Ok(principal) if principal.kid.is_none() => self.count_hs256(),
-            Ok(_) => {}
-            Err(denied) => {
-                let mut denials = self.denials.lock().unwrap_or_else(PoisonError::into_inner);
-                *denials.entry(denied.code()).or_default() += 1;
+            Ok(principal) => {
+                self.accepted.fetch_add(1, Ordering::Relaxed);
+                if principal.kid.is_none() {
+                    self.count_hs256();
+                }
             }
+            Err(denied) => self.denials.count(*denied),
         }
         verdict
     }
@@ -269,8 +303,15 @@ impl Verifier {
     }
 
     /// How many tokens were not accepted, by [`Denied::code`].
-    pub fn denials(&self) -> BTreeMap<&'static str, u64> {
-        self.denials.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    ///
+    /// Every reason is there from the start, so that a first refusal shows as an increase.
+    pub fn denials(&self) -> impl Iterator<Item = (&'static str, u64)> {
+        Denied::codes().zip(&self.denials.0).map(|(code, count)| (code, count.load(Ordering::Relaxed)))
+    }
+
+    /// How many tokens were accepted.
+    pub fn accepted(&self) -> u64 {
+        self.accepted.load(Ordering::Relaxed)
     }
 
     /// How many tokens under the shared secret were accepted: when this stands still, the move to EdDSA is done.

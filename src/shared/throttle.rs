@@ -2,7 +2,7 @@
 //! In: a rule and the name of who tries. Out: go on, or how long to wait.
 //! Owns: memory is bounded; a crowd of strangers shares one bucket rather than growing it.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -33,6 +33,15 @@ impl RetryAfter {
     }
 }
 
+/// How a rule has decided.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Decisions {
+    /// Attempts that were let through.
+    pub allowed: u64,
+    /// Attempts that were turned away.
+    pub limited: u64,
+}
+
 /// The limits of one process.
 ///
 /// The algorithm is GCRA, the virtual-scheduling form of the leaky bucket (ITU-T I.371): one time per bucket says when
@@ -41,6 +50,7 @@ pub struct Throttle {
     clock: Arc<dyn Clock>,
     /// When each bucket will be empty, in monotonic time. Names are hashed: no address stays in memory in clear.
     buckets: Mutex<HashMap<[u8; 16], Duration>>,
+    decisions: Mutex<BTreeMap<&'static str, Decisions>>,
     capacity: usize,
     enabled: bool,
 }
@@ -57,7 +67,7 @@ const CAPACITY: usize = 100_000;
 impl Throttle {
     /// Limits that count from now on, or none at all.
     pub fn new(clock: Arc<dyn Clock>, enabled: bool) -> Self {
-        Self { clock, buckets: Mutex::default(), capacity: CAPACITY, enabled }
+        Self { clock, buckets: Mutex::default(), decisions: Mutex::default(), capacity: CAPACITY, enabled }
     }
 
     /// Counts one attempt of `who`.
@@ -68,6 +78,22 @@ impl Throttle {
         if !self.enabled {
             return Ok(());
         }
+        let decision = self.decide(rule, who);
+        let mut decisions = self.decisions.lock().unwrap_or_else(PoisonError::into_inner);
+        let count = decisions.entry(rule.name).or_default();
+        match decision {
+            Ok(()) => count.allowed += 1,
+            Err(_) => count.limited += 1,
+        }
+        decision
+    }
+
+    /// How the limits have decided since the start, by the name of the rule.
+    pub fn decisions(&self) -> BTreeMap<&'static str, Decisions> {
+        self.decisions.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn decide(&self, rule: &Rule, who: &str) -> Result<(), RetryAfter> {
         let now = self.clock.monotonic();
         let mut buckets = self.buckets.lock().unwrap_or_else(PoisonError::into_inner);
         let mut key = bucket(rule.name, who);

@@ -105,6 +105,15 @@ pub struct Database {
     dialect: Dialect,
 }
 
+/// The connections of a [`Database`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Connections {
+    /// Those that work.
+    pub used: u32,
+    /// Those that wait for work.
+    pub idle: u32,
+}
+
 /// How long a request waits for a connection before it is told to come back later.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(3);
 
@@ -181,6 +190,12 @@ impl Database {
     pub async fn ping(&self) -> Result<(), StoreError> {
         sqlx::query("SELECT 1").execute(&self.pool).await?;
         Ok(())
+    }
+
+    /// How many connections are open, and how many of them have work.
+    pub fn connections(&self) -> Connections {
+        let idle = u32::try_from(self.pool.num_idle()).unwrap_or(u32::MAX);
+        Connections { used: self.pool.size().saturating_sub(idle), idle }
     }
 
     /// Which database this is.

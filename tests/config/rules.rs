@@ -60,6 +60,7 @@ fn empty_settings_count_as_unset_unless_that_would_lose_something() {
 fn every_fault_is_reported_at_once() {
     let sentences = refused(&Settings {
         listen: text("8080"),
+        metrics_listen: text("9090"),
         role: text("everything"),
         base_url: text("auth.example.com"),
         trusted_origins: text("https://ok.example.com,nonsense,https://*"),
@@ -80,6 +81,7 @@ fn every_fault_is_reported_at_once() {
     });
     for name in [
         "SIGNET_LISTEN",
+        "SIGNET_METRICS_LISTEN",
         "SIGNET_ROLE",
         "BETTER_AUTH_URL",
         "SIGNET_TRUSTED_PROXIES",
@@ -102,7 +104,7 @@ fn every_fault_is_reported_at_once() {
         );
     }
     assert_eq!(sentences.lines().filter(|line| line.starts_with("BETTER_AUTH_TRUSTED_ORIGINS ")).count(), 2);
-    assert_eq!(sentences.lines().count(), 18);
+    assert_eq!(sentences.lines().count(), 19);
     assert!(sentences.lines().all(|line| line.ends_with('.')));
 }
 

@@ -2,7 +2,7 @@
 //! operation is swept, or fails the build, on the day it is described.
 
 mod deployments;
-mod issuer;
+pub mod issuer;
 mod operation;
 
 use serde_json::json;

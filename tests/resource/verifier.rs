@@ -164,13 +164,13 @@ async fn refusals_are_counted_by_reason_and_successes_are_not() {
     let verifier = Verifier::new(Trust::Published(source), policy(), clock.clone());
     let token = Signer::new("one").token(&claims());
     verifier.verify(&token).await.unwrap();
-    assert!(verifier.denials().is_empty());
+    assert!(verifier.denials().all(|(_, count)| count == 0));
     for unknown in ["two", "three"] {
         refusal(&verifier, &Signer::new(unknown).token(&claims())).await;
     }
     clock.advance(Duration::from_secs(931));
     assert_eq!(clock.now(), Timestamp::from_seconds(NOW + 931));
     refusal(&verifier, &token).await;
-    let counted: Vec<_> = verifier.denials().into_iter().collect();
-    assert_eq!(counted, [(Refusal::Expired.code(), 1), (Refusal::UnknownKid.code(), 2)]);
+    let counted: Vec<_> = verifier.denials().filter(|(_, count)| *count > 0).collect();
+    assert_eq!(counted, [(Refusal::UnknownKid.code(), 2), (Refusal::Expired.code(), 1)]);
 }

@@ -27,6 +27,8 @@ pub const BEGINNING: Timestamp = Timestamp::from_seconds(1_795_377_600);
 pub struct TestApp {
     /// Its public base URL, which is the issuer of its tokens.
     pub base_url: String,
+    /// Where its metrics are, when they have an address of their own.
+    pub metrics_url: Option<String>,
     /// The clock, when it is turned by hand.
     pub clock: Option<Arc<ManualClock>>,
     /// Where its database and secrets are, unless told otherwise.
@@ -127,10 +129,18 @@ impl Builder {
         let app = App::bind(config, ambient).await.unwrap();
         // The base URL says `localhost`; connecting to the address spares every test the look-up.
         let base_url = format!("http://{}", app.address());
+        let metrics_url = app.metrics_address().map(|address| format!("http://{address}"));
         let (stop, stopped) = oneshot::channel::<()>();
         let running = tokio::spawn(app.run(async move {
             let _ = stopped.await;
         }));
-        TestApp { base_url, clock: self.clock, folder: self.folder, stop: Some(stop), running: Some(running) }
+        TestApp {
+            base_url,
+            metrics_url,
+            clock: self.clock,
+            folder: self.folder,
+            stop: Some(stop),
+            running: Some(running),
+        }
     }
 }

@@ -84,6 +84,34 @@ pub enum Refusal {
 }
 
 impl Refusal {
+    /// All reasons, in the order of their declaration.
+    pub const ALL: [Self; 24] = [
+        Self::TooLong,
+        Self::Shape,
+        Self::Encoding,
+        Self::Header,
+        Self::HeaderMember,
+        Self::Type,
+        Self::Algorithm,
+        Self::MalformedKid,
+        Self::MissingKid,
+        Self::UnknownKid,
+        Self::NotTrusted,
+        Self::SharedSecretExpired,
+        Self::Signature,
+        Self::Claims,
+        Self::Issuer,
+        Self::Audience,
+        Self::Expiry,
+        Self::Expired,
+        Self::LivesTooLong,
+        Self::NotYetValid,
+        Self::IssuedAhead,
+        Self::Subject,
+        Self::Identifier,
+        Self::BoundToKey,
+    ];
+
     /// The stable name of the reason in logs and metrics.
     pub fn code(self) -> &'static str {
         match self {
@@ -112,5 +140,20 @@ impl Refusal {
             Self::Identifier => "identifier",
             Self::BoundToKey => "bound_to_key",
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::Refusal;
+
+    #[test]
+    fn all_reasons_are_listed_in_order_and_have_names_of_their_own() {
+        assert!(Refusal::ALL.iter().enumerate().all(|(number, refusal)| *refusal as usize == number));
+        assert_eq!(Refusal::ALL.last(), Some(&Refusal::BoundToKey), "the last one declared");
+        let names: BTreeSet<&str> = Refusal::ALL.into_iter().map(Refusal::code).collect();
+        assert_eq!(names.len(), Refusal::ALL.len());
     }
 }

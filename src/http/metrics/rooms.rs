@@ -1,0 +1,216 @@
+//! What the other rooms count by themselves.
+//! In: their counts, at the moment that somebody asks. Out: lines of the exposition.
+//! Owns: asking costs no room a lock that a request waits for, and asks neither database nor network.
+
+use std::fmt;
+use std::sync::Arc;
+
+use prometheus_client::collector::Collector;
+use prometheus_client::encoding::DescriptorEncoder;
+
+use super::exposition::Page;
+use super::process;
+use crate::clock::Clock;
+use crate::identity::password::Passwords;
+use crate::keys::keyring::Keyring;
+use crate::resource::verifier::Verifier;
+use crate::shared::revocations::Revocations;
+use crate::shared::throttle::Throttle;
+use crate::store::Database;
+
+/// The rooms of this process that have something to tell.
+pub struct Rooms {
+    /// Where everything is kept.
+    pub database: Database,
+    /// What tokens are signed with, where this process signs.
+    pub keyring: Option<Arc<Keyring>>,
+    /// What tokens are verified with, where this process verifies.
+    pub verifier: Option<Arc<Verifier>>,
+    /// The hashing threads, where this process signs people in.
+    pub passwords: Option<Arc<Passwords>>,
+    /// Limits.
+    pub throttle: Arc<Throttle>,
+    /// Ended sessions.
+    pub revocations: Arc<Revocations>,
+    /// Time.
+    pub clock: Arc<dyn Clock>,
+}
+
+impl fmt::Debug for Rooms {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Rooms").finish_non_exhaustive()
+    }
+}
+
+impl Collector for Rooms {
+    fn encode(&self, encoder: DescriptorEncoder<'_>) -> fmt::Result {
+        let mut page = Page(encoder);
+        page.gauges(
+            "signet_build",
+            "Always 1; the label says which version runs",
+            [([("version", env!("CARGO_PKG_VERSION"))], 1.0)],
+        )?;
+        if let Some(keyring) = &self.keyring {
+            self.keys(keyring, &mut page)?;
+        }
+        if let Some(verifier) = &self.verifier {
+            verification(verifier, &mut page)?;
+        }
+        if let Some(passwords) = &self.passwords {
+            hashing(passwords, &mut page)?;
+        }
+        page.counters(
+            "signet_limit_decisions",
+            "Attempts that a limit let through or turned away",
+            self.throttle.decisions().into_iter().flat_map(|(rule, count)| {
+                [
+                    ([("rule", rule), ("decision", "allowed")], count.allowed),
+                    ([("rule", rule), ("decision", "limited")], count.limited),
+                ]
+            }),
+        )?;
+        page.gauge(
+            "signet_ended_sessions",
+            "Sessions that ended while tokens of theirs may still live",
+            self.revocations.len() as f64,
+        )?;
+        let connections = self.database.connections();
+        page.gauges(
+            "signet_database_connections",
+            "Connections to the database by what they do",
+            [
+                ([("state", "used")], f64::from(connections.used)),
+                ([("state", "idle")], f64::from(connections.idle)),
+            ],
+        )?;
+        own_process(&mut page)
+    }
+}
+
+impl Rooms {
+    fn keys(&self, keyring: &Keyring, page: &mut Page<'_>) -> fmt::Result {
+        let (health, contract) = (keyring.health(), keyring.contract());
+        let now = self.clock.now();
+        let counts = health.states.iter().map(|(state, count)| ([("state", state.name())], *count as f64));
+        page.gauges("signet_signing_keys", "Signing keys by state", counts)?;
+        page.gauge(
+            "signet_signing_keys_unreadable",
+            "Keys that no master key of this process opens",
+            health.unreadable.len() as f64,
+        )?;
+        page.gauge(
+            "signet_signer_available",
+            "1 while this process can sign tokens, else 0",
+            f64::from(u8::from(keyring.signer().is_some())),
+        )?;
+        if let Some(age) = health.active_for {
+            let help = "Time since the active key began to sign";
+            page.gauge("signet_active_key_age_seconds", help, age.as_secs_f64())?;
+        }
+        if let Some(next) = health.next_deadline {
+            let help = "Time until the next step of a key's life; negative when it is late";
+            page.gauge(
+                "signet_key_next_action_seconds",
+                help,
+                (next.millis() - now.millis()) as f64 / 1000.0,
+            )?;
+        }
+        page.gauge(
+            "signet_key_rows_age_seconds",
+            "Time since the keys were read from the database",
+            health.read_ago.as_secs_f64(),
+        )?;
+        let spans = [
+            ("lead", contract.lead()),
+            ("retain", contract.retain()),
+            ("reload", contract.reload()),
+            ("revocation", contract.revocation_bound()),
+        ];
+        page.gauges(
+            "signet_key_contract_seconds",
+            "The spans that keys are promised to keep",
+            spans.map(|(span, length)| ([("span", span)], length.as_secs_f64())),
+        )?;
+        let margins = health.margins.iter().map(|(rule, margin)| ([("rule", *rule)], *margin));
+        page.gauges(
+            "signet_key_margin_seconds",
+            "How far the keys are from breaking a rule of the contract; negative when one is broken",
+            margins,
+        )
+    }
+}
+
+fn verification(verifier: &Verifier, page: &mut Page<'_>) -> fmt::Result {
+    page.counter("signet_tokens_accepted", "Tokens that were accepted", verifier.accepted())?;
+    page.counters(
+        "signet_token_refusals",
+        "Tokens that were not accepted, by reason",
+        verifier.denials().map(|(reason, count)| ([("reason", reason)], count)),
+    )?;
+    page.counter(
+        "signet_tokens_hs256",
+        "Tokens under the shared secret that were accepted",
+        verifier.hs256_uses(),
+    )?;
+    if let Some(memory) = verifier.verdicts() {
+        page.counters(
+            "signet_token_memory_lookups",
+            "Tokens by whether they had been seen before",
+            [([("result", "hit")], memory.hits), ([("result", "miss")], memory.misses)],
+        )?;
+        page.gauge("signet_token_memory_tokens", "Tokens that are remembered", memory.tokens as f64)?;
+        page.gauge("signet_token_memory_bytes", "Memory that they take", memory.bytes as f64)?;
+        page.gauge("signet_token_memory_limit_bytes", "Memory that they may take", memory.capacity as f64)?;
+    }
+    // A process of ours trusts one issuer; where its keys are its own, there is no cache.
+    let Some(cache) = verifier.key_caches().next() else { return Ok(()) };
+    let status = cache.status();
+    page.gauge("signet_key_cache_keys", "Keys of the issuer that are at hand", status.kids.len() as f64)?;
+    page.gauge(
+        "signet_key_cache_fresh",
+        "1 while they are within the life that their issuer gave them, else 0",
+        f64::from(u8::from(status.fresh)),
+    )?;
+    if let Some(age) = status.age {
+        page.gauge(
+            "signet_key_cache_age_seconds",
+            "Time since the issuer confirmed them",
+            age.as_secs_f64(),
+        )?;
+    }
+    page.gauge(
+        "signet_key_cache_trusted_seconds",
+        "How much longer they are used if nothing more comes",
+        status.trusted_for.as_secs_f64(),
+    )?;
+    page.counter("signet_key_cache_fetches", "Fetches of the key set that were started", status.attempts)?;
+    page.gauge(
+        "signet_key_cache_failures",
+        "Fetches that failed since the last good one",
+        f64::from(status.failures),
+    )
+}
+
+fn hashing(passwords: &Passwords, page: &mut Page<'_>) -> fmt::Result {
+    let load = passwords.load();
+    page.gauge("signet_password_queue", "Passwords that wait to be hashed", load.waiting as f64)?;
+    page.gauge("signet_password_queue_limit", "Passwords that may wait", load.capacity as f64)?;
+    page.gauge("signet_password_threads", "Threads that hash passwords", load.threads as f64)?;
+    page.counters(
+        "signet_passwords",
+        "Passwords that were hashed, and that found the queue full",
+        [([("result", "hashed")], load.hashed), ([("result", "turned_away")], load.turned_away)],
+    )
+}
+
+fn own_process(page: &mut Page<'_>) -> fmt::Result {
+    let gauges = [
+        ("process_resident_memory_bytes", "Resident memory", process::resident_bytes()),
+        ("process_open_fds", "Open file descriptors", process::open_descriptors()),
+        ("process_threads", "Threads", process::threads()),
+    ];
+    gauges.into_iter().try_for_each(|(name, help, value)| match value {
+        Some(value) => page.gauge(name, help, value),
+        None => Ok(()),
+    })
+}

@@ -1,0 +1,36 @@
+//! How far the keys are from breaking their contract.
+//! In: key records, and how long ago they were read. Out: a margin per rule; below zero, the rule is broken. Pure.
+//! Owns: a margin is computed from what really stands in the rows, not from what the settings promise.
+
+use std::time::Duration;
+
+use super::contract::Contract;
+use super::lifecycle::{KeyRecord, KeyState, in_state, lead, takeover};
+use crate::clock::Timestamp;
+
+/// The rules by name, with their margins in seconds. A rule is left out while no key is subject to it.
+///
+/// - `lead`: how much longer than needed the pending key is public before it takes over;
+/// - `retain`: how much longer than its last token can live the retiring key that goes next stays public;
+/// - `reload`: how much later than now the rows must have been read again.
+pub fn margins(records: &[KeyRecord], contract: &Contract, read_ago: Duration) -> Vec<(&'static str, f64)> {
+    let pair = in_state(records, KeyState::Active).zip(in_state(records, KeyState::Pending));
+    let lead = pair.map(|(active, pending)| {
+        let needed = pending.announced_at.after(lead(active, pending, contract));
+        seconds(takeover(active, pending, contract)) - seconds(needed)
+    });
+    let longest = contract.token_ttl() + contract.skew();
+    let spare = |key: &KeyRecord| {
+        let last_token = key.retired_at.unwrap_or(key.announced_at).after(longest);
+        seconds(key.public_until()) - seconds(last_token)
+    };
+    let retiring = records.iter().filter(|key| key.state == KeyState::Retiring);
+    let retain = retiring.map(spare).min_by(f64::total_cmp);
+    let reload = contract.reload().as_secs_f64() - read_ago.as_secs_f64();
+    let rules = [("lead", lead), ("retain", retain), ("reload", Some(reload))];
+    rules.into_iter().filter_map(|(rule, margin)| Some((rule, margin?))).collect()
+}
+
+fn seconds(moment: Timestamp) -> f64 {
+    moment.millis() as f64 / 1000.0
+}

@@ -1,0 +1,236 @@
+//! What an operator can watch: the list in the docs is what is served, and no caller can grow or colour it.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::Path;
+
+use reqwest::Method;
+use serde_json::json;
+
+use crate::isolation::issuer::Issuer;
+use crate::support::caller::PASSWORD;
+use crate::support::{Caller, TestApp};
+
+/// The lines of `/metrics`, each as its series and its value.
+async fn page(caller: &Caller) -> BTreeMap<String, f64> {
+    let reply = caller.get("/metrics").await;
+    assert_eq!(reply.status, 200, "{}", reply.text);
+    assert!(reply.text.ends_with("# EOF\n"), "a whole exposition");
+    let samples = reply.text.lines().filter(|line| !line.starts_with('#'));
+    samples
+        .map(|line| {
+            let (series, value) = line.rsplit_once(' ').unwrap();
+            (series.to_owned(), value.parse().unwrap())
+        })
+        .collect()
+}
+
+/// One metric as the docs list it and as it is served: its name, its type and the names of its labels.
+type Described = BTreeMap<String, (String, BTreeSet<String>)>;
+
+fn label_names(series: &str) -> BTreeSet<String> {
+    let Some((_, labels)) = series.split_once('{') else { return BTreeSet::new() };
+    let names = labels.trim_end_matches('}').split("\",").filter_map(|label| label.split_once('='));
+    names.map(|(name, _)| name.to_owned()).filter(|name| name != "le").collect()
+}
+
+fn served(text: &str) -> Described {
+    let mut described = Described::new();
+    let mut current = String::new();
+    for line in text.lines() {
+        if let Some(declared) = line.strip_prefix("# TYPE ") {
+            let (name, kind) = declared.split_once(' ').unwrap();
+            current = if kind == "counter" { format!("{name}_total") } else { name.to_owned() };
+            described.insert(current.clone(), (kind.to_owned(), BTreeSet::new()));
+        } else if !line.starts_with('#') {
+            described.get_mut(&current).unwrap().1.extend(label_names(line.rsplit_once(' ').unwrap().0));
+        }
+    }
+    described
+}
+
+/// The rows `| \`name\` | type | \`label\`, \`label\` | meaning |` of the docs.
+fn listed() -> Described {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/metrics.md");
+    let words =
+        |cell: &str| -> Vec<String> { cell.split('`').skip(1).step_by(2).map(str::to_owned).collect() };
+    let text = fs::read_to_string(path).unwrap();
+    let rows = text.lines().filter(|line| line.starts_with("| `"));
+    rows.map(|row| {
+        let cells: Vec<&str> = row.split('|').map(str::trim).collect();
+        (words(cells[1]).remove(0), (cells[2].to_owned(), words(cells[3]).into_iter().collect()))
+    })
+    .collect()
+}
+
+async fn resource(issuer: &Issuer) -> TestApp {
+    let builder = TestApp::builder().with(|settings| {
+        settings.role = Some("resource".to_owned());
+        settings.secret = None;
+        settings.jwks_url = Some(issuer.jwks_url.clone());
+        settings.issuer = Some(issuer.url.clone());
+        settings.audience = Some(issuer.url.clone());
+    });
+    builder.start().await
+}
+
+#[tokio::test]
+async fn the_docs_list_exactly_what_is_served() {
+    let issuer = Issuer::start().await;
+    let both = TestApp::builder().with(|settings| settings.rate_limit = Some("on".to_owned())).start().await;
+    let alice = both.signed_up("alice").await;
+    alice.sign_in_again(&both).await;
+    let resource = resource(&issuer).await;
+    let caller = resource.anonymous().bearing(&issuer.token("alice", |_| {}));
+    caller.get("/api/me/tasks").await.expect(200);
+
+    let mut found = served(&both.anonymous().get("/metrics").await.text);
+    for (name, (kind, labels)) in served(&resource.anonymous().get("/metrics").await.text) {
+        found.entry(name).or_insert((kind, BTreeSet::new())).1.extend(labels);
+    }
+    assert_eq!(found, listed());
+}
+
+#[tokio::test]
+async fn a_request_is_counted_by_the_pattern_of_its_route_and_the_code_of_its_error() {
+    let app = TestApp::start().await;
+    let alice = app.signed_up("alice").await;
+    let api = alice.api().await;
+    let task = api.post("/api/me/tasks", &json!({ "title": "Milk" })).await.expect(201);
+    let path = format!("/api/{}/tasks/{}", alice.id, task["id"].as_str().unwrap());
+    api.get(&path).await.expect(200);
+    api.get(&path.replace(&alice.id, "me")).await.expect(200);
+    app.anonymous().get(&path).await;
+    let page = page(&app.anonymous()).await;
+    let count = |status: u16, code: &str| {
+        let labels =
+            format!(r#"method="GET",route="/api/:param0/tasks/:param1",status="{status}",code="{code}""#);
+        page.get(&format!("signet_http_requests_total{{{labels}}}")).copied()
+    };
+    assert_eq!(count(200, ""), Some(2.0), "{page:#?}");
+    assert_eq!(count(401, "UNAUTHORIZED"), Some(1.0), "{page:#?}");
+    let timed = r#"signet_http_request_duration_seconds_count{route="/api/:param0/tasks/:param1"}"#;
+    assert_eq!(page.get(timed), Some(&3.0));
+}
+
+#[tokio::test]
+async fn a_stranger_cannot_add_series_or_write_into_them() {
+    let app = TestApp::start().await;
+    let alice = app.signed_up("alice").await;
+    let stranger = app.anonymous();
+    let probe = |number: usize| {
+        let stranger = stranger.clone();
+        let email = alice.email.clone();
+        async move {
+            let method = Method::from_bytes(format!("PROBE{number}").as_bytes()).unwrap();
+            Caller::send(stranger.request(method, "/api/me/tasks")).await;
+            stranger.get(&format!("/probe{number}")).await;
+            stranger.get(&format!("/api/probe{number}/tasks?probe={number}")).await;
+            stranger.get(&format!("/api/auth/probe{number}")).await;
+            stranger.bearing(&format!("probe{number}.e30.e30")).get("/api/me/tasks").await;
+            let wrong = json!({ "email": email, "password": format!("probe {number}, wrong") });
+            stranger.post("/api/auth/sign-in/email", &wrong).await;
+        }
+    };
+    probe(0).await;
+    page(&stranger).await;
+    let before: BTreeSet<String> = page(&stranger).await.into_keys().collect();
+    for number in 1..20 {
+        probe(number).await;
+    }
+    let after = page(&stranger).await;
+    let names: BTreeSet<String> = after.keys().cloned().collect();
+    assert_eq!(names.difference(&before).collect::<Vec<_>>(), Vec::<&String>::new(), "new series");
+    for private in ["probe", "PROBE", &alice.email, &alice.id, "127.0.0.1"] {
+        assert!(!names.iter().any(|name| name.contains(private)), "{private} in {names:#?}");
+    }
+    let unknown = r#"signet_http_requests_total{method="GET",route="none",status="404",code="NOT_FOUND"}"#;
+    assert!(after[unknown] >= 20.0, "{after:#?}");
+}
+
+#[tokio::test]
+async fn sign_ins_are_counted_by_outcome_and_passwords_by_what_became_of_them() {
+    let app = TestApp::start().await;
+    let alice = app.signed_up("alice").await;
+    let sign_in = async |password: &str| {
+        let body = json!({ "email": alice.email, "password": password });
+        app.anonymous().post("/api/auth/sign-in/email", &body).await;
+    };
+    sign_in(PASSWORD).await;
+    sign_in("not the password").await;
+    sign_in("neither is this").await;
+    app.anonymous().post("/api/auth/sign-in/email", &json!({ "email": 7 })).await;
+    let page = page(&app.anonymous()).await;
+    for (outcome, count) in [("signed_in", 1.0), ("wrong_credentials", 2.0), ("malformed", 1.0)] {
+        assert_eq!(page[&format!(r#"signet_sign_ins_total{{outcome="{outcome}"}}"#)], count, "{outcome}");
+    }
+    assert_eq!(page[r#"signet_passwords_total{result="hashed"}"#], 4.0, "the sign-up and three sign-ins");
+    assert_eq!(page["signet_password_queue"], 0.0);
+}
+
+#[tokio::test]
+async fn refusals_say_why_only_here_and_every_reason_is_there_from_the_start() {
+    let issuer = Issuer::start().await;
+    let app = resource(&issuer).await;
+    let series = |reason: &str| format!(r#"signet_token_refusals_total{{reason="{reason}"}}"#);
+    let fresh = page(&app.anonymous()).await;
+    for reason in ["expired", "signature", "unknown_kid", "audience", "revoked", "key_set_unavailable"] {
+        assert_eq!(fresh[&series(reason)], 0.0, "{reason}");
+    }
+    let ask = async |token: String| app.anonymous().bearing(&token).get("/api/me/tasks").await;
+    ask(issuer.token("alice", |_| {})).await.expect(200);
+    ask(issuer.token("alice", |claims| claims["exp"] = 1.into())).await.assert_error(401, "INVALID_TOKEN");
+    ask(issuer.forged("alice")).await.assert_error(401, "INVALID_TOKEN");
+    let page = page(&app.anonymous()).await;
+    assert_eq!(page["signet_tokens_accepted_total"], 1.0);
+    assert_eq!((page[&series("expired")], page[&series("signature")]), (1.0, 1.0));
+    assert_eq!(page["signet_key_cache_keys"], 1.0);
+    assert_eq!(page["signet_key_cache_fresh"], 1.0);
+    assert_eq!(page["signet_key_cache_fetches_total"], 1.0);
+}
+
+#[tokio::test]
+async fn the_keys_tell_their_states_and_how_far_they_are_from_breaking_their_contract() {
+    let app = TestApp::start().await;
+    app.signed_up("alice").await.jwt().await;
+    let page = page(&app.anonymous()).await;
+    assert_eq!(page[r#"signet_signing_keys{state="active"}"#], 1.0);
+    assert_eq!(page[r#"signet_signing_keys{state="revoked"}"#], 0.0);
+    assert_eq!(page["signet_signer_available"], 1.0);
+    assert_eq!(page["signet_signing_keys_unreadable"], 0.0);
+    let reload = page[r#"signet_key_margin_seconds{rule="reload"}"#];
+    let bound = page[r#"signet_key_contract_seconds{span="reload"}"#];
+    assert!(reload > 0.0 && reload <= bound, "{reload} of {bound}");
+    assert!(page["signet_key_next_action_seconds"] > 0.0);
+}
+
+#[tokio::test]
+async fn limits_count_what_they_let_through_and_what_they_turn_away() {
+    let app = TestApp::builder().with(|settings| settings.rate_limit = Some("on".to_owned())).start().await;
+    for _ in 0..5 {
+        let body = json!({ "email": "nobody@example.com", "password": "whatever it is" });
+        app.anonymous().post("/api/auth/sign-in/email", &body).await;
+    }
+    let page = page(&app.anonymous()).await;
+    let count = |decision: &str| {
+        page[&format!(r#"signet_limit_decisions_total{{rule="sign-in",decision="{decision}"}}"#)]
+    };
+    assert_eq!((count("allowed"), count("limited")), (3.0, 2.0));
+    assert_eq!(page[r#"signet_sign_ins_total{outcome="limited"}"#], 2.0);
+}
+
+#[tokio::test]
+async fn on_an_address_of_their_own_they_are_nowhere_else_and_nothing_else_is_there() {
+    let own = |settings: &mut signet::config::Settings| {
+        settings.metrics_listen = Some("127.0.0.1:0".to_owned());
+    };
+    let app = TestApp::builder().with(own).start().await;
+    let operator = Caller::new(app.metrics_url.as_ref().unwrap());
+    app.anonymous().get("/healthz").await.expect(200);
+    app.anonymous().get("/metrics").await.assert_error(404, "NOT_FOUND");
+    let page = page(&operator).await;
+    assert!(page.keys().any(|series| series.contains(r#"route="/healthz""#)), "{page:#?}");
+    operator.get("/healthz").await.assert_error(404, "NOT_FOUND");
+    operator.get("/api/auth/jwks").await.assert_error(404, "NOT_FOUND");
+    assert!(app.stop().await, "both listeners stop");
+}
