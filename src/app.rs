@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpSocket};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
@@ -157,10 +157,10 @@ impl App {
         let Ambient { clock, entropy } = ambient.clone();
         let contract = contract(&config)?;
         let address = config.server.listen;
-        let listener = listen(address).await?;
+        let listener = listen(address)?;
         let address = listener.local_addr().map_err(|source| StartError::Listen { address, source })?;
         let metrics_listener = match config.server.metrics_listen {
-            Some(address) => Some(listen(address).await?),
+            Some(address) => Some(listen(address)?),
             None => None,
         };
         let base_url = config.base_url_for(address);
@@ -309,7 +309,8 @@ impl App {
             stop.await;
             readiness.drain();
         };
-        let finished = serve(listener, crate::http::endpoint(parts), Bounds::default(), stop).await;
+        let finished =
+            serve(listener, crate::http::endpoint(parts), Bounds::within_descriptors(), stop).await;
         stopping.send_replace(true);
         helpers.join_all().await;
         database.close().await;
@@ -317,8 +318,19 @@ impl App {
     }
 }
 
-async fn listen(address: SocketAddr) -> Result<TcpListener, StartError> {
-    TcpListener::bind(address).await.map_err(|source| StartError::Listen { address, source })
+/// How many connections the kernel may keep until they are accepted; more than its own bound has no effect.
+const WAITING_CONNECTIONS: u32 = 4096;
+
+fn listen(address: SocketAddr) -> Result<TcpListener, StartError> {
+    let open = || {
+        let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
+        // As the standard library does: a restart need not wait for connections of its predecessor to be forgotten.
+        #[cfg(unix)]
+        socket.set_reuseaddr(true)?;
+        socket.bind(address)?;
+        socket.listen(WAITING_CONNECTIONS)
+    };
+    open().map_err(|source| StartError::Listen { address, source })
 }
 
 /// The promise that the settings make about keys.

@@ -13,15 +13,20 @@ use tokio::task::JoinHandle;
 
 use crate::support::{Caller, TestApp};
 
-/// A server with short bounds: `/` answers at once, `/slow` after half a second.
+/// A server with short bounds: `/` answers at once, `/slow` after a second, `/large` with more than any buffer holds.
 async fn start(bounds: Bounds) -> (std::net::SocketAddr, oneshot::Sender<()>, JoinHandle<bool>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let endpoint = poem::endpoint::make(|request: poem::Request| async move {
-        if request.uri().path() == "/slow" {
-            tokio::time::sleep(Duration::from_millis(500)).await;
-        }
-        Ok::<Response, poem::Error>("served".into_response())
+        let answer = match request.uri().path() {
+            "/slow" => {
+                tokio::time::sleep(Duration::from_secs(1)).await;
+                "served".into_response()
+            }
+            "/large" => vec![b'x'; 64 << 20].into_response(),
+            _ => "served".into_response(),
+        };
+        Ok::<Response, poem::Error>(answer)
     });
     let (stop, stopped) = oneshot::channel::<()>();
     let running = tokio::spawn(serve(listener, endpoint.boxed(), bounds, async move {
@@ -33,9 +38,10 @@ async fn start(bounds: Bounds) -> (std::net::SocketAddr, oneshot::Sender<()>, Jo
 fn short() -> Bounds {
     Bounds {
         connections: 4,
-        header_read: Duration::from_millis(300),
+        quiet: Duration::from_millis(400),
         header_bytes: 16 * 1024,
-        drain: Duration::from_secs(2),
+        drain: Duration::from_secs(4),
+        ..Bounds::default()
     }
 }
 
@@ -52,7 +58,7 @@ async fn rest(stream: &mut TcpStream) -> String {
 async fn connections_that_say_nothing_or_say_it_slowly_are_closed_and_the_next_are_served() {
     let (address, _stop, _running) = start(short()).await;
     let mut held = Vec::new();
-    for beginning in ["", "GET / HT", "GET / HTTP/1.1\r\nhost: x\r\nx-slow: 1", "GET / HTTP/1.1\r\n"] {
+    for beginning in ["", "PRI * HT", "GET / HTTP/1.1\r\nhost: x\r\nx-slow: 1", "GET / HTTP/1.1\r\n"] {
         let mut stream = TcpStream::connect(address).await.unwrap();
         stream.write_all(beginning.as_bytes()).await.unwrap();
         held.push(stream);
@@ -63,6 +69,73 @@ async fn connections_that_say_nothing_or_say_it_slowly_are_closed_and_the_next_a
     for mut stream in held {
         assert!(!rest(&mut stream).await.contains("served"));
     }
+}
+
+#[tokio::test]
+async fn a_connection_stays_open_while_requests_come_and_while_one_is_answered() {
+    let (address, _stop, _running) = start(short()).await;
+    let mut stream = TcpStream::connect(address).await.unwrap();
+    let mut answer = async |path: &str, pause: u64| {
+        tokio::time::sleep(Duration::from_millis(pause)).await;
+        stream.write_all(format!("GET {path} HTTP/1.1\r\nhost: x\r\n\r\n").as_bytes()).await.unwrap();
+        let mut buffer = [0; 1024];
+        let read = stream.read(&mut buffer).await.unwrap();
+        assert!(buffer[..read].ends_with(b"served"), "{path}: {}", String::from_utf8_lossy(&buffer[..read]));
+    };
+    // Longer than a connection may be quiet, each way.
+    for _ in 0..4 {
+        answer("/", 150).await;
+    }
+    answer("/slow", 0).await;
+    answer("/", 0).await;
+}
+
+#[tokio::test]
+async fn a_reader_that_does_not_read_is_not_waited_for() {
+    let (address, _stop, _running) = start(short()).await;
+    let mut stream = TcpStream::connect(address).await.unwrap();
+    stream.write_all(b"GET /large HTTP/1.1\r\nhost: x\r\n\r\n").await.unwrap();
+    let mut beginning = [0; 16];
+    stream.read_exact(&mut beginning).await.unwrap();
+    tokio::time::sleep(Duration::from_secs(3)).await;
+    let mut rest = Vec::new();
+    let _ = stream.read_to_end(&mut rest).await;
+    assert!(rest.len() < 64 << 20, "it was cut off, and did not wait with {} bytes", rest.len());
+}
+
+#[tokio::test]
+async fn http_2_is_spoken_without_tls_to_those_who_know() {
+    let app = TestApp::start().await;
+    let client = reqwest::Client::builder().http2_prior_knowledge().no_proxy().build().unwrap();
+    let alice = app.signed_up("alice").await;
+    let jwt = alice.jwt().await;
+    // Many requests at once on one connection.
+    let lists = (0..50).map(|_| {
+        let request = client.get(format!("{}/api/me/tasks", app.base_url)).bearer_auth(&jwt);
+        tokio::spawn(async move { request.send().await.unwrap() })
+    });
+    for list in lists.collect::<Vec<_>>() {
+        let answer = list.await.unwrap();
+        assert_eq!((answer.version(), answer.status()), (reqwest::Version::HTTP_2, reqwest::StatusCode::OK));
+    }
+    let wrong = client.get(format!("{}/api/me/tasks", app.base_url)).bearer_auth("x").send().await.unwrap();
+    assert_eq!(
+        (wrong.version(), wrong.status()),
+        (reqwest::Version::HTTP_2, reqwest::StatusCode::UNAUTHORIZED)
+    );
+}
+
+#[tokio::test]
+async fn a_quiet_connection_of_http_2_is_closed_and_a_busy_one_is_not() {
+    let (address, _stop, _running) = start(short()).await;
+    let client = reqwest::Client::builder().http2_prior_knowledge().no_proxy().build().unwrap();
+    let slow = client.get(format!("http://{address}/slow")).send().await.unwrap();
+    assert_eq!((slow.version(), slow.text().await.unwrap().as_str()), (reqwest::Version::HTTP_2, "served"));
+    // The preface and empty settings, and then nothing.
+    let mut stream = TcpStream::connect(address).await.unwrap();
+    stream.write_all(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0").await.unwrap();
+    let said = rest(&mut stream).await;
+    assert!(!said.is_empty(), "the settings of the server at least");
 }
 
 #[tokio::test]
@@ -109,14 +182,13 @@ async fn told_to_stop_it_finishes_what_is_running_and_takes_nothing_new() {
 
 #[tokio::test]
 async fn a_half_sent_request_does_not_hold_the_end_back() {
-    let bounds =
-        Bounds { header_read: Duration::from_secs(60), drain: Duration::from_millis(300), ..short() };
+    let bounds = Bounds { quiet: Duration::from_secs(60), ..short() };
     let (address, stop, running) = start(bounds).await;
     let mut stream = TcpStream::connect(address).await.unwrap();
     stream.write_all(b"GET / HTTP/1.1\r\nhost:").await.unwrap();
     tokio::time::sleep(Duration::from_millis(50)).await;
     stop.send(()).unwrap();
-    tokio::time::timeout(Duration::from_secs(10), running).await.expect("it ends").unwrap();
+    assert!(running.await.unwrap(), "within the time to drain");
 }
 
 #[tokio::test]

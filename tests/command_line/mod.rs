@@ -1,6 +1,7 @@
 //! What an operator sees: starts, verbs, and sentences when something is wrong.
 
 mod crash;
+mod crowd;
 mod faults;
 pub mod server;
 mod tls;

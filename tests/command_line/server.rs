@@ -36,14 +36,26 @@ pub struct Server {
 impl Server {
     /// Starts it on a free port and waits until it says where it serves.
     pub fn start(folder: &Path, settings: &[(&str, &str)]) -> Self {
-        let mut child = signet(folder)
-            .envs([("SIGNET_LISTEN", "127.0.0.1:0"), ("SIGNET_RATE_LIMIT", "off")])
-            .envs(settings.iter().copied())
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
+        let usual = [("SIGNET_LISTEN", "127.0.0.1:0"), ("SIGNET_RATE_LIMIT", "off")];
+        Self::run(signet(folder).envs(usual).envs(settings.iter().copied()))
+    }
+
+    /// The same, where no more than `descriptors` files and sockets may be open.
+    pub fn start_limited(folder: &Path, descriptors: u32) -> Self {
+        let mut command = Command::new("sh");
+        command.args([
+            "-c",
+            &format!("ulimit -n {descriptors} && exec \"$0\""),
+            env!("CARGO_BIN_EXE_signet"),
+        ]);
+        command.env_clear().env("PATH", std::env::var_os("PATH").unwrap_or_default()).current_dir(folder);
+        command.envs([("SIGNET_LISTEN", "127.0.0.1:0"), ("SIGNET_RATE_LIMIT", "off")]);
+        Self::run(&mut command)
+    }
+
+    fn run(command: &mut Command) -> Self {
+        let mut child =
+            command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
         let log = Arc::new(Mutex::new(String::new()));
         let (found, address) = std::sync::mpsc::channel();
         let lines = BufReader::new(child.stderr.take().unwrap()).lines();

@@ -1,0 +1,76 @@
+//! Thousands of connections that strangers hold, and honest people among them.
+
+use std::time::Duration;
+
+use tokio::io::AsyncWriteExt;
+use tokio::net::TcpStream;
+use tokio::task::JoinSet;
+
+use super::server::Server;
+
+/// How many strangers there are where there is room for all of them.
+const STRANGERS: usize = 3000;
+
+/// Connects and then says nothing, or one byte of a header or a body a second, in HTTP/1.1 and HTTP/2.
+async fn stranger(address: String, number: usize) {
+    let Ok(mut stream) = TcpStream::connect(address).await else { return };
+    let beginning: &[u8] = match number % 4 {
+        0 => b"",
+        1 => b"GET /api/me/tasks HTTP/1.1\r\nhost: x\r\nx-slow: ",
+        2 => b"POST /api/auth/sign-in/email HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: 500\r\n\r\n",
+        // The preface, empty settings, and the beginning of a HEADERS frame of 200 bytes.
+        _ => b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0\0\0\xc8\x01\x04\0\0\0\x01",
+    };
+    if stream.write_all(beginning).await.is_err() || number.is_multiple_of(4) {
+        return std::future::pending().await;
+    }
+    while stream.write_all(b" ").await.is_ok() {
+        tokio::time::sleep(Duration::from_secs(1)).await;
+    }
+}
+
+fn crowd(server: &Server, strangers: usize) -> JoinSet<()> {
+    let address = server.base_url.trim_start_matches("http://").to_owned();
+    (0..strangers).map(|number| stranger(address.clone(), number)).collect()
+}
+
+async fn open_descriptors(server: &Server) -> usize {
+    let page = server.caller().get("/metrics").await.text;
+    page.lines()
+        .find_map(|line| line.strip_prefix("process_open_fds ")?.split('.').next()?.parse().ok())
+        .unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn thousands_of_idle_and_dribbling_connections_keep_nobody_from_being_served() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = Server::start(folder.path(), &[]);
+    let mut crowd = crowd(&server, STRANGERS);
+    while open_descriptors(&server).await < STRANGERS * 9 / 10 {
+        tokio::time::sleep(Duration::from_millis(200)).await;
+        assert!(crowd.try_join_next().is_none(), "a stranger was sent away before all were there");
+    }
+    for _ in 0..20 {
+        server.caller().get("/api/auth/jwks").await.expect(200);
+        server.caller().get("/readyz").await.expect(200);
+    }
+    crowd.shutdown().await;
+    let (status, _) = server.terminate();
+    assert!(status.success());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn with_few_descriptors_strangers_are_sent_away_and_the_honest_still_get_in() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = Server::start_limited(folder.path(), 600);
+    let mut crowd = crowd(&server, 1000);
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    // It waits behind those in the kernel's queue.
+    let caller = server.caller();
+    let answer = tokio::time::timeout(Duration::from_secs(60), caller.get("/api/auth/jwks")).await;
+    answer.expect("its turn comes").expect(200);
+    crowd.shutdown().await;
+    let (status, log) = server.terminate();
+    assert!(status.success());
+    assert!(!log.contains("could not be accepted"), "places end before descriptors do: {log}");
+}
