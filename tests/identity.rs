@@ -365,3 +365,82 @@ async fn on_postgresql_one_persons_day_goes_the_same_way() {
     alice.session.post("/api/auth/sign-out", &json!({})).await.expect(200);
     api.get("/api/me/tasks").await.assert_error(401, "INVALID_TOKEN");
 }
+
+#[tokio::test]
+async fn who_deletes_themselves_is_gone_with_everything_that_was_theirs_and_nobody_else_notices() {
+    let app = TestApp::start().await;
+    let (alice, bob) = (app.signed_up("alice").await, app.signed_up("bob").await);
+    let elsewhere = alice.sign_in_again(&app).await;
+    let jwts = [alice.jwt().await, elsewhere.jwt().await];
+    alice.api().await.post("/api/me/tasks", &json!({ "title": "mine" })).await.expect(201);
+    bob.api().await.post("/api/me/tasks", &json!({ "title": "his" })).await.expect(201);
+
+    let delete = async |body| alice.session.post("/api/auth/delete-user", &body).await;
+    delete(json!({ "password": "not the password" })).await.assert_error(400, "INVALID_PASSWORD");
+    delete(json!({ "token": "from an e-mail" })).await.assert_error(404, "INVALID_TOKEN");
+    alice.session.get("/api/auth/token").await.expect(200);
+    let answer = delete(json!({ "password": PASSWORD })).await;
+    assert_eq!(answer.expect(200), json!({ "success": true, "message": "User deleted" }));
+
+    for session in [&alice.session, &elsewhere.session] {
+        session.get("/api/auth/token").await.assert_error(401, "UNAUTHORIZED");
+    }
+    for jwt in &jwts {
+        app.anonymous().bearing(jwt).get("/api/me/tasks").await.assert_error(401, "INVALID_TOKEN");
+    }
+    let sign_in = json!({ "email": alice.email, "password": PASSWORD });
+    let refused = app.anonymous().post("/api/auth/sign-in/email", &sign_in).await;
+    refused.assert_error(401, "INVALID_EMAIL_OR_PASSWORD");
+    for table in ["users", "accounts", "sessions", "tasks"] {
+        let column = if table == "users" { "id" } else { "user_id" };
+        let count = format!("SELECT COUNT(*) FROM {table} WHERE {column} = $1");
+        let count =
+            sqlx::query(sqlx::AssertSqlSafe(count)).bind(&alice.id).fetch_one(&pool(&app).await).await;
+        assert_eq!(count.unwrap().get::<i64, _>(0), 0, "{table}");
+    }
+    let tasks = bob.api().await.get("/api/me/tasks").await.expect(200);
+    assert_eq!(tasks.as_array().unwrap().len(), 1);
+    // The address is free again, and leads to somebody new.
+    let again = app.signed_up("alice").await;
+    assert_ne!(again.id, alice.id);
+    assert_eq!(again.api().await.get("/api/me/tasks").await.expect(200), json!([]));
+}
+
+#[tokio::test]
+async fn a_changed_secret_signs_browsers_out_and_breaks_no_request() {
+    let folder = Arc::new(tempfile::tempdir().unwrap());
+    let start = async |secret: &str| {
+        let secret = SecretText::from(secret.to_owned());
+        let fixed = |settings: &mut signet::config::Settings| {
+            settings.base_url = Some("http://localhost:9".to_owned());
+            settings.secret = Some(secret);
+        };
+        TestApp::in_folder(folder.clone()).with(fixed).start().await
+    };
+    let app = start(SECRET).await;
+    let alice = app.signed_up("alice").await;
+    let jwt = alice.jwt().await;
+    let body = json!({ "email": alice.email, "password": PASSWORD });
+    let signed_in = app.anonymous().post("/api/auth/sign-in/email", &body).await;
+    let cookie = signed_in.header("set-cookie").split(';').next().unwrap().to_owned();
+    let with_cookie = async |app: &TestApp, method: Method, path: &str| {
+        let request = app.anonymous().request(method, path).header("cookie", &cookie);
+        Caller::send(request.header("origin", "http://localhost:9").json(&json!({}))).await
+    };
+    assert!(with_cookie(&app, Method::GET, "/api/auth/get-session").await.expect(200).is_object());
+    assert!(app.stop().await);
+
+    let app = start("another secret of the tests, longer than thirty-two bytes").await;
+    assert!(with_cookie(&app, Method::GET, "/api/auth/get-session").await.expect(200).is_null());
+    let document: serde_json::Value = serde_json::from_str(&signet::http::docs::identity_document()).unwrap();
+    for (path, operations) in document["paths"].as_object().unwrap() {
+        for method in operations.as_object().unwrap().keys() {
+            let method = method.to_uppercase().parse().unwrap();
+            let reply = with_cookie(&app, method, path).await;
+            assert!(!reply.status.is_server_error(), "{path}: {}", reply.text);
+        }
+    }
+    // What was signed with a key of the ring has nothing to do with that secret.
+    app.anonymous().bearing(&jwt).get("/api/me/tasks").await.expect(200);
+    app.anonymous().post("/api/auth/sign-in/email", &body).await.expect(200);
+}

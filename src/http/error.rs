@@ -191,6 +191,9 @@ impl From<AccountError> for ApiError {
             AccountError::InvalidEmailOrPassword => {
                 Self::new(StatusCode::UNAUTHORIZED, "INVALID_EMAIL_OR_PASSWORD", "Invalid email or password")
             }
+            AccountError::NotFresh => {
+                bad("SESSION_EXPIRED", "Session expired. Re-authenticate to perform this action.")
+            }
             AccountError::InvalidPassword => bad("INVALID_PASSWORD", "Invalid password"),
             AccountError::NoPassword => bad("CREDENTIAL_ACCOUNT_NOT_FOUND", "Credential account not found"),
             AccountError::PasswordTooShort => bad("PASSWORD_TOO_SHORT", "Password too short"),

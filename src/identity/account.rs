@@ -30,6 +30,9 @@ pub enum AccountError {
     /// No such user, no password, or the wrong one: the caller is not told which.
     #[error("unknown address or wrong password")]
     InvalidEmailOrPassword,
+    /// Signing in was too long ago to do this without a password.
+    #[error("the session is not fresh")]
+    NotFresh,
     /// The current password was not given rightly.
     #[error("wrong password")]
     InvalidPassword,
@@ -161,7 +164,11 @@ impl AccountDesk {
         if verdict == Verdict::FitsOutdated {
             self.upgrade(&user.id, &hash, password).await;
         }
-        Ok(self.sessions.open(user, remembered, device).await?)
+        match self.sessions.open(user, remembered, device).await {
+            // The user has been deleted since the password was looked up.
+            Err(SessionError::Store(StoreError::Orphan)) => Err(AccountError::InvalidEmailOrPassword),
+            opened => Ok(opened?),
+        }
     }
 
     /// Changes the password of somebody who is signed in and knows the old one. With `revoke_others` all sessions end,
@@ -237,6 +244,24 @@ impl AccountDesk {
             self.sessions.end(user_id, Which::Id(token_or_id)).await?;
         }
         Ok(())
+    }
+
+    /// Deletes the user who is signed in, with everything that is theirs. A password is proved where one is given;
+    /// without one, signing in has to have been recent.
+    ///
+    /// # Errors
+    /// [`AccountError::InvalidPassword`], [`AccountError::NotFresh`]; then nothing has happened.
+    pub async fn delete_user(
+        &self,
+        current: &SignedIn,
+        password: Option<&Password>,
+    ) -> Result<(), AccountError> {
+        match password {
+            Some(password) => drop(self.prove(current, password).await?),
+            None if self.sessions.is_fresh(&current.session) => {}
+            None => return Err(AccountError::NotFresh),
+        }
+        Ok(self.sessions.delete_user(&current.user.id).await?)
     }
 
     /// The stored hash, once the password has been proved against it.

@@ -187,6 +187,16 @@ impl SessionDesk {
         Ok(SignedIn { session: new.session, user: current.user.clone(), token, slid: false })
     }
 
+    /// Deletes a user with everything that is theirs, and refuses the JWTs of all their sessions from now on.
+    ///
+    /// # Errors
+    /// When the database fails; then nothing has happened.
+    pub async fn delete_user(&self, user_id: &str) -> Result<(), StoreError> {
+        let ended = self.sessions.delete_user(user_id, self.clock.now()).await?;
+        self.refuse(ended);
+        Ok(())
+    }
+
     /// Whether signing in was so recent that sensitive reading is allowed.
     pub fn is_fresh(&self, session: &Session) -> bool {
         self.clock.now().since(session.created_at) < FRESH_FOR

@@ -29,6 +29,9 @@ pub enum StoreError {
     /// A unique constraint refused the row: somebody else was first.
     #[error("the row exists already")]
     Conflict,
+    /// The row belongs to another one that is gone: somebody has deleted it meanwhile.
+    #[error("what the row belongs to is gone")]
+    Orphan,
     /// A row holds what this version never writes.
     #[error("a row of the database cannot be read: {0}")]
     Corrupt(String),
@@ -41,6 +44,7 @@ impl From<sqlx::Error> for StoreError {
     fn from(error: sqlx::Error) -> Self {
         match &error {
             sqlx::Error::Database(refusal) if refusal.is_unique_violation() => Self::Conflict,
+            sqlx::Error::Database(refusal) if refusal.is_foreign_key_violation() => Self::Orphan,
             sqlx::Error::Database(refusal) if is_passing(refusal.code().as_deref()) => {
                 Self::Unavailable(error)
             }

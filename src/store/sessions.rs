@@ -177,6 +177,25 @@ impl Sessions {
         Ok(ended)
     }
 
+    /// Deletes a user with everything that is theirs here (accounts, sessions, tasks) and answers with the revocations
+    /// of the sessions that ended with it.
+    ///
+    /// # Errors
+    /// When the database fails; then everything is still there.
+    pub async fn delete_user(
+        &self,
+        user_id: &str,
+        now: Timestamp,
+    ) -> Result<Vec<RevokedSession>, StoreError> {
+        let mut transaction = self.database.write().await?;
+        let ended = self.end_in(&mut transaction, user_id, Which::All, now).await?;
+        for delete in ["DELETE FROM tasks WHERE user_id = $1", "DELETE FROM users WHERE id = $1"] {
+            sqlx::query(delete).bind(user_id).execute(&mut *transaction).await?;
+        }
+        transaction.commit().await?;
+        Ok(ended)
+    }
+
     /// The sessions that ended while JWTs of theirs may still live.
     ///
     /// # Errors

@@ -27,8 +27,7 @@ pub const DIFFERENCES: [(&str, Difference, &str); 8] = [
 ];
 
 /// Captures of what is not offered yet.
-pub const NOT_OFFERED: [(&str, &str); 4] = [
-    ("extra/delete-user-not-fresh", "deleting oneself"),
+pub const NOT_OFFERED: [(&str, &str); 3] = [
     ("extra/query-token-array", "e-mail verification"),
     ("extra/sign-in-social-bad-provider", "social sign-in"),
     ("extra/sign-in-social-unknown", "social sign-in"),

@@ -62,9 +62,11 @@ impl World {
             }
             "64-old-cookie-after-revoke" | "70-revoked-session-get" | "90-sign-out-again" => Shown::Gone,
             "91-get-session-after-sign-out" | "91-token-after-sign-out" => Shown::Gone,
+            "95-get-session-after-delete" => Shown::Gone,
             "extra/get-session-expired" | "extra/token-expired-session" => Shown::Expired,
             "extra/get-session-refreshes" => Shown::Idle,
             "extra/list-sessions-not-fresh" | "extra/change-password-not-fresh-ok" => Shown::Old,
+            "extra/delete-user-not-fresh" => Shown::Old,
             _ => Shown::Fresh,
         };
         if let Some(token) = token(capture)

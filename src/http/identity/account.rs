@@ -6,7 +6,10 @@ use poem::http::StatusCode;
 use poem::web::Data;
 use poem_openapi::OpenApi;
 
-use super::objects::{AccountObject, ChangePassword, PasswordChanged, Status, UpdateUser, VerifyPassword};
+use super::objects::{
+    AccountObject, ChangePassword, DeleteUser, PasswordChanged, Status, UpdateUser, UserDeleted,
+    VerifyPassword,
+};
 use super::request::{Client, Guarded, Input};
 use super::session::renewed;
 use super::{Identity, Tag};
@@ -18,6 +21,10 @@ use crate::store::accounts::ProfileChange;
 refusals!(
     /// Changing one's account.
     ChangeRefusals: 400, 401, 403, 413, 415, 429, 500, 503
+);
+refusals!(
+    /// Deleting oneself.
+    DeleteRefusals: 400, 401, 403, 404, 413, 415, 429, 500, 503
 );
 refusals!(
     /// Reading one's accounts.
@@ -87,6 +94,27 @@ impl AccountApi {
         let Input(VerifyPassword { password }) = input;
         identity.accounts.verify_password(&signed_in, &Password::new(password)).await?;
         Ok(Answer::new(Status { status: true }).headers(renewed(&identity, &signed_in)))
+    }
+
+    /// Delete me
+    ///
+    /// The account, every session and every task are gone, and so is the use of every JWT. With the `password`, or
+    /// without one in the first day after signing in.
+    #[oai(path = "/delete-user", method = "post", tag = "Tag::Account", operation_id = "deleteUser")]
+    async fn delete_user(
+        &self,
+        input: Input<DeleteUser>,
+        signed_in: Guarded,
+        identity: Data<&Arc<Identity>>,
+    ) -> Result<Answer<UserDeleted>, Refused<DeleteRefusals>> {
+        let Input(body) = input;
+        if body.token.is_some() {
+            Err(ApiError::new(StatusCode::NOT_FOUND, "INVALID_TOKEN", "Invalid token"))?;
+        }
+        let password = body.password.map(Password::new);
+        identity.accounts.delete_user(&signed_in, password.as_ref()).await?;
+        let deleted = UserDeleted { success: true, message: "User deleted".to_owned() };
+        Ok(Answer::new(deleted).headers(identity.cookies.clear()))
     }
 
     /// How I can sign in

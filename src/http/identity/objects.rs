@@ -388,6 +388,39 @@ impl FromFields for ChangePassword {
     }
 }
 
+/// What proves that somebody may delete themselves.
+#[derive(Clone, Debug, Object)]
+pub struct DeleteUser {
+    /// The password; without it, signing in has to have been less than a day ago.
+    pub password: Option<String>,
+    /// Accepted for compatibility, and never right: nobody is sent a token by e-mail here.
+    pub token: Option<String>,
+    /// A path here, or a URL on a trusted origin; accepted for compatibility.
+    #[oai(rename = "callbackURL")]
+    pub callback_url: Option<String>,
+}
+
+impl FromFields for DeleteUser {
+    const OPTIONAL: bool = true;
+
+    fn from_fields(fields: &mut Fields) -> Self {
+        Self {
+            password: fields.text_or_absent("password", Text::SECRET),
+            token: fields.text_or_absent("token", LINE),
+            callback_url: fields.text_or_absent("callbackURL", LINE),
+        }
+    }
+}
+
+/// What deleting oneself answers.
+#[derive(Clone, Debug, Object)]
+pub struct UserDeleted {
+    /// Always true.
+    pub success: bool,
+    /// Says so in words.
+    pub message: String,
+}
+
 /// A password to prove.
 #[derive(Clone, Debug, Object)]
 pub struct VerifyPassword {
