@@ -54,7 +54,7 @@ pub async fn log<E: Endpoint<Output = Response>>(
         method = %method,
         route,
         status = response.status().as_u16(),
-        micros = took.as_micros(),
+        micros = u64::try_from(took.as_micros()).unwrap_or(u64::MAX),
     );
     metrics.count(asked, &response, took);
     if let Ok(id) = HeaderValue::from_str(&id) {

@@ -5,6 +5,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::audit::{self, Deed, Outcome};
 use super::email::Email;
 use super::password::{HashingError, Passwords, Verdict};
 use super::session::{Device, SessionDesk, SessionError, SignedIn, new_id};
@@ -134,7 +135,10 @@ impl AccountDesk {
         };
         let (session, token) = self.sessions.prepare(&user.id, new.remembered, device)?;
         match self.accounts.sign_up(&user, &new_id(&*self.entropy)?, &hash, &session).await {
-            Ok(()) => Ok(SignedIn { session: session.session, user, token, slid: false }),
+            Ok(()) => {
+                audit::record(Deed::SignUp, Outcome::Done, Some(&user.id), Some(&session.session.id));
+                Ok(SignedIn { session: session.session, user, token, slid: false })
+            }
             Err(StoreError::Conflict) => Err(AccountError::EmailTaken),
             Err(error) => Err(error.into()),
         }
@@ -154,21 +158,29 @@ impl AccountDesk {
         if password.utf16_length() > *PASSWORD_LENGTH.end() {
             return Err(AccountError::PasswordTooLong);
         }
-        self.throttle.attempt(&PASSWORD_TRIES, email.as_str()).map_err(AccountError::Throttled)?;
+        self.throttle.attempt(&PASSWORD_TRIES, email.as_str()).map_err(|wait| {
+            // Nobody has looked yet whose address it is.
+            audit::record(Deed::SignIn, Outcome::Limited, None, None);
+            AccountError::Throttled(wait)
+        })?;
         let found = self.accounts.by_email(email.as_str()).await?;
         let stored = found.as_ref().and_then(|(_, hash)| hash.as_deref());
         let verdict = self.passwords.compare(password, stored).await?;
+        let user_id = found.as_ref().map(|(user, _)| user.id.clone());
         let (Some((user, Some(hash))), Verdict::Fits | Verdict::FitsOutdated) = (found, verdict) else {
+            audit::record(Deed::SignIn, Outcome::WrongCredentials, user_id.as_deref(), None);
             return Err(AccountError::InvalidEmailOrPassword);
         };
         if verdict == Verdict::FitsOutdated {
             self.upgrade(&user.id, &hash, password).await;
         }
-        match self.sessions.open(user, remembered, device).await {
+        let signed_in = match self.sessions.open(user, remembered, device).await {
             // The user has been deleted since the password was looked up.
-            Err(SessionError::Store(StoreError::Orphan)) => Err(AccountError::InvalidEmailOrPassword),
-            opened => Ok(opened?),
-        }
+            Err(SessionError::Store(StoreError::Orphan)) => return Err(AccountError::InvalidEmailOrPassword),
+            opened => opened?,
+        };
+        audit::record(Deed::SignIn, Outcome::Done, user_id.as_deref(), Some(&signed_in.session.id));
+        Ok(signed_in)
     }
 
     /// Changes the password of somebody who is signed in and knows the old one. With `revoke_others` all sessions end,
@@ -198,11 +210,13 @@ impl AccountDesk {
                 .map(|()| None)
                 .map_err(Into::into)
         };
-        replaced.map_err(|error| match error {
+        let replaced = replaced.map_err(|error| match error {
             // Somebody changed it a moment ago: the old password is no longer the password.
             SessionError::Store(StoreError::Conflict) => AccountError::InvalidPassword,
             error => error.into(),
-        })
+        })?;
+        audit::record(Deed::ChangePassword, Outcome::Done, Some(user_id), Some(&current.session.id));
+        Ok(replaced)
     }
 
     /// Proves the password of somebody who is signed in.
@@ -240,9 +254,11 @@ impl AccountDesk {
     /// When the database fails.
     pub async fn end_session(&self, user_id: &str, token_or_id: &str) -> Result<(), AccountError> {
         let token_hash = crate::secret::OpaqueToken::new(token_or_id.to_owned()).hash();
-        if self.sessions.end(user_id, Which::TokenHash(&token_hash)).await? == 0 {
-            self.sessions.end(user_id, Which::Id(token_or_id)).await?;
+        let mut ended = self.sessions.end(user_id, Which::TokenHash(&token_hash)).await?;
+        if ended == 0 {
+            ended = self.sessions.end(user_id, Which::Id(token_or_id)).await?;
         }
+        audit::record_revoked(user_id, ended);
         Ok(())
     }
 
@@ -261,12 +277,18 @@ impl AccountDesk {
             None if self.sessions.is_fresh(&current.session) => {}
             None => return Err(AccountError::NotFresh),
         }
-        Ok(self.sessions.delete_user(&current.user.id).await?)
+        self.sessions.delete_user(&current.user.id).await?;
+        audit::record(Deed::DeleteAccount, Outcome::Done, Some(&current.user.id), Some(&current.session.id));
+        Ok(())
     }
 
     /// The stored hash, once the password has been proved against it.
     async fn prove(&self, current: &SignedIn, password: &Password) -> Result<String, AccountError> {
-        self.throttle.attempt(&PASSWORD_TRIES, &current.user.email).map_err(AccountError::Throttled)?;
+        let (user, session) = (Some(current.user.id.as_str()), Some(current.session.id.as_str()));
+        self.throttle.attempt(&PASSWORD_TRIES, &current.user.email).map_err(|wait| {
+            audit::record(Deed::ProvePassword, Outcome::Limited, user, session);
+            AccountError::Throttled(wait)
+        })?;
         let stored = self.accounts.password_hash(&current.user.id).await?.ok_or(AccountError::NoPassword)?;
         // Longer than any password can be: not worth the work.
         if password.utf16_length() > *PASSWORD_LENGTH.end() {
@@ -274,7 +296,10 @@ impl AccountDesk {
         }
         match self.passwords.compare(password, Some(&stored)).await? {
             Verdict::Fits | Verdict::FitsOutdated => Ok(stored),
-            Verdict::Wrong => Err(AccountError::InvalidPassword),
+            Verdict::Wrong => {
+                audit::record(Deed::ProvePassword, Outcome::WrongCredentials, user, session);
+                Err(AccountError::InvalidPassword)
+            }
         }
     }
 

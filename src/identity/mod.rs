@@ -3,6 +3,7 @@
 //! Owns: an unknown address and a wrong password are the same answer in the same time.
 
 pub mod account;
+pub mod audit;
 pub mod email;
 pub mod issuing;
 pub mod password;

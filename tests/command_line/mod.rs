@@ -3,6 +3,7 @@
 mod crash;
 mod crowd;
 mod faults;
+mod logs;
 pub mod server;
 mod tls;
 

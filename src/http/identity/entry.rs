@@ -15,6 +15,7 @@ use crate::http::answer::{Answer, Refused, refusals};
 use crate::http::error::ApiError;
 use crate::http::well_known::KeySetAnswer;
 use crate::identity::account::NewAccount;
+use crate::identity::audit::{self, Deed, Outcome};
 use crate::identity::email::Email;
 use crate::secret::Password;
 use crate::store::sessions::Which;
@@ -119,6 +120,7 @@ impl EntryApi {
             && let Some(found) = identity.sessions.find(token, false).await?
         {
             identity.sessions.end(&found.user.id, Which::Id(&found.session.id)).await?;
+            audit::record(Deed::SignOut, Outcome::Done, Some(&found.user.id), Some(&found.session.id));
         }
         Ok(Answer::new(Success { success: true }).headers(identity.cookies.clear()))
     }

@@ -13,6 +13,7 @@ use super::request::{Found, Guarded, Input, Shown};
 use super::{Identity, Tag};
 use crate::http::answer::{Answer, Refused, refusals};
 use crate::http::error::ApiError;
+use crate::identity::audit;
 use crate::identity::issuing::IssueError;
 use crate::store::sessions::Which;
 
@@ -151,7 +152,8 @@ impl SessionApi {
         signed_in: Guarded,
         identity: Data<&Arc<Identity>>,
     ) -> Result<Answer<Status>, Refused<RevokeRefusals>> {
-        identity.sessions.end(&signed_in.user.id, Which::All).await?;
+        let ended = identity.sessions.end(&signed_in.user.id, Which::All).await?;
+        audit::record_revoked(&signed_in.user.id, ended);
         Ok(Answer::new(Status { status: true }).headers(identity.cookies.clear()))
     }
 
@@ -168,7 +170,8 @@ impl SessionApi {
         signed_in: Guarded,
         identity: Data<&Arc<Identity>>,
     ) -> Result<Answer<Status>, Refused<RevokeRefusals>> {
-        identity.sessions.end(&signed_in.user.id, Which::AllBut(&signed_in.session.id)).await?;
+        let ended = identity.sessions.end(&signed_in.user.id, Which::AllBut(&signed_in.session.id)).await?;
+        audit::record_revoked(&signed_in.user.id, ended);
         Ok(Answer::new(Status { status: true }).headers(renewed(&identity, &signed_in)))
     }
 }

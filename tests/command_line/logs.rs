@@ -1,0 +1,120 @@
+//! What the log says of requests and of security, line by line.
+
+use serde_json::{Value, json};
+
+use super::server::Server;
+use super::sign_up_body;
+use crate::support::Caller;
+use crate::support::caller::PASSWORD;
+
+/// The lines of `log` under one target.
+fn lines(log: &str, target: &str) -> Vec<Value> {
+    let lines = log.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
+    lines.filter(|line| line["target"] == target).collect()
+}
+
+#[tokio::test]
+async fn each_request_is_one_line_with_its_id_its_route_its_status_and_its_time() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = Server::start(folder.path(), &[]);
+    let found = server.caller().get("/api/auth/jwks").await;
+    let missing = server.caller().get("/of-nobody?code=private").await;
+    let refused = server.caller().get("/api/somebody/tasks").await;
+    let (_, log) = server.terminate();
+    let logged = lines(&log, "signet::request");
+    assert_eq!(logged.len(), 3, "{log}");
+    let expected =
+        [(found, "/api/auth/jwks", 200), (missing, "-", 404), (refused, "/api/:param0/tasks", 401)];
+    for (line, (reply, route, status)) in logged.iter().zip(expected) {
+        assert_eq!(
+            (&line["route"], &line["status"], &line["method"]),
+            (&json!(route), &json!(status), &json!("GET"))
+        );
+        assert_eq!(line["id"], reply.header("x-request-id"));
+        assert!(line["micros"].as_u64().is_some_and(|micros| micros > 0), "{line}");
+        assert!(line["timestamp"].is_string(), "{line}");
+    }
+    assert!(!log.contains("private") && !log.contains("somebody"), "{log}");
+}
+
+#[tokio::test]
+async fn the_audit_names_each_event_of_security_and_nobody_by_address() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = Server::start(folder.path(), &[]);
+    let caller = server.caller();
+    let ada = caller.post("/api/auth/sign-up/email", &sign_up_body("ada@example.com")).await.expect(200);
+    let user = ada["user"]["id"].clone();
+    let sign_in = async |email: &str, password: &str| {
+        caller.post("/api/auth/sign-in/email", &json!({ "email": email, "password": password })).await
+    };
+    sign_in("ada@example.com", "not her password").await.expect(401);
+    sign_in("eve@example.com", "not her password").await.expect(401);
+    let session = async |password| {
+        let answer = sign_in("ada@example.com", password).await.expect(200);
+        caller.bearing(answer["token"].as_str().unwrap())
+    };
+    let (one, two) = (session(PASSWORD).await, session(PASSWORD).await);
+    let change = async |by: &Caller, old: &str, new: &str| {
+        by.post("/api/auth/change-password", &json!({ "currentPassword": old, "newPassword": new })).await
+    };
+    change(&one, "not her password", "another password").await.expect(400);
+    change(&one, PASSWORD, "another password").await.expect(200);
+    one.post("/api/auth/revoke-session", &json!({ "token": two.token() })).await.expect(200);
+    one.post("/api/auth/revoke-other-sessions", &json!({})).await.expect(200);
+    one.post("/api/auth/sign-out", &json!({})).await.expect(200);
+    let last = session("another password").await;
+    last.post("/api/auth/delete-user", &json!({ "password": "another password" })).await.expect(200);
+    let (_, log) = server.terminate();
+
+    let audit = lines(&log, "signet::audit");
+    let told: Vec<Value> = audit
+        .iter()
+        .map(|line| {
+            json!([
+                line["deed"],
+                line["outcome"],
+                line["user"],
+                line["session"].is_string(),
+                line["sessions"]
+            ])
+        })
+        .collect();
+    let expected = [
+        json!(["sign_up", "done", user, true, null]),
+        json!(["sign_in", "wrong_credentials", user, false, null]),
+        json!(["sign_in", "wrong_credentials", null, false, null]),
+        json!(["sign_in", "done", user, true, null]),
+        json!(["sign_in", "done", user, true, null]),
+        json!(["prove_password", "wrong_credentials", user, true, null]),
+        json!(["change_password", "done", user, true, null]),
+        json!(["revoke_sessions", "done", user, false, 1]),
+        json!(["revoke_sessions", "done", user, false, 1]),
+        json!(["sign_out", "done", user, true, null]),
+        json!(["sign_in", "done", user, true, null]),
+        json!(["delete_account", "done", user, true, null]),
+    ];
+    assert_eq!(told, expected, "{audit:#?}");
+    assert_eq!(audit[3]["level"], "INFO");
+    for private in ["example.com", "Ada", PASSWORD, "another password", two.token()] {
+        assert!(!log.contains(private), "{private}: {log}");
+    }
+}
+
+#[tokio::test]
+async fn whoever_tries_too_many_passwords_stands_in_the_audit() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = Server::start(
+        folder.path(),
+        &[("SIGNET_RATE_LIMIT", "on"), ("SIGNET_TRUSTED_PROXIES", "127.0.0.0/8")],
+    );
+    let body = json!({ "email": "ada@example.com", "password": "any password" });
+    for number in 1..=4 {
+        // From many addresses, so that it is the account that is protected.
+        let request = server.caller().request(reqwest::Method::POST, "/api/auth/sign-in/email").json(&body);
+        Caller::send(request.header("x-forwarded-for", format!("192.0.2.{number}"))).await;
+    }
+    let (_, log) = server.terminate();
+    let outcomes: Vec<Value> =
+        lines(&log, "signet::audit").iter().map(|line| line["outcome"].clone()).collect();
+    assert_eq!(outcomes, ["wrong_credentials", "wrong_credentials", "wrong_credentials", "limited"], "{log}");
+}
