@@ -11,8 +11,11 @@ use tokio::net::{TcpListener, TcpSocket};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
+mod instances;
+
+use self::instances::Instance;
 use crate::clock::{Clock, Entropy, SystemClock, SystemEntropy};
-use crate::config::{Config, Fault, IssuerSecrets, TokenMode};
+use crate::config::{Config, Fault, IssuerSecrets, TokenMode, duration};
 use crate::http::identity::{Cookies, Identity};
 use crate::http::metrics::{self, Metrics, Rooms};
 use crate::http::server::{Bounds, serve};
@@ -32,6 +35,9 @@ use crate::resource::key_cache::{KeyCache, Settings as KeyCacheSettings};
 use crate::resource::task::TaskDesk;
 use crate::resource::verifier::{KeySource, Trust, Verifier};
 use crate::secret::SharedSecret;
+use crate::shared::announced::Announced;
+use crate::shared::exchange::Exchange;
+use crate::shared::link::Link;
 use crate::shared::revocations::Revocations;
 use crate::shared::throttle::Throttle;
 use crate::store::accounts::Accounts;
@@ -44,8 +50,8 @@ use crate::token::verify::{Policy, SharedKey};
 
 /// Connections to the database.
 const CONNECTIONS: u32 = 16;
-/// How soon a session that was ended by another process is refused here.
-const RECALL_EVERY: Duration = Duration::from_secs(5);
+/// How soon a session that was ended by another process is refused here, by way of the database alone.
+pub const RECALL_EVERY: Duration = Duration::from_secs(5);
 /// How often expired rows are deleted.
 const SWEEP_EVERY: Duration = Duration::from_secs(60);
 /// The longest life of a token that other issuers may give it.
@@ -86,6 +92,9 @@ pub enum StartError {
     /// The hashing threads.
     #[error(transparent)]
     Hashing(#[from] HashingError),
+    /// Where instances meet.
+    #[error("REDIS_URL cannot be used: {0}")]
+    Redis(#[from] redis::RedisError),
     /// The key set of the identity service elsewhere.
     #[error("SIGNET_JWKS_URL cannot be used: {0}")]
     KeySet(#[from] EndpointFault),
@@ -99,6 +108,7 @@ impl StartError {
             Self::Setting(_)
                 | Self::Contract(_)
                 | Self::KeySet(_)
+                | Self::Redis(_)
                 | Self::NotAKid
                 | Self::NoSharedSecret
                 | Self::Open(OpenError::Address)
@@ -138,14 +148,18 @@ pub struct App {
     notes: Vec<String>,
     parts: Parts,
     sessions: Arc<SessionDesk>,
-    worker: Option<RotationWorker<Keys>>,
+    worker: Option<Arc<Worker>>,
+    instance: Option<Instance>,
     database: Database,
 }
+
+/// What keeps the keys of this process up to date, and the other instances too.
+type Worker = RotationWorker<Announced<Keys>>;
 
 /// What the identity half needs of its secrets.
 struct Signing {
     secrets: IssuerSecrets,
-    worker: RotationWorker<Keys>,
+    worker: Arc<Worker>,
 }
 
 impl App {
@@ -171,12 +185,21 @@ impl App {
         database.migrate().await?;
 
         let revocations = Arc::new(Revocations::new(clock.clone()));
-        let remembered = config.tokens.ttl + config.tokens.leeway;
+        // Beside the verifier's clock, that of the instance which signed and of the one which ends it may differ.
+        let remembered = config.tokens.ttl + 3 * config.tokens.leeway;
         let sessions = Sessions::new(database.clone(), remembered);
         let sessions =
             Arc::new(SessionDesk::new(sessions, revocations.clone(), clock.clone(), entropy.clone()));
         sessions.recall_revocations().await?;
-        let throttle = Arc::new(Throttle::new(clock.clone(), config.server.rate_limit));
+        let link = config.redis_url.as_ref().map(Link::new).transpose()?.map(Arc::new);
+        let instance = match &link {
+            Some(link) => {
+                let exchange = Exchange::join(link.clone(), revocations.clone(), clock.clone()).await;
+                Some(Instance { link: link.clone(), exchange })
+            }
+            None => None,
+        };
+        let throttle = Arc::new(Throttle::new(clock.clone(), config.server.rate_limit).shared(link.clone()));
 
         let mut notes = Vec::new();
         let signing = match secrets {
@@ -186,9 +209,9 @@ impl App {
                 notes.extend(secrets.warnings.iter().cloned());
                 let vault =
                     Vault::new(secrets.master.clone(), secrets.retired_masters.clone(), entropy.clone());
-                let rotation =
-                    Rotation::new(Keys::new(database.clone()), Arc::new(vault), contract, clock.clone());
-                Some(Signing { secrets, worker: RotationWorker::start(rotation).await? })
+                let keys = Announced::new(Keys::new(database.clone()), link.clone());
+                let rotation = Rotation::new(keys, Arc::new(vault), contract, clock.clone());
+                Some(Signing { secrets, worker: Arc::new(RotationWorker::start(rotation).await?) })
             }
         };
 
@@ -212,6 +235,7 @@ impl App {
             passwords: passwords.clone(),
             throttle: throttle.clone(),
             revocations: revocations.clone(),
+            link,
             clock: clock.clone(),
         });
         let identity = match (&signing, &keyring, passwords) {
@@ -260,7 +284,7 @@ impl App {
         };
         let worker = signing.map(|signing| signing.worker);
         let metrics = metrics_listener;
-        Ok(Self { listener, address, metrics, base_url, notes, parts, sessions, worker, database })
+        Ok(Self { listener, address, metrics, base_url, notes, parts, sessions, worker, instance, database })
     }
 
     /// The address that was bound.
@@ -290,10 +314,15 @@ impl App {
 
     /// Serves until `stop` completes, lets running requests finish, and closes the database. Answers whether all finished in time.
     pub async fn run(self, stop: impl Future<Output = ()> + Send) -> bool {
-        let Self { listener, metrics, parts, sessions, worker, database, .. } = self;
+        let Self { listener, metrics, parts, sessions, worker, instance, database, .. } = self;
         let readiness = parts.readiness.clone();
         let (stopping, stopped) = watch::channel(false);
         let mut helpers = JoinSet::new();
+        if let Some(instance) = instance {
+            let cache =
+                parts.resource.as_ref().and_then(|resource| resource.verifier.key_caches().next().cloned());
+            instance.spawn(worker.clone(), cache, &stopped, &mut helpers);
+        }
         if let Some(worker) = worker {
             let stopped = stopped.clone();
             helpers.spawn(async move { worker.run(told(stopped)).await });
@@ -331,6 +360,18 @@ fn listen(address: SocketAddr) -> Result<TcpListener, StartError> {
         socket.listen(WAITING_CONNECTIONS)
     };
     open().map_err(|source| StartError::Listen { address, source })
+}
+
+/// The promise that the settings make about ended sessions, as one sentence.
+pub fn session_bound(config: &Config) -> String {
+    let bound = duration::format(RECALL_EVERY);
+    let sooner = match config.redis_url {
+        Some(_) => ", and within 1s while Redis answers",
+        None => "",
+    };
+    format!(
+        "a session that ends at another instance is refused here within {bound}, by way of the database{sooner}"
+    )
 }
 
 /// The promise that the settings make about keys.

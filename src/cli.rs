@@ -162,6 +162,7 @@ pub fn check_config(settings: &Settings) -> ExitCode {
     if let Some(contract) = contract {
         println!("\nKeys: {contract}");
     }
+    println!("\nSessions: {}", signet::app::session_bound(&config));
     ExitCode::SUCCESS
 }
 

@@ -4,7 +4,7 @@ use std::io::IsTerminal;
 use std::process::ExitCode;
 
 use cli::{Command, ConfigCommand, Document, KeysCommand, TokenCommand};
-use signet::app::{Ambient, App, StartError};
+use signet::app::{Ambient, App, StartError, session_bound};
 use signet::config::{Config, Settings};
 use signet::http::docs;
 use tracing_subscriber::EnvFilter;
@@ -62,6 +62,7 @@ where
 async fn serve(config: Config) -> Result<(), StartError> {
     start_log();
     let role = config.server.role;
+    let bound = session_bound(&config);
     let app = App::bind(config, Ambient::system()).await?;
     for note in app.notes() {
         tracing::warn!("{note}");
@@ -85,6 +86,7 @@ async fn serve(config: Config) -> Result<(), StartError> {
             "a revoked key is refused everywhere within the bound; a new key is public for `lead` before it signs"
         );
     }
+    tracing::info!("{bound}");
     if !app.run(stop_signal()).await {
         tracing::warn!("some requests did not finish in time");
     }

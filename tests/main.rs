@@ -5,6 +5,7 @@ mod clients;
 mod command_line;
 mod config;
 mod contract;
+mod instances;
 mod keys;
 mod resource;
 mod support;

@@ -6,10 +6,11 @@ use std::path::Path;
 
 use reqwest::Method;
 use serde_json::json;
+use signet::config::SecretText;
 
 use crate::isolation::issuer::Issuer;
 use crate::support::caller::PASSWORD;
-use crate::support::{Caller, TestApp};
+use crate::support::{Caller, TestApp, free_port};
 
 /// The lines of `/metrics`, each as its series and its value.
 async fn page(caller: &Caller) -> BTreeMap<String, f64> {
@@ -77,7 +78,12 @@ async fn resource(issuer: &Issuer) -> TestApp {
 #[tokio::test]
 async fn the_docs_list_exactly_what_is_served() {
     let issuer = Issuer::start().await;
-    let both = TestApp::builder().with(|settings| settings.rate_limit = Some("on".to_owned())).start().await;
+    let nowhere = format!("redis://127.0.0.1:{}", free_port());
+    let both = TestApp::builder().with(|settings| {
+        settings.rate_limit = Some("on".to_owned());
+        settings.redis_url = Some(SecretText::from(nowhere));
+    });
+    let both = both.start().await;
     let alice = both.signed_up("alice").await;
     alice.sign_in_again(&both).await;
     let resource = resource(&issuer).await;

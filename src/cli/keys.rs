@@ -9,6 +9,8 @@ use signet::keys::operator::WhenSealed;
 use signet::keys::port::KeyRows;
 use signet::keys::rotation::{Rotation, RotationFault};
 use signet::keys::vault::Vault;
+use signet::shared::announced::Announced;
+use signet::shared::link::Link;
 use signet::store::Database;
 use signet::store::keys::Keys;
 use signet::token::jwk::Kid;
@@ -65,7 +67,7 @@ pub async fn rewrap(config: Config, dry_run: bool) -> Result<(), StartError> {
 }
 
 /// The keys of this deployment, to be acted on; none for the role that has none, which is said.
-async fn rotation(config: &Config) -> Result<Option<(Database, Rotation<Keys>)>, StartError> {
+async fn rotation(config: &Config) -> Result<Option<(Database, Rotation<Announced<Keys>>)>, StartError> {
     let Ambient { clock, entropy } = Ambient::system();
     let contract = contract(config)?;
     let Some(secrets) = config.issuer_secrets(&*entropy)? else {
@@ -74,7 +76,9 @@ async fn rotation(config: &Config) -> Result<Option<(Database, Rotation<Keys>)>,
     };
     let database = open(config).await?;
     let vault = Vault::new(secrets.master, secrets.retired_masters, entropy);
-    let rotation = Rotation::new(Keys::new(database.clone()), Arc::new(vault), contract, clock);
+    let link = config.redis_url.as_ref().map(Link::new).transpose()?.map(Arc::new);
+    let keys = Announced::new(Keys::new(database.clone()), link);
+    let rotation = Rotation::new(keys, Arc::new(vault), contract, clock);
     Ok(Some((database, rotation)))
 }
 

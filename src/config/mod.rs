@@ -22,6 +22,7 @@ mod master_key;
 mod memory;
 mod origin;
 mod pattern;
+mod redis;
 pub mod report;
 mod resolve;
 mod settings;
@@ -31,6 +32,7 @@ pub use database::DatabaseUrl;
 pub use fault::Fault;
 pub use origin::TrustedOrigins;
 pub use pattern::{OriginPattern, PatternFault};
+pub use redis::RedisUrl;
 pub use settings::{SecretText, Settings};
 
 /// Everything a process needs to know before it starts.
@@ -44,6 +46,8 @@ pub struct Config {
     pub secrets: GivenSecrets,
     /// Where rows are kept.
     pub database_url: DatabaseUrl,
+    /// Where instances meet; none where there is only one.
+    pub redis_url: Option<RedisUrl>,
     /// How tokens are signed and verified.
     pub tokens: Tokens,
     /// When signing keys change.

@@ -8,7 +8,7 @@ use super::fault::Fault;
 use super::generated::{COOKIE_SECRET, Folder, MASTER_KEY, SecretFile};
 use super::given::plain;
 use super::settings::SecretText;
-use super::{BaseUrl, Config, Role, Settings, TokenMode, duration, memory};
+use super::{BaseUrl, Config, RedisUrl, Role, Settings, TokenMode, duration, memory};
 
 /// Where the value of a setting comes from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -123,8 +123,11 @@ impl Report {
             ),
             line(
                 "REDIS_URL",
-                "none (limits and revocations in memory, for one instance)".to_owned(),
-                Source::Default,
+                config.redis_url.as_ref().map_or_else(
+                    || "none (limits are counted by this instance alone)".to_owned(),
+                    RedisUrl::redacted,
+                ),
+                secret(&s.redis_url, &s.redis_url_file, Source::Default),
             ),
             line("SIGNET_TOKEN_MODE", mode(config.tokens.mode).to_owned(), source(&s.token_mode)),
             line("SIGNET_HS256_UNTIL", hs256_until(config.tokens.mode), source(&s.hs256_until)),

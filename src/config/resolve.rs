@@ -27,7 +27,7 @@ pub(super) fn config(settings: &Settings) -> Result<Config, Vec<Fault>> {
     let master = faults.keep(values::master_key(secrets.master));
     let retired_masters = faults.keep(values::master_keys(secrets.retired_masters));
     let database_url = faults.keep(values::database_url(secrets.database));
-    faults.keep(values::no_redis(secrets.redis));
+    let redis_url = faults.keep(values::redis_url(secrets.redis));
     let mode = faults.keep(token_mode(settings));
     let ttl = faults.keep(values::token_ttl(settings));
     let leeway = faults.keep(values::leeway(settings));
@@ -69,6 +69,7 @@ pub(super) fn config(settings: &Settings) -> Result<Config, Vec<Fault>> {
                 retired_masters: retired_masters?,
             },
             database_url: database_url?,
+            redis_url: redis_url?,
             tokens: Tokens { mode: mode?, ttl: ttl?, leeway: leeway?, memory: memory? },
             rotation: Rotation { every: every?, jwks_max_age: jwks_max_age? },
             upstream: upstream?,

@@ -117,7 +117,7 @@ pub struct Settings {
     #[arg(long, env = "DATABASE_URL_FILE", value_name = "FILE", help_heading = STORAGE)]
     pub database_url_file: Option<String>,
 
-    /// Limits, revocations and key events shared between instances; not built in yet [default: none]
+    /// Redis 6 or later, where instances meet: redis://:PASSWORD@HOST:PORT/NUMBER, rediss:// for TLS [default: none]
     #[arg(long, env = "REDIS_URL", value_name = "URL", help_heading = STORAGE, hide_env_values = true)]
     pub redis_url: Option<SecretText>,
 

@@ -10,7 +10,9 @@ use ipnet::IpNet;
 
 use super::fault::{Fault, Faults};
 use super::given::{SecretSetting, list, plain};
-use super::{BaseUrl, DatabaseUrl, OriginPattern, Role, Settings, duration, master_key, memory, origin};
+use super::{
+    BaseUrl, DatabaseUrl, OriginPattern, RedisUrl, Role, Settings, duration, master_key, memory, origin,
+};
 use crate::secret::{MasterKey, SecretTooShort, SharedSecret};
 
 const MAX_LEEWAY: Duration = Duration::from_secs(300);
@@ -173,20 +175,9 @@ pub(super) fn database_url(setting: SecretSetting<'_>) -> Result<DatabaseUrl, Fa
     DatabaseUrl::parse(text).map_err(|problem| Fault::new(setting.name, problem))
 }
 
-/// Refuses every Redis: a cluster that only seems to share its limits and revocations would be worse than none.
-pub(super) fn no_redis(setting: SecretSetting<'_>) -> Result<(), Fault> {
-    let Some(text) = setting.read()? else { return Ok(()) };
-    let well_formed = url::Url::parse(text.expose())
-        .is_ok_and(|url| matches!(url.scheme(), "redis" | "rediss") && url.has_host());
-    Err(Fault::new(
-        setting.name,
-        if well_formed {
-            "is set, but this version keeps limits and revocations in the memory of one instance; unset it and run one instance"
-        } else {
-            "is not a redis:// or rediss:// URL; unset it, for this version keeps limits and revocations in the memory of one \
-             instance"
-        },
-    ))
+pub(super) fn redis_url(setting: SecretSetting<'_>) -> Result<Option<RedisUrl>, Fault> {
+    let Some(text) = setting.read()? else { return Ok(None) };
+    RedisUrl::parse(text.expose()).map(Some).map_err(|problem| Fault::new(setting.name, problem))
 }
 
 pub(super) fn keys_dir(settings: &Settings) -> PathBuf {

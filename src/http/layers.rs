@@ -125,7 +125,9 @@ pub async fn limit<E: Endpoint>(
     throttle: Arc<Throttle>,
     request: Request,
 ) -> poem::Result<Response> {
-    limits::count(&throttle, &request)?;
+    if let Some((rule, who)) = limits::bucket(&request) {
+        throttle.attempt(rule, &who).await.map_err(ApiError::too_many_requests)?;
+    }
     endpoint.call(request).await.map(IntoResponse::into_response)
 }
 

@@ -158,7 +158,7 @@ impl AccountDesk {
         if password.utf16_length() > *PASSWORD_LENGTH.end() {
             return Err(AccountError::PasswordTooLong);
         }
-        self.throttle.attempt(&PASSWORD_TRIES, email.as_str()).map_err(|wait| {
+        self.throttle.attempt(&PASSWORD_TRIES, email.as_str()).await.map_err(|wait| {
             // Nobody has looked yet whose address it is.
             audit::record(Deed::SignIn, Outcome::Limited, None, None);
             AccountError::Throttled(wait)
@@ -285,7 +285,7 @@ impl AccountDesk {
     /// The stored hash, once the password has been proved against it.
     async fn prove(&self, current: &SignedIn, password: &Password) -> Result<String, AccountError> {
         let (user, session) = (Some(current.user.id.as_str()), Some(current.session.id.as_str()));
-        self.throttle.attempt(&PASSWORD_TRIES, &current.user.email).map_err(|wait| {
+        self.throttle.attempt(&PASSWORD_TRIES, &current.user.email).await.map_err(|wait| {
             audit::record(Deed::ProvePassword, Outcome::Limited, user, session);
             AccountError::Throttled(wait)
         })?;

@@ -222,7 +222,7 @@ impl SessionDesk {
 
     fn refuse(&self, ended: Vec<RevokedSession>) -> usize {
         let count = ended.len();
-        self.revocations.add(ended.into_iter().map(|revoked| (revoked.session_id, revoked.forget_at)));
+        self.revocations.end(ended.into_iter().map(|revoked| (revoked.session_id, revoked.forget_at)));
         count
     }
 }

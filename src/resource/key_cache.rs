@@ -3,6 +3,7 @@
 //! Owns: at most one fetch per budget; a known key never waits for the network.
 
 mod budget;
+mod news;
 mod refresh;
 mod settings;
 mod view;

@@ -3,14 +3,19 @@
 //! Owns: memory is bounded by the life of a JWT; verifying reads no database.
 
 use std::collections::HashMap;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::collections::hash_map::Entry;
+use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 
 use crate::clock::{Clock, Timestamp};
+
+/// How a session that ended is told to other instances; it must not wait.
+type Teller = Box<dyn Fn((String, Timestamp)) + Send + Sync>;
 
 /// The revoked sessions that this process knows.
 pub struct Revocations {
     clock: Arc<dyn Clock>,
     until: RwLock<HashMap<String, Timestamp>>,
+    teller: OnceLock<Teller>,
 }
 
 impl std::fmt::Debug for Revocations {
@@ -22,7 +27,38 @@ impl std::fmt::Debug for Revocations {
 impl Revocations {
     /// None yet.
     pub fn new(clock: Arc<dyn Clock>) -> Self {
-        Self { clock, until: RwLock::default() }
+        Self { clock, until: RwLock::default(), teller: OnceLock::new() }
+    }
+
+    /// Tells other instances by `teller` of every session that [`Revocations::end`] is the first to bring from now on.
+    pub fn tell_others_by(&self, teller: impl Fn((String, Timestamp)) + Send + Sync + 'static) {
+        // There is one exchange in a process; a second one would hear of everything from the first.
+        let _ = self.teller.set(Box::new(teller));
+    }
+
+    /// Refuses the JWTs of these sessions from now on, as [`Revocations::add`] does, and tells other instances of those
+    /// that are new here.
+    pub fn end(&self, sessions: impl IntoIterator<Item = (String, Timestamp)>) {
+        let mut fresh = Vec::new();
+        {
+            let mut until = self.until.write().unwrap_or_else(PoisonError::into_inner);
+            for (session, forget_at) in sessions {
+                if let Entry::Vacant(place) = until.entry(session.clone()) {
+                    place.insert(forget_at);
+                    fresh.push((session, forget_at));
+                }
+            }
+        }
+        if let Some(teller) = self.teller.get() {
+            fresh.into_iter().for_each(teller);
+        }
+    }
+
+    /// Those whose JWTs may still live at `now`.
+    pub fn living(&self, now: Timestamp) -> Vec<(String, Timestamp)> {
+        let until = self.until.read().unwrap_or_else(PoisonError::into_inner);
+        let living = until.iter().filter(|(_, forget_at)| **forget_at > now);
+        living.map(|(session, forget_at)| (session.clone(), *forget_at)).collect()
     }
 
     /// Refuses the JWTs of these sessions from now on, each until its time has come. Knowing one already is no harm.
@@ -69,5 +105,22 @@ mod tests {
         clock.advance(Duration::from_secs(901));
         revocations.sweep();
         assert!(revocations.is_empty());
+    }
+
+    #[test]
+    fn others_are_told_of_what_is_new_here_and_never_of_what_they_said_themselves() {
+        let clock = Arc::new(ManualClock::at(Timestamp::from_seconds(1000)));
+        let revocations = Revocations::new(clock.clone());
+        let (told, later) =
+            (Arc::new(std::sync::Mutex::new(Vec::new())), clock.now().after(Duration::from_secs(900)));
+        let ear = told.clone();
+        revocations.tell_others_by(move |(session, _)| ear.lock().unwrap().push(session));
+        revocations.add([("heard".to_owned(), later)]);
+        for _ in 0..2 {
+            revocations.end([("heard".to_owned(), later), ("own".to_owned(), later)]);
+        }
+        assert_eq!(*told.lock().unwrap(), ["own"]);
+        assert_eq!(revocations.living(clock.now()).len(), 2);
+        assert_eq!(revocations.living(later), []);
     }
 }

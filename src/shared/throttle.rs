@@ -1,13 +1,16 @@
 //! Limits on how often something may be tried.
 //! In: a rule and the name of who tries. Out: go on, or how long to wait.
-//! Owns: memory is bounded; a crowd of strangers shares one bucket rather than growing it.
+//! Owns: memory is bounded; a crowd of strangers shares one bucket rather than growing it. Instances count together where
+//! they can, and each by itself and more strictly where they can't.
 
 use std::collections::{BTreeMap, HashMap};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use ring::digest;
 
+use super::link::Link;
 use crate::clock::Clock;
 
 /// How often something may be tried: `burst` times at once, and `burst` times in every `window` after that.
@@ -19,6 +22,16 @@ pub struct Rule {
     pub burst: u32,
     /// The length of the window.
     pub window: Duration,
+}
+
+/// How many instances, each counting by itself while Redis is away, let no more through together than is promised.
+const INSTANCES_ALONE: u32 = 3;
+
+impl Rule {
+    /// The rule of an instance that cannot ask the others: its share, if there are [`INSTANCES_ALONE`] of them.
+    fn alone(self) -> Self {
+        Self { burst: (self.burst / INSTANCES_ALONE).max(1), ..self }
+    }
 }
 
 /// Too many attempts; the time after which the next one has a chance.
@@ -42,7 +55,7 @@ pub struct Decisions {
     pub limited: u64,
 }
 
-/// The limits of one process.
+/// The limits of one process, or its part in those of a deployment.
 ///
 /// The algorithm is GCRA, the virtual-scheduling form of the leaky bucket (ITU-T I.371): one time per bucket says when
 /// it will be empty.
@@ -51,6 +64,8 @@ pub struct Throttle {
     /// When each bucket will be empty, in monotonic time. Names are hashed: no address stays in memory in clear.
     buckets: Mutex<HashMap<[u8; 16], Duration>>,
     decisions: Mutex<BTreeMap<&'static str, Decisions>>,
+    link: Option<Arc<Link>>,
+    alone: AtomicU64,
     capacity: usize,
     enabled: bool,
 }
@@ -67,18 +82,42 @@ const CAPACITY: usize = 100_000;
 impl Throttle {
     /// Limits that count from now on, or none at all.
     pub fn new(clock: Arc<dyn Clock>, enabled: bool) -> Self {
-        Self { clock, buckets: Mutex::default(), decisions: Mutex::default(), capacity: CAPACITY, enabled }
+        Self {
+            clock,
+            buckets: Mutex::default(),
+            decisions: Mutex::default(),
+            link: None,
+            alone: AtomicU64::new(0),
+            capacity: CAPACITY,
+            enabled,
+        }
+    }
+
+    /// The same limits, counted together with all who have a link to the same Redis. While it does not answer, this
+    /// process counts by itself and allows a third.
+    #[must_use]
+    pub fn shared(self, link: Option<Arc<Link>>) -> Self {
+        Self { link, ..self }
     }
 
     /// Counts one attempt of `who`.
     ///
     /// # Errors
     /// [`RetryAfter`] when the rule allows none now; such an attempt is not counted.
-    pub fn attempt(&self, rule: &Rule, who: &str) -> Result<(), RetryAfter> {
+    pub async fn attempt(&self, rule: &Rule, who: &str) -> Result<(), RetryAfter> {
         if !self.enabled {
             return Ok(());
         }
-        let decision = self.decide(rule, who);
+        let decision = match &self.link {
+            None => self.decide(rule, who),
+            Some(link) => match link.attempt(rule, &bucket(rule.name, who)).await {
+                Some(decision) => decision,
+                None => {
+                    self.alone.fetch_add(1, Ordering::Relaxed);
+                    self.decide(&rule.alone(), who)
+                }
+            },
+        };
         let mut decisions = self.decisions.lock().unwrap_or_else(PoisonError::into_inner);
         let count = decisions.entry(rule.name).or_default();
         match decision {
@@ -91,6 +130,11 @@ impl Throttle {
     /// How the limits have decided since the start, by the name of the rule.
     pub fn decisions(&self) -> BTreeMap<&'static str, Decisions> {
         self.decisions.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// How many attempts were judged by this process alone because Redis did not answer.
+    pub fn alone(&self) -> u64 {
+        self.alone.load(Ordering::Relaxed)
     }
 
     fn decide(&self, rule: &Rule, who: &str) -> Result<(), RetryAfter> {
@@ -140,24 +184,24 @@ mod tests {
     fn three_attempts_pass_and_the_fourth_waits_for_its_share_of_the_window() {
         let (clock, throttle) = throttle();
         for _ in 0..3 {
-            assert_eq!(throttle.attempt(&RULE, "ada"), Ok(()));
+            assert_eq!(throttle.decide(&RULE, "ada"), Ok(()));
         }
-        let wait = throttle.attempt(&RULE, "ada").unwrap_err();
+        let wait = throttle.decide(&RULE, "ada").unwrap_err();
         assert_eq!(wait.seconds(), 4);
         clock.advance(wait.0);
-        assert_eq!(throttle.attempt(&RULE, "ada"), Ok(()));
-        assert!(throttle.attempt(&RULE, "ada").is_err());
+        assert_eq!(throttle.decide(&RULE, "ada"), Ok(()));
+        assert!(throttle.decide(&RULE, "ada").is_err());
     }
 
     #[test]
     fn a_whole_window_of_rest_restores_the_whole_burst() {
         let (clock, throttle) = throttle();
         for _ in 0..3 {
-            throttle.attempt(&RULE, "ada").unwrap();
+            throttle.decide(&RULE, "ada").unwrap();
         }
         clock.advance(RULE.window);
         for _ in 0..3 {
-            assert_eq!(throttle.attempt(&RULE, "ada"), Ok(()));
+            assert_eq!(throttle.decide(&RULE, "ada"), Ok(()));
         }
     }
 
@@ -166,10 +210,10 @@ mod tests {
         let (_, throttle) = throttle();
         let other = Rule { name: "sign-up", ..RULE };
         for _ in 0..3 {
-            throttle.attempt(&RULE, "ada").unwrap();
+            throttle.decide(&RULE, "ada").unwrap();
         }
-        assert_eq!(throttle.attempt(&RULE, "bob"), Ok(()));
-        assert_eq!(throttle.attempt(&other, "ada"), Ok(()));
+        assert_eq!(throttle.decide(&RULE, "bob"), Ok(()));
+        assert_eq!(throttle.decide(&other, "ada"), Ok(()));
     }
 
     #[test]
@@ -177,19 +221,28 @@ mod tests {
         let (clock, mut throttle) = throttle();
         throttle.capacity = 10;
         for number in 0..10 {
-            throttle.attempt(&RULE, &number.to_string()).unwrap();
+            throttle.decide(&RULE, &number.to_string()).unwrap();
         }
-        let passed = (10..100).filter(|number| throttle.attempt(&RULE, &number.to_string()).is_ok()).count();
+        let passed = (10..100).filter(|number| throttle.decide(&RULE, &number.to_string()).is_ok()).count();
         assert_eq!(passed, 3);
         assert_eq!(throttle.buckets.lock().unwrap().len(), 11);
         clock.advance(Duration::from_secs(60));
-        assert_eq!(throttle.attempt(&RULE, "later"), Ok(()));
+        assert_eq!(throttle.decide(&RULE, "later"), Ok(()));
         assert_eq!(throttle.buckets.lock().unwrap().len(), 1);
     }
 
-    #[test]
-    fn switched_off_it_lets_everything_pass() {
+    #[tokio::test]
+    async fn switched_off_it_lets_everything_pass() {
         let throttle = Throttle::new(Arc::new(ManualClock::at(Timestamp::from_seconds(0))), false);
-        assert!((0..1000).all(|_| throttle.attempt(&RULE, "ada").is_ok()));
+        for _ in 0..1000 {
+            assert_eq!(throttle.attempt(&RULE, "ada").await, Ok(()));
+        }
+    }
+
+    #[test]
+    fn three_instances_that_count_alone_let_through_what_one_rule_allows() {
+        let ordinary = Rule { burst: 100, ..RULE };
+        assert_eq!((RULE.alone().burst, ordinary.alone().burst), (1, 33));
+        assert_eq!(RULE.alone().window, RULE.window);
     }
 }

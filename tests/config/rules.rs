@@ -4,7 +4,7 @@ use std::fs;
 use std::time::Duration;
 
 use signet::clock::Timestamp;
-use signet::config::{Config, Role, Settings, TokenMode, Upstream};
+use signet::config::{Role, Settings, TokenMode, Upstream};
 
 use super::{refused, resolve, secret, text};
 
@@ -70,7 +70,7 @@ fn every_fault_is_reported_at_once() {
         master_key: secret("not a key"),
         master_keys_old: secret(&format!("{KEY},junk")),
         database_url: secret("mysql://a"),
-        redis_url: secret("redis://localhost"),
+        redis_url: secret("localhost:6379"),
         token_mode: text("rs256"),
         token_ttl: text("25h"),
         leeway: text("301s"),
@@ -328,7 +328,7 @@ fn no_secret_is_shown_by_settings_or_config_or_faults() {
         master_key: secret("hunter2"),
         master_keys_old: secret("hunter2"),
         database_url: secret("postgres://a:hunter2@h:port/d"),
-        redis_url: secret("redis://:hunter2@h"),
+        redis_url: secret("redis://:hunter2@h/x"),
         base_url: text("http://a:hunter2@h"),
         trusted_origins: text("http://a:hunter2@h"),
         ..Settings::default()
@@ -338,11 +338,14 @@ fn no_secret_is_shown_by_settings_or_config_or_faults() {
 }
 
 #[test]
-fn redis_is_refused_in_this_version_rather_than_ignored() {
-    for url in ["redis://localhost:6379", "rediss://h", "http://h", "localhost"] {
-        let sentence = refused(&Settings { redis_url: secret(url), ..Settings::default() });
-        assert!(sentence.starts_with("REDIS_URL is ") && sentence.contains("unset it"), "{sentence}");
-        assert!(sentence.contains("memory of one instance"), "{sentence}");
+fn redis_is_told_from_other_addresses_and_may_be_left_out() {
+    for url in ["redis://localhost:6379", "rediss://:hunter2@h/2"] {
+        let config = resolve(&Settings { redis_url: secret(url), ..Settings::default() });
+        assert_eq!(config.redis_url.unwrap().expose(), url);
     }
-    assert!(Config::resolve(&Settings { redis_url: None, ..Settings::default() }).is_ok());
+    for url in ["http://h", "localhost", "rediss://h/#insecure"] {
+        let sentence = refused(&Settings { redis_url: secret(url), ..Settings::default() });
+        assert!(sentence.starts_with("REDIS_URL "), "{sentence}");
+    }
+    assert!(resolve(&Settings::default()).redis_url.is_none());
 }

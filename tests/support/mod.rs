@@ -3,7 +3,9 @@
 //! Owns: what runs here is `signet::app::App`, exactly as the binary runs it.
 
 pub mod caller;
+pub mod gate;
 pub mod postgres;
+pub mod redis;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -22,6 +24,11 @@ pub const SECRET: &str = "a secret of the tests, longer than thirty-two bytes";
 
 /// Where a test's clock begins, when it is turned by hand: 2026-11-22T20:00:00Z.
 pub const BEGINNING: Timestamp = Timestamp::from_seconds(1_795_377_600);
+
+/// A port that nobody listens on.
+pub fn free_port() -> u16 {
+    std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+}
 
 /// A running server.
 pub struct TestApp {

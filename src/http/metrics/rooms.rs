@@ -14,6 +14,7 @@ use crate::clock::Clock;
 use crate::identity::password::Passwords;
 use crate::keys::keyring::Keyring;
 use crate::resource::verifier::Verifier;
+use crate::shared::link::Link;
 use crate::shared::revocations::Revocations;
 use crate::shared::throttle::Throttle;
 use crate::store::Database;
@@ -32,6 +33,8 @@ pub struct Rooms {
     pub throttle: Arc<Throttle>,
     /// Ended sessions.
     pub revocations: Arc<Revocations>,
+    /// Where instances meet, where there are several.
+    pub link: Option<Arc<Link>>,
     /// Time.
     pub clock: Arc<dyn Clock>,
 }
@@ -69,6 +72,9 @@ impl Collector for Rooms {
                 ]
             }),
         )?;
+        if let Some(link) = &self.link {
+            self.redis(link, &mut page)?;
+        }
         page.gauge(
             "signet_ended_sessions",
             "Sessions that ended while tokens of theirs may still live",
@@ -88,6 +94,21 @@ impl Collector for Rooms {
 }
 
 impl Rooms {
+    fn redis(&self, link: &Link, page: &mut Page<'_>) -> fmt::Result {
+        let status = link.status();
+        page.gauge(
+            "signet_redis_up",
+            "1 while Redis answers commands and brings news, else 0",
+            f64::from(u8::from(status.up)),
+        )?;
+        page.counter("signet_redis_failures", "Commands that Redis did not answer in time", status.failures)?;
+        page.counter(
+            "signet_limit_decisions_alone",
+            "Attempts that this process judged by itself, more strictly, because Redis did not answer",
+            self.throttle.alone(),
+        )
+    }
+
     fn keys(&self, keyring: &Keyring, page: &mut Page<'_>) -> fmt::Result {
         let (health, contract) = (keyring.health(), keyring.contract());
         let now = self.clock.now();

@@ -1,11 +1,11 @@
-//! How much strangers may cost the issuer: fetches for kids that nobody knows.
+//! How much strangers may cost the issuer, and rumours: fetches that no schedule asks for.
 //! In: the time, and kids. Out: whether one more fetch may be made for one.
-//! Owns: the fetches and the memory that unknown kids cost are bounded, whatever tokens arrive.
+//! Owns: the fetches and the memory that unknown kids cost are bounded, whatever tokens and news arrive.
 
 use std::collections::HashMap;
 use std::time::Duration;
 
-use super::settings::{Backoff, Settings};
+use super::settings::{Backoff, Pace};
 use crate::token::jwk::Kid;
 
 /// A token bucket that counts attempts, not successes, so that an outage is throttled like everything else.
@@ -18,28 +18,24 @@ pub(super) struct Budget {
 
 impl Budget {
     /// A full bucket.
-    pub fn new(settings: &Settings) -> Self {
-        Self { tokens: settings.burst, filled_at: Duration::ZERO, ripe_at: Duration::ZERO }
+    pub fn new(pace: Pace) -> Self {
+        Self { tokens: pace.burst, filled_at: Duration::ZERO, ripe_at: Duration::ZERO }
     }
 
     /// The bucket less one attempt at the time `now`; none if nothing may be spent.
-    pub fn spend(&self, now: Duration, settings: &Settings) -> Option<Self> {
+    pub fn spend(&self, now: Duration, pace: Pace) -> Option<Self> {
         if now < self.ripe_at {
             return None;
         }
-        let passed = now.saturating_sub(self.filled_at).as_nanos() / settings.refill.as_nanos().max(1);
+        let passed = now.saturating_sub(self.filled_at).as_nanos() / pace.refill.as_nanos().max(1);
         let gained = u32::try_from(passed).unwrap_or(u32::MAX);
-        let tokens = self.tokens.saturating_add(gained).min(settings.burst);
-        let filled_at = if tokens == settings.burst {
+        let tokens = self.tokens.saturating_add(gained).min(pace.burst);
+        let filled_at = if tokens == pace.burst {
             now
         } else {
-            self.filled_at.saturating_add(settings.refill.saturating_mul(gained))
+            self.filled_at.saturating_add(pace.refill.saturating_mul(gained))
         };
-        Some(Self {
-            tokens: tokens.checked_sub(1)?,
-            filled_at,
-            ripe_at: now.saturating_add(settings.spacing),
-        })
+        Some(Self { tokens: tokens.checked_sub(1)?, filled_at, ripe_at: now.saturating_add(pace.spacing) })
     }
 }
 
@@ -94,6 +90,7 @@ impl Misses {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::resource::key_cache::Settings;
 
     fn at(seconds: u64) -> Duration {
         Duration::from_secs(1_000 + seconds)
@@ -101,11 +98,11 @@ mod tests {
 
     /// The seconds out of `0..=last` at which an attempt is granted when one is wanted every second.
     fn granted(last: u64) -> Vec<u64> {
-        let settings = Settings::default();
-        let mut budget = Budget::new(&settings);
+        let pace = Settings::default().pace_of_strangers();
+        let mut budget = Budget::new(pace);
         let mut granted = Vec::new();
         for second in 0..=last {
-            if let Some(less) = budget.spend(at(second), &settings) {
+            if let Some(less) = budget.spend(at(second), pace) {
                 budget = less;
                 granted.push(second);
             }
@@ -120,11 +117,11 @@ mod tests {
 
     #[test]
     fn calm_fills_the_budget_and_never_overfills_it() {
-        let settings = Settings::default();
-        let spent = Budget::new(&settings).spend(at(0), &settings).unwrap();
-        let spent = spent.spend(at(86_400), &settings).unwrap();
-        let spent = spent.spend(at(86_402), &settings).unwrap();
-        assert!(spent.spend(at(86_404), &settings).is_none());
+        let pace = Settings::default().pace_of_strangers();
+        let spent = Budget::new(pace).spend(at(0), pace).unwrap();
+        let spent = spent.spend(at(86_400), pace).unwrap();
+        let spent = spent.spend(at(86_402), pace).unwrap();
+        assert!(spent.spend(at(86_404), pace).is_none());
     }
 
     #[test]

@@ -22,6 +22,14 @@ impl Backoff {
     }
 }
 
+/// A bucket of fetches: so many in a row, one more after each span, and never two closer than the spacing.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Pace {
+    pub(super) burst: u32,
+    pub(super) refill: Duration,
+    pub(super) spacing: Duration,
+}
+
 /// The bounds of a [`KeyCache`](super::KeyCache). The defaults are the promises of the product.
 #[derive(Clone, Debug)]
 pub struct Settings {
@@ -81,6 +89,17 @@ impl Default for Settings {
 }
 
 impl Settings {
+    /// How many fetches kids that nobody knows may cause.
+    pub(super) fn pace_of_strangers(&self) -> Pace {
+        Pace { burst: self.burst, refill: self.refill, spacing: self.spacing }
+    }
+
+    /// How many fetches may be made because the issuer's own people have said that its keys have changed: two
+    /// withdrawals in a row, each as patient as it can be, and a steady trickle after that.
+    pub(super) fn pace_of_news(&self) -> Pace {
+        Pace { burst: 16, refill: Duration::from_secs(5), spacing: Duration::ZERO }
+    }
+
     /// The life that a document gets when its issuer says `max_age`.
     pub fn life(&self, max_age: Option<Duration>) -> Duration {
         max_age.unwrap_or(self.default_max_age).max(self.shortest_max_age).min(self.longest_max_age)

@@ -47,6 +47,8 @@ pub(super) enum Occasion {
     Due,
     /// Somebody came with a kid that a usable set does not hold.
     UnknownKid,
+    /// The issuer's own people say that its keys have changed.
+    News,
 }
 
 /// Keys and their times. All times are those of `Shared::now` and count from the *start* of the fetch that brought
@@ -74,7 +76,8 @@ pub(super) struct View {
     pub failures: u32,
     pub last_fault: Option<LoadFault>,
     retry_at: Duration,
-    budget: Budget,
+    for_strangers: Budget,
+    for_news: Budget,
 }
 
 impl View {
@@ -87,7 +90,8 @@ impl View {
             failures: 0,
             last_fault: None,
             retry_at: Duration::ZERO,
-            budget: Budget::new(settings),
+            for_strangers: Budget::new(settings.pace_of_strangers()),
+            for_news: Budget::new(settings.pace_of_news()),
         }
     }
 
@@ -128,12 +132,17 @@ impl View {
         if self.is_fetching() {
             return None;
         }
-        let budget = match occasion {
-            Occasion::Due => (self.due_at() <= now).then(|| self.budget.clone())?,
-            Occasion::UnknownKid if now < self.retry_at => return None,
-            Occasion::UnknownKid => self.budget.spend(now, settings)?,
-        };
-        Some(Self { started: self.started + 1, budget, ..self.clone() })
+        let mut next = Self { started: self.started + 1, ..self.clone() };
+        match occasion {
+            Occasion::Due if self.due_at() <= now => {}
+            Occasion::Due => return None,
+            _ if now < self.retry_at => return None,
+            Occasion::UnknownKid => {
+                next.for_strangers = self.for_strangers.spend(now, settings.pace_of_strangers())?;
+            }
+            Occasion::News => next.for_news = self.for_news.spend(now, settings.pace_of_news())?,
+        }
+        Some(next)
     }
 
     /// The view after the fetch that began at `began` brought `outcome`; `share` (0 to 1) is the jitter.

@@ -1,0 +1,92 @@
+//! A session that ends anywhere is refused everywhere.
+
+use super::*;
+use crate::support::gate::Gate;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_session_ended_at_one_is_refused_by_all_also_by_those_with_another_database() {
+    let Some(redis) = Redis::start() else { return };
+    let url = redis.url(0);
+    let Some(deployment) = Deployment::start("ended_everywhere", Some(&url), Some(&url), &[]).await else {
+        return;
+    };
+    let ada = signed_up(&deployment.one, "ada").await;
+    let bob = signed_up(&deployment.two, "bob").await;
+    let (token, other) = (jwt(&ada).await, jwt(&bob).await);
+    for server in deployment.all() {
+        assert_eq!(verdict(server, &token).await, 200);
+    }
+    sign_out(&ada).await;
+    for server in deployment.all() {
+        soon("the ended session is refused", async || verdict(server, &token).await == 401).await;
+        assert_eq!(verdict(server, &other).await, 200, "and nobody else's");
+    }
+
+    // Who comes late hears of it before serving.
+    let late = Deployment::resource(&deployment.folder, &deployment.one, Some(&url));
+    assert_eq!(verdict(&late, &token).await, 401);
+    assert_eq!(verdict(&late, &other).await, 200);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_redis_an_ended_session_is_refused_as_soon_as_the_database_is_asked() {
+    let Some(deployment) = Deployment::start("ended_by_poll", None, None, &[]).await else { return };
+    let ada = signed_up(&deployment.one, "ada").await;
+    let token = jwt(&ada).await;
+    assert_eq!(verdict(&deployment.two, &token).await, 200);
+    sign_out(&ada).await;
+    assert_eq!(verdict(&deployment.one, &token).await, 401, "at once where it ended");
+    soon("the poll brings it", async || verdict(&deployment.two, &token).await == 401).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_message_lost_while_cut_off_is_caught_up_with() {
+    let Some(redis) = Redis::start() else { return };
+    let gate = Gate::before(redis.port()).await;
+    let around = format!("redis://127.0.0.1:{}/0", gate.port);
+    let Some(deployment) = Deployment::start("lost_message", Some(&redis.url(0)), Some(&around), &[]).await
+    else {
+        return;
+    };
+    let ada = signed_up(&deployment.one, "ada").await;
+    let token = jwt(&ada).await;
+    assert_eq!(verdict(&deployment.resource, &token).await, 200);
+    gate.close();
+    redis_is(false, &deployment.resource).await;
+    sign_out(&ada).await;
+    soon("the others know", async || verdict(&deployment.two, &token).await == 401).await;
+    assert_eq!(verdict(&deployment.resource, &token).await, 200, "it cannot know yet");
+    gate.open();
+    soon("it has caught up", async || verdict(&deployment.resource, &token).await == 401).await;
+    redis_is(true, &deployment.resource).await;
+    let (_, log) = deployment.resource.terminate();
+    assert_eq!(told(&log), (1, 2), "once each: {log}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_redis_that_lost_its_memory_lacks_is_told_to_it_again() {
+    let Some(mut redis) = Redis::start() else { return };
+    let url = redis.url(0);
+    let Some(deployment) = Deployment::start("lost_memory", Some(&url), Some(&url), &[]).await else {
+        return;
+    };
+    let (before, during) = (signed_up(&deployment.one, "ada").await, signed_up(&deployment.one, "bob").await);
+    let tokens = [jwt(&before).await, jwt(&during).await];
+    sign_out(&before).await;
+    soon("it is kept", async || redis.ask(&["ZCARD", "signet:ended"]).trim() == "1").await;
+    redis.kill();
+    for server in deployment.all() {
+        redis_is(false, server).await;
+    }
+    sign_out(&during).await;
+    redis.restart();
+    for token in &tokens {
+        for server in deployment.all() {
+            soon("refused everywhere", async || verdict(server, token).await == 401).await;
+        }
+    }
+    soon("both are kept", async || redis.ask(&["ZCARD", "signet:ended"]).trim() == "2").await;
+    let life: i64 = redis.ask(&["PTTL", "signet:ended"]).trim().parse().unwrap();
+    // 15 minutes of a token, and three times 30 seconds between clocks.
+    assert!((1..=990_000).contains(&life), "they go when no token of theirs can live: {life}");
+}

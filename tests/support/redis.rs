@@ -1,0 +1,149 @@
+//! A Redis of one test: a real `redis-server`, on a free port and with a folder of its own.
+
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use tempfile::TempDir;
+
+/// The certificate of a server behind TLS, and its key, as files.
+struct Tls {
+    certificate: PathBuf,
+    key: PathBuf,
+}
+
+/// A running Redis.
+pub struct Redis {
+    folder: TempDir,
+    port: u16,
+    password: Option<String>,
+    tls: Option<Tls>,
+    child: Option<Child>,
+}
+
+impl Redis {
+    /// Starts one without password and TLS; none, said loudly, when there is no `redis-server` and something may be
+    /// skipped.
+    pub fn start() -> Option<Self> {
+        Self::ready(None, false)
+    }
+
+    /// The same, asking for a password.
+    pub fn with_password(password: &str) -> Option<Self> {
+        Self::ready(Some(password.to_owned()), false)
+    }
+
+    /// The same, behind TLS, with a certificate of `localhost`.
+    pub fn with_tls(password: &str) -> Option<Self> {
+        Self::ready(Some(password.to_owned()), true)
+    }
+
+    fn ready(password: Option<String>, tls: bool) -> Option<Self> {
+        if Command::new("redis-server").arg("--version").stdout(Stdio::null()).status().is_err() {
+            assert_ne!(std::env::var("CI").as_deref(), Ok("true"), "nothing may be skipped: run ./test");
+            eprintln!("!! SKIPPED: no redis-server; run ./test");
+            return None;
+        }
+        let folder = tempfile::tempdir().unwrap();
+        let tls = tls.then(|| {
+            let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+            let (certificate, key) = (folder.path().join("certificate.pem"), folder.path().join("key.pem"));
+            std::fs::write(&certificate, made.cert.pem()).unwrap();
+            std::fs::write(&key, made.signing_key.serialize_pem()).unwrap();
+            Tls { certificate, key }
+        });
+        let mut redis = Self { folder, port: super::free_port(), password, tls, child: None };
+        redis.restart();
+        Some(redis)
+    }
+
+    /// Starts it on the same port again, empty, and waits until it answers.
+    pub fn restart(&mut self) {
+        assert!(self.child.is_none(), "it runs already");
+        let mut command = Command::new("redis-server");
+        command.args(["--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--loglevel", "warning"]);
+        command.arg("--dir").arg(self.folder.path());
+        let port = self.port.to_string();
+        match &self.tls {
+            None => command.args(["--port", &port]),
+            Some(tls) => command
+                .args(["--port", "0", "--tls-port", &port, "--tls-auth-clients", "no", "--tls-cert-file"])
+                .arg(&tls.certificate)
+                .arg("--tls-key-file")
+                .arg(&tls.key)
+                .arg("--tls-ca-cert-file")
+                .arg(&tls.certificate),
+        };
+        if let Some(password) = &self.password {
+            command.args(["--requirepass", password]);
+        }
+        self.child = Some(command.stdout(Stdio::null()).spawn().unwrap());
+        let answers = (0..1000).any(|_| {
+            std::thread::sleep(Duration::from_millis(20));
+            std::net::TcpStream::connect(("127.0.0.1", self.port)).is_ok()
+        });
+        assert!(answers, "redis-server does not start");
+    }
+
+    /// Its port on this machine.
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// Where it is, as a setting: database `number`, with its password.
+    pub fn url(&self, number: u16) -> String {
+        let (scheme, host) =
+            if self.tls.is_some() { ("rediss", "localhost") } else { ("redis", "127.0.0.1") };
+        let password = self.password.as_ref().map(|password| format!(":{password}@")).unwrap_or_default();
+        format!("{scheme}://{password}{host}:{}/{number}", self.port)
+    }
+
+    /// The certificate that a client has to trust.
+    pub fn certificate(&self) -> &Path {
+        &self.tls.as_ref().unwrap().certificate
+    }
+
+    /// SIGKILL: it forgets everything.
+    pub fn kill(&mut self) {
+        let mut child = self.child.take().unwrap();
+        child.kill().unwrap();
+        child.wait().unwrap();
+    }
+
+    /// SIGSTOP: connections stand, and nothing answers.
+    pub fn freeze(&self) {
+        self.signal("-STOP");
+    }
+
+    /// SIGCONT.
+    pub fn thaw(&self) {
+        self.signal("-CONT");
+    }
+
+    fn signal(&self, signal: &str) {
+        let id = self.child.as_ref().unwrap().id().to_string();
+        assert!(Command::new("kill").args([signal, &id]).status().unwrap().success());
+    }
+
+    /// What `redis-cli` answers.
+    pub fn ask(&self, arguments: &[&str]) -> String {
+        let mut command = Command::new("redis-cli");
+        command.args(["-h", "127.0.0.1", "-p", &self.port.to_string()]);
+        if let Some(password) = &self.password {
+            command.args(["--no-auth-warning", "-a", password]);
+        }
+        if let Some(tls) = &self.tls {
+            command.arg("--tls").arg("--cacert").arg(&tls.certificate);
+        }
+        let output = command.args(arguments).output().unwrap();
+        String::from_utf8(output.stdout).unwrap()
+    }
+}
+
+impl Drop for Redis {
+    fn drop(&mut self) {
+        if self.child.is_some() {
+            self.kill();
+        }
+    }
+}
