@@ -242,7 +242,8 @@ fn validator(headers: &HeaderMap) -> Option<String> {
 }
 
 /// How much longer the answer may be kept (RFC 9111 section 4.2): its `max-age` less the `Age` that it gathered on
-/// the way. Zero when it may not be kept at all, or when its `max-age` makes no sense; none if nothing is said.
+/// the way; a second at least, after which it is worth asking again. Zero when it may not be kept at all, or when its
+/// `max-age` makes no sense; none if nothing is said.
 fn max_age(headers: &HeaderMap) -> Option<Duration> {
     let directives = headers.get_all(header::CACHE_CONTROL).iter().filter_map(|value| value.to_str().ok());
     let mut said = None;
@@ -255,7 +256,7 @@ fn max_age(headers: &HeaderMap) -> Option<Duration> {
         }
     }
     let age = headers.get(header::AGE).and_then(|age| age.to_str().ok()).and_then(seconds).unwrap_or(0);
-    said.map(|said| Duration::from_secs(said.saturating_sub(age)))
+    said.map(|said| Duration::from_secs(said.saturating_sub(age).max(said.min(1))))
 }
 
 /// Delta-seconds (RFC 9111 section 1.2.2): digits alone, and numbers too large to hold are merely very large.
@@ -282,7 +283,8 @@ mod tests {
         assert_eq!(told(&[("cache-control", "max-age=\"60\"")]), Some(60));
         assert_eq!(told(&[("cache-control", "s-maxage=9, max-age=60")]), Some(60));
         assert_eq!(told(&[("cache-control", "max-age=300"), ("age", "100")]), Some(200));
-        assert_eq!(told(&[("cache-control", "max-age=300"), ("age", "400")]), Some(0));
+        assert_eq!(told(&[("cache-control", "max-age=300"), ("age", "400")]), Some(1));
+        assert_eq!(told(&[("cache-control", "max-age=0"), ("age", "400")]), Some(0));
         assert_eq!(told(&[("cache-control", "max-age=300, no-store")]), Some(0));
         for nonsense in ["max-age=", "max-age=-1", "max-age=1h", "max-age=1.5", "max-age"] {
             assert_eq!(told(&[("cache-control", nonsense)]), Some(0), "{nonsense}");

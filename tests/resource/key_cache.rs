@@ -171,7 +171,7 @@ async fn a_cold_start_on_a_hanging_issuer_says_unavailable_in_time() {
 async fn the_set_is_renewed_before_its_life_ends_without_any_request() {
     let origin = Origin::publishing(&set(&["one"])).await;
     origin.publish_for(&set(&["one"]), 0);
-    let settings = Settings { shortest_max_age: Duration::from_millis(100), ..Settings::default() };
+    let settings = Settings { uncacheable_max_age: Duration::from_millis(100), ..Settings::default() };
     let cache = cache_of(&origin, settings, system_clock());
     cache.warm_up().await.unwrap();
     origin.publish(&set(&["two"]));
@@ -183,7 +183,7 @@ async fn the_set_is_renewed_before_its_life_ends_without_any_request() {
 async fn nothing_is_fetched_before_the_first_use_nor_after_the_last_handle_is_gone() {
     let origin = Origin::publishing(&set(&["one"])).await;
     origin.publish_for(&set(&["one"]), 0);
-    let settings = Settings { shortest_max_age: Duration::from_millis(20), ..Settings::default() };
+    let settings = Settings { uncacheable_max_age: Duration::from_millis(20), ..Settings::default() };
     let cache = cache_of(&origin, settings, system_clock());
     tokio::time::sleep(Duration::from_millis(50)).await;
     assert_eq!(origin.fetches(), 0);
@@ -211,7 +211,7 @@ async fn an_unchanged_set_is_confirmed_by_a_conditional_request() {
 
 #[tokio::test]
 async fn the_life_that_the_issuer_names_is_honoured_within_its_bounds() {
-    for (max_age, life) in [(0, 5), (60, 60), (300, 300), (31_536_000, 86_400)] {
+    for (max_age, life) in [(0, 5), (1, 1), (60, 60), (300, 300), (31_536_000, 86_400)] {
         let (origin, clock) = (Origin::publishing(&set(&["one"])).await, manual_clock());
         origin.publish_for(&set(&["one"]), max_age);
         let cache = cache_of(&origin, Settings::default(), clock.clone());

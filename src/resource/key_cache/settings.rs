@@ -35,7 +35,9 @@ pub(super) struct Pace {
 pub struct Settings {
     /// The life of a document whose issuer names none: 5 min.
     pub default_max_age: Duration,
-    /// The shortest life that is honoured: 5 s. Some issuers forbid caching; nobody fetches keys for each request.
+    /// The life of a document that its issuer forbids to cache: 5 s. Nobody fetches keys for each request.
+    pub uncacheable_max_age: Duration,
+    /// The shortest life that is honoured: 1 s, the shortest that can be said (RFC 9111 section 1.2.2).
     pub shortest_max_age: Duration,
     /// The longest life that is honoured: 24 h.
     pub longest_max_age: Duration,
@@ -70,7 +72,8 @@ impl Default for Settings {
         let seconds = Duration::from_secs;
         Self {
             default_max_age: seconds(5 * 60),
-            shortest_max_age: seconds(5),
+            uncacheable_max_age: seconds(5),
+            shortest_max_age: seconds(1),
             longest_max_age: seconds(24 * 60 * 60),
             stale_lives: 10,
             stale_at_least: seconds(5 * 60),
@@ -102,7 +105,11 @@ impl Settings {
 
     /// The life that a document gets when its issuer says `max_age`.
     pub fn life(&self, max_age: Option<Duration>) -> Duration {
-        max_age.unwrap_or(self.default_max_age).max(self.shortest_max_age).min(self.longest_max_age)
+        match max_age {
+            None => self.default_max_age,
+            Some(Duration::ZERO) => self.uncacheable_max_age,
+            Some(max_age) => max_age.max(self.shortest_max_age).min(self.longest_max_age),
+        }
     }
 
     /// For how long after its fetch a document of this life is trusted if it cannot be renewed: the longest that a
@@ -130,10 +137,11 @@ mod tests {
     const HOUR: Duration = Duration::from_secs(3600);
 
     #[test]
-    fn the_life_of_a_document_lies_between_five_seconds_and_a_day() {
+    fn the_life_of_a_document_is_what_its_issuer_says_up_to_a_day() {
         let settings = Settings::default();
         assert_eq!(settings.life(None), 300 * SECOND);
         assert_eq!(settings.life(Some(Duration::ZERO)), 5 * SECOND);
+        assert_eq!(settings.life(Some(SECOND)), SECOND);
         assert_eq!(settings.life(Some(60 * SECOND)), 60 * SECOND);
         assert_eq!(settings.life(Some(Duration::MAX)), 24 * HOUR);
     }
