@@ -2,6 +2,8 @@
 //! In: contestants, the first of which is the floor. Out: a table of medians and of ratios to the floor.
 //! Owns: a ratio is taken within one round, between turns that lie milliseconds apart, and the median over all rounds counts.
 
+pub mod rotation;
+
 use std::time::{Duration, Instant};
 
 /// One way of doing it.

@@ -4,6 +4,7 @@ mod crash;
 mod crowd;
 mod faults;
 mod logs;
+mod rotation;
 pub mod server;
 mod tls;
 
