@@ -31,7 +31,11 @@ use crate::token::jwk::{KeySet, Kid};
 /// | --- | --- |
 /// | a known kid | answered from memory at once; a renewal that is due goes on beside it |
 /// | an unknown kid | one fetch for all who wait, as far as the budget goes |
+/// | an unknown kid, and a set past its life that could not be renewed | one fetch every few seconds for all who wait |
 /// | anybody while no usable key is held | waits for the one fetch, for [`Settings::patience`] at most |
+///
+/// So an issuer that comes back is found within the longest pause of [`Settings::cold_retry`], 5 s, by everybody who
+/// was answered [`KeyMiss::Unavailable`].
 ///
 /// A key that was withdrawn is refused as soon as a document without it has come: within one life of the document
 /// while the issuer can be reached, and within [`Settings::stale_bound`] when it cannot.
@@ -99,6 +103,7 @@ impl KeyCache {
             clock,
             entropy,
             misses: Mutex::default(),
+            faults: Default::default(),
             kept: AtomicBool::new(false),
         }))
     }
@@ -149,6 +154,12 @@ impl KeyCache {
             last_fault: view.last_fault.clone(),
         }
     }
+
+    /// How many fetches have failed, by [`LoadFault::code`]. Every reason is there from the start.
+    pub fn faults(&self) -> impl Iterator<Item = (&'static str, u64)> {
+        let counts = self.0.faults.iter().map(|count| count.load(Ordering::Relaxed));
+        LoadFault::CODES.into_iter().zip(counts)
+    }
 }
 
 impl fmt::Debug for KeyCache {
@@ -171,6 +182,8 @@ struct Shared {
     views: watch::Sender<Arc<View>>,
     /// Looked at for unknown kids only, and never across an await.
     misses: Mutex<Misses>,
+    /// How many fetches failed, in the order of [`LoadFault::CODES`].
+    faults: [AtomicU64; LoadFault::CODES.len()],
     /// Whether the task that renews the keys is alive.
     kept: AtomicBool,
 }
@@ -237,9 +250,11 @@ impl Shared {
         if self.launch(Occasion::Due) {
             return true;
         }
-        let now = self.now();
-        let hopeless = self.view().usable(now).is_none()
-            || self.misses.lock().unwrap_or_else(PoisonError::into_inner).holds(kid, now);
+        let (view, now) = (self.view(), self.now());
+        if !view.is_fresh(now) {
+            return self.launch(Occasion::Undecided);
+        }
+        let hopeless = self.misses.lock().unwrap_or_else(PoisonError::into_inner).holds(kid, now);
         !hopeless && self.launch(Occasion::UnknownKid)
     }
 }

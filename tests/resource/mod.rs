@@ -2,11 +2,12 @@
 
 mod document;
 mod fetch;
+mod figures;
 mod guard;
 mod issuers;
 mod key_cache;
 mod memory;
-mod origin;
+pub mod origin;
 mod outage;
 mod poem_guard;
 mod verifier;

@@ -30,7 +30,7 @@ async fn keys_are_trusted_up_to_the_bound_and_then_the_answer_is_unavailable() {
     assert!(!cache.status().is_usable());
 
     origin.publish(&set(&["one"]));
-    clock.advance(6 * SECOND);
+    clock.advance(5 * SECOND);
     assert!(cache.keys_for("one").await.is_ok(), "recovery needs no hands");
     assert_eq!((cache.status().failures, cache.status().last_fault), (0, None));
 }
@@ -82,7 +82,9 @@ async fn an_outage_is_asked_about_less_and_less() {
     clock.advance(256 * SECOND);
     for second in 0..300 {
         assert!(at_once(cache.keys_for("one")).is_ok());
-        let _unknown = cache.keys_for(&format!("unknown-{second}")).await;
+        if second < 40 {
+            let _unknown = cache.keys_for(&format!("unknown-{second}")).await; // while the set is within its life
+        }
         settle(&cache).await;
         clock.advance(SECOND);
     }

@@ -205,6 +205,11 @@ fn verification(verifier: &Verifier, page: &mut Page<'_>) -> fmt::Result {
         status.trusted_for.as_secs_f64(),
     )?;
     page.counter("signet_key_cache_fetches", "Fetches of the key set that were started", status.attempts)?;
+    page.counters(
+        "signet_key_cache_faults",
+        "Fetches that brought no keys, by reason",
+        cache.faults().map(|(reason, count)| ([("reason", reason)], count)),
+    )?;
     page.gauge(
         "signet_key_cache_failures",
         "Fetches that failed since the last good one",

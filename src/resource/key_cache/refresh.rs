@@ -46,16 +46,24 @@ impl Shared {
     fn land(&self, outcome: Result<Loaded, LoadFault>, began: Duration) {
         let now = self.now();
         let before = self.view();
-        match &outcome {
-            Ok(Loaded::Keys { parsed, .. }) => self.announce(&before, parsed, now),
-            Ok(Loaded::Unchanged { .. }) => {}
-            Err(fault) => {
-                warn!(target: "signet::jwks", %fault, failures = before.failures + 1, "no key set fetched")
-            }
+        if let Ok(Loaded::Keys { parsed, .. }) = &outcome {
+            self.announce(&before, parsed, now);
         }
-        let share = self.share();
         // Only this flight changes the view while it is under way, so it is still `before`.
-        self.views.send_replace(Arc::new(before.land(outcome, began, now, share, &self.settings)));
+        let after = before.land(outcome, began, now, self.share(), &self.settings);
+        if let Some(fault) = &after.last_fault {
+            let reason = fault.code();
+            warn!(target: "signet::jwks", reason, %fault, failures = after.failures, "no key set fetched");
+            self.count(reason);
+        }
+        self.views.send_replace(Arc::new(after));
+    }
+
+    fn count(&self, reason: &str) {
+        let mut counts = LoadFault::CODES.iter().zip(&self.faults);
+        if let Some((_, count)) = counts.find(|(code, _)| **code == reason) {
+            count.fetch_add(1, Ordering::Relaxed);
+        }
     }
 
     /// Logs a change of the set, and makes sure that tokens under keys that went are refused without a fetch.

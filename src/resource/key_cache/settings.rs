@@ -63,7 +63,7 @@ pub struct Settings {
     pub miss: Backoff,
     /// The pauses after failed fetches while keys are held: 1 s to 60 s.
     pub retry: Backoff,
-    /// The pauses while none is held, when every request is waiting for them: 500 ms to 5 s.
+    /// The pauses while none is held, or somebody waits for one that those at hand may merely lack: 500 ms to 5 s.
     pub cold_retry: Backoff,
 }
 

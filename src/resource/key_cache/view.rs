@@ -31,6 +31,38 @@ pub enum LoadFault {
     Abandoned,
 }
 
+impl LoadFault {
+    /// Every [`code`](Self::code).
+    pub const CODES: [&str; 10] = [
+        "timeout",
+        "unreachable",
+        "status",
+        "too_large",
+        "not_json",
+        "no_key_array",
+        "too_many_keys",
+        "no_usable_key",
+        "nothing_to_keep",
+        "abandoned",
+    ];
+
+    /// The stable name of the reason in logs and metrics; it repeats nothing of what the issuer sent.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Fetch(FetchFault::Timeout(_)) => "timeout",
+            Self::Fetch(FetchFault::Unreachable(_)) => "unreachable",
+            Self::Fetch(FetchFault::Status(_)) => "status",
+            Self::Fetch(FetchFault::TooLarge(_)) | Self::Document(KeySetFault::TooLarge) => "too_large",
+            Self::Document(KeySetFault::Json(_)) => "not_json",
+            Self::Document(KeySetFault::NoKeys) => "no_key_array",
+            Self::Document(KeySetFault::TooManyKeys) => "too_many_keys",
+            Self::NoUsableKey => "no_usable_key",
+            Self::NothingToKeep => "nothing_to_keep",
+            Self::Abandoned => "abandoned",
+        }
+    }
+}
+
 /// What a fetch brought.
 #[derive(Debug)]
 pub(super) enum Loaded {
@@ -45,7 +77,9 @@ pub(super) enum Loaded {
 pub(super) enum Occasion {
     /// The schedule says so, or no usable key is held.
     Due,
-    /// Somebody came with a kid that a usable set does not hold.
+    /// Somebody came with a kid that the set does not hold, and the set is past its life: they cannot be told yes or no.
+    Undecided,
+    /// Somebody came with a kid that a set within its life does not hold.
     UnknownKid,
     /// The issuer's own people say that its keys have changed.
     News,
@@ -75,7 +109,10 @@ pub(super) struct View {
     /// How many failed since the last good one.
     pub failures: u32,
     pub last_fault: Option<LoadFault>,
+    /// Before this the schedule asks nobody again after a failure.
     retry_at: Duration,
+    /// The same while somebody waits who cannot be told yes or no; never later.
+    urgent_at: Duration,
     for_strangers: Budget,
     for_news: Budget,
 }
@@ -90,6 +127,7 @@ impl View {
             failures: 0,
             last_fault: None,
             retry_at: Duration::ZERO,
+            urgent_at: Duration::ZERO,
             for_strangers: Budget::new(settings.pace_of_strangers()),
             for_news: Budget::new(settings.pace_of_news()),
         }
@@ -121,9 +159,9 @@ impl View {
         self.held.as_ref().map_or(self.retry_at, |held| held.refresh_at.max(self.retry_at))
     }
 
-    /// How long somebody should wait who found no usable key.
+    /// How long somebody should wait who could not be told yes or no.
     pub fn retry_after(&self, now: Duration) -> Duration {
-        let pause = if self.is_fetching() { Duration::ZERO } else { self.retry_at.saturating_sub(now) };
+        let pause = if self.is_fetching() { Duration::ZERO } else { self.urgent_at.saturating_sub(now) };
         pause.max(Duration::from_secs(1))
     }
 
@@ -135,7 +173,8 @@ impl View {
         let mut next = Self { started: self.started + 1, ..self.clone() };
         match occasion {
             Occasion::Due if self.due_at() <= now => {}
-            Occasion::Due => return None,
+            Occasion::Undecided if self.urgent_at <= now => {}
+            Occasion::Due | Occasion::Undecided => return None,
             _ if now < self.retry_at => return None,
             Occasion::UnknownKid => {
                 next.for_strangers = self.for_strangers.spend(now, settings.pace_of_strangers())?;
@@ -183,17 +222,22 @@ impl View {
                 failures: 0,
                 last_fault: None,
                 retry_at: Duration::ZERO,
+                urgent_at: Duration::ZERO,
                 ..self.clone()
             },
             Err(fault) => {
                 let failures = self.failures.saturating_add(1);
-                // The end of trust is itself an occasion, and from then on the quicker schedule counts.
-                let (backoff, trusted_until) = match self.usable(now) {
-                    Some(held) => (&settings.retry, held.trusted_until),
-                    None => (&settings.cold_retry, Duration::MAX),
+                let urgent_at = now.saturating_add(settings.cold_retry.pause(failures, share));
+                let retry_at = match self.usable(now) {
+                    // The end of trust is itself an occasion, and from then on the quicker schedule counts.
+                    Some(held) => {
+                        let pause = settings.retry.pause(failures, share);
+                        now.saturating_add(pause).min(held.trusted_until)
+                    }
+                    None => urgent_at,
                 };
-                let retry_at = now.saturating_add(backoff.pause(failures, share)).min(trusted_until);
-                Self { landed, failures, last_fault: Some(fault), retry_at, ..self.clone() }
+                let urgent_at = urgent_at.min(retry_at);
+                Self { landed, failures, last_fault: Some(fault), retry_at, urgent_at, ..self.clone() }
             }
         }
     }
