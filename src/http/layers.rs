@@ -10,6 +10,7 @@ use poem::http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderName, HeaderValue, P
 use poem::http::header::{X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS};
 use poem::http::{HeaderMap, Method, StatusCode, Uri};
 use poem::{Endpoint, IntoResponse, PathPattern, Request, Response};
+use tracing::Instrument;
 
 use super::client_address::ClientAddress;
 use super::error::ApiError;
@@ -44,7 +45,9 @@ pub async fn log<E: Endpoint<Output = Response>>(
     let method = request.method().clone();
     let asked = Asked::of(&request);
     let started = clock.monotonic();
-    let mut response = endpoint.get_response(request).await;
+    // Every line that is written on the way to the answer carries the id.
+    let span = tracing::info_span!(target: "signet::request", "request", id = %id);
+    let mut response = endpoint.get_response(request).instrument(span).await;
     let took = clock.monotonic().saturating_sub(started);
     // The pattern, not the path: paths hold identifiers, and queries hold worse.
     let route = response.data::<PathPattern>().map_or("-", |pattern| &pattern.0);

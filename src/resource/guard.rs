@@ -144,7 +144,10 @@ impl Unauthenticated {
 pub async fn authenticate(verifier: &Verifier, headers: &HeaderMap) -> Result<Principal, Unauthenticated> {
     match Credential::read(headers) {
         Credential::Missing => Err(Unauthenticated::Missing),
-        Credential::Malformed => Err(Unauthenticated::Malformed),
+        Credential::Malformed => {
+            verifier.record_malformed();
+            Err(Unauthenticated::Malformed)
+        }
         Credential::Token(text) => Ok(verifier.verify(text).await?),
     }
 }

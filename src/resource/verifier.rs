@@ -88,13 +88,18 @@ impl Denied {
 
 /// Counts by reason; counting waits for nobody.
 #[derive(Debug, Default)]
-struct Denials([AtomicU64; Refusal::ALL.len() + 2]);
+struct Denials([AtomicU64; Refusal::ALL.len() + 3]);
 
 impl Denials {
-    fn count(&self, denied: Denied) {
-        if let Some(count) = self.0.get(denied.index()) {
+    /// The reason that no token was there to judge: it stands after those of [`Denied`].
+    const MALFORMED: (usize, &str) = (Refusal::ALL.len() + 2, "malformed_credential");
+
+    /// Counts and logs a reason. It is for the operator: the caller hears the same for each of them.
+    fn record(&self, index: usize, reason: &'static str) {
+        if let Some(count) = self.0.get(index) {
             count.fetch_add(1, Ordering::Relaxed);
         }
+        info!(target: "signet::token", reason, "a token was not accepted");
     }
 }
 
@@ -201,9 +206,15 @@ impl Verifier {
                     self.count_hs256();
                 }
             }
-            Err(denied) => self.denials.count(*denied),
+            Err(denied) => self.denials.record(denied.index(), denied.code()),
         }
         verdict
+    }
+
+    /// Counts a bearer credential that holds no token to judge.
+    pub(super) fn record_malformed(&self) {
+        let (index, reason) = Denials::MALFORMED;
+        self.denials.record(index, reason);
     }
 
     async fn decide(&self, text: &str) -> Result<Principal, Denied> {
@@ -302,11 +313,12 @@ impl Verifier {
         self.verdicts.as_ref().map(Verdicts::status)
     }
 
-    /// How many tokens were not accepted, by [`Denied::code`].
+    /// How many tokens were not accepted, by [`Denied::code`], and how many credentials held no token at all.
     ///
     /// Every reason is there from the start, so that a first refusal shows as an increase.
     pub fn denials(&self) -> impl Iterator<Item = (&'static str, u64)> {
-        Denied::codes().zip(&self.denials.0).map(|(code, count)| (code, count.load(Ordering::Relaxed)))
+        let codes = Denied::codes().chain([Denials::MALFORMED.1]);
+        codes.zip(&self.denials.0).map(|(code, count)| (code, count.load(Ordering::Relaxed)))
     }
 
     /// How many tokens were accepted.

@@ -38,6 +38,40 @@ async fn each_request_is_one_line_with_its_id_its_route_its_status_and_its_time(
 }
 
 #[tokio::test]
+async fn the_log_says_why_a_token_was_refused_and_the_caller_is_not_told() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = Server::start(folder.path(), &[]);
+    let ada =
+        server.caller().post("/api/auth/sign-up/email", &sign_up_body("ada@example.com")).await.expect(200);
+    let session = server.caller().bearing(ada["token"].as_str().unwrap());
+    let token =
+        async || session.get("/api/auth/token").await.expect(200)["token"].as_str().unwrap().to_owned();
+    let (token, other) = (token().await, token().await);
+    let (input, _) = token.rsplit_once('.').unwrap();
+    let forged = format!("{input}.{}", other.rsplit_once('.').unwrap().1);
+    let credentials = [
+        ("probe-1", format!("Bearer {forged}"), "signature"),
+        ("probe-2", format!("Bearer {input}"), "shape"),
+        ("probe-3", format!("Bearer \"{token}\""), "malformed_credential"),
+    ];
+    let mut replies = Vec::new();
+    for (id, credential, _) in &credentials {
+        let request = server.caller().request(reqwest::Method::GET, "/api/me/tasks");
+        let request = request.header("x-request-id", *id).header("authorization", credential);
+        let reply = Caller::send(request).await;
+        reply.assert_error(401, "INVALID_TOKEN");
+        replies.push(format!("{} {}", reply.text, reply.header("www-authenticate")));
+    }
+    assert!(replies.iter().all(|reply| *reply == replies[0]), "{replies:?}");
+    let (_, log) = server.terminate();
+    let refusals = lines(&log, "signet::token");
+    for (id, _, reason) in credentials {
+        let reasons = refusals.iter().filter(|line| line["span"]["id"] == id).map(|line| &line["reason"]);
+        assert_eq!(reasons.collect::<Vec<_>>(), [reason], "{log}");
+    }
+}
+
+#[tokio::test]
 async fn the_audit_names_each_event_of_security_and_nobody_by_address() {
     let folder = tempfile::tempdir().unwrap();
     let server = Server::start(folder.path(), &[]);

@@ -3,6 +3,7 @@
 mod crash;
 mod crowd;
 mod faults;
+mod key_set;
 mod logs;
 mod rotation;
 pub mod server;

@@ -129,6 +129,8 @@ async fn only_a_good_token_in_the_authorization_header_makes_a_principal() {
 
     let twice = headers(&[format!("Bearer {token}").as_bytes(), format!("Bearer {token}").as_bytes()]);
     assert_eq!(authenticate(&verifier, &twice).await.unwrap_err(), Unauthenticated::Malformed);
+    let counted: Vec<_> = verifier.denials().filter(|(_, count)| *count > 0).collect();
+    assert_eq!(counted, [("malformed_credential", 1)], "a missing credential is no refusal");
 
     let forged = headers(&[format!("Bearer {}", &token[..token.len() - 8]).as_bytes()]);
     assert!(matches!(
