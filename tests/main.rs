@@ -1,6 +1,7 @@
 //! Signet's promises, each held where its user stands. One binary, so that dependencies link once.
 #![cfg(test)]
 
+mod cases;
 mod clients;
 mod command_line;
 mod config;

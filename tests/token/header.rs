@@ -10,7 +10,7 @@ use signet::token::verify::{Refusal, Unverified};
 use super::support::{Issuer, SECRET, parts, signing_input, signing_key};
 
 /// Everything that `alg` might be set to in the hope that it is believed.
-fn foreign_algorithms() -> Vec<Value> {
+pub fn foreign_algorithms() -> Vec<Value> {
     let texts = [
         "none",
         "None",

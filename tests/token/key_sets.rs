@@ -31,7 +31,7 @@ fn lacking(name: &str) -> Value {
     entry
 }
 
-fn odd_keys() -> Vec<(Value, SkipReason)> {
+pub fn odd_keys() -> Vec<(Value, SkipReason)> {
     let x = |bytes: &[u8]| odd("x", json!(base64url::encode(bytes)));
     let good = base64url::encode(signing_key(9).public().as_bytes());
     let mut identity = [0; 32];

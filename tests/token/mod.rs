@@ -3,14 +3,14 @@
 #![cfg(test)]
 
 mod claims;
-mod header;
+pub mod header;
 mod issuing;
-mod key_sets;
+pub mod key_sets;
 mod properties;
 mod shape;
 mod shared_secret;
-mod signature;
-mod support;
+pub mod signature;
+pub mod support;
 mod vectors_ed25519;
 mod vectors_hmac;
 mod vectors_jose;

@@ -9,10 +9,10 @@ use signet::token::verify::Refusal;
 use super::support::{Issuer, hex, parts, signing_key};
 
 /// The order L of the group, little-endian.
-const ORDER: &str = "edd3f55c1a631258d69cf7a2def9de1400000000000000000000000000000010";
+pub const ORDER: &str = "edd3f55c1a631258d69cf7a2def9de1400000000000000000000000000000010";
 
 /// `a + times * b`, little-endian; drops what does not fit into 32 bytes.
-fn add(a: &[u8], b: &[u8], times: u32) -> Vec<u8> {
+pub fn add(a: &[u8], b: &[u8], times: u32) -> Vec<u8> {
     let mut carry = 0;
     let digit = |(a, b): (&u8, &u8)| {
         carry += u32::from(*a) + times * u32::from(*b);
@@ -24,7 +24,7 @@ fn add(a: &[u8], b: &[u8], times: u32) -> Vec<u8> {
 }
 
 /// `a - b`, little-endian.
-fn subtract(a: &[u8], b: &[u8]) -> Vec<u8> {
+pub fn subtract(a: &[u8], b: &[u8]) -> Vec<u8> {
     let complement: Vec<u8> = b.iter().map(|byte| !byte).collect();
     let mut one = vec![0; 32];
     one[0] = 1;
