@@ -1,6 +1,7 @@
 //! Published tokens and key sets: none is a bearer token of ours, and where the key is HS256, the MAC comes out right.
 
-use josekit::jws::HS256;
+use josekit::jwk::Jwk;
+use josekit::jws::{EdDSA, HS256, JwsVerifier};
 use serde_json::Value;
 use signet::secret::Seed;
 use signet::token::arithmetic::{MacKey, SigningKey, VerifyingKey};
@@ -23,14 +24,18 @@ fn mac_key(key: &Value) -> Option<MacKey> {
     MacKey::from_bytes(&base64url::decode(key["k"].as_str()?)?).ok()
 }
 
-/// Whether the text is a compact JWS with HS256 and the right MAC, whatever it says.
-fn authentic(key: &MacKey, text: &str) -> bool {
+/// Whether the text is a compact JWS of this algorithm whose signature fits, whatever it says.
+fn authentic(algorithm: &str, fits: impl Fn(&[u8], &[u8]) -> bool, text: &str) -> bool {
     let Some((input, tag)) = text.rsplit_once('.') else { return false };
     let Some((header, payload)) = input.split_once('.') else { return false };
     let [Some(header), Some(_), Some(tag)] = [header, payload, tag].map(base64url::decode) else {
         return false;
     };
-    json::parse(&header).is_ok_and(|header| header["alg"] == "HS256") && key.verify(input.as_bytes(), &tag)
+    json::parse(&header).is_ok_and(|header| header["alg"] == algorithm) && fits(input.as_bytes(), &tag)
+}
+
+fn is_mac(key: &MacKey, text: &str) -> bool {
+    authentic("HS256", |input, tag| key.verify(input, tag), text)
 }
 
 /// Every token of a Wycheproof file, with the key of its group and its label.
@@ -80,25 +85,63 @@ fn every_mac_of_wycheproof_is_answered_as_labelled() {
             372 | 373 => false, // a foreign character inside the base64url
             _ => labelled,
         };
-        assert_eq!(authentic(&key, &token), valid, "case {id}");
+        assert_eq!(is_mac(&key, &token), valid, "case {id}");
         seen += 1;
     }
     assert_eq!(seen, 40);
 }
 
-#[test]
-fn josekit_takes_the_same_macs() {
-    let mut seen = 0;
-    for (id, key, token, _) in wycheproof("json_web_signature_test.json", 401) {
-        let (Some(mac), Some(secret)) = (mac_key(&key), key["k"].as_str().and_then(base64url::decode)) else {
-            continue;
-        };
-        let verifier = HS256.verifier_from_bytes(&secret).unwrap();
-        let theirs = josekit::jws::deserialize_compact(&token, &verifier).is_ok();
-        assert_eq!(theirs, authentic(&mac, &token), "case {id}");
-        seen += 1;
+/// What we and josekit say of a text under one key: that it is a compact JWS with the right signature, whatever it says.
+/// None for a key of another kind than ours.
+fn both(key: &Value, token: &str) -> Option<(bool, bool)> {
+    let theirs = |verifier: &dyn JwsVerifier| josekit::jws::deserialize_compact(token, verifier).is_ok();
+    if key["kty"] == "OKP" {
+        let public = VerifyingKey::from_bytes(&base64url::decode(text(key, "x"))?).ok()?;
+        let jwk = serde_json::json!({ "kty": "OKP", "crv": "Ed25519", "x": key["x"] });
+        let verifier = EdDSA.verifier_from_jwk(&Jwk::from_bytes(jwk.to_string()).unwrap()).unwrap();
+        return Some((authentic("EdDSA", |input, tag| public.verify(input, tag), token), theirs(&verifier)));
     }
-    assert_eq!(seen, 40);
+    let secret = base64url::decode(key["k"].as_str()?)?;
+    match (MacKey::from_bytes(&secret), HS256.verifier_from_bytes(&secret)) {
+        (Ok(mac), Ok(verifier)) => Some((is_mac(&mac, token), theirs(&verifier))),
+        (Err(_), Err(_)) => None, // too short for both
+        _ => panic!("only one of us takes a secret of {} bytes", secret.len()),
+    }
+}
+
+#[test]
+fn josekit_says_the_same_of_every_published_token() {
+    let mut tokens: Vec<(String, Value, String)> = Vec::new();
+    for (file, count) in [("signature", 401), ("key", 26), ("crypto", 83), ("encryption", 139)] {
+        for (id, key, token, _) in wycheproof(&format!("json_web_{file}_test.json"), count) {
+            let keys = key["keys"].as_array().cloned().unwrap_or_else(|| vec![key]);
+            tokens.extend(keys.into_iter().map(|key| (format!("{file} {id}"), key, token.clone())));
+        }
+    }
+    for file in COOKBOOK {
+        let example = vectors(&format!("jose-cookbook/{file}"));
+        for (form, output) in example["output"].as_object().unwrap() {
+            let token = output.as_str().map_or_else(|| output.to_string(), str::to_owned);
+            tokens.push((format!("{file} {form}"), example["input"]["key"].clone(), token));
+        }
+    }
+    let (mac, signing) = (rfc("rfc7515-A1-hs256")["key"].clone(), rfc("rfc8037-A1-A2-key")["public"].clone());
+    for example in
+        array(&vectors("rfc/rfc-jws-jwt.json"), "vectors").iter().filter(|one| one["compact"].is_string())
+    {
+        for key in [&mac, &signing] {
+            tokens.push((example["id"].to_string(), key.clone(), text(example, "compact").to_owned()));
+        }
+    }
+    let said: Vec<_> = tokens
+        .iter()
+        .filter_map(|(name, key, token)| both(key, token).map(|said| (name.as_str(), said)))
+        .collect();
+    for (name, (ours, theirs)) in &said {
+        assert_eq!(ours, theirs, "{name}");
+    }
+    let right = said.iter().filter(|(_, (ours, _))| *ours).count();
+    assert_eq!((said.len(), right), (160, 23));
 }
 
 #[test]
@@ -127,20 +170,21 @@ fn the_public_keys_of_wycheproof_are_read_as_their_bytes() {
     }
 }
 
+const COOKBOOK: [&str; 8] = [
+    "jws/4_4.hmac-sha2_integrity_protection.json",
+    "jws/4_5.signature_with_detached_content.json",
+    "jws/4_6.protecting_specific_header_fields.json",
+    "jws/4_7.protecting_content_only.json",
+    "jws/4_8.multiple_signatures.json",
+    "rfc7797/4.2.hmac-sha2_b64_false.json",
+    "rfc7797/hmac-sha2_b64_false.json",
+    "curve25519/jws.json",
+];
+
 #[test]
 fn no_form_of_the_cookbooks_signatures_is_a_bearer_token() {
-    let files = [
-        "jws/4_4.hmac-sha2_integrity_protection.json",
-        "jws/4_5.signature_with_detached_content.json",
-        "jws/4_6.protecting_specific_header_fields.json",
-        "jws/4_7.protecting_content_only.json",
-        "jws/4_8.multiple_signatures.json",
-        "rfc7797/4.2.hmac-sha2_b64_false.json",
-        "rfc7797/hmac-sha2_b64_false.json",
-        "curve25519/jws.json",
-    ];
     let mut seen = 0;
-    for file in files {
+    for file in COOKBOOK {
         let example = vectors(&format!("jose-cookbook/{file}"));
         let key = &example["input"]["key"];
         for (form, output) in example["output"].as_object().unwrap() {
@@ -158,9 +202,9 @@ fn no_form_of_the_cookbooks_signatures_is_a_bearer_token() {
 fn the_cookbooks_mac_is_authentic() {
     let example = vectors("jose-cookbook/jws/4_4.hmac-sha2_integrity_protection.json");
     let key = mac_key(&vectors("jose-cookbook/jwk/3_5.symmetric_key_mac_computation.json")).unwrap();
-    assert!(authentic(&key, text(&example["output"], "compact")));
+    assert!(is_mac(&key, text(&example["output"], "compact")));
     let detached = vectors("jose-cookbook/jws/4_5.signature_with_detached_content.json");
-    assert!(!authentic(&key, text(&detached["output"], "compact")));
+    assert!(!is_mac(&key, text(&detached["output"], "compact")));
 }
 
 /// The example of the RFCs with this id.
@@ -184,7 +228,7 @@ fn rfc_8037_key_thumbprint_and_signature_are_reproduced() {
 #[test]
 fn rfc_7515_mac_is_of_the_received_bytes() {
     let example = rfc("rfc7515-A1-hs256");
-    assert!(authentic(&mac_key(&example["key"]).unwrap(), text(&example, "compact")));
+    assert!(is_mac(&mac_key(&example["key"]).unwrap(), text(&example, "compact")));
 }
 
 #[test]
