@@ -5,6 +5,7 @@ WORKDIR /signet
 COPY Cargo.toml Cargo.lock ./
 COPY src src
 COPY migrations migrations
+COPY web web
 # The manifest names the test binary; an empty one is enough to build without the tests.
 RUN mkdir tests && touch tests/main.rs && cargo build --release --locked --bin signet
 

@@ -11,6 +11,7 @@ mod keys;
 mod resource;
 mod support;
 mod token;
+mod web;
 
 mod architecture;
 mod errors;

@@ -4,12 +4,11 @@
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use poem::http::StatusCode;
-use poem::http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, ETAG, IF_NONE_MATCH};
-use poem::{Endpoint, Request, Response};
+use poem::http::header::CONTENT_SECURITY_POLICY;
 use poem_openapi::OpenApiService;
 use ring::digest;
 
+use super::fixed::Fixed;
 use super::{identity, tasks};
 
 /// The OpenAPI document of the identity API.
@@ -43,12 +42,12 @@ fn tidy(document: &str) -> String {
 }
 
 /// Serves an OpenAPI document. Anybody may read it from anywhere.
-pub fn document(text: String) -> impl Endpoint<Output = Response> {
-    immutable("application/json", text, None)
+pub fn document(text: String) -> Fixed {
+    Fixed::new("application/json", text)
 }
 
 /// The page at `/docs`: both APIs together, so that a token got from one can be used at the other.
-pub fn page() -> impl Endpoint<Output = Response> {
+pub fn page() -> Fixed {
     let description = "Try it: sign up, get a token (`GET /api/auth/token`), press **Authorize**, paste the token \
                        under `jwt`, and create a task.";
     let service =
@@ -71,7 +70,7 @@ pub fn page() -> impl Endpoint<Output = Response> {
          base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
         script_hashes(&page)
     );
-    immutable("text/html; charset=utf-8", page, Some(policy))
+    Fixed::new("text/html; charset=utf-8", page).with_header(CONTENT_SECURITY_POLICY, policy)
 }
 
 /// The CSP source expressions of the inline scripts of a page (CSP Level 3 section 2.3.1).
@@ -91,27 +90,4 @@ fn script_hashes(page: &str) -> String {
         rest = after;
     }
     hashes.join(" ")
-}
-
-/// A text that stays the same as long as the process runs.
-fn immutable(
-    media_type: &'static str,
-    text: String,
-    policy: Option<String>,
-) -> impl Endpoint<Output = Response> {
-    let etag =
-        format!("\"{}\"", STANDARD.encode(&digest::digest(&digest::SHA256, text.as_bytes()).as_ref()[..18]));
-    let body = bytes::Bytes::from(text);
-    poem::endpoint::make_sync(move |request: Request| {
-        let seen = request.header(IF_NONE_MATCH).is_some_and(|tags| tags.contains(&etag));
-        let response = Response::builder().header(ETAG, &etag).header(CACHE_CONTROL, "no-cache");
-        if seen {
-            return response.status(StatusCode::NOT_MODIFIED).finish();
-        }
-        let response = response.content_type(media_type);
-        match &policy {
-            Some(policy) => response.header(CONTENT_SECURITY_POLICY, policy).body(body.clone()),
-            None => response.body(body.clone()),
-        }
-    })
 }

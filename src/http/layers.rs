@@ -20,6 +20,10 @@ use super::tasks;
 use crate::clock::{Clock, Entropy, random_alphanumeric};
 use crate::shared::throttle::Throttle;
 
+/// Marks an answer that people are to read, and that says what is wrong in a page of its own.
+#[derive(Clone, Copy, Debug)]
+pub struct ForPeople;
+
 const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// How long a whole request may take, its body included.
@@ -111,7 +115,8 @@ fn explain(error: poem::Error, uri: &Uri) -> ApiError {
 fn without_bare_errors(response: Response, method: &Method) -> Response {
     let status = response.status();
     let is_bare = response.headers().get(CONTENT_TYPE).is_none_or(|value| value != "application/json");
-    if !(status.is_client_error() || status.is_server_error()) || !is_bare || method == Method::HEAD {
+    let is_fine = !(status.is_client_error() || status.is_server_error());
+    if is_fine || !is_bare || method == Method::HEAD || response.data::<ForPeople>().is_some() {
         return response;
     }
     let error = match status {

@@ -8,6 +8,7 @@ pub mod client_address;
 pub mod cors;
 pub mod docs;
 pub mod error;
+pub mod fixed;
 pub mod health;
 pub mod identity;
 pub mod layers;
@@ -16,6 +17,7 @@ pub mod metrics;
 pub mod moment;
 pub mod server;
 pub mod tasks;
+pub mod web;
 pub mod well_known;
 
 use std::sync::Arc;
@@ -23,9 +25,11 @@ use std::sync::Arc;
 use ipnet::IpNet;
 use poem::endpoint::BoxEndpoint;
 use poem::middleware::{CatchPanic, PanicHandler};
+use poem::web::Redirect;
 use poem::{EndpointExt, IntoResponse, Response, Route};
 
 use self::metrics::{Metrics, MetricsEndpoint};
+use self::web::Web;
 use crate::clock::{Clock, Entropy};
 use crate::config::TrustedOrigins;
 use crate::keys::keyring::Keyring;
@@ -84,7 +88,10 @@ pub fn endpoint(parts: Parts) -> BoxEndpoint<'static, Response> {
     let Parts { throttle, origins, trusted_proxies, clock, entropy, metrics, .. } = &parts;
     let (throttle, origins, proxies) = (throttle.clone(), origins.clone(), trusted_proxies.clone());
     let (clock, entropy, metrics) = (clock.clone(), entropy.clone(), metrics.clone());
-    routes(parts)
+    let web = parts.identity.as_ref().map(|_| Web::new(parts.resource.is_some()));
+    let absence = web.as_ref().map(|web| Arc::new(web.not_found()));
+    routes(parts, web.as_ref())
+        .around(move |endpoint, request| web::explain_absence(endpoint, absence.clone(), request))
         .around(move |endpoint, request| layers::limit(endpoint, throttle.clone(), request))
         .with(CatchPanic::new().with_handler(AnswerPanic))
         .around(|endpoint, request| async move { Ok(layers::shape(endpoint, request).await) })
@@ -105,14 +112,17 @@ pub fn endpoint(parts: Parts) -> BoxEndpoint<'static, Response> {
         .boxed()
 }
 
-fn routes(parts: Parts) -> Route {
+fn routes(parts: Parts, web: Option<&Web>) -> Route {
     let route = Route::new()
         .at("/healthz", poem::get(health::liveness()))
         .at("/readyz", poem::get(health::ReadinessEndpoint(parts.readiness)))
         .at("/docs", poem::get(docs::page()))
         .at("/openapi/identity.json", poem::get(docs::document(docs::identity_document())))
-        .at("/openapi/tasks.json", poem::get(docs::document(docs::tasks_document())))
-        .at("/", poem::get(poem::endpoint::make_sync(|_| poem::web::Redirect::see_other("/docs"))));
+        .at("/openapi/tasks.json", poem::get(docs::document(docs::tasks_document())));
+    let route = match web {
+        Some(web) => web.routes(route),
+        None => route.at("/", poem::get(poem::endpoint::make_sync(|_| Redirect::see_other("/docs")))),
+    };
     let route = match parts.identity {
         None => route,
         Some(IdentityParts { identity, keyring, base_url, algorithm }) => route

@@ -5,7 +5,7 @@
 use std::sync::Arc;
 
 use poem::http::header::{
-    ACCEPT, ACCESS_CONTROL_ALLOW_ORIGIN, CACHE_CONTROL, CONTENT_TYPE, ETAG, HeaderValue, IF_NONE_MATCH, VARY,
+    ACCEPT, ACCESS_CONTROL_ALLOW_ORIGIN, CACHE_CONTROL, CONTENT_TYPE, ETAG, IF_NONE_MATCH, VARY,
 };
 use poem::http::{HeaderMap, StatusCode};
 use poem::{Endpoint, IntoResponse, Request, Response, Result};
@@ -14,6 +14,7 @@ use poem_openapi::types::Type;
 use poem_openapi::{ApiResponse, Object};
 use serde_json::json;
 
+use super::fixed::names;
 use crate::clock::Clock;
 use crate::keys::keyring::Keyring;
 
@@ -67,12 +68,6 @@ impl KeySetAnswer {
             response.header(CONTENT_TYPE, media_type).body(published.json.clone())
         })
     }
-}
-
-/// Whether an `If-None-Match` header names this entity tag; weak comparison, as that header wants it.
-fn names(header: &HeaderValue, etag: &str) -> bool {
-    let Ok(header) = header.to_str() else { return false };
-    header.trim() == "*" || header.split(',').any(|tag| tag.trim().trim_start_matches("W/") == etag)
 }
 
 impl IntoResponse for KeySetAnswer {

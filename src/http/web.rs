@@ -1,0 +1,261 @@
+//! The web app: the pages on which people sign up, sign in, find their tasks and look after their account.
+//! In: the files of `web/`, built into the binary. Out: a page per path, and its parts below a name that changes with them.
+//! Owns: a page runs our own scripts alone, asks no other host, and is served only where the API that it needs is.
+
+mod modules;
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use bytes::Bytes;
+use poem::error::NotFoundError;
+use poem::http::header::{ACCEPT, CONTENT_SECURITY_POLICY, HeaderName};
+use poem::http::{Method, StatusCode};
+use poem::web::Redirect;
+use poem::{Endpoint, IntoResponse, Request, Response, Result, Route};
+use ring::digest;
+use rust_embed::Embed;
+
+use super::error::ApiError;
+use super::fixed::{Fixed, REVALIDATED};
+use super::layers::ForPeople;
+use super::metrics::ErrorCode;
+
+/// What every page has around it.
+const LAYOUT: &str = include_str!("../../web/layout.html");
+
+/// Styles, scripts and the mark.
+#[derive(Embed)]
+#[folder = "web/assets"]
+struct Assets;
+
+/// A page of the app.
+struct Page {
+    /// What its script is called.
+    name: &'static str,
+    /// What its style sheet is called.
+    style: &'static str,
+    title: &'static str,
+    main: &'static str,
+    /// Whether only people who are signed in have something to see here.
+    for_members: bool,
+}
+
+const HOME: Page = Page {
+    name: "home",
+    style: "home",
+    title: "Signet: sign in once, prove it anywhere",
+    main: include_str!("../../web/pages/home.html"),
+    for_members: false,
+};
+const SIGN_UP: Page = Page {
+    name: "sign-up",
+    style: "entry",
+    title: "Create an account · Signet",
+    main: include_str!("../../web/pages/sign-up.html"),
+    for_members: false,
+};
+const SIGN_IN: Page = Page {
+    name: "sign-in",
+    style: "entry",
+    title: "Sign in · Signet",
+    main: include_str!("../../web/pages/sign-in.html"),
+    for_members: false,
+};
+const TASKS: Page = Page {
+    name: "tasks",
+    style: "tasks",
+    title: "Tasks · Signet",
+    main: include_str!("../../web/pages/tasks.html"),
+    for_members: true,
+};
+const ACCOUNT: Page = Page {
+    name: "account",
+    style: "account",
+    title: "Account · Signet",
+    main: include_str!("../../web/pages/account.html"),
+    for_members: true,
+};
+const NOT_FOUND: Page = Page {
+    name: "not-found",
+    style: "home",
+    title: "Not found · Signet",
+    main: include_str!("../../web/pages/not-found.html"),
+    for_members: false,
+};
+
+/// What pages may do: run our scripts, show our styles and pictures, call our API. No markup is made from text
+/// (Trusted Types), and a form that a script did not take over goes nowhere: a password must not end in an address.
+const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; \
+                      base-uri 'none'; form-action 'none'; frame-ancestors 'none'; \
+                      require-trusted-types-for 'script'; trusted-types 'none'";
+
+/// Parts are kept for a year: what changes has another name.
+const FOREVER: &str = "public, max-age=31536000, immutable";
+
+const OPENER: HeaderName = HeaderName::from_static("cross-origin-opener-policy");
+const SHARING: HeaderName = HeaderName::from_static("cross-origin-resource-policy");
+
+/// Paths of programs, whose errors stay JSON whoever asks.
+const OF_PROGRAMS: [&str; 3] = ["/api/", "/.well-known/", "/openapi/"];
+
+/// The app of a process.
+#[derive(Debug)]
+pub struct Web {
+    assets: Arc<HashMap<String, Fixed>>,
+    version: String,
+    serves_tasks: bool,
+}
+
+impl Web {
+    /// The app beside an identity service, with or without the tasks API.
+    pub fn new(serves_tasks: bool) -> Self {
+        let mut paths: Vec<_> = Assets::iter().collect();
+        paths.sort();
+        let mut assets = HashMap::new();
+        let mut version = digest::Context::new(&digest::SHA256);
+        for path in paths {
+            let Some(file) = Assets::get(&path) else { continue };
+            version.update(path.as_bytes());
+            version.update(&file.metadata.sha256_hash());
+            let body = match file.data {
+                std::borrow::Cow::Borrowed(bytes) => Bytes::from_static(bytes),
+                std::borrow::Cow::Owned(bytes) => Bytes::from(bytes),
+            };
+            let document = Fixed::new(media_type(&path), body).with_header(SHARING, "same-origin");
+            assets.insert(path.into_owned(), document);
+        }
+        let version = URL_SAFE_NO_PAD.encode(&version.finish().as_ref()[..9]);
+        Self { assets: Arc::new(assets), version, serves_tasks }
+    }
+
+    /// The page for people who follow a link to nothing.
+    pub fn not_found(&self) -> Fixed {
+        self.page(&NOT_FOUND)
+    }
+
+    /// Adds the pages and their parts.
+    pub fn routes(&self, route: Route) -> Route {
+        let route = route
+            .at("/", poem::get(self.page(&HOME)))
+            .at("/sign-up", poem::get(self.page(&SIGN_UP)))
+            .at("/sign-in", poem::get(self.page(&SIGN_IN)))
+            .at("/account", poem::get(self.page(&ACCOUNT)))
+            // Where password managers look (W3C, A Well-Known URL for Changing Passwords).
+            .at(
+                "/.well-known/change-password",
+                poem::get(poem::endpoint::make_sync(|_| Redirect::see_other("/account#password"))),
+            )
+            .at(
+                "/assets/:version/*path",
+                poem::get(Parts { assets: self.assets.clone(), version: self.version.clone() }),
+            );
+        if self.serves_tasks { route.at("/tasks", poem::get(self.page(&TASKS))) } else { route }
+    }
+
+    /// What makes a browser ask for the modules of a page before it has read the first of them.
+    fn preloads(&self, page: &str) -> String {
+        let text_of = |path: &str| std::str::from_utf8(self.assets.get(path)?.body()).ok();
+        let modules = modules::needed_by(&format!("js/pages/{page}.js"), text_of);
+        let links = modules
+            .iter()
+            .map(|module| format!("<link rel=\"modulepreload\" href=\"/assets/{}/{module}\">", self.version));
+        links.collect::<Vec<_>>().join("\n  ")
+    }
+
+    fn page(&self, page: &Page) -> Fixed {
+        let assets = format!("/assets/{}", self.version);
+        let html = LAYOUT.replace("{{main}}", page.main.trim_end());
+        let html = if self.serves_tasks {
+            html.replace("<!-- tasks -->", "").replace("<!-- /tasks -->", "")
+        } else {
+            without(&html, "<!-- tasks -->", "<!-- /tasks -->")
+        };
+        let html = html
+            .replace("{{title}}", page.title)
+            .replace("{{name}}", page.name)
+            .replace("{{style}}", page.style)
+            .replace("{{preload}}", &self.preloads(page.name))
+            .replace("{{assets}}", &assets)
+            .replace("{{pages}}", if self.serves_tasks { "/tasks /account" } else { "/account" })
+            .replace("{{who}}", if page.for_members { "member" } else { "guest" })
+            .replace("{{version}}", env!("CARGO_PKG_VERSION"));
+        Fixed::new("text/html; charset=utf-8", html)
+            .with_header(CONTENT_SECURITY_POLICY, POLICY)
+            .with_header(OPENER, "same-origin")
+            .with_header(SHARING, "same-origin")
+    }
+}
+
+/// A text without what stands between two marks, marks included.
+fn without(text: &str, begin: &str, end: &str) -> String {
+    let mut kept = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some((before, after)) = rest.split_once(begin) {
+        kept.push_str(before);
+        rest = after.split_once(end).map_or("", |(_, after)| after);
+    }
+    kept + rest
+}
+
+fn media_type(path: &str) -> &'static str {
+    match path.rsplit_once('.') {
+        Some((_, "css")) => "text/css; charset=utf-8",
+        Some((_, "js")) => "text/javascript; charset=utf-8",
+        Some((_, "svg")) => "image/svg+xml",
+        _ => "application/octet-stream",
+    }
+}
+
+/// `/assets/{version}/{path}`.
+struct Parts {
+    assets: Arc<HashMap<String, Fixed>>,
+    version: String,
+}
+
+impl Endpoint for Parts {
+    type Output = Response;
+
+    async fn call(&self, request: Request) -> Result<Response> {
+        let path = request.raw_path_param("path").unwrap_or_default();
+        let part = self.assets.get(path).ok_or_else(ApiError::not_found)?;
+        // While instances are being replaced, a page of one may ask another: it gets what there is, and asks again.
+        let is_ours = request.raw_path_param("version") == Some(self.version.as_str());
+        Ok(part.answer(request.headers(), if is_ours { FOREVER } else { REVALIDATED }))
+    }
+}
+
+/// Shows a page to people who follow a link to nothing; programs get their JSON.
+pub async fn explain_absence<E: Endpoint>(
+    endpoint: Arc<E>,
+    page: Option<Arc<Fixed>>,
+    request: Request,
+) -> Result<Response> {
+    let Some(page) = page.filter(|_| is_of_people(&request)) else {
+        return endpoint.call(request).await.map(IntoResponse::into_response);
+    };
+    match endpoint.call(request).await {
+        Err(error) if error.is::<NotFoundError>() => {
+            let mut response = page.with_status(StatusCode::NOT_FOUND);
+            response.set_data(ErrorCode("NOT_FOUND"));
+            response.set_data(ForPeople);
+            Ok(response)
+        }
+        answered => answered.map(IntoResponse::into_response),
+    }
+}
+
+/// Whether a browser asks for a page.
+fn is_of_people(request: &Request) -> bool {
+    let path = request.uri().path();
+    let wants_page = request
+        .headers()
+        .get_all(ACCEPT)
+        .iter()
+        .any(|value| value.to_str().is_ok_and(|value| value.contains("text/html")));
+    matches!(*request.method(), Method::GET | Method::HEAD)
+        && wants_page
+        && !OF_PROGRAMS.iter().any(|prefix| path.starts_with(prefix))
+}

@@ -1,0 +1,112 @@
+//! How the pages and their parts are served: to whom, with which policy, and for how long they are kept.
+
+use reqwest::Method;
+use reqwest::header::{ACCEPT, IF_NONE_MATCH};
+use signet::config::Settings;
+
+use crate::support::{Caller, Reply, TestApp};
+
+const PAGES: [&str; 5] = ["/", "/sign-up", "/sign-in", "/tasks", "/account"];
+
+/// Asks as a browser that goes to a page.
+async fn visit(app: &TestApp, path: &str) -> Reply {
+    let accept = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8";
+    Caller::send(app.anonymous().request(Method::GET, path).header(ACCEPT, accept)).await
+}
+
+/// The parts that a page names.
+fn parts(page: &Reply) -> Vec<String> {
+    page.text.split('"').filter(|text| text.starts_with("/assets/")).map(str::to_owned).collect()
+}
+
+#[tokio::test]
+async fn every_page_says_what_it_may_do_and_is_asked_for_again() {
+    let app = TestApp::start().await;
+    for path in PAGES {
+        let page = visit(&app, path).await;
+        assert_eq!((page.status.as_u16(), page.header("content-type")), (200, "text/html; charset=utf-8"));
+        let policy = page.header("content-security-policy");
+        for rule in
+            ["default-src 'none'", "script-src 'self'", "frame-ancestors 'none'", "form-action 'none'"]
+        {
+            assert!(policy.contains(rule), "{path}: {policy}");
+        }
+        assert!(!policy.contains("unsafe"), "{path}: {policy}");
+        assert_eq!(page.header("x-content-type-options"), "nosniff");
+        assert_eq!(page.header("referrer-policy"), "no-referrer");
+        assert_eq!(page.header("cache-control"), "no-cache");
+        for inline in ["<style", "style=", "onclick=", "<script>"] {
+            assert!(!page.text.contains(inline), "{path} holds {inline}");
+        }
+        let again = app.anonymous().request(Method::GET, path).header(IF_NONE_MATCH, page.header("etag"));
+        assert_eq!(Caller::send(again).await.status.as_u16(), 304, "{path}");
+    }
+}
+
+#[tokio::test]
+async fn parts_are_kept_for_a_year_under_a_name_that_changes_with_them() {
+    let app = TestApp::start().await;
+    let named = parts(&visit(&app, "/tasks").await);
+    assert!(named.len() >= 5, "{named:?}");
+    for path in named {
+        let part = app.anonymous().get(&path).await;
+        assert_eq!(part.status.as_u16(), 200, "{path}");
+        assert_eq!(part.header("cache-control"), "public, max-age=31536000, immutable", "{path}");
+        let again = app.anonymous().request(Method::GET, &path).header(IF_NONE_MATCH, part.header("etag"));
+        assert_eq!(Caller::send(again).await.status.as_u16(), 304, "{path}");
+        // Of another version there is what there is, and nobody keeps it unasked.
+        let (_, name) = path.strip_prefix("/assets/").unwrap().split_once('/').unwrap();
+        let other = app.anonymous().get(&format!("/assets/another/{name}")).await;
+        assert_eq!((other.header("cache-control"), &other.text), ("no-cache", &part.text));
+    }
+    for nothing in ["/assets/x/js/none.js", "/assets/x/../../Cargo.toml", "/assets/x/%2e%2e/layout.html"] {
+        app.anonymous().get(nothing).await.assert_error(404, "NOT_FOUND");
+    }
+}
+
+#[tokio::test]
+async fn people_who_follow_a_link_to_nothing_get_a_page_and_programs_get_json() {
+    let app = TestApp::start().await;
+    let page = visit(&app, "/nothing/here").await;
+    assert_eq!((page.status.as_u16(), page.header("content-type")), (404, "text/html; charset=utf-8"));
+    assert!(page.text.contains("There is nothing here") && !page.text.contains("{{"));
+    app.anonymous().get("/nothing/here").await.assert_error(404, "NOT_FOUND");
+    for path in ["/api/nothing", "/api/auth/nothing", "/.well-known/nothing", "/openapi/nothing.json"] {
+        visit(&app, path).await.assert_error(404, "NOT_FOUND");
+    }
+    let wrong = app.anonymous().request(Method::POST, "/sign-in").header(ACCEPT, "text/html");
+    Caller::send(wrong).await.assert_error(405, "METHOD_NOT_ALLOWED");
+}
+
+#[tokio::test]
+async fn password_managers_find_where_to_change_a_password() {
+    let app = TestApp::start().await;
+    let reply = app.anonymous().get("/.well-known/change-password").await;
+    assert_eq!((reply.status.as_u16(), reply.location()), (303, "/account#password"));
+}
+
+#[tokio::test]
+async fn pages_are_only_where_the_api_that_they_need_is() {
+    let role = |role: &'static str| {
+        TestApp::builder().with(move |settings: &mut Settings| {
+            settings.role = Some(role.to_owned());
+            if role == "resource" {
+                settings.secret = None;
+                settings.jwks_url = Some("http://127.0.0.1:1/jwks".to_owned());
+            }
+        })
+    };
+    let identity = role("identity").start().await;
+    for path in ["/", "/sign-up", "/sign-in", "/account"] {
+        let page = visit(&identity, path).await;
+        assert_eq!(page.status.as_u16(), 200, "{path}");
+        assert!(!page.text.contains("/tasks"), "{path} leads to no tasks");
+    }
+    assert_eq!(visit(&identity, "/tasks").await.status.as_u16(), 404);
+    // Nobody can sign in at a resource service: it shows its API.
+    let resource = role("resource").start().await;
+    assert_eq!(visit(&resource, "/").await.location(), "/docs");
+    for path in ["/sign-up", "/sign-in", "/tasks", "/account"] {
+        visit(&resource, path).await.assert_error(404, "NOT_FOUND");
+    }
+}

@@ -1,0 +1,26 @@
+// Changing the password.
+
+import { renew, withSession } from "../session.js";
+import { byId, show } from "../ui/dom.js";
+import { faultOfNewPassword, take } from "../ui/form.js";
+
+export function start() {
+  const form = byId("change");
+  take(
+    form,
+    async ({ currentPassword, newPassword, revokeOtherSessions }) => {
+      const body = { currentPassword, newPassword, revokeOtherSessions };
+      await withSession("/api/auth/change-password", { method: "POST", body });
+      form.reset();
+      show(revokeOtherSessions ? "Your password is changed, and you are signed out everywhere else." : "Your password is changed.");
+      if (!revokeOtherSessions) return;
+      // Every session has ended, this one too; the answer has opened a new one, for which a new token is needed.
+      await renew();
+      dispatchEvent(new Event("renewed"));
+    },
+    ({ newPassword }) => {
+      const fault = newPassword === "" ? null : faultOfNewPassword(newPassword);
+      return fault ? { newPassword: fault } : {};
+    },
+  );
+}

@@ -1,0 +1,26 @@
+// Your account: who you are, how you sign in, where you are signed in, and what your token says.
+
+import * as farewell from "../account/farewell.js";
+import * as password from "../account/password.js";
+import * as profile from "../account/profile.js";
+import * as sessions from "../account/sessions.js";
+import * as token from "../account/token.js";
+import * as drafts from "../drafts.js";
+import * as session from "../session.js";
+import { byId, show } from "../ui/dom.js";
+import { start } from "../ui/header.js";
+import { explained } from "../words.js";
+
+start();
+try {
+  const { claims } = await session.token();
+  byId("email").textContent = claims.email;
+  for (const input of document.querySelectorAll("input[name=username]")) input.value = claims.email;
+  profile.start(claims, drafts.take(claims.sub).get("profile"));
+  password.start();
+  sessions.start();
+  farewell.start();
+  await token.start();
+} catch (error) {
+  show(explained(error), { action: { name: "Try again", run: () => location.reload() }, lasts: 3_600_000 });
+}

@@ -1,0 +1,72 @@
+// What people are told.
+// In: a notice or an error's code. Out: a sentence that says what to do.
+
+const NOTICES = {
+  ended: "Your session has ended, please sign in again.",
+  "signed-out": "You are signed out, here and in your other tabs.",
+  "signed-up": "Welcome! Your account is ready: sign in to begin.",
+  deleted: "Your account and everything in it is gone.",
+};
+
+const ERRORS = {
+  NO_ANSWER: "The server can’t be reached. Check your connection and try again.",
+  INVALID_EMAIL: "This is not an e-mail address.",
+  INVALID_EMAIL_OR_PASSWORD: "The e-mail address or the password is wrong.",
+  INVALID_PASSWORD: "This is not your current password.",
+  PASSWORD_TOO_SHORT: "Use at least 8 characters.",
+  PASSWORD_TOO_LONG: "Use at most 128 characters.",
+  CREDENTIAL_ACCOUNT_NOT_FOUND: "You don’t sign in with a password.",
+  USER_ALREADY_EXISTS_USE_ANOTHER_EMAIL: "There is an account with this address already. Sign in instead?",
+  SESSION_NOT_FRESH: "It’s been a while since you signed in. Confirm your password to go on.",
+  MISSING_OR_NULL_ORIGIN: "The browser hides where this page comes from, so the server refuses it.",
+  INVALID_ORIGIN: "The server doesn’t know the address that this page was opened at. Open it at its public address.",
+  SIGN_IN_BUSY: "Many people are signing in right now. Try again in a moment.",
+  SIGNING_UNAVAILABLE: "The server can’t issue tokens right now. Try again in a moment.",
+  DATABASE_UNAVAILABLE: "The server’s database doesn’t answer. Try again in a moment.",
+  KEY_SET_UNAVAILABLE: "The server can’t check tokens right now. Try again in a moment.",
+  REQUEST_TIMEOUT: "That took too long. Try again.",
+  PAYLOAD_TOO_LARGE: "That is too large.",
+  FORBIDDEN: "That belongs to somebody else.",
+  NOT_FOUND: "That is no longer there.",
+};
+
+const MEMBERS = {
+  name: "Use at most 256 characters, without line breaks.",
+  email: "This is not an e-mail address.",
+  title: "Use 1 to 200 characters.",
+  description: "Use at most 2000 characters.",
+};
+
+export function noticed(notice) {
+  return NOTICES[notice];
+}
+
+/** @param {import("./api.js").ApiError} error */
+export function explained(error) {
+  if (error.code === "TOO_MANY_REQUESTS") {
+    return `Too many attempts. Try again in ${counted(Math.max(error.wait, 1), "second")}.`;
+  }
+  return ERRORS[error.code] ?? "Something went wrong on our side. Try again, and tell the operator if it stays.";
+}
+
+/** What is wrong with one member of a body. */
+export function misfit(member) {
+  return MEMBERS[member] ?? "This does not fit.";
+}
+
+export function counted(number, noun) {
+  return `${number} ${noun}${number === 1 ? "" : "s"}`;
+}
+
+const DATE = new Intl.DateTimeFormat(undefined, { dateStyle: "medium" });
+const MOMENT = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "short" });
+
+/** A day, for people. */
+export function day(time) {
+  return DATE.format(new Date(time));
+}
+
+/** A day and a time of day, for people. */
+export function moment(time) {
+  return MOMENT.format(new Date(time));
+}
