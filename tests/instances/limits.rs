@@ -6,15 +6,26 @@ use reqwest::Method;
 use signet::clock::{Clock, SystemClock};
 
 use super::*;
+use crate::support::Reply;
 
-/// Tries to sign in at each of `servers` in turn, with a body that says nothing; how many were let through, and how
-/// long all took.
-async fn let_through(servers: &[&Server], tries: usize) -> (usize, Duration) {
+/// What came of some attempts.
+struct Tried {
+    passed: usize,
+    took: Duration,
+    /// How many of them an instance judged by itself.
+    alone: usize,
+}
+
+/// Sends `tries` attempts to `servers` in turn.
+async fn attempts(
+    servers: &[&Server],
+    tries: usize,
+    attempt: impl AsyncFn(&Caller, usize) -> Reply,
+) -> Tried {
     let (clock, mut passed) = (SystemClock::new(), 0);
-    let began = clock.monotonic();
+    let (before, began) = (judged_alone(servers).await, clock.monotonic());
     for number in 0..tries {
-        let caller = servers[number % servers.len()].caller();
-        let answer = Caller::send(caller.request(Method::POST, "/api/auth/sign-in/email").body("{}")).await;
+        let answer = attempt(&servers[number % servers.len()].caller(), number).await;
         match answer.status.as_u16() {
             429 => {
                 let wait: u64 = answer.header("retry-after").parse().unwrap();
@@ -23,64 +34,96 @@ async fn let_through(servers: &[&Server], tries: usize) -> (usize, Duration) {
             _ => passed += 1,
         }
     }
-    (passed, clock.monotonic() - began)
+    let took = clock.monotonic() - began;
+    Tried { passed, took, alone: judged_alone(servers).await - before }
 }
 
-/// Asserts that `passed` is what a burst of `burst` in ten seconds allows in `took`.
-fn assert_allowed(burst: usize, (passed, took): (usize, Duration)) {
-    let refilled = (took.as_secs_f64() * burst as f64 / 10.0).ceil() as usize;
-    assert!((burst..=burst + refilled).contains(&passed), "{passed} of a burst of {burst} in {took:?}");
+async fn judged_alone(servers: &[&Server]) -> usize {
+    let mut sum = 0.0;
+    for server in servers {
+        sum += metric(server, "signet_limit_decisions_alone_total").await.unwrap();
+    }
+    sum as usize
 }
+
+/// Asserts that what was let through is what a burst of `burst` in ten seconds allows in that time.
+#[track_caller]
+fn assert_allowed(burst: usize, tried: &Tried) {
+    let refilled = (tried.took.as_secs_f64() * burst as f64 / 10.0).ceil() as usize;
+    assert!(
+        (burst..=burst + refilled).contains(&tried.passed),
+        "{} of a burst of {burst} in {:?}",
+        tried.passed,
+        tried.took
+    );
+}
+
+/// Asserts that `servers` count together a burst of three; `attempt` is told its round and its number.
+///
+/// On a machine that is busy with other things an answer of Redis may come too late, and then an instance judges by
+/// itself, as it should: such a round says nothing, and another one is made.
+async fn assert_counted_together(servers: &[&Server], attempt: impl AsyncFn(&Caller, usize, usize) -> Reply) {
+    for round in 0..8 {
+        for server in servers {
+            redis_is(true, server).await;
+        }
+        let tried = attempts(servers, 12, async |caller, number| attempt(caller, round, number).await).await;
+        if tried.alone == 0 {
+            return assert_allowed(3, &tried);
+        }
+    }
+    panic!("no round was counted by Redis alone");
+}
+
+/// A sign-in with this body from this address.
+async fn sign_in(caller: &Caller, body: &serde_json::Value, address: String) -> Reply {
+    let request = caller.request(Method::POST, "/api/auth/sign-in/email").json(body);
+    Caller::send(request.header("x-forwarded-for", address)).await
+}
+
+const SETTINGS: [(&str, &str); 2] = [("SIGNET_RATE_LIMIT", "on"), ("SIGNET_TRUSTED_PROXIES", "127.0.0.1")];
 
 #[tokio::test(flavor = "multi_thread")]
 async fn instances_count_together_and_each_alone_more_strictly_while_redis_is_away() {
     let Some(mut redis) = Redis::start() else { return };
-    let limited = [("SIGNET_RATE_LIMIT", "on")];
     let url = redis.url(0);
-    let Some(deployment) = Deployment::start("limits", Some(&url), None, &limited).await else { return };
+    let Some(deployment) = Deployment::start("limits", Some(&url), None, &SETTINGS).await else { return };
     let (one, two) = (&deployment.one, &deployment.two);
-    for server in [one, two] {
-        redis_is(true, server).await;
-    }
-    assert_allowed(3, let_through(&[one, two], 12).await);
+    // A body that says nothing: the limit of addresses comes first.
+    let from_one_address = async |caller: &Caller, round: usize, _: usize| {
+        sign_in(caller, &json!({}), format!("198.51.100.{round}")).await
+    };
+    assert_counted_together(&[one, two], from_one_address).await;
     let keys = redis.ask(&["KEYS", "signet:limit:*"]);
-    assert!(!keys.is_empty() && !keys.contains("127.0.0.1"), "no address is written down: {keys}");
+    assert!(!keys.is_empty() && !keys.contains("198.51"), "no address is written down: {keys}");
 
     redis.kill();
     for server in [one, two] {
         redis_is(false, server).await;
-        assert_allowed(1, let_through(&[server], 6).await);
-        assert!(metric(server, "signet_limit_decisions_alone_total").await.unwrap() >= 6.0);
+        let tried = attempts(&[server], 6, async |caller, _| from_one_address(caller, 100, 0).await).await;
+        assert_eq!(tried.alone, 6);
+        assert_allowed(1, &tried);
         server.caller().get("/readyz").await.expect(200);
     }
 
     redis.restart();
-    for server in [one, two] {
-        redis_is(true, server).await;
-    }
-    assert_allowed(3, let_through(&[two, one], 12).await);
+    assert_counted_together(&[two, one], from_one_address).await;
     for server in [deployment.one, deployment.two] {
         let (_, log) = server.terminate();
-        assert_eq!(told(&log), (1, 2), "each change is said once: {log}");
+        assert_said_once(&log, 1);
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn accounts_are_protected_across_instances_whatever_addresses_attempts_come_from() {
     let Some(redis) = Redis::start() else { return };
-    let settings = [("SIGNET_RATE_LIMIT", "on"), ("SIGNET_TRUSTED_PROXIES", "127.0.0.1")];
     let url = redis.url(0);
-    let Some(deployment) = Deployment::start("account_limits", Some(&url), None, &settings).await else {
+    let Some(deployment) = Deployment::start("account_limits", Some(&url), None, &SETTINGS).await else {
         return;
     };
-    let (clock, mut judged) = (SystemClock::new(), 0);
-    let began = clock.monotonic();
-    for number in 0..8 {
-        let server = [&deployment.one, &deployment.two][number % 2];
-        let wrong = json!({ "email": "ada@example.com", "password": "not the password" });
-        let request = server.caller().request(Method::POST, "/api/auth/sign-in/email").json(&wrong);
-        let answer = Caller::send(request.header("x-forwarded-for", format!("198.51.100.{number}"))).await;
-        judged += usize::from(answer.status == 401);
-    }
-    assert_allowed(3, (judged, clock.monotonic() - began));
+    let for_one_account = async |caller: &Caller, round: usize, number: usize| {
+        let wrong = json!({ "email": format!("ada{round}@example.com"), "password": "not the password" });
+        sign_in(caller, &wrong, format!("198.51.{round}.{number}")).await
+    };
+    assert_counted_together(&[&deployment.one, &deployment.two], for_one_account).await;
 }

@@ -121,9 +121,21 @@ async fn redis_is(up: bool, server: &Server) {
     soon("Redis up or down", async || metric(server, "signet_redis_up").await == Some(wanted)).await;
 }
 
-/// How often `log` says that Redis has gone, and that it is there.
-fn told(log: &str) -> (usize, usize) {
-    (log.matches("Redis does not answer").count(), log.matches("Redis answers: ").count())
+/// Asserts that `log` says each change once, however many requests came between: that Redis is there, that it has gone
+/// at least `times`, and nothing twice in a row.
+#[track_caller]
+fn assert_said_once(log: &str, times: usize) {
+    let said: Vec<bool> = log
+        .lines()
+        .filter_map(|line| match line {
+            line if line.contains("Redis does not answer") => Some(false),
+            line if line.contains("Redis answers: ") => Some(true),
+            _ => None,
+        })
+        .collect();
+    assert!(said.windows(2).all(|two| two[0] != two[1]), "{said:?}");
+    assert_eq!(said.first(), Some(&true), "{log}");
+    assert!(said.iter().filter(|up| !**up).count() >= times, "{said:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -43,7 +43,7 @@ async fn a_redis_that_cannot_be_trusted_or_does_not_let_us_in_counts_as_down_and
         assert_eq!(metric(&server, "signet_redis_up").await, Some(0.0));
         let (status, log) = server.terminate();
         assert!(status.success());
-        assert_eq!(told(&log), (1, 0), "{log}");
+        assert_eq!(log.matches("Redis does not answer").count(), 1, "{log}");
         assert!(!log.contains("sesame"), "{log}");
     }
     let folder = tempfile::tempdir().unwrap();
