@@ -42,14 +42,16 @@ use crate::shared::revocations::Revocations;
 use crate::shared::throttle::Throttle;
 use crate::store::accounts::Accounts;
 use crate::store::keys::Keys;
-use crate::store::sessions::Sessions;
+use crate::store::sessions::{SWEPT_AT_ONCE, Sessions};
 use crate::store::tasks::Tasks;
 use crate::store::{Database, OpenError, StoreError};
 use crate::token::arithmetic::MacKey;
 use crate::token::verify::{Policy, SharedKey};
 
-/// Connections to the database.
+/// Connections to the database for requests.
 const CONNECTIONS: u32 = 16;
+/// Connections for what must go on whatever requests do: rotation, revocations of other instances, tidying up.
+const UPKEEP_CONNECTIONS: u32 = 3;
 /// How soon a session that was ended by another process is refused here, by way of the database alone.
 pub const RECALL_EVERY: Duration = Duration::from_secs(5);
 /// How often expired rows are deleted.
@@ -147,10 +149,12 @@ pub struct App {
     base_url: String,
     notes: Vec<String>,
     parts: Parts,
-    sessions: Arc<SessionDesk>,
+    /// The sessions, by way of the connections for upkeep.
+    house: Arc<SessionDesk>,
     worker: Option<Arc<Worker>>,
     instance: Option<Instance>,
-    database: Database,
+    /// For requests, and for upkeep.
+    databases: [Database; 2],
 }
 
 /// What keeps the keys of this process up to date, and the other instances too.
@@ -187,10 +191,13 @@ impl App {
         let revocations = Arc::new(Revocations::new(clock.clone()));
         // Beside the verifier's clock, that of the instance which signed and of the one which ends it may differ.
         let remembered = config.tokens.ttl + 3 * config.tokens.leeway;
-        let sessions = Sessions::new(database.clone(), remembered);
-        let sessions =
-            Arc::new(SessionDesk::new(sessions, revocations.clone(), clock.clone(), entropy.clone()));
-        sessions.recall_revocations().await?;
+        let upkeep = database.apart(config.database_url.expose(), UPKEEP_CONNECTIONS).await?;
+        let desk = |database: &Database| {
+            let sessions = Sessions::new(database.clone(), remembered);
+            Arc::new(SessionDesk::new(sessions, revocations.clone(), clock.clone(), entropy.clone()))
+        };
+        let (sessions, house) = (desk(&database), desk(&upkeep));
+        house.recall_revocations().await?;
         let link = config.redis_url.as_ref().map(Link::new).transpose()?.map(Arc::new);
         let instance = match &link {
             Some(link) => {
@@ -209,7 +216,7 @@ impl App {
                 notes.extend(secrets.warnings.iter().cloned());
                 let vault =
                     Vault::new(secrets.master.clone(), secrets.retired_masters.clone(), entropy.clone());
-                let keys = Announced::new(Keys::new(database.clone()), link.clone());
+                let keys = Announced::new(Keys::new(upkeep.clone()), link.clone());
                 let rotation = Rotation::new(keys, Arc::new(vault), contract, clock.clone());
                 Some(Signing { secrets, worker: Arc::new(RotationWorker::start(rotation).await?) })
             }
@@ -284,7 +291,18 @@ impl App {
         };
         let worker = signing.map(|signing| signing.worker);
         let metrics = metrics_listener;
-        Ok(Self { listener, address, metrics, base_url, notes, parts, sessions, worker, instance, database })
+        Ok(Self {
+            listener,
+            address,
+            metrics,
+            base_url,
+            notes,
+            parts,
+            house,
+            worker,
+            instance,
+            databases: [database, upkeep],
+        })
     }
 
     /// The address that was bound.
@@ -314,7 +332,7 @@ impl App {
 
     /// Serves until `stop` completes, lets running requests finish, and closes the database. Answers whether all finished in time.
     pub async fn run(self, stop: impl Future<Output = ()> + Send) -> bool {
-        let Self { listener, metrics, parts, sessions, worker, instance, database, .. } = self;
+        let Self { listener, metrics, parts, house, worker, instance, databases, .. } = self;
         let readiness = parts.readiness.clone();
         let (stopping, stopped) = watch::channel(false);
         let mut helpers = JoinSet::new();
@@ -333,7 +351,7 @@ impl App {
                 serve(listener, page, Bounds::default(), told(stopped)).await;
             });
         }
-        helpers.spawn(keep_house(sessions, stopped));
+        helpers.spawn(keep_house(house, stopped));
         let stop = async move {
             stop.await;
             readiness.drain();
@@ -342,7 +360,9 @@ impl App {
             serve(listener, crate::http::endpoint(parts), Bounds::within_descriptors(), stop).await;
         stopping.send_replace(true);
         helpers.join_all().await;
-        database.close().await;
+        for database in databases {
+            database.close().await;
+        }
         finished
     }
 }
@@ -447,7 +467,7 @@ fn verifier(
 }
 
 /// Hears of sessions that other processes ended, and deletes what time has made useless.
-async fn keep_house(sessions: Arc<SessionDesk>, stopped: watch::Receiver<bool>) {
+async fn keep_house(house: Arc<SessionDesk>, stopped: watch::Receiver<bool>) {
     let mut recall = tokio::time::interval(RECALL_EVERY);
     let mut sweep = tokio::time::interval(SWEEP_EVERY);
     let stopped = told(stopped);
@@ -455,8 +475,12 @@ async fn keep_house(sessions: Arc<SessionDesk>, stopped: watch::Receiver<bool>) 
     loop {
         let done = tokio::select! {
             () = &mut stopped => return,
-            _ = recall.tick() => sessions.recall_revocations().await.map(|_| ()),
-            _ = sweep.tick() => sessions.sweep().await.map(|_| ()),
+            _ = recall.tick() => house.recall_revocations().await.map(|_| ()),
+            _ = sweep.tick() => house.sweep().await.map(|swept| {
+                if swept >= SWEPT_AT_ONCE {
+                    sweep.reset_immediately();
+                }
+            }),
         };
         if let Err(error) = done {
             tracing::warn!(%error, "housekeeping waits for the database");

@@ -166,7 +166,7 @@ impl IntoResponse for ApiError {
 impl From<StoreError> for ApiError {
     fn from(error: StoreError) -> Self {
         match error {
-            StoreError::Unavailable(_) => {
+            StoreError::Unavailable(_) | StoreError::Slow(_) => {
                 tracing::warn!(%error, "the database is not available");
                 let message = "The database is not available. Please try again later.";
                 Self::unavailable("DATABASE_UNAVAILABLE", message, Duration::from_secs(1))

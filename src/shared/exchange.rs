@@ -24,7 +24,7 @@ const BATCH: usize = 256;
 /// How many may wait to be told; what does not fit is told together later.
 const WAITING: usize = 4096;
 /// How long to wait before connecting again.
-const PAUSE: Duration = Duration::from_millis(200);
+const PAUSE: Duration = Duration::from_millis(500);
 /// Names of sessions are 32 letters and digits; longer ones are none of ours.
 const LONGEST_NAME: usize = 64;
 

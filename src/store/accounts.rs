@@ -13,6 +13,10 @@ use crate::clock::Timestamp;
 /// The provider id of accounts that sign in with a password.
 pub const CREDENTIAL: &str = "credential";
 
+/// The statement behind [`Accounts::by_email`], for who asks a database how it goes about it.
+pub const BY_EMAIL: &str = "SELECT u.id, u.email, u.email_verified, u.name, u.image, u.created_at, u.updated_at, \
+     a.password_hash FROM users u LEFT JOIN accounts a ON a.user_id = u.id AND a.provider_id = $2 WHERE u.email = $1";
+
 /// A person.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct User {
@@ -81,34 +85,38 @@ impl Accounts {
         password_hash: &str,
         session: &NewSession,
     ) -> Result<(), StoreError> {
-        let mut transaction = self.database.write().await?;
-        sqlx::query(
-            "INSERT INTO users (id, email, email_verified, name, image, created_at, updated_at) \
-             VALUES ($1, $2, $3, $4, $5, $6, $7)",
-        )
-        .bind(&user.id)
-        .bind(&user.email)
-        .bind(i64::from(user.email_verified))
-        .bind(&user.name)
-        .bind(user.image.as_ref())
-        .bind(user.created_at.millis())
-        .bind(user.updated_at.millis())
-        .execute(&mut *transaction)
-        .await?;
-        sqlx::query(
-            "INSERT INTO accounts (id, user_id, provider_id, account_id, password_hash, created_at, updated_at) \
-             VALUES ($1, $2, $3, $2, $4, $5, $5)",
-        )
-        .bind(account_id)
-        .bind(&user.id)
-        .bind(CREDENTIAL)
-        .bind(password_hash)
-        .bind(user.created_at.millis())
-        .execute(&mut *transaction)
-        .await?;
-        insert_session(&mut transaction, session).await?;
-        transaction.commit().await?;
-        Ok(())
+        self.database
+            .within(async {
+                let mut transaction = self.database.write().await?;
+                sqlx::query(
+                    "INSERT INTO users (id, email, email_verified, name, image, created_at, \
+                     updated_at) VALUES ($1, $2, $3, $4, $5, $6, $7)",
+                )
+                .bind(&user.id)
+                .bind(&user.email)
+                .bind(i64::from(user.email_verified))
+                .bind(&user.name)
+                .bind(user.image.as_ref())
+                .bind(user.created_at.millis())
+                .bind(user.updated_at.millis())
+                .execute(&mut *transaction)
+                .await?;
+                sqlx::query(
+                    "INSERT INTO accounts (id, user_id, provider_id, account_id, password_hash, \
+                     created_at, updated_at) VALUES ($1, $2, $3, $2, $4, $5, $5)",
+                )
+                .bind(account_id)
+                .bind(&user.id)
+                .bind(CREDENTIAL)
+                .bind(password_hash)
+                .bind(user.created_at.millis())
+                .execute(&mut *transaction)
+                .await?;
+                insert_session(&mut transaction, session).await?;
+                transaction.commit().await?;
+                Ok(())
+            })
+            .await
     }
 
     /// The user with this address and the hash of their password, if they have one.
@@ -116,15 +124,16 @@ impl Accounts {
     /// # Errors
     /// When the database fails.
     pub async fn by_email(&self, email: &str) -> Result<Option<(User, Option<String>)>, StoreError> {
-        let row = sqlx::query(
-            "SELECT u.id, u.email, u.email_verified, u.name, u.image, u.created_at, u.updated_at, a.password_hash \
-             FROM users u LEFT JOIN accounts a ON a.user_id = u.id AND a.provider_id = $2 WHERE u.email = $1",
-        )
-        .bind(email)
-        .bind(CREDENTIAL)
-        .fetch_optional(self.database.pool())
-        .await?;
-        row.map(|row| Ok((user(&row)?, row.try_get("password_hash")?))).transpose()
+        self.database
+            .within(async {
+                let row = sqlx::query(BY_EMAIL)
+                    .bind(email)
+                    .bind(CREDENTIAL)
+                    .fetch_optional(self.database.pool())
+                    .await?;
+                row.map(|row| Ok((user(&row)?, row.try_get("password_hash")?))).transpose()
+            })
+            .await
     }
 
     /// The hash of this user's password, if they have one.
@@ -132,12 +141,17 @@ impl Accounts {
     /// # Errors
     /// When the database fails.
     pub async fn password_hash(&self, user_id: &str) -> Result<Option<String>, StoreError> {
-        let row = sqlx::query("SELECT password_hash FROM accounts WHERE user_id = $1 AND provider_id = $2")
-            .bind(user_id)
-            .bind(CREDENTIAL)
-            .fetch_optional(self.database.pool())
-            .await?;
-        row.map_or(Ok(None), |row| Ok(row.try_get("password_hash")?))
+        self.database
+            .within(async {
+                let row =
+                    sqlx::query("SELECT password_hash FROM accounts WHERE user_id = $1 AND provider_id = $2")
+                        .bind(user_id)
+                        .bind(CREDENTIAL)
+                        .fetch_optional(self.database.pool())
+                        .await?;
+                row.map_or(Ok(None), |row| Ok(row.try_get("password_hash")?))
+            })
+            .await
     }
 
     /// Replaces a password hash, but only if it is still `old`: of two changes at once, one wins.
@@ -151,10 +165,14 @@ impl Accounts {
         new: &str,
         now: Timestamp,
     ) -> Result<(), StoreError> {
-        let mut transaction = self.database.write().await?;
-        update_password(&mut transaction, user_id, old, new, now).await?;
-        transaction.commit().await?;
-        Ok(())
+        self.database
+            .within(async {
+                let mut transaction = self.database.write().await?;
+                update_password(&mut transaction, user_id, old, new, now).await?;
+                transaction.commit().await?;
+                Ok(())
+            })
+            .await
     }
 
     /// Changes a profile.
@@ -167,18 +185,22 @@ impl Accounts {
         change: &ProfileChange,
         now: Timestamp,
     ) -> Result<(), StoreError> {
-        sqlx::query(
-            "UPDATE users SET name = COALESCE($2, name), image = CASE WHEN $3 = 1 THEN $4 ELSE image END, \
-             updated_at = $5 WHERE id = $1",
-        )
-        .bind(user_id)
-        .bind(change.name.as_ref())
-        .bind(i64::from(change.image.is_some()))
-        .bind(change.image.clone().flatten())
-        .bind(now.millis())
-        .execute(self.database.pool())
-        .await?;
-        Ok(())
+        self.database
+            .within(async {
+                sqlx::query(
+                    "UPDATE users SET name = COALESCE($2, name), image = CASE WHEN $3 = 1 THEN $4 \
+                     ELSE image END, updated_at = $5 WHERE id = $1",
+                )
+                .bind(user_id)
+                .bind(change.name.as_ref())
+                .bind(i64::from(change.image.is_some()))
+                .bind(change.image.clone().flatten())
+                .bind(now.millis())
+                .execute(self.database.pool())
+                .await?;
+                Ok(())
+            })
+            .await
     }
 
     /// How this user can sign in.
@@ -186,25 +208,29 @@ impl Accounts {
     /// # Errors
     /// When the database fails.
     pub async fn of_user(&self, user_id: &str) -> Result<Vec<Account>, StoreError> {
-        let rows = sqlx::query(
-            "SELECT id, user_id, provider_id, account_id, created_at, updated_at FROM accounts \
-             WHERE user_id = $1 ORDER BY created_at, id",
-        )
-        .bind(user_id)
-        .fetch_all(self.database.pool())
-        .await?;
-        rows.iter()
-            .map(|row| {
-                Ok(Account {
-                    id: row.try_get("id")?,
-                    user_id: row.try_get("user_id")?,
-                    provider_id: row.try_get("provider_id")?,
-                    account_id: row.try_get("account_id")?,
-                    created_at: moment(row, "created_at")?,
-                    updated_at: moment(row, "updated_at")?,
-                })
+        self.database
+            .within(async {
+                let rows = sqlx::query(
+                    "SELECT id, user_id, provider_id, account_id, created_at, updated_at FROM \
+                     accounts WHERE user_id = $1 ORDER BY created_at, id",
+                )
+                .bind(user_id)
+                .fetch_all(self.database.pool())
+                .await?;
+                rows.iter()
+                    .map(|row| {
+                        Ok(Account {
+                            id: row.try_get("id")?,
+                            user_id: row.try_get("user_id")?,
+                            provider_id: row.try_get("provider_id")?,
+                            account_id: row.try_get("account_id")?,
+                            created_at: moment(row, "created_at")?,
+                            updated_at: moment(row, "updated_at")?,
+                        })
+                    })
+                    .collect()
             })
-            .collect()
+            .await
     }
 }
 
@@ -217,8 +243,8 @@ pub(super) async fn update_password(
     now: Timestamp,
 ) -> Result<(), StoreError> {
     let done = sqlx::query(
-        "UPDATE accounts SET password_hash = $4, updated_at = $5 \
-         WHERE user_id = $1 AND provider_id = $2 AND password_hash = $3",
+        "UPDATE accounts SET password_hash = $4, updated_at = $5 WHERE user_id = $1 AND \
+         provider_id = $2 AND password_hash = $3",
     )
     .bind(user_id)
     .bind(CREDENTIAL)

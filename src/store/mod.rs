@@ -4,6 +4,7 @@
 
 pub mod accounts;
 pub mod keys;
+mod schema;
 pub mod sessions;
 pub mod tasks;
 
@@ -11,21 +12,20 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use sqlx::any::{AnyConnectOptions, AnyPoolOptions, AnyRow};
-use sqlx::migrate::MigrateError;
 use sqlx::{AnyPool, Executor, Row};
+use tokio::time::timeout;
 
 use crate::clock::Timestamp;
-
-/// The migrations of each dialect, built into the binary.
-static SQLITE: sqlx::migrate::Migrator = sqlx::migrate!("migrations/sqlite");
-static POSTGRES: sqlx::migrate::Migrator = sqlx::migrate!("migrations/postgres");
 
 /// What went wrong, sorted by what a caller can do.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
-    /// The database did not answer in time, or is gone: try again later (503).
+    /// The database is gone, or says "not now": try again later (503).
     #[error("the database is not available: {0}")]
     Unavailable(#[source] sqlx::Error),
+    /// The database did not answer in time; what was asked of it may or may not have happened (503).
+    #[error("the database did not answer within {0:?}")]
+    Slow(Duration),
     /// A unique constraint refused the row: somebody else was first.
     #[error("the row exists already")]
     Conflict,
@@ -78,9 +78,10 @@ pub enum OpenError {
     /// Nobody answered, or the file can't be opened.
     #[error("the database cannot be opened: {0}")]
     Unreachable(#[source] sqlx::Error),
-    /// A migration of a later version has been applied.
+    /// Later versions have taken away what this one needs.
     #[error(
-        "the database is newer than this binary (it has migration {0}); run the version that wrote it, or a later one"
+        "the database is newer than this binary, which does not know migration {0}; run the version that wrote it, or a \
+         later one"
     )]
     Newer(i64),
     /// The text of an applied migration differs from ours.
@@ -90,7 +91,7 @@ pub enum OpenError {
     Foreign(i64),
     /// A migration failed.
     #[error("the database cannot be migrated: {0}")]
-    Migration(#[source] MigrateError),
+    Migration(#[source] sqlx::migrate::MigrateError),
 }
 
 /// Which database speaks behind the pool.
@@ -107,6 +108,7 @@ pub enum Dialect {
 pub struct Database {
     pool: AnyPool,
     dialect: Dialect,
+    in_memory: bool,
 }
 
 /// The connections of a [`Database`].
@@ -119,7 +121,11 @@ pub struct Connections {
 }
 
 /// How long a request waits for a connection before it is told to come back later.
-const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(3);
+const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// How long a use case may take in all. Longer than the database gives a statement (3 s) and SQLite a lock (4 s): it ends
+/// what they cannot, a server that has stopped answering.
+const PATIENCE: Duration = Duration::from_secs(5);
 
 impl Database {
     /// Opens the database at `url`, creating the file of a SQLite address that does not exist yet. Migrates nothing.
@@ -141,10 +147,10 @@ impl Database {
         let set_up = match dialect {
             // FULL: a commit that was acknowledged survives a power cut, not only a crash of the process.
             Dialect::Sqlite => {
-                "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA busy_timeout = 5000; PRAGMA foreign_keys = ON"
+                "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA busy_timeout = 4000; PRAGMA foreign_keys = ON"
             }
             Dialect::Postgres => {
-                "SET statement_timeout = '5s'; SET idle_in_transaction_session_timeout = '10s'"
+                "SET statement_timeout = '3s'; SET idle_in_transaction_session_timeout = '10s'"
             }
         };
         let pool = AnyPoolOptions::new()
@@ -159,32 +165,19 @@ impl Database {
             .connect_with(options)
             .await
             .map_err(OpenError::Unreachable)?;
-        Ok(Self { pool, dialect })
+        Ok(Self { pool, dialect, in_memory })
     }
 
-    /// Brings the schema up to this binary's. Safe to run from several processes at once.
+    /// The same database, at the same `url`, through `connections` of its own, which no crowd on the others can take.
+    /// A database in memory has one connection for all.
     ///
     /// # Errors
-    /// [`OpenError::Newer`], [`OpenError::Foreign`], [`OpenError::Migration`].
-    pub async fn migrate(&self) -> Result<(), OpenError> {
-        let migrator = match self.dialect {
-            Dialect::Sqlite => &SQLITE,
-            Dialect::Postgres => &POSTGRES,
-        };
-        let mut tries = 0;
-        loop {
-            tries += 1;
-            match migrator.run(&self.pool).await {
-                Ok(()) => return Ok(()),
-                Err(MigrateError::VersionMissing(version)) => return Err(OpenError::Newer(version)),
-                Err(MigrateError::VersionMismatch(version)) => return Err(OpenError::Foreign(version)),
-                // SQLite has no advisory lock: the loser of a race finds the table made or the file busy, and looks again.
-                Err(_) if self.dialect == Dialect::Sqlite && tries < 20 => {
-                    tokio::time::sleep(Duration::from_millis(50 * tries)).await;
-                }
-                Err(error) => return Err(OpenError::Migration(error)),
-            }
+    /// [`OpenError::Unreachable`].
+    pub async fn apart(&self, url: &str, connections: u32) -> Result<Self, OpenError> {
+        if self.in_memory {
+            return Ok(self.clone());
         }
+        Self::open(url, connections).await
     }
 
     /// Asks the database for a sign of life.
@@ -192,8 +185,19 @@ impl Database {
     /// # Errors
     /// [`StoreError::Unavailable`] when there is none in time.
     pub async fn ping(&self) -> Result<(), StoreError> {
-        sqlx::query("SELECT 1").execute(&self.pool).await?;
-        Ok(())
+        self.within(async {
+            sqlx::query("SELECT 1").execute(&self.pool).await?;
+            Ok(())
+        })
+        .await
+    }
+
+    /// Gives `work` up after [`PATIENCE`]. Its connection is looked at before somebody else gets it.
+    async fn within<T>(
+        &self,
+        work: impl Future<Output = Result<T, StoreError>> + Send,
+    ) -> Result<T, StoreError> {
+        timeout(PATIENCE, work).await.unwrap_or(Err(StoreError::Slow(PATIENCE)))
     }
 
     /// How many connections are open, and how many of them have work.

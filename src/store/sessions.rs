@@ -11,6 +11,15 @@ use super::accounts::{self, User, update_password};
 use super::{Database, StoreError, flag, moment};
 use crate::clock::Timestamp;
 
+/// How many rows of each kind one sweep deletes at most: no slow statement, and no long lock.
+pub const SWEPT_AT_ONCE: u64 = 5000;
+
+/// The statement behind [`Sessions::by_token_hash`], for who asks a database how it goes about it.
+pub const BY_TOKEN_HASH: &str = "SELECT s.id AS session_id, s.user_id, s.created_at AS session_created_at, \
+     s.updated_at AS session_updated_at, s.expires_at, s.remembered, s.ip_address, s.user_agent, \
+     u.id, u.email, u.email_verified, u.name, u.image, u.created_at, u.updated_at \
+     FROM sessions s JOIN users u ON u.id = s.user_id WHERE s.token_hash = $1";
+
 /// Somebody, signed in somewhere.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Session {
@@ -82,10 +91,14 @@ impl Sessions {
     /// # Errors
     /// When the database fails.
     pub async fn open(&self, session: &NewSession) -> Result<(), StoreError> {
-        let mut transaction = self.database.write().await?;
-        insert_session(&mut transaction, session).await?;
-        transaction.commit().await?;
-        Ok(())
+        self.database
+            .within(async {
+                let mut transaction = self.database.write().await?;
+                insert_session(&mut transaction, session).await?;
+                transaction.commit().await?;
+                Ok(())
+            })
+            .await
     }
 
     /// The session with this token, and its user, whether it has expired or not.
@@ -93,22 +106,21 @@ impl Sessions {
     /// # Errors
     /// When the database fails.
     pub async fn by_token_hash(&self, token_hash: &[u8; 32]) -> Result<Option<(Session, User)>, StoreError> {
-        let row = sqlx::query(
-            "SELECT s.id AS session_id, s.user_id, s.created_at AS session_created_at, \
-             s.updated_at AS session_updated_at, s.expires_at, s.remembered, s.ip_address, s.user_agent, \
-             u.id, u.email, u.email_verified, u.name, u.image, u.created_at, u.updated_at \
-             FROM sessions s JOIN users u ON u.id = s.user_id WHERE s.token_hash = $1",
-        )
-        .bind(token_hash.as_slice())
-        .fetch_optional(self.database.pool())
-        .await?;
-        row.map(|row| {
-            Ok((
-                session(&row, ["session_id", "session_created_at", "session_updated_at"])?,
-                accounts::user(&row)?,
-            ))
-        })
-        .transpose()
+        self.database
+            .within(async {
+                let row = sqlx::query(BY_TOKEN_HASH)
+                    .bind(token_hash.as_slice())
+                    .fetch_optional(self.database.pool())
+                    .await?;
+                row.map(|row| {
+                    Ok((
+                        session(&row, ["session_id", "session_created_at", "session_updated_at"])?,
+                        accounts::user(&row)?,
+                    ))
+                })
+                .transpose()
+            })
+            .await
     }
 
     /// The unexpired sessions of a user, oldest first.
@@ -116,15 +128,20 @@ impl Sessions {
     /// # Errors
     /// When the database fails.
     pub async fn of_user(&self, user_id: &str, now: Timestamp) -> Result<Vec<Session>, StoreError> {
-        let rows = sqlx::query(
-            "SELECT id, user_id, created_at, updated_at, expires_at, remembered, ip_address, user_agent \
-             FROM sessions WHERE user_id = $1 AND expires_at > $2 ORDER BY created_at, id",
-        )
-        .bind(user_id)
-        .bind(now.millis())
-        .fetch_all(self.database.pool())
-        .await?;
-        rows.iter().map(|row| session(row, ["id", "created_at", "updated_at"])).collect()
+        self.database
+            .within(async {
+                let rows = sqlx::query(
+                    "SELECT id, user_id, created_at, updated_at, expires_at, remembered, \
+                     ip_address, user_agent FROM sessions WHERE user_id = $1 AND expires_at > $2 \
+                     ORDER BY created_at, id",
+                )
+                .bind(user_id)
+                .bind(now.millis())
+                .fetch_all(self.database.pool())
+                .await?;
+                rows.iter().map(|row| session(row, ["id", "created_at", "updated_at"])).collect()
+            })
+            .await
     }
 
     /// Moves the expiry; says whether the session was still there.
@@ -132,13 +149,17 @@ impl Sessions {
     /// # Errors
     /// When the database fails.
     pub async fn extend(&self, id: &str, expires_at: Timestamp, now: Timestamp) -> Result<bool, StoreError> {
-        let done = sqlx::query("UPDATE sessions SET expires_at = $2, updated_at = $3 WHERE id = $1")
-            .bind(id)
-            .bind(expires_at.millis())
-            .bind(now.millis())
-            .execute(self.database.pool())
-            .await?;
-        Ok(done.rows_affected() == 1)
+        self.database
+            .within(async {
+                let done = sqlx::query("UPDATE sessions SET expires_at = $2, updated_at = $3 WHERE id = $1")
+                    .bind(id)
+                    .bind(expires_at.millis())
+                    .bind(now.millis())
+                    .execute(self.database.pool())
+                    .await?;
+                Ok(done.rows_affected() == 1)
+            })
+            .await
     }
 
     /// Ends sessions of a user and answers with their revocations.
@@ -151,10 +172,14 @@ impl Sessions {
         which: Which<'_>,
         now: Timestamp,
     ) -> Result<Vec<RevokedSession>, StoreError> {
-        let mut transaction = self.database.write().await?;
-        let ended = self.end_in(&mut transaction, user_id, which, now).await?;
-        transaction.commit().await?;
-        Ok(ended)
+        self.database
+            .within(async {
+                let mut transaction = self.database.write().await?;
+                let ended = self.end_in(&mut transaction, user_id, which, now).await?;
+                transaction.commit().await?;
+                Ok(ended)
+            })
+            .await
     }
 
     /// Changes a password and, in the same transaction, ends every session of the user and opens a new one.
@@ -168,13 +193,17 @@ impl Sessions {
         session: &NewSession,
         now: Timestamp,
     ) -> Result<Vec<RevokedSession>, StoreError> {
-        let user_id = &session.session.user_id;
-        let mut transaction = self.database.write().await?;
-        update_password(&mut transaction, user_id, old_hash, new_hash, now).await?;
-        let ended = self.end_in(&mut transaction, user_id, Which::All, now).await?;
-        insert_session(&mut transaction, session).await?;
-        transaction.commit().await?;
-        Ok(ended)
+        self.database
+            .within(async {
+                let user_id = &session.session.user_id;
+                let mut transaction = self.database.write().await?;
+                update_password(&mut transaction, user_id, old_hash, new_hash, now).await?;
+                let ended = self.end_in(&mut transaction, user_id, Which::All, now).await?;
+                insert_session(&mut transaction, session).await?;
+                transaction.commit().await?;
+                Ok(ended)
+            })
+            .await
     }
 
     /// Deletes a user with everything that is theirs here (accounts, sessions, tasks) and answers with the revocations
@@ -187,13 +216,17 @@ impl Sessions {
         user_id: &str,
         now: Timestamp,
     ) -> Result<Vec<RevokedSession>, StoreError> {
-        let mut transaction = self.database.write().await?;
-        let ended = self.end_in(&mut transaction, user_id, Which::All, now).await?;
-        for delete in ["DELETE FROM tasks WHERE user_id = $1", "DELETE FROM users WHERE id = $1"] {
-            sqlx::query(delete).bind(user_id).execute(&mut *transaction).await?;
-        }
-        transaction.commit().await?;
-        Ok(ended)
+        self.database
+            .within(async {
+                let mut transaction = self.database.write().await?;
+                let ended = self.end_in(&mut transaction, user_id, Which::All, now).await?;
+                for delete in ["DELETE FROM tasks WHERE user_id = $1", "DELETE FROM users WHERE id = $1"] {
+                    sqlx::query(delete).bind(user_id).execute(&mut *transaction).await?;
+                }
+                transaction.commit().await?;
+                Ok(ended)
+            })
+            .await
     }
 
     /// The sessions that ended while JWTs of theirs may still live.
@@ -201,34 +234,51 @@ impl Sessions {
     /// # Errors
     /// When the database fails.
     pub async fn revoked(&self, now: Timestamp) -> Result<Vec<RevokedSession>, StoreError> {
-        let rows = sqlx::query("SELECT session_id, forget_at FROM revoked_sessions WHERE forget_at > $1")
-            .bind(now.millis())
-            .fetch_all(self.database.pool())
-            .await?;
-        rows.iter()
-            .map(|row| {
-                Ok(RevokedSession {
-                    session_id: row.try_get("session_id")?,
-                    forget_at: moment(row, "forget_at")?,
-                })
+        self.database
+            .within(async {
+                let rows =
+                    sqlx::query("SELECT session_id, forget_at FROM revoked_sessions WHERE forget_at > $1")
+                        .bind(now.millis())
+                        .fetch_all(self.database.pool())
+                        .await?;
+                rows.iter()
+                    .map(|row| {
+                        Ok(RevokedSession {
+                            session_id: row.try_get("session_id")?,
+                            forget_at: moment(row, "forget_at")?,
+                        })
+                    })
+                    .collect()
             })
-            .collect()
+            .await
     }
 
-    /// Deletes what time has made useless: expired sessions and forgotten revocations. Answers how many rows went.
+    /// Deletes what time has made useless: expired sessions and forgotten revocations. Answers how many rows went, [`SWEPT_AT_ONCE`] of each kind at most.
     ///
     /// # Errors
     /// When the database fails.
     pub async fn sweep(&self, now: Timestamp) -> Result<u64, StoreError> {
-        let expired = sqlx::query("DELETE FROM sessions WHERE expires_at <= $1")
-            .bind(now.millis())
-            .execute(self.database.pool())
-            .await?;
-        let forgotten = sqlx::query("DELETE FROM revoked_sessions WHERE forget_at <= $1")
-            .bind(now.millis())
-            .execute(self.database.pool())
-            .await?;
-        Ok(expired.rows_affected() + forgotten.rows_affected())
+        self.database
+            .within(async {
+                let expired = sqlx::query(
+                    "DELETE FROM sessions WHERE id IN (SELECT id FROM sessions WHERE expires_at <= \
+                     $1 LIMIT $2)",
+                )
+                .bind(now.millis())
+                .bind(i64::try_from(SWEPT_AT_ONCE).unwrap_or(i64::MAX))
+                .execute(self.database.pool())
+                .await?;
+                let forgotten = sqlx::query(
+                    "DELETE FROM revoked_sessions WHERE session_id IN (SELECT session_id FROM \
+                     revoked_sessions WHERE forget_at <= $1 LIMIT $2)",
+                )
+                .bind(now.millis())
+                .bind(i64::try_from(SWEPT_AT_ONCE).unwrap_or(i64::MAX))
+                .execute(self.database.pool())
+                .await?;
+                Ok(expired.rows_affected() + forgotten.rows_affected())
+            })
+            .await
     }
 
     async fn end_in(
@@ -261,8 +311,8 @@ impl Sessions {
         }
         for revoked in &ended {
             sqlx::query(
-                "INSERT INTO revoked_sessions (session_id, revoked_at, forget_at) VALUES ($1, $2, $3) \
-                 ON CONFLICT (session_id) DO NOTHING",
+                "INSERT INTO revoked_sessions (session_id, revoked_at, forget_at) VALUES ($1, \
+                 $2, $3) ON CONFLICT (session_id) DO NOTHING",
             )
             .bind(&revoked.session_id)
             .bind(now.millis())
@@ -281,8 +331,9 @@ pub(super) async fn insert_session(
 ) -> Result<(), StoreError> {
     let session = &new.session;
     sqlx::query(
-        "INSERT INTO sessions (id, token_hash, user_id, created_at, updated_at, expires_at, remembered, \
-         ip_address, user_agent) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
+        "INSERT INTO sessions (id, token_hash, user_id, created_at, updated_at, \
+         expires_at, remembered, ip_address, user_agent) VALUES ($1, $2, $3, $4, $5, \
+         $6, $7, $8, $9)",
     )
     .bind(&session.id)
     .bind(new.token_hash.as_slice())

@@ -8,6 +8,11 @@ use sqlx::any::AnyRow;
 use super::{Database, StoreError, flag, moment};
 use crate::clock::Timestamp;
 
+/// The statement behind [`Tasks::page`], for who asks a database how it goes about it.
+pub const PAGE: &str = "SELECT id, user_id, title, description, completed, created_at, updated_at FROM tasks \
+     WHERE user_id = $1 AND (created_at, id) < ($2, $3) AND ($4 < 0 OR completed = $4) \
+     ORDER BY created_at DESC, id DESC LIMIT $5";
+
 /// Something that somebody wants to get done.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Task {
@@ -59,22 +64,22 @@ impl Tasks {
         place: Option<&Place>,
         limit: u32,
     ) -> Result<Vec<Task>, StoreError> {
-        // Before the first page lies a place that every task comes after.
-        let (created_at, id) =
-            place.map_or((i64::MAX, ""), |place| (place.created_at.millis(), place.id.as_str()));
-        let rows = sqlx::query(
-            "SELECT id, user_id, title, description, completed, created_at, updated_at FROM tasks \
-             WHERE user_id = $1 AND (created_at, id) < ($2, $3) AND ($4 < 0 OR completed = $4) \
-             ORDER BY created_at DESC, id DESC LIMIT $5",
-        )
-        .bind(owner)
-        .bind(created_at)
-        .bind(id)
-        .bind(completed.map_or(-1, i64::from))
-        .bind(i64::from(limit))
-        .fetch_all(self.database.pool())
-        .await?;
-        rows.iter().map(task).collect()
+        self.database
+            .within(async {
+                // Before the first page lies a place that every task comes after.
+                let (created_at, id) =
+                    place.map_or((i64::MAX, ""), |place| (place.created_at.millis(), place.id.as_str()));
+                let rows = sqlx::query(PAGE)
+                    .bind(owner)
+                    .bind(created_at)
+                    .bind(id)
+                    .bind(completed.map_or(-1, i64::from))
+                    .bind(i64::from(limit))
+                    .fetch_all(self.database.pool())
+                    .await?;
+                rows.iter().map(task).collect()
+            })
+            .await
     }
 
     /// Keeps a new task.
@@ -82,20 +87,24 @@ impl Tasks {
     /// # Errors
     /// When the database fails.
     pub async fn add(&self, task: &Task) -> Result<(), StoreError> {
-        sqlx::query(
-            "INSERT INTO tasks (id, user_id, title, description, completed, created_at, updated_at) \
-             VALUES ($1, $2, $3, $4, $5, $6, $7)",
-        )
-        .bind(&task.id)
-        .bind(&task.user_id)
-        .bind(&task.title)
-        .bind(&task.description)
-        .bind(i64::from(task.completed))
-        .bind(task.created_at.millis())
-        .bind(task.updated_at.millis())
-        .execute(self.database.pool())
-        .await?;
-        Ok(())
+        self.database
+            .within(async {
+                sqlx::query(
+                    "INSERT INTO tasks (id, user_id, title, description, completed, created_at, \
+                     updated_at) VALUES ($1, $2, $3, $4, $5, $6, $7)",
+                )
+                .bind(&task.id)
+                .bind(&task.user_id)
+                .bind(&task.title)
+                .bind(&task.description)
+                .bind(i64::from(task.completed))
+                .bind(task.created_at.millis())
+                .bind(task.updated_at.millis())
+                .execute(self.database.pool())
+                .await?;
+                Ok(())
+            })
+            .await
     }
 
     /// One task of `owner`.
@@ -103,15 +112,19 @@ impl Tasks {
     /// # Errors
     /// When the database fails.
     pub async fn get(&self, owner: &str, id: &str) -> Result<Option<Task>, StoreError> {
-        let row = sqlx::query(
-            "SELECT id, user_id, title, description, completed, created_at, updated_at FROM tasks \
-             WHERE user_id = $1 AND id = $2",
-        )
-        .bind(owner)
-        .bind(id)
-        .fetch_optional(self.database.pool())
-        .await?;
-        row.as_ref().map(task).transpose()
+        self.database
+            .within(async {
+                let row = sqlx::query(
+                    "SELECT id, user_id, title, description, completed, created_at, updated_at FROM \
+                     tasks WHERE user_id = $1 AND id = $2",
+                )
+                .bind(owner)
+                .bind(id)
+                .fetch_optional(self.database.pool())
+                .await?;
+                row.as_ref().map(task).transpose()
+            })
+            .await
     }
 
     /// Replaces the contents of one task of `owner`.
@@ -127,20 +140,24 @@ impl Tasks {
         completed: bool,
         now: Timestamp,
     ) -> Result<Option<Task>, StoreError> {
-        let row = sqlx::query(
-            "UPDATE tasks SET title = $3, description = $4, completed = $5, updated_at = $6 \
-             WHERE user_id = $1 AND id = $2 \
-             RETURNING id, user_id, title, description, completed, created_at, updated_at",
-        )
-        .bind(owner)
-        .bind(id)
-        .bind(title)
-        .bind(description)
-        .bind(i64::from(completed))
-        .bind(now.millis())
-        .fetch_optional(self.database.pool())
-        .await?;
-        row.as_ref().map(task).transpose()
+        self.database
+            .within(async {
+                let row = sqlx::query(
+                    "UPDATE tasks SET title = $3, description = $4, completed = $5, updated_at = $6 \
+                     WHERE user_id = $1 AND id = $2 RETURNING id, user_id, title, description, \
+                     completed, created_at, updated_at",
+                )
+                .bind(owner)
+                .bind(id)
+                .bind(title)
+                .bind(description)
+                .bind(i64::from(completed))
+                .bind(now.millis())
+                .fetch_optional(self.database.pool())
+                .await?;
+                row.as_ref().map(task).transpose()
+            })
+            .await
     }
 
     /// Marks one task of `owner` as done or not; `None` turns the mark over, in one statement, so that two at once turn it twice.
@@ -154,18 +171,22 @@ impl Tasks {
         completed: Option<bool>,
         now: Timestamp,
     ) -> Result<Option<Task>, StoreError> {
-        let row = sqlx::query(
-            "UPDATE tasks SET completed = CASE WHEN $3 < 0 THEN 1 - completed ELSE $3 END, updated_at = $4 \
-             WHERE user_id = $1 AND id = $2 \
-             RETURNING id, user_id, title, description, completed, created_at, updated_at",
-        )
-        .bind(owner)
-        .bind(id)
-        .bind(completed.map_or(-1, i64::from))
-        .bind(now.millis())
-        .fetch_optional(self.database.pool())
-        .await?;
-        row.as_ref().map(task).transpose()
+        self.database
+            .within(async {
+                let row = sqlx::query(
+                    "UPDATE tasks SET completed = CASE WHEN $3 < 0 THEN 1 - completed ELSE $3 END, \
+                     updated_at = $4 WHERE user_id = $1 AND id = $2 RETURNING id, user_id, title, \
+                     description, completed, created_at, updated_at",
+                )
+                .bind(owner)
+                .bind(id)
+                .bind(completed.map_or(-1, i64::from))
+                .bind(now.millis())
+                .fetch_optional(self.database.pool())
+                .await?;
+                row.as_ref().map(task).transpose()
+            })
+            .await
     }
 
     /// Deletes one task of `owner`; says whether there was one.
@@ -173,12 +194,16 @@ impl Tasks {
     /// # Errors
     /// When the database fails.
     pub async fn remove(&self, owner: &str, id: &str) -> Result<bool, StoreError> {
-        let done = sqlx::query("DELETE FROM tasks WHERE user_id = $1 AND id = $2")
-            .bind(owner)
-            .bind(id)
-            .execute(self.database.pool())
-            .await?;
-        Ok(done.rows_affected() == 1)
+        self.database
+            .within(async {
+                let done = sqlx::query("DELETE FROM tasks WHERE user_id = $1 AND id = $2")
+                    .bind(owner)
+                    .bind(id)
+                    .execute(self.database.pool())
+                    .await?;
+                Ok(done.rows_affected() == 1)
+            })
+            .await
     }
 }
 

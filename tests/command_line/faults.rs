@@ -31,27 +31,6 @@ fn a_folder_that_cannot_be_written_is_said() {
     assert!(said.contains("SIGNET_KEYS_DIR"), "{said}");
 }
 
-#[tokio::test]
-async fn a_database_of_a_later_version_is_said() {
-    let folder = tempfile::tempdir().unwrap();
-    Server::start(folder.path(), &[]).terminate();
-    sqlx::any::install_default_drivers();
-    let pool = sqlx::AnyPool::connect(&format!("sqlite:{}", folder.path().join("signet.db").display()))
-        .await
-        .unwrap();
-    sqlx::query(
-        "INSERT INTO _sqlx_migrations (version, description, installed_on, success, checksum, execution_time) \
-         VALUES (9999, 'of tomorrow', '2030-01-01', 1, x'00', 0)",
-    )
-    .execute(&pool)
-    .await
-    .unwrap();
-    pool.close().await;
-    let (code, said) = refuses(folder.path(), &[]);
-    assert_eq!(code, 1);
-    assert!(said.contains("newer than this binary"), "{said}");
-}
-
 #[test]
 fn a_file_that_is_no_database_is_said_and_left_alone() {
     let folder = tempfile::tempdir().unwrap();

@@ -1,0 +1,59 @@
+//! The statements of every request walk an index, however many rows there are.
+
+use signet::store::{Database, accounts, sessions, tasks};
+use sqlx::{AssertSqlSafe, Executor, Row};
+
+/// The hot statements with something for each of their places.
+fn statements() -> [(&'static str, String); 3] {
+    let filled = |text: &str, values: &[&str]| {
+        values
+            .iter()
+            .enumerate()
+            .fold(text.to_owned(), |text, (place, value)| text.replace(&format!("${}", place + 1), value))
+    };
+    [
+        ("sign-in", filled(accounts::BY_EMAIL, &["'a@example.com'", "'credential'"])),
+        ("session", filled(sessions::BY_TOKEN_HASH, &["HASH"])),
+        ("page", filled(tasks::PAGE, &["'u'", "5", "'x'", "-1", "50"])),
+    ]
+}
+
+async fn plan(connection: &mut sqlx::AnyConnection, statement: String) -> String {
+    let rows = connection.fetch_all(sqlx::query(AssertSqlSafe(statement))).await.unwrap();
+    let column = if rows[0].len() > 1 { 3 } else { 0 };
+    rows.iter().map(|row| row.get::<String, _>(column)).collect::<Vec<_>>().join("\n")
+}
+
+#[tokio::test]
+async fn on_sqlite_the_hot_statements_walk_an_index_and_sort_nothing() {
+    let (_folder, url) = super::sqlite();
+    let database = Database::open(&url, 1).await.unwrap();
+    database.migrate().await.unwrap();
+    let pool = sqlx::AnyPool::connect(&url).await.unwrap();
+    let mut connection = pool.acquire().await.unwrap();
+    for (name, statement) in statements() {
+        let statement = format!("EXPLAIN QUERY PLAN {}", statement.replace("HASH", "x'00'"));
+        let plan = plan(&mut connection, statement).await;
+        assert!(plan.contains("USING INDEX"), "{name}: {plan}");
+        assert!(!plan.contains("SCAN") && !plan.contains("TEMP B-TREE"), "{name}: {plan}");
+    }
+}
+
+#[tokio::test]
+async fn on_postgresql_the_hot_statements_walk_an_index_and_sort_nothing() {
+    let Some(url) = crate::support::postgres::database("plans").await else { return };
+    let database = Database::open(&url, 1).await.unwrap();
+    database.migrate().await.unwrap();
+    let pool = sqlx::AnyPool::connect(&url).await.unwrap();
+    let mut connection = pool.acquire().await.unwrap();
+    // The tables are empty: a scan would be cheaper, if it were allowed at all.
+    for setting in ["SET enable_seqscan = off", "SET enable_bitmapscan = off", "SET enable_sort = off"] {
+        connection.execute(setting).await.unwrap();
+    }
+    for (name, statement) in statements() {
+        let statement = format!("EXPLAIN {}", statement.replace("HASH", "'\\x00'::bytea"));
+        let plan = plan(&mut connection, statement).await;
+        assert!(plan.contains("Index"), "{name}: {plan}");
+        assert!(!plan.contains("Seq Scan") && !plan.contains("Sort"), "{name}: {plan}");
+    }
+}
