@@ -70,7 +70,7 @@ async fn killed_at_random_moments_it_loses_nothing_that_it_acknowledged() {
 }
 
 /// Signs people up and keeps tasks until the server is gone; what was acknowledged.
-async fn write(caller: Caller, stop: Arc<AtomicBool>, name: String) -> Vec<(String, Vec<String>)> {
+pub async fn write(caller: Caller, stop: Arc<AtomicBool>, name: String) -> Vec<(String, Vec<String>)> {
     let mut acknowledged = Vec::new();
     for number in 0.. {
         if stop.load(Ordering::SeqCst) {

@@ -1,6 +1,6 @@
 //! What an operator sees: starts, verbs, and sentences when something is wrong.
 
-mod crash;
+pub mod crash;
 mod crowd;
 mod faults;
 mod key_set;

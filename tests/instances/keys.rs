@@ -5,7 +5,7 @@ use super::*;
 /// Far longer than news take and far shorter than the polls of four changes in a row.
 const LOOKS: usize = 80;
 
-async fn kids(server: &Server) -> Vec<String> {
+pub async fn kids(server: &Server) -> Vec<String> {
     let set = server.caller().get("/api/auth/jwks").await.expect(200);
     set["keys"].as_array().unwrap().iter().map(|key| key["kid"].as_str().unwrap().to_owned()).collect()
 }

@@ -1,5 +1,7 @@
 //! Several instances are one service: with Redis at once, without it within the stated bounds.
 
+mod agreement;
+mod crashes;
 mod exchange;
 mod keys;
 mod limits;

@@ -1,0 +1,141 @@
+//! Instances agree although they are asked at once, their clocks differ, or the one that signs is gone.
+
+use std::sync::Arc;
+
+use signet::clock::{Clock, ManualClock};
+use signet::config::SecretText;
+
+use super::*;
+use crate::support::{BEGINNING, TestApp};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_200_sign_ups_with_one_address_at_two_instances_one_wins_and_199_are_told_properly() {
+    let Some(deployment) = Deployment::start("one_of_200", None, None, &[]).await else { return };
+    let attempts: Vec<_> = (0..200)
+        .map(|number| {
+            let nobody = [&deployment.one, &deployment.two][number % 2].caller();
+            let body = json!({ "name": "A", "email": "a@example.com", "password": PASSWORD });
+            tokio::spawn(async move { nobody.post("/api/auth/sign-up/email", &body).await })
+        })
+        .collect();
+    let mut won = 0;
+    for attempt in attempts {
+        let reply = attempt.await.unwrap();
+        match reply.status.as_u16() {
+            200 => won += 1,
+            422 => reply.assert_error(422, "USER_ALREADY_EXISTS_USE_ANOTHER_EMAIL"),
+            _ => {
+                reply.assert_error(503, "SIGN_IN_BUSY");
+                assert!(!reply.header("retry-after").is_empty());
+            }
+        }
+    }
+    assert_eq!(won, 1);
+    let body = json!({ "email": "a@example.com", "password": PASSWORD });
+    for server in [&deployment.one, &deployment.two] {
+        server.caller().post("/api/auth/sign-in/email", &body).await.expect(200);
+    }
+}
+
+/// An instance whose clock stands `ahead` or `behind` of the beginning, on the same files as the others.
+async fn at(clock: &Arc<ManualClock>, files: &TestApp) -> TestApp {
+    let settings = |settings: &mut signet::config::Settings| settings.base_url = Some(ISSUER.to_owned());
+    TestApp::in_folder(files.folder.clone()).with(settings).clock(clock.clone()).start().await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn clocks_half_a_minute_apart_change_no_verdict() {
+    let skew = Duration::from_secs(30);
+    for ahead in [true, false] {
+        let right = Arc::new(ManualClock::at(BEGINNING));
+        let wrong = if ahead { BEGINNING.after(skew) } else { BEGINNING.before(skew) };
+        let wrong = Arc::new(ManualClock::at(wrong));
+        let settings = |settings: &mut signet::config::Settings| settings.base_url = Some(ISSUER.to_owned());
+        let one = TestApp::builder().with(settings).clock(right.clone()).start().await;
+        let two = at(&wrong, &one).await;
+        let alice = one.signed_up("alice").await;
+        let there = alice.session.at(&two);
+        let token_of = async |session: &Caller| {
+            session.get("/api/auth/token").await.expect(200)["token"].as_str().unwrap().to_owned()
+        };
+        let tokens = [token_of(&alice.session).await, token_of(&there).await];
+        let verdicts = async |app: &TestApp| {
+            let mut verdicts = Vec::new();
+            for token in &tokens {
+                verdicts.push(app.anonymous().bearing(token).get("/api/me/tasks").await.status.as_u16());
+            }
+            verdicts
+        };
+        for app in [&one, &two] {
+            assert_eq!(verdicts(app).await, [200, 200], "fresh tokens of both count at both");
+        }
+        assert_eq!(
+            one.anonymous().get("/api/auth/jwks").await.expect(200),
+            two.anonymous().get("/api/auth/jwks").await.expect(200)
+        );
+
+        // Ended at the one that is behind, and then until the last of them has expired by every clock.
+        alice.session.post("/api/auth/sign-out", &json!({})).await.expect(200);
+        soon("the other one hears", async || verdicts(&two).await == [401, 401]).await;
+        for seconds in [890, 35, 30, 30] {
+            right.advance(Duration::from_secs(seconds));
+            wrong.advance(Duration::from_secs(seconds));
+            // Who starts only now knows what the database remembers and nothing else.
+            for clock in [&right, &wrong] {
+                let late = at(clock, &one).await;
+                assert_eq!(verdicts(&late).await, [401, 401], "{seconds} s on, at {:?}", clock.now());
+                late.stop().await;
+            }
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_resource_process_whose_identity_service_is_gone_verifies_up_to_its_bound_and_no_longer() {
+    let clock = Arc::new(ManualClock::at(BEGINNING));
+    let identity = TestApp::builder()
+        .with(|settings| settings.token_ttl = Some("2h".to_owned()))
+        .clock(clock.clone())
+        .start()
+        .await;
+    let alice = identity.signed_up("alice").await;
+    let token = alice.jwt().await;
+    let issuer = identity.base_url.replace("127.0.0.1", "localhost");
+    let resource = TestApp::builder()
+        .with(|settings| {
+            settings.role = Some("resource".to_owned());
+            settings.secret = None::<SecretText>;
+            settings.jwks_url = Some(format!("{}/api/auth/jwks", identity.base_url));
+            settings.issuer = Some(issuer.clone());
+            settings.audience = Some(issuer.clone());
+        })
+        .clock(clock.clone())
+        .start()
+        .await;
+    let api = resource.anonymous().bearing(&token);
+    api.get("/api/me/tasks").await.expect(200);
+    identity.stop().await;
+    // Ten lives of the key set, which is five minutes.
+    for _ in 0..49 {
+        clock.advance(Duration::from_secs(60));
+        api.get("/api/me/tasks").await.expect(200);
+    }
+    clock.advance(Duration::from_secs(120));
+    let refused = api.get("/api/me/tasks").await;
+    refused.assert_error(503, "KEY_SET_UNAVAILABLE");
+    assert!(!refused.header("retry-after").is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_killed_identity_service_takes_no_verified_token_along() {
+    let Some(deployment) = Deployment::start("issuer_gone", None, None, &[]).await else { return };
+    let ada = signed_up(&deployment.two, "ada").await;
+    let token = jwt(&ada).await;
+    assert_eq!(verdict(&deployment.resource, &token).await, 200);
+    deployment.one.kill();
+    for _ in 0..50 {
+        assert_eq!(verdict(&deployment.resource, &token).await, 200);
+    }
+    let trusted = metric(&deployment.resource, "signet_key_cache_trusted_seconds").await.unwrap();
+    assert!(trusted > 60.0, "{trusted}");
+}
