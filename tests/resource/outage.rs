@@ -225,3 +225,28 @@ async fn not_modified_is_no_answer_to_somebody_who_has_nothing() {
     assert!(is_unavailable(cache.keys_for("one").await.err()));
     assert_eq!(cache.status().last_fault, Some(LoadFault::NothingToKeep));
 }
+
+/// Answers when it is told to.
+struct Slow(Arc<tokio::sync::Notify>);
+
+impl Fetch for Slow {
+    async fn fetch(&self, _etag: Option<&str>) -> Result<Fetched, FetchFault> {
+        self.0.notified().await;
+        Ok(Fetched::Fresh { bytes: set(&["one"]).to_json().into_bytes(), etag: None, max_age: None })
+    }
+}
+
+#[tokio::test]
+async fn keys_are_as_old_as_the_question_for_them_and_not_as_the_answer() {
+    let (clock, answer) = (manual_clock(), Arc::new(tokio::sync::Notify::new()));
+    let entropy = Arc::new(SeededEntropy::new(1));
+    let cache = KeyCache::new(Slow(answer.clone()), Settings::default(), clock.clone(), entropy);
+    begin_and_give_up(cache.keys_for("one"));
+    clock.advance(100 * SECOND);
+    answer.notify_one();
+    eventually("the answer comes", || cache.status().is_usable()).await;
+    let status = cache.status();
+    assert_eq!((status.age, status.trusted_for), (Some(100 * SECOND), 2900 * SECOND));
+    clock.advance(200 * SECOND);
+    assert!(!cache.status().fresh, "what was published since the question may be missing");
+}
