@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 use signet::token::{base64url, sign};
 
 use super::rig::{Case, Rig};
-use crate::token::signature::{ORDER, add, subtract};
+use crate::token::signature::{ORDER, add, subtract, with_neutral_r};
 use crate::token::support::{hex, parts, signing_input, signing_key};
 
 /// A good token with another signature.
@@ -85,7 +85,7 @@ pub async fn r_special(rig: &Rig) -> Vec<Case> {
     other_sign[31] ^= 0x80;
     let mut negative_identity = small(1);
     negative_identity[31] = 0x80;
-    [
+    let mut cases: Vec<Case> = [
         ("0", small(0)),
         ("1", small(1)),
         ("p + 1", identity_plus_p),
@@ -99,7 +99,12 @@ pub async fn r_special(rig: &Rig) -> Vec<Case> {
             resigned(rig, &format!("R = {name}, S = 0"), &[r, small(0)].concat()),
         ]
     })
-    .collect()
+    .collect();
+    let token = rig.issuer.token();
+    let input = token.rsplit_once('.').unwrap().0;
+    let own = with_neutral_r(&[1; 32], input.as_bytes());
+    cases.push(resigned(rig, "R = 1, by the key's own holder", &own));
+    cases
 }
 
 pub async fn claims_changed(rig: &Rig) -> Vec<Case> {

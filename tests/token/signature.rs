@@ -2,7 +2,8 @@
 
 use ring::signature::{ED25519, UnparsedPublicKey};
 use serde_json::json;
-use signet::token::arithmetic::{VerifyingKey, WeakKey};
+use signet::secret::Seed;
+use signet::token::arithmetic::{SigningKey, VerifyingKey, WeakKey};
 use signet::token::base64url;
 use signet::token::verify::Refusal;
 
@@ -29,6 +30,47 @@ pub fn subtract(a: &[u8], b: &[u8]) -> Vec<u8> {
     let mut one = vec![0; 32];
     one[0] = 1;
     add(&add(a, &complement, 1), &one, 1)
+}
+
+/// `a * b` modulo the order, little-endian; `b` is below it.
+fn multiply(a: &[u8], b: &[u8]) -> Vec<u8> {
+    let order = hex(ORDER);
+    let reduced = |number: Vec<u8>| {
+        let is_less = number.iter().rev().lt(order.iter().rev());
+        if is_less { number } else { subtract(&number, &order) }
+    };
+    let bits = (0..8 * a.len()).rev().map(|bit| (a[bit / 8] >> (bit % 8)) & 1 == 1);
+    bits.fold(vec![0; 32], |sum, bit| {
+        let double = reduced(add(&sum, &sum, 1));
+        if bit { reduced(add(&double, b, 1)) } else { double }
+    })
+}
+
+/// A signature with the neutral point as its R, which only the holder of the seed can make (RFC 8032 section 5.1.6 with
+/// r = 0): the equation holds.
+pub fn with_neutral_r(seed: &[u8; 32], message: &[u8]) -> Vec<u8> {
+    let sha512 = |bytes: &[u8]| ring::digest::digest(&ring::digest::SHA512, bytes).as_ref().to_vec();
+    let mut secret = sha512(seed)[..32].to_vec();
+    (secret[0], secret[31]) = (secret[0] & 0xf8, (secret[31] & 0x7f) | 0x40);
+    let public = SigningKey::from_seed(&Seed::new(*seed)).unwrap().public();
+    let mut r = vec![0; 32]; // the point, and the number one too
+    r[0] = 1;
+    let challenge = multiply(&sha512(&[&r[..], public.as_bytes(), message].concat()), &r);
+    let s = multiply(&secret, &challenge);
+    [r, s].concat()
+}
+
+#[test]
+fn an_r_of_small_order_is_refused_even_when_the_keys_holder_made_it() {
+    let issuer = Issuer::new();
+    let token = issuer.token();
+    let input = token.rsplit_once('.').unwrap().0;
+    let signature = with_neutral_r(&[1; 32], input.as_bytes());
+    // ring alone takes it, so the refusal is ours to make.
+    let public = issuer.key.public();
+    let alone = UnparsedPublicKey::new(&ED25519, public.as_bytes());
+    assert!(alone.verify(input.as_bytes(), &signature).is_ok());
+    issuer.refuses("R = identity", &format!("{input}.{}", base64url::encode(&signature)), Refusal::Signature);
 }
 
 #[test]
