@@ -18,7 +18,7 @@ use crate::clock::{Clock, Entropy, SystemClock, SystemEntropy};
 use crate::config::{Config, Fault, IssuerSecrets, TokenMode, duration};
 use crate::http::identity::{Cookies, Identity};
 use crate::http::metrics::{self, Metrics, Rooms};
-use crate::http::server::{Bounds, serve};
+use crate::http::server::{Bounds, Places, serve};
 use crate::http::tasks::Resource;
 use crate::http::{IdentityParts, Parts, health::Readiness};
 use crate::identity::account::AccountDesk;
@@ -155,6 +155,7 @@ pub struct App {
     instance: Option<Instance>,
     /// For requests, and for upkeep.
     databases: [Database; 2],
+    places: Places,
 }
 
 /// What keeps the keys of this process up to date, and the other instances too.
@@ -198,6 +199,7 @@ impl App {
         };
         let (sessions, house) = (desk(&database), desk(&upkeep));
         house.recall_revocations().await?;
+        database.note_answer(clock.monotonic());
         let link = config.redis_url.as_ref().map(Link::new).transpose()?.map(Arc::new);
         let instance = match &link {
             Some(link) => {
@@ -235,7 +237,9 @@ impl App {
             Some(_) => Some(Arc::new(Passwords::start(entropy.clone())?)),
             None => None,
         };
+        let places = Places::new(Bounds::within_descriptors());
         let metrics = Metrics::new(Rooms {
+            places: places.clone(),
             database: database.clone(),
             keyring: keyring.clone(),
             verifier: verifier.clone(),
@@ -302,6 +306,7 @@ impl App {
             worker,
             instance,
             databases: [database, upkeep],
+            places,
         })
     }
 
@@ -332,7 +337,7 @@ impl App {
 
     /// Serves until `stop` completes, lets running requests finish, and closes the database. Answers whether all finished in time.
     pub async fn run(self, stop: impl Future<Output = ()> + Send) -> bool {
-        let Self { listener, metrics, parts, house, worker, instance, databases, .. } = self;
+        let Self { listener, metrics, parts, house, worker, instance, databases, places, .. } = self;
         let readiness = parts.readiness.clone();
         let (stopping, stopped) = watch::channel(false);
         let mut helpers = JoinSet::new();
@@ -348,16 +353,15 @@ impl App {
         if let Some(listener) = metrics {
             let (page, stopped) = (metrics::endpoint(parts.metrics.clone()), stopped.clone());
             helpers.spawn(async move {
-                serve(listener, page, Bounds::default(), told(stopped)).await;
+                serve(listener, page, Places::new(Bounds::default()), told(stopped)).await;
             });
         }
-        helpers.spawn(keep_house(house, stopped));
+        helpers.spawn(keep_house(house, databases[0].clone(), parts.clock.clone(), stopped));
         let stop = async move {
             stop.await;
             readiness.drain();
         };
-        let finished =
-            serve(listener, crate::http::endpoint(parts), Bounds::within_descriptors(), stop).await;
+        let finished = serve(listener, crate::http::endpoint(parts), places, stop).await;
         stopping.send_replace(true);
         helpers.join_all().await;
         for database in databases {
@@ -467,7 +471,12 @@ fn verifier(
 }
 
 /// Hears of sessions that other processes ended, and deletes what time has made useless.
-async fn keep_house(house: Arc<SessionDesk>, stopped: watch::Receiver<bool>) {
+async fn keep_house(
+    house: Arc<SessionDesk>,
+    database: Database,
+    clock: Arc<dyn Clock>,
+    stopped: watch::Receiver<bool>,
+) {
     let mut recall = tokio::time::interval(RECALL_EVERY);
     let mut sweep = tokio::time::interval(SWEEP_EVERY);
     let stopped = told(stopped);
@@ -482,8 +491,9 @@ async fn keep_house(house: Arc<SessionDesk>, stopped: watch::Receiver<bool>) {
                 }
             }),
         };
-        if let Err(error) = done {
-            tracing::warn!(%error, "housekeeping waits for the database");
+        match done {
+            Ok(()) => database.note_answer(clock.monotonic()),
+            Err(error) => tracing::warn!(%error, "housekeeping waits for the database"),
         }
     }
 }

@@ -240,3 +240,88 @@ async fn on_an_address_of_their_own_they_are_nowhere_else_and_nothing_else_is_th
     operator.get("/api/auth/jwks").await.assert_error(404, "NOT_FOUND");
     assert!(app.stop().await, "both listeners stop");
 }
+
+/// The metrics of our own that an expression reads, each with the labels that it chooses by.
+fn read_by(expression: &str) -> Vec<(String, BTreeSet<String>)> {
+    let is_name = |c: char| c.is_ascii_alphanumeric() || c == '_';
+    let mut found = Vec::new();
+    for (start, _) in expression.match_indices(['s', 'p']) {
+        let begins = !expression[..start].ends_with(is_name);
+        let name: String = expression[start..].chars().take_while(|c| is_name(*c)).collect();
+        if !begins || !(name.starts_with("signet_") || name.starts_with("process_")) {
+            continue;
+        }
+        let chosen = expression[start + name.len()..].strip_prefix('{').and_then(|rest| rest.split_once('}'));
+        let labels =
+            chosen.map(|(labels, _)| labels.split('"').step_by(2).map(str::to_owned).collect::<Vec<_>>());
+        let labels = labels.unwrap_or_default().into_iter();
+        let labels = labels.map(|label| label.trim_matches(|c: char| !is_name(c)).to_owned());
+        found.push((name, labels.filter(|label| !label.is_empty()).collect()));
+    }
+    found
+}
+
+#[test]
+fn the_dashboard_and_the_alerts_use_only_metrics_and_labels_of_the_list() {
+    let docs = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs");
+    let read = |file: &str| fs::read_to_string(docs.join(file)).unwrap();
+    let alerts = read("alerts.yml");
+    let mut expressions: Vec<String> =
+        alerts.lines().filter_map(|line| line.trim().strip_prefix("expr: ")).map(str::to_owned).collect();
+    assert_eq!(
+        expressions.len(),
+        alerts.matches("- alert:").count(),
+        "each rule has its expression on one line"
+    );
+    let dashboard: serde_json::Value = serde_json::from_str(&read("grafana/signet.json")).unwrap();
+    for panel in dashboard["panels"].as_array().unwrap() {
+        let targets = panel["targets"].as_array().into_iter().flatten();
+        expressions.extend(targets.map(|target| target["expr"].as_str().unwrap().to_owned()));
+    }
+    let listed = listed();
+    let mut used = BTreeSet::new();
+    for expression in &expressions {
+        let metrics = read_by(expression);
+        assert!(!metrics.is_empty(), "{expression} reads nothing of ours");
+        for (name, labels) in metrics {
+            let plain =
+                ["_bucket", "_count", "_sum"].iter().find_map(|end| name.strip_suffix(end)).unwrap_or(&name);
+            let (_, known) =
+                listed.get(plain).unwrap_or_else(|| panic!("{name} is not listed: {expression}"));
+            // Prometheus itself adds which instance it scraped.
+            let unknown: Vec<_> =
+                labels.iter().filter(|label| *label != "instance" && !known.contains(*label)).collect();
+            assert!(unknown.is_empty(), "{name} has no labels {unknown:?}: {expression}");
+            used.insert(plain.to_owned());
+        }
+    }
+    assert!(used.len() > 25, "the scan finds what it looks for: {used:?}");
+}
+
+#[tokio::test]
+async fn connections_are_counted_and_the_database_answers() {
+    let app = TestApp::start().await;
+    let held: Vec<_> = (0..5)
+        .map(|_| std::net::TcpStream::connect(app.base_url.trim_start_matches("http://")).unwrap())
+        .collect();
+    let page = page(&app.anonymous()).await;
+    assert!(page["signet_connections"] >= 6.0, "five of strangers and ours: {page:#?}");
+    assert!(page["signet_connections"] < page["signet_connections_limit"]);
+    assert!(page["signet_database_answer_age_seconds"] < 6.0, "{page:#?}");
+    drop(held);
+}
+
+#[tokio::test]
+async fn the_silence_of_the_database_is_measured_and_not_only_its_errors() {
+    let app = TestApp::builder().manual_clock().start().await;
+    let mut age = 0.0;
+    // The database is asked every five seconds of real time, perhaps just now: the next time it is not.
+    for _ in 0..3 {
+        app.advance(std::time::Duration::from_secs(120));
+        age = page(&app.anonymous()).await["signet_database_answer_age_seconds"];
+        if age >= 120.0 {
+            break;
+        }
+    }
+    assert!(age >= 120.0, "{age}");
+}

@@ -5,7 +5,7 @@ use std::time::Duration;
 use poem::{EndpointExt, IntoResponse, Response};
 use reqwest::Method;
 use serde_json::json;
-use signet::http::server::{Bounds, serve};
+use signet::http::server::{Bounds, Places, serve};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::oneshot;
@@ -29,7 +29,7 @@ async fn start(bounds: Bounds) -> (std::net::SocketAddr, oneshot::Sender<()>, Jo
         Ok::<Response, poem::Error>(answer)
     });
     let (stop, stopped) = oneshot::channel::<()>();
-    let running = tokio::spawn(serve(listener, endpoint.boxed(), bounds, async move {
+    let running = tokio::spawn(serve(listener, endpoint.boxed(), Places::new(bounds), async move {
         let _ = stopped.await;
     }));
     (address, stop, running)

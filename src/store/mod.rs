@@ -9,6 +9,8 @@ pub mod sessions;
 pub mod tasks;
 
 use std::str::FromStr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use sqlx::any::{AnyConnectOptions, AnyPoolOptions, AnyRow};
@@ -109,6 +111,8 @@ pub struct Database {
     pool: AnyPool,
     dialect: Dialect,
     in_memory: bool,
+    /// When it was last known to answer, in milliseconds of monotonic time.
+    answered_at: Arc<AtomicU64>,
 }
 
 /// The connections of a [`Database`].
@@ -165,7 +169,7 @@ impl Database {
             .connect_with(options)
             .await
             .map_err(OpenError::Unreachable)?;
-        Ok(Self { pool, dialect, in_memory })
+        Ok(Self { pool, dialect, in_memory, answered_at: Arc::default() })
     }
 
     /// The same database, at the same `url`, through `connections` of its own, which no crowd on the others can take.
@@ -204,6 +208,16 @@ impl Database {
     pub fn connections(&self) -> Connections {
         let idle = u32::try_from(self.pool.num_idle()).unwrap_or(u32::MAX);
         Connections { used: self.pool.size().saturating_sub(idle), idle }
+    }
+
+    /// Remembers that it answered at `moment` of monotonic time, for those who watch it without asking it.
+    pub fn note_answer(&self, moment: Duration) {
+        self.answered_at.store(u64::try_from(moment.as_millis()).unwrap_or(u64::MAX), Ordering::Relaxed);
+    }
+
+    /// The last moment that was noted.
+    pub fn answered_at(&self) -> Duration {
+        Duration::from_millis(self.answered_at.load(Ordering::Relaxed))
     }
 
     /// Which database this is.

@@ -11,6 +11,7 @@ use prometheus_client::encoding::DescriptorEncoder;
 use super::exposition::Page;
 use super::process;
 use crate::clock::Clock;
+use crate::http::server::Places;
 use crate::identity::password::Passwords;
 use crate::keys::keyring::Keyring;
 use crate::resource::verifier::Verifier;
@@ -21,6 +22,8 @@ use crate::store::Database;
 
 /// The rooms of this process that have something to tell.
 pub struct Rooms {
+    /// Connections of callers.
+    pub places: Places,
     /// Where everything is kept.
     pub database: Database,
     /// What tokens are signed with, where this process signs.
@@ -88,6 +91,17 @@ impl Collector for Rooms {
                 ([("state", "used")], f64::from(connections.used)),
                 ([("state", "idle")], f64::from(connections.idle)),
             ],
+        )?;
+        page.gauge(
+            "signet_database_answer_age_seconds",
+            "Time since the database was last known to answer",
+            self.clock.monotonic().saturating_sub(self.database.answered_at()).as_secs_f64(),
+        )?;
+        page.gauge("signet_connections", "Open connections of callers", f64::from(self.places.taken()))?;
+        page.gauge(
+            "signet_connections_limit",
+            "Connections that may be open at once",
+            f64::from(self.places.all()),
         )?;
         own_process(&mut page)
     }

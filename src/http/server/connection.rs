@@ -16,10 +16,10 @@ use poem::http::uri::Scheme;
 use poem::web::{LocalAddr, RemoteAddr};
 use poem::{Addr, Endpoint, Response};
 use tokio::net::TcpStream;
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::watch;
 
-use super::Bounds;
 use super::traffic::{Running, Traffic};
+use super::{Bounds, Places};
 
 /// How many times within [`Bounds::quiet`] somebody looks whether a connection is quiet.
 const LOOKS: u32 = 8;
@@ -30,9 +30,8 @@ const FAREWELL: Duration = Duration::from_secs(1);
 /// What a connection needs to know of its server.
 pub(super) struct Connection {
     pub endpoint: Arc<BoxEndpoint<'static, Response>>,
-    pub bounds: Bounds,
     /// Places for connections; those that are left tell how crowded it is.
-    pub places: Arc<Semaphore>,
+    pub places: Places,
     /// Its sender is dropped when the server stops.
     pub stopped: watch::Receiver<()>,
 }
@@ -45,7 +44,8 @@ impl Connection {
         if let Err(error) = stream.set_nodelay(true) {
             tracing::debug!(%error, "a connection keeps Nagle's algorithm");
         }
-        let Self { endpoint, bounds, places, mut stopped } = self;
+        let Self { endpoint, places, mut stopped } = self;
+        let bounds = places.bounds;
         let traffic = Arc::new(Traffic::default());
         let service = {
             let traffic = traffic.clone();
@@ -74,7 +74,7 @@ impl Connection {
                     let begun = traffic.begun();
                     let is_quiet = begun == seen && !traffic.is_working();
                     (seen, quiet) = (begun, if is_quiet { quiet + 1 } else { 0 });
-                    if quiet >= patience(&places, bounds) {
+                    if quiet >= patience(&places) {
                         break;
                     }
                 }
@@ -93,9 +93,8 @@ impl Connection {
 }
 
 /// How many quiet looks a connection may have: fewer in a crowd.
-fn patience(places: &Semaphore, bounds: Bounds) -> u32 {
-    let is_crowded = places.available_permits() < bounds.connections as usize / 4;
-    if is_crowded { 1 } else { LOOKS }
+fn patience(places: &Places) -> u32 {
+    if places.are_crowded() { 1 } else { LOOKS }
 }
 
 fn protocols(bounds: Bounds) -> auto::Builder<TokioExecutor> {

@@ -83,6 +83,36 @@ fn descriptors(wanted: u64) -> u64 {
     wanted
 }
 
+/// The places that the connections of a server take.
+#[derive(Clone, Debug)]
+pub struct Places {
+    bounds: Bounds,
+    free: Arc<Semaphore>,
+}
+
+impl Places {
+    /// As many places as `bounds` allow connections.
+    pub fn new(bounds: Bounds) -> Self {
+        Self { bounds, free: Arc::new(Semaphore::new(bounds.connections as usize)) }
+    }
+
+    /// How many there are.
+    pub fn all(&self) -> u32 {
+        self.bounds.connections
+    }
+
+    /// How many are taken. One is held ready for the next caller, who is not there yet.
+    pub fn taken(&self) -> u32 {
+        let free = u32::try_from(self.free.available_permits()).unwrap_or(u32::MAX);
+        self.all().saturating_sub(free).saturating_sub(1)
+    }
+
+    /// Whether three quarters are taken.
+    fn are_crowded(&self) -> bool {
+        self.free.available_permits() < self.all() as usize / 4
+    }
+}
+
 /// How long the loop rests after an error of accepting, such as too many open files.
 const REST: Duration = Duration::from_millis(50);
 
@@ -90,23 +120,21 @@ const REST: Duration = Duration::from_millis(50);
 pub async fn serve(
     listener: TcpListener,
     endpoint: BoxEndpoint<'static, Response>,
-    bounds: Bounds,
+    places: Places,
     stop: impl Future<Output = ()> + Send,
 ) -> bool {
     let endpoint = Arc::new(endpoint);
-    let places = Arc::new(Semaphore::new(bounds.connections as usize));
     let (stopping, stopped) = watch::channel(());
     tokio::pin!(stop);
     loop {
         let accepted = tokio::select! {
             () = &mut stop => break,
-            accepted = accept(&listener, &places) => accepted,
+            accepted = accept(&listener, &places.free) => accepted,
         };
         match accepted {
             Some((stream, place)) => {
                 let connection = Connection {
                     endpoint: endpoint.clone(),
-                    bounds,
                     places: places.clone(),
                     stopped: stopped.clone(),
                 };
@@ -120,7 +148,7 @@ pub async fn serve(
     }
     drop((listener, stopping));
     // All places are free again when all connections are closed.
-    tokio::time::timeout(bounds.drain, places.acquire_many(bounds.connections)).await.is_ok()
+    tokio::time::timeout(places.bounds.drain, places.free.acquire_many(places.all())).await.is_ok()
 }
 
 async fn accept(
