@@ -97,6 +97,9 @@ pub enum StartError {
     /// Where instances meet.
     #[error("REDIS_URL cannot be used: {0}")]
     Redis(#[from] redis::RedisError),
+    /// The way to the collector of traces.
+    #[error("SIGNET_OTLP_ENDPOINT cannot be used: {0}")]
+    Traces(String),
     /// The key set of the identity service elsewhere.
     #[error("SIGNET_JWKS_URL cannot be used: {0}")]
     KeySet(#[from] EndpointFault),

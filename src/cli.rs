@@ -12,6 +12,9 @@ use signet::config::{Config, Fault, Settings};
 pub mod database;
 pub mod inspect;
 pub mod keys;
+pub mod log;
+#[cfg(feature = "otlp")]
+mod traces;
 
 /// Exit code for settings and arguments that cannot be used, the same that clap uses.
 pub const EXIT_USAGE: u8 = 2;

@@ -1,13 +1,11 @@
 //! The `signet` binary: reads the command line and hands over to the library.
 
-use std::io::IsTerminal;
 use std::process::ExitCode;
 
 use cli::{Command, ConfigCommand, Document, KeysCommand, TokenCommand};
 use signet::app::{Ambient, App, StartError, session_bound};
 use signet::config::{Config, Settings};
 use signet::http::docs;
-use tracing_subscriber::EnvFilter;
 
 mod cli;
 
@@ -60,7 +58,7 @@ where
 
 /// `signet serve`.
 async fn serve(config: Config) -> Result<(), StartError> {
-    start_log();
+    let log = cli::log::start(config.server.otlp_endpoint.as_deref())?;
     let role = config.server.role;
     let bound = session_bound(&config);
     let app = App::bind(config, Ambient::system()).await?;
@@ -91,18 +89,8 @@ async fn serve(config: Config) -> Result<(), StartError> {
         tracing::warn!("some requests did not finish in time");
     }
     tracing::info!("stopped");
+    log.end().await;
     Ok(())
-}
-
-/// Human lines on a terminal, JSON otherwise; `RUST_LOG` chooses what is logged.
-fn start_log() {
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
-    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
-    if std::io::stderr().is_terminal() {
-        log.init();
-    } else {
-        log.with_ansi(false).json().flatten_event(true).init();
-    }
 }
 
 /// Completes on Ctrl-C or SIGTERM.

@@ -23,3 +23,5 @@ mod openapi;
 mod server;
 mod specification;
 mod tasks;
+#[cfg(feature = "otlp")]
+mod traces;

@@ -63,6 +63,8 @@ pub struct Server {
     pub listen: SocketAddr,
     /// Address of `/metrics`, where it has one of its own.
     pub metrics_listen: Option<SocketAddr>,
+    /// Where traces are sent, if anywhere: the URL of a collector, without `/v1/traces`.
+    pub otlp_endpoint: Option<String>,
     /// Which halves run in this process.
     pub role: Role,
     /// Whether sign-ins and sign-ups are limited.

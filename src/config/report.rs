@@ -91,6 +91,11 @@ impl Report {
                     .map_or_else(|| "none (/metrics is on SIGNET_LISTEN)".to_owned(), |a| a.to_string()),
                 source(&s.metrics_listen),
             ),
+            line(
+                "SIGNET_OTLP_ENDPOINT",
+                config.server.otlp_endpoint.clone().unwrap_or_else(|| "none".to_owned()),
+                source(&s.otlp_endpoint),
+            ),
             line("SIGNET_ROLE", role(config.server.role).to_owned(), source(&s.role)),
             line("BETTER_AUTH_URL", base_url(config), source(&s.base_url)),
             line(

@@ -60,6 +60,10 @@ pub struct Settings {
     #[arg(long, env = "SIGNET_METRICS_LISTEN", value_name = "ADDRESS", help_heading = SERVER)]
     pub metrics_listen: Option<String>,
 
+    /// Collector that traces are sent to, such as http://127.0.0.1:4318; needs a binary with the feature otlp [default: none]
+    #[arg(long, env = "SIGNET_OTLP_ENDPOINT", value_name = "URL", help_heading = SERVER)]
+    pub otlp_endpoint: Option<String>,
+
     /// What this process is: all, identity (signs people in) or resource (serves tasks) [default: all]
     #[arg(long, env = "SIGNET_ROLE", value_name = "ROLE", help_heading = SERVER)]
     pub role: Option<String>,

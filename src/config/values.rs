@@ -26,6 +26,22 @@ pub(super) fn metrics_listen(settings: &Settings) -> Result<Option<SocketAddr>, 
     plain(settings.metrics_listen.as_ref()).map(|text| socket("SIGNET_METRICS_LISTEN", text)).transpose()
 }
 
+/// A collector may be reached over plain HTTP: what it is sent holds no secrets.
+pub(super) fn otlp_endpoint(settings: &Settings) -> Result<Option<String>, Fault> {
+    const NAME: &str = "SIGNET_OTLP_ENDPOINT";
+    let Some(text) = plain(settings.otlp_endpoint.as_ref()) else { return Ok(None) };
+    if !cfg!(feature = "otlp") {
+        let problem = "is set, but this binary was built without the feature otlp; unset it, or build with --features otlp";
+        return Err(Fault::new(NAME, problem));
+    }
+    let url = origin::parse_absolute(text).filter(|url| origin::web_origin(url).is_some());
+    let Some(url) = url.filter(|url| url.query().is_none() && url.fragment().is_none()) else {
+        let problem = "which is not the URL of a collector; write it like http://127.0.0.1:4318";
+        return Err(Fault::new(NAME, format!("is {}, {problem}", shown(text))));
+    };
+    Ok(Some(url.as_str().trim_end_matches('/').to_owned()))
+}
+
 fn socket(name: &'static str, text: &str) -> Result<SocketAddr, Fault> {
     text.parse().map_err(|_| {
         let problem = "which is not an IP address with a port; write it like 127.0.0.1:8080, 0.0.0.0:8080 or [::1]:8080";

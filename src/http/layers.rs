@@ -16,7 +16,7 @@ use super::client_address::ClientAddress;
 use super::error::ApiError;
 use super::limits;
 use super::metrics::{Asked, Metrics};
-use super::tasks;
+use super::{tasks, traces};
 use crate::clock::{Clock, Entropy, random_alphanumeric};
 use crate::shared::throttle::Throttle;
 
@@ -51,7 +51,9 @@ pub async fn log<E: Endpoint<Output = Response>>(
     let started = clock.monotonic();
     // Every line that is written on the way to the answer carries the id.
     let span = tracing::info_span!(target: "signet::request", "request", id = %id);
-    let mut response = endpoint.get_response(request).instrument(span).await;
+    let trace = span.in_scope(|| traces::begin(&request, asked.method(), &id));
+    let mut response = endpoint.get_response(request).instrument(trace.clone()).instrument(span).await;
+    traces::end(&trace, asked.method(), &response);
     let took = clock.monotonic().saturating_sub(started);
     // The pattern, not the path: paths hold identifiers, and queries hold worse.
     let route = response.data::<PathPattern>().map_or("-", |pattern| &pattern.0);

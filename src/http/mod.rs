@@ -17,6 +17,7 @@ pub mod metrics;
 pub mod moment;
 pub mod server;
 pub mod tasks;
+pub mod traces;
 pub mod web;
 pub mod well_known;
 

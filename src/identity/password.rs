@@ -158,6 +158,7 @@ impl Passwords {
         })
     }
 
+    #[tracing::instrument(name = "hash a password", target = "signet::trace", skip_all)]
     async fn compute(&self, password: &Password, target: StoredHash) -> Result<Vec<u8>, HashingError> {
         let (reply, answer) = oneshot::channel();
         // Counted before it is sent: a thread may take it, and count it off, before this one goes on.

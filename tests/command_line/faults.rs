@@ -62,6 +62,15 @@ fn a_postgresql_that_is_not_there_is_said_without_its_password() {
     assert!(said.contains("database") && !said.contains("sesame"), "{said}");
 }
 
+#[cfg(not(feature = "otlp"))]
+#[test]
+fn a_collector_is_refused_by_a_binary_that_cannot_send_traces() {
+    let folder = tempfile::tempdir().unwrap();
+    let (code, said) = refuses(folder.path(), &[("SIGNET_OTLP_ENDPOINT", "http://127.0.0.1:4318")]);
+    assert_eq!(code, 2);
+    assert!(said.contains("--features otlp"), "{said}");
+}
+
 #[test]
 fn settings_that_do_not_fit_are_all_said_at_once() {
     let folder = tempfile::tempdir().unwrap();

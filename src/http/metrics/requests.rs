@@ -60,6 +60,11 @@ impl Asked {
         let signs_in = request.method() == Method::POST && request.uri().path() == SIGN_IN;
         Self { method: known(request.method()), signs_in }
     }
+
+    /// The method, if it is one that routes have.
+    pub fn method(&self) -> &'static str {
+        self.method
+    }
 }
 
 /// The metrics of requests.

@@ -1,0 +1,59 @@
+//! Where the log goes, and the traces.
+//! In: `RUST_LOG`, and the address of a collector if there is one. Out: lines on the standard error output, spans to the collector.
+//! Owns: a span is no line of the log, whatever is logged.
+
+use std::io::IsTerminal;
+
+use signet::app::StartError;
+use signet::http::traces::TARGET;
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
+use tracing_subscriber::{EnvFilter, Layer};
+
+/// A log that was started.
+pub struct Log {
+    #[cfg(feature = "otlp")]
+    traces: Option<super::traces::Traces>,
+}
+
+/// Human lines on a terminal, JSON otherwise; `RUST_LOG` chooses what is logged.
+///
+/// # Errors
+/// [`StartError::Traces`].
+pub fn start(collector: Option<&str>) -> Result<Log, StartError> {
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
+    let filter = match format!("{TARGET}=off").parse() {
+        Ok(no_spans) => filter.add_directive(no_spans),
+        Err(_) => filter,
+    };
+    let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
+    let lines = if std::io::stderr().is_terminal() {
+        lines.boxed()
+    } else {
+        lines.with_ansi(false).json().flatten_event(true).boxed()
+    };
+    let subscriber = tracing_subscriber::registry().with(lines.with_filter(filter));
+    #[cfg(feature = "otlp")]
+    {
+        let (traces, spans) = collector.map(super::traces::to).transpose()?.unzip();
+        subscriber.with(spans).init();
+        Ok(Log { traces })
+    }
+    #[cfg(not(feature = "otlp"))]
+    {
+        // The settings have refused a collector.
+        let _ = collector;
+        subscriber.init();
+        Ok(Log {})
+    }
+}
+
+impl Log {
+    /// Sends what is still to be sent.
+    pub async fn end(self) {
+        #[cfg(feature = "otlp")]
+        if let Some(traces) = self.traces {
+            traces.end().await;
+        }
+    }
+}

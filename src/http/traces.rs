@@ -1,0 +1,57 @@
+//! What happens during a request, for a collector of traces.
+//! In: a request, perhaps a part of somebody's trace (W3C Trace Context). Out: a span, where spans are collected.
+//! Owns: a span says what the log says: the pattern of a path and never the path; where nobody collects it costs nothing.
+
+use poem::{PathPattern, Request, Response};
+use tracing::Span;
+
+/// The target of everything that is for a collector and not for the log.
+pub const TARGET: &str = "signet::trace";
+
+/// The span of a request; its parent is the caller's, if it names one.
+pub fn begin(request: &Request, method: &'static str, id: &str) -> Span {
+    let span = tracing::info_span!(
+        target: TARGET,
+        "request",
+        otel.name = tracing::field::Empty,
+        otel.kind = "server",
+        otel.status_code = tracing::field::Empty,
+        http.request.method = method,
+        http.route = tracing::field::Empty,
+        http.response.status_code = tracing::field::Empty,
+        signet.request.id = id,
+    );
+    #[cfg(feature = "otlp")]
+    if !span.is_disabled() {
+        use opentelemetry::propagation::TextMapPropagator;
+        use opentelemetry_http::HeaderExtractor;
+        use opentelemetry_sdk::propagation::TraceContextPropagator;
+        use tracing_opentelemetry::OpenTelemetrySpanExt;
+        let parent = TraceContextPropagator::new().extract(&HeaderExtractor(request.headers()));
+        if let Err(error) = span.set_parent(parent) {
+            tracing::debug!(%error, "a request begins a trace of its own");
+        }
+    }
+    #[cfg(not(feature = "otlp"))]
+    let _ = request;
+    span
+}
+
+/// Notes on the span how the request was answered.
+pub fn end(span: &Span, method: &'static str, response: &Response) {
+    if span.is_disabled() {
+        return;
+    }
+    let status = response.status();
+    match response.data::<PathPattern>() {
+        Some(PathPattern(route)) => {
+            span.record("otel.name", format!("{method} {route}"));
+            span.record("http.route", route.as_ref() as &str);
+        }
+        None => drop(span.record("otel.name", method)),
+    }
+    span.record("http.response.status_code", status.as_u16());
+    if status.is_server_error() {
+        span.record("otel.status_code", "ERROR");
+    }
+}
