@@ -159,6 +159,7 @@ pub struct App {
     /// For requests, and for upkeep.
     databases: [Database; 2],
     places: Places,
+    drain_delay: Duration,
 }
 
 /// What keeps the keys of this process up to date, and the other instances too.
@@ -310,6 +311,7 @@ impl App {
             instance,
             databases: [database, upkeep],
             places,
+            drain_delay: config.server.drain_delay,
         })
     }
 
@@ -340,7 +342,9 @@ impl App {
 
     /// Serves until `stop` completes, lets running requests finish, and closes the database. Answers whether all finished in time.
     pub async fn run(self, stop: impl Future<Output = ()> + Send) -> bool {
-        let Self { listener, metrics, parts, house, worker, instance, databases, places, .. } = self;
+        let Self {
+            listener, metrics, parts, house, worker, instance, databases, places, drain_delay, ..
+        } = self;
         let readiness = parts.readiness.clone();
         let (stopping, stopped) = watch::channel(false);
         let mut helpers = JoinSet::new();
@@ -363,6 +367,7 @@ impl App {
         let stop = async move {
             stop.await;
             readiness.drain();
+            tokio::time::sleep(drain_delay).await;
         };
         let finished = serve(listener, crate::http::endpoint(parts), places, stop).await;
         stopping.send_replace(true);

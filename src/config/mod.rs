@@ -65,6 +65,8 @@ pub struct Server {
     pub metrics_listen: Option<SocketAddr>,
     /// Where traces are sent, if anywhere: the URL of a collector, without `/v1/traces`.
     pub otlp_endpoint: Option<String>,
+    /// How long the process takes new connections after it was told to stop and has said so at `/readyz`.
+    pub drain_delay: Duration,
     /// Which halves run in this process.
     pub role: Role,
     /// Whether sign-ins and sign-ups are limited.

@@ -96,6 +96,7 @@ impl Report {
                 config.server.otlp_endpoint.clone().unwrap_or_else(|| "none".to_owned()),
                 source(&s.otlp_endpoint),
             ),
+            line("SIGNET_DRAIN_DELAY", duration::format(config.server.drain_delay), source(&s.drain_delay)),
             line("SIGNET_ROLE", role(config.server.role).to_owned(), source(&s.role)),
             line("BETTER_AUTH_URL", base_url(config), source(&s.base_url)),
             line(

@@ -19,6 +19,7 @@ pub(super) fn config(settings: &Settings) -> Result<Config, Vec<Fault>> {
     let listen = faults.keep(values::listen(settings));
     let metrics_listen = faults.keep(values::metrics_listen(settings));
     let otlp_endpoint = faults.keep(values::otlp_endpoint(settings));
+    let drain_delay = faults.keep(values::drain_delay(settings));
     let role = faults.keep(values::role(settings));
     let base_url = faults.keep(values::base_url(settings));
     let trusted_origins = values::trusted_origins(settings, &mut faults);
@@ -59,6 +60,7 @@ pub(super) fn config(settings: &Settings) -> Result<Config, Vec<Fault>> {
                 listen: listen?,
                 metrics_listen: metrics_listen?,
                 otlp_endpoint: otlp_endpoint?,
+                drain_delay: drain_delay?,
                 role: role?,
                 rate_limit: rate_limit?,
                 trusted_proxies,

@@ -64,6 +64,10 @@ pub struct Settings {
     #[arg(long, env = "SIGNET_OTLP_ENDPOINT", value_name = "URL", help_heading = SERVER)]
     pub otlp_endpoint: Option<String>,
 
+    /// How long /readyz says 503 before a stopping process takes no more connections, so that balancers notice [default: 0s]
+    #[arg(long, env = "SIGNET_DRAIN_DELAY", value_name = "DURATION", help_heading = SERVER)]
+    pub drain_delay: Option<String>,
+
     /// What this process is: all, identity (signs people in) or resource (serves tasks) [default: all]
     #[arg(long, env = "SIGNET_ROLE", value_name = "ROLE", help_heading = SERVER)]
     pub role: Option<String>,

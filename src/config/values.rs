@@ -233,6 +233,10 @@ pub(super) fn rotate_every(settings: &Settings) -> Result<Duration, Fault> {
     span("SIGNET_ROTATE_EVERY", settings.rotate_every.as_ref(), "30d")
 }
 
+pub(super) fn drain_delay(settings: &Settings) -> Result<Duration, Fault> {
+    span("SIGNET_DRAIN_DELAY", settings.drain_delay.as_ref(), "0s")
+}
+
 pub(super) fn jwks_max_age(settings: &Settings) -> Result<Duration, Fault> {
     span("SIGNET_JWKS_MAX_AGE", settings.jwks_max_age.as_ref(), "5m")
 }

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use signet::clock::{Clock, SystemClock};
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 use tokio::task::JoinSet;
@@ -73,4 +74,25 @@ async fn with_few_descriptors_strangers_are_sent_away_and_the_honest_still_get_i
     let (status, log) = server.terminate();
     assert!(status.success());
     assert!(!log.contains("could not be accepted"), "places end before descriptors do: {log}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn where_descriptors_end_the_loop_rests_between_its_tries_and_then_goes_on() {
+    let folder = tempfile::tempdir().unwrap();
+    // Fewer than a server of ours can do with: places do not end before descriptors do.
+    let server = Server::start_limited(folder.path(), 100);
+    let clock = SystemClock::new();
+    let mut crowd = crowd(&server, 200);
+    while !server.log().contains("could not be accepted") {
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    crowd.shutdown().await;
+    let answer = tokio::time::timeout(Duration::from_secs(60), server.caller().get("/api/auth/jwks")).await;
+    answer.expect("its turn comes").expect(200);
+    let took = clock.monotonic();
+    let (status, log) = server.terminate();
+    assert!(status.success());
+    let tries = u32::try_from(log.matches("could not be accepted").count()).unwrap();
+    assert!(Duration::from_millis(50) * tries <= took, "{tries} tries within {took:?}");
 }

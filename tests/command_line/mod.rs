@@ -120,6 +120,25 @@ async fn an_operator_rotates_and_revokes_keys_while_the_server_runs() {
     assert!(listed.contains("revoked") && listed.contains("a test"), "{listed}");
 }
 
+#[tokio::test]
+async fn told_to_stop_it_says_so_and_serves_on_until_balancers_have_noticed() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = Server::start(folder.path(), &[("SIGNET_DRAIN_DELAY", "3s")]);
+    server.caller().get("/readyz").await.expect(200);
+    server.tell_to_stop();
+    let refusal = loop {
+        let answer = server.caller().get("/readyz").await;
+        if answer.status != 200 {
+            break answer;
+        }
+    };
+    refusal.assert_error(503, "NOT_READY");
+    // A new caller, on a new connection.
+    server.caller().get("/api/auth/jwks").await.expect(200);
+    let (status, log) = server.terminate();
+    assert!(status.success() && log.contains("stopped"), "{log}");
+}
+
 #[test]
 fn the_help_of_serve_lists_every_setting() {
     let folder = tempfile::tempdir().unwrap();
@@ -127,6 +146,9 @@ fn the_help_of_serve_lists_every_setting() {
     let help = help.split_whitespace().collect::<Vec<_>>().join(" ");
     for setting in [
         "SIGNET_LISTEN",
+        "SIGNET_METRICS_LISTEN",
+        "SIGNET_OTLP_ENDPOINT",
+        "SIGNET_DRAIN_DELAY",
         "SIGNET_ROLE",
         "BETTER_AUTH_URL",
         "BETTER_AUTH_SECRET",

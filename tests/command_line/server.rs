@@ -81,10 +81,20 @@ impl Server {
         Caller::new(&self.base_url)
     }
 
-    /// SIGTERM; how it ended, and all that it logged.
-    pub fn terminate(mut self) -> (ExitStatus, String) {
+    /// What it has logged until now.
+    pub fn log(&self) -> String {
+        self.log.lock().unwrap().clone()
+    }
+
+    /// SIGTERM, and nothing else.
+    pub fn tell_to_stop(&self) {
         let id = self.child.id().to_string();
         assert!(Command::new("kill").args(["-TERM", &id]).status().unwrap().success());
+    }
+
+    /// SIGTERM; how it ended, and all that it logged.
+    pub fn terminate(mut self) -> (ExitStatus, String) {
+        self.tell_to_stop();
         let status = self.child.wait().unwrap();
         self.reader.take().unwrap().join().unwrap();
         (status, self.log.lock().unwrap().clone())

@@ -31,9 +31,11 @@ fn stderr(output: &Output) -> String {
 }
 
 /// Every setting of the product, and its default.
-const SETTINGS: [(&str, &str, &str); 23] = [
+const SETTINGS: [(&str, &str, &str); 25] = [
     ("SIGNET_LISTEN", "--listen", "127.0.0.1:8080"),
     ("SIGNET_METRICS_LISTEN", "--metrics-listen", "none"),
+    ("SIGNET_OTLP_ENDPOINT", "--otlp-endpoint", "none"),
+    ("SIGNET_DRAIN_DELAY", "--drain-delay", "0s"),
     ("SIGNET_ROLE", "--role", "all"),
     ("BETTER_AUTH_URL", "--base-url", "http://localhost:8080"),
     ("BETTER_AUTH_TRUSTED_ORIGINS", "--trusted-origins", "none"),
@@ -90,14 +92,14 @@ fn a_check_shows_every_default_and_creates_nothing() {
     let output = signet(home.path(), &[], &["config", "check"], b"");
     assert!(output.status.success(), "{}", stderr(&output));
     let report = stdout(&output);
-    for (name, _, default) in &SETTINGS[..20] {
+    for (name, _, default) in &SETTINGS[..22] {
         let line = report.lines().find(|line| line.starts_with(&format!("{name} "))).unwrap();
         let value = line[name.len()..].trim_start();
         let expected = if *default == "generated" { "will be generated into keys/" } else { default };
         assert!(value.starts_with(expected), "{line}");
         assert!(line.ends_with(if *default == "generated" { "(generated)" } else { "(default)" }), "{line}");
     }
-    assert_eq!(report.split("\n\n").next().unwrap().lines().count(), 20);
+    assert_eq!(report.split("\n\n").next().unwrap().lines().count(), 22);
     assert!(report.contains("Keys: a key is public for 10m45s before it signs"), "{report}");
     assert_eq!(fs::read_dir(home.path()).unwrap().count(), 0);
 }

@@ -61,6 +61,8 @@ fn every_fault_is_reported_at_once() {
     let sentences = refused(&Settings {
         listen: text("8080"),
         metrics_listen: text("9090"),
+        otlp_endpoint: text("collector.example.com"),
+        drain_delay: text("a while"),
         role: text("everything"),
         base_url: text("auth.example.com"),
         trusted_origins: text("https://ok.example.com,nonsense,https://*"),
@@ -82,6 +84,8 @@ fn every_fault_is_reported_at_once() {
     for name in [
         "SIGNET_LISTEN",
         "SIGNET_METRICS_LISTEN",
+        "SIGNET_OTLP_ENDPOINT",
+        "SIGNET_DRAIN_DELAY",
         "SIGNET_ROLE",
         "BETTER_AUTH_URL",
         "SIGNET_TRUSTED_PROXIES",
@@ -104,7 +108,7 @@ fn every_fault_is_reported_at_once() {
         );
     }
     assert_eq!(sentences.lines().filter(|line| line.starts_with("BETTER_AUTH_TRUSTED_ORIGINS ")).count(), 2);
-    assert_eq!(sentences.lines().count(), 19);
+    assert_eq!(sentences.lines().count(), 21);
     assert!(sentences.lines().all(|line| line.ends_with('.')));
 }
 
