@@ -13,7 +13,6 @@ pub fn begin(request: &Request, method: &'static str, id: &str) -> Span {
     let span = tracing::info_span!(
         target: TARGET,
         "request",
-        otel.name = tracing::field::Empty,
         otel.kind = "server",
         otel.status_code = tracing::field::Empty,
         http.request.method = method,
@@ -42,14 +41,20 @@ pub fn end(span: &Span, method: &'static str, response: &Response) {
     if span.is_disabled() {
         return;
     }
-    let status = response.status();
-    match response.data::<PathPattern>() {
-        Some(PathPattern(route)) => {
-            span.record("otel.name", format!("{method} {route}"));
-            span.record("http.route", route.as_ref() as &str);
-        }
-        None => drop(span.record("otel.name", method)),
+    let (status, route) = (response.status(), response.data::<PathPattern>().map(|pattern| &*pattern.0));
+    if let Some(route) = route {
+        span.record("http.route", route);
     }
+    #[cfg(feature = "otlp")]
+    {
+        use opentelemetry::trace::TraceContextExt;
+        use tracing_opentelemetry::OpenTelemetrySpanExt;
+        // The span began before its route was known.
+        let name = route.map_or_else(|| method.to_owned(), |route| format!("{method} {route}"));
+        span.context().span().update_name(name);
+    }
+    #[cfg(not(feature = "otlp"))]
+    let _ = method;
     span.record("http.response.status_code", status.as_u16());
     if status.is_server_error() {
         span.record("otel.status_code", "ERROR");
