@@ -2,7 +2,10 @@
 //! In: contestants, the first of which is the floor. Out: a table of medians and of ratios to the floor.
 //! Owns: a ratio is taken within one round, between turns that lie milliseconds apart, and the median over all rounds counts.
 
+pub mod client;
+pub mod process;
 pub mod rotation;
+pub mod traffic;
 
 use std::time::{Duration, Instant};
 
