@@ -17,7 +17,7 @@ pub enum Step {
     RevokeAlone,
     /// `signet keys revoke` of the active key while a successor is public, though not every cache knows it.
     RevokeWithSuccessor,
-    /// SIGKILL at a random moment between the announcement of a key and a second after it signs, and a new start.
+    /// SIGKILL at a random moment between the announcement of a key and a second after it signs, and a new start at once.
     Kill,
 }
 
@@ -33,13 +33,15 @@ impl World {
                 Step::RevokeAlone => {
                     self.wait_for("pending", true).await;
                     self.wait_for("pending", false).await;
+                    // Some tokens of it first.
+                    self.clock.until(self.clock.now() + self.plan.rotate_every as f64 / 6.0).await;
                     self.revoke("no successor is public").await?;
                 }
                 Step::RevokeWithSuccessor => {
                     self.wait_for("pending", false).await;
                     self.wait_for("pending", true).await;
                     self.clock.until(self.clock.now() + self.spans.lead / 2.0).await;
-                    self.revoke("a successor is public, but not known everywhere").await?;
+                    self.revoke("a successor is public, but not yet known everywhere").await?;
                 }
                 Step::Kill => {
                     self.wait_for("pending", false).await;
@@ -55,8 +57,8 @@ impl World {
     }
 
     async fn rotate(&self) -> Result<(), Trouble> {
-        let said = self.operator.run(&["keys", "rotate"]).await?;
-        self.chronicle.event(Mark::Rotation, format!("`signet keys rotate`: {}", said.trim()));
+        self.operator.run(&["keys", "rotate"]).await?;
+        self.chronicle.event(Mark::Rotation, "`signet keys rotate`".to_owned());
         Ok(())
     }
 
@@ -77,12 +79,10 @@ impl World {
         let before = self.clock.now();
         self.ledger.revoking(&kid, before);
         let order = ["keys", "revoke", &kid, "--reason", "rotation under traffic"];
-        let said = self.operator.run(&order).await?;
+        self.operator.run(&order).await?;
         self.ledger.revoked(&kid, self.clock.now());
-        self.chronicle.event(
-            Mark::Revocation,
-            format!("`signet keys revoke {}…` ({circumstances}): {}", short(&kid), said.trim()),
-        );
+        let text = format!("`signet keys revoke {}…` of the active key; {circumstances}", short(&kid));
+        self.chronicle.event(Mark::Revocation, text);
         self.note_hurry(before).await
     }
 

@@ -59,12 +59,9 @@ impl Scale {
         }
         if let Some((first, _)) = key.signed {
             let y = top + 15.0;
-            writeln!(
-                out,
-                r#"<path class="tokens" d="M{:.1} {y:.1}H{:.1}"/>"#,
-                self.x(first),
-                self.x(key.last_exp)
-            )?;
+            let revoked = key.states.iter().find(|(_, state)| state == "revoked");
+            let last = revoked.map_or(key.last_exp, |(at, _)| at.min(key.last_exp));
+            writeln!(out, r#"<path class="tokens" d="M{:.1} {y:.1}H{:.1}"/>"#, self.x(first), self.x(last))?;
         }
         Ok(())
     }
@@ -90,7 +87,7 @@ impl Scale {
                 Mark::Revocation => "revoke",
                 Mark::Crash => "kill -9",
             };
-            let (x, y) = (self.x(event.at), TOP - 8.0 - 14.0 * (number % 2) as f64);
+            let (x, y) = (self.x(event.at), TOP - 8.0 - 14.0 * (number % 3) as f64);
             let bottom = self.bottom;
             writeln!(out, r#"<path class="mark {:?}" d="M{x:.1} {:.1}V{bottom:.1}"/>"#, event.mark, y + 3.0)?;
             writeln!(out, r#"<text x="{x:.1}" y="{y:.1}" text-anchor="middle">{label}</text>"#)?;
@@ -104,23 +101,23 @@ fn legend(out: &mut String) -> std::fmt::Result {
     for (class, label) in [("pending", "pending"), ("active", "active"), ("retiring", "retiring")] {
         writeln!(out, r#"<rect class="{class}" x="{x}" y="14" width="22" height="11"/>"#)?;
         writeln!(out, r#"<text x="{}" y="24">{label}</text>"#, x + 28.0)?;
-        x += 104.0;
+        x += 92.0;
     }
     writeln!(
         out,
         r#"<path class="cross" d="M{x} 15l9 9m0 -9l-9 9"/><text x="{}" y="24">revoked</text>"#,
         x + 16.0
     )?;
-    x += 92.0;
+    x += 84.0;
     writeln!(
         out,
         r#"<path class="tokens" d="M{x} 20h22"/><text x="{}" y="24">its tokens live</text>"#,
         x + 28.0
     )?;
-    x += 136.0;
+    x += 126.0;
     for (class, label, wide) in [
-        ("Rotation", "rotation ordered", 140.0),
-        ("Revocation", "key revoked", 116.0),
+        ("Rotation", "rotation ordered", 120.0),
+        ("Revocation", "key revoked", 96.0),
         ("Crash", "identity process killed", 0.0),
     ] {
         writeln!(

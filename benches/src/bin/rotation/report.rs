@@ -46,8 +46,8 @@ pub fn tables(outcome: &Outcome) -> String {
     );
     let _ = writeln!(
         out,
-        "| counted apart | dead, revoked or ended: refused, as they should be | successor in an emergency: refused \
-         until every cache knew it | no answer while the identity process was dead |\n| --- | ---: | ---: | ---: |"
+        "| counted apart | dead, revoked or ended: refused, as they should be | key that could not wait: refused until every \
+         cache knew it | no answer while the identity process was dead |\n| --- | ---: | ---: | ---: |"
     );
     for (kind, tally) in &outcome.verifiers {
         let _ = writeln!(
@@ -76,20 +76,16 @@ pub fn document(plan: &Plan, outcome: &Outcome, command: &str, picture: &str) ->
     let spans = &outcome.spans;
     let lives = outcome.whole_lives();
     format!(
-        "# Rotation under traffic\n\n\
-         Signing keys come, sign, go and are revoked while real processes and other people's libraries verify tokens all \
-         the time. No living token may be refused, and no token of a revoked key may be accepted after the bound. This \
-         page is written by\n\n```sh\n{command}\n```\n\n\
-         which exits 1 on a single failure or a bound that is passed. `./test` does the same for half a minute.\n\n\
+        "{HEAD}```sh\n{command}\n```\n\n\
+         which exits 1 on a single failure. `./test` does the same for half a minute.\n\n\
          ## What came of it\n\n{}\n\
-         {} sign-ins and {} tokens in {:.0} s; {} keys were seen, {lives} of them from their announcement to their \
-         removal.\n\n\
+         {} sign-ins and {} tokens in {:.0} s; {} keys were seen, {lives} of them from announcement to removal.\n\n\
          ![The life of every key: pending, active, retiring, and the events]({picture})\n\n{}\n\
          ## How it works\n\n\
          {SETUP}\n\
-         With `SIGNET_ROTATE_EVERY={}s SIGNET_JWKS_MAX_AGE={}s SIGNET_TOKEN_TTL={}s SIGNET_LEEWAY={}s`, `signet serve` \
-         promises: a key is public for {} s before it signs and for {} s after, and a revoked key is refused everywhere \
-         within {} s. The bounds of the table follow from that:\n\n{BOUNDS}",
+         With `SIGNET_ROTATE_EVERY={}s`, `SIGNET_JWKS_MAX_AGE={}s`, `SIGNET_TOKEN_TTL={}s` and `SIGNET_LEEWAY={}s`,\n\
+         `signet serve` promises: a key is public for {} s before it signs and for {} s after, and a revoked key is\n\
+         refused everywhere within {} s. The bounds of the table follow:\n\n{BOUNDS}",
         tables(outcome),
         thousands(outcome.sign_ins),
         thousands(outcome.tokens as u64),
@@ -106,6 +102,15 @@ pub fn document(plan: &Plan, outcome: &Outcome, command: &str, picture: &str) ->
     )
 }
 
+const HEAD: &str = "\
+# Rotation under traffic
+
+Signing keys come, sign, go and are revoked while real processes and other people's libraries verify tokens all the time.
+No living token may be refused, and no token of a revoked key or an ended session may be accepted after its bound. This
+page is written by
+
+";
+
 const SETUP: &str = "\
 One identity process on an SQLite file, two resource processes on the same file, nginx as a shared cache that honours
 `Cache-Control`, a Node process with `jose` and two Python processes with PyJWT, all on loopback. People sign in and take
@@ -119,8 +124,8 @@ cached for five minutes, they do here with keys that may be cached for seconds.
   any number of active keys but one.
 - *Last accepted after* counts from the moment when the order had returned to the moment when the last token that was
   accepted was shown; the longest of all revocations counts.
-- After an emergency a key has to sign before every cache can know it. Refusals of its tokens until it could are counted
-  apart: that is what an emergency costs.
+- After an emergency or a rotation that could not wait (`rotate --now`) a key has to sign before every cache can know it.
+  Refusals of its tokens until every cache had to know it are counted apart: that is what they cost.
 - Only the identity process itself, and libraries that keep no keys past their time, may be without an answer, and only
   while the identity process is dead.
 ";
