@@ -75,9 +75,11 @@ pub fn events(outcome: &Outcome) -> String {
 pub fn document(plan: &Plan, outcome: &Outcome, command: &str, picture: &str) -> String {
     let spans = &outcome.spans;
     let lives = outcome.whole_lives();
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
     format!(
         "{HEAD}```sh\n{command}\n```\n\n\
-         which exits 1 on a single failure. `./test` does the same for half a minute.\n\n\
+         which exits 1 on a single failure, here on {cores} cores that did other work too. `./test` does the same for half \
+         a minute.\n\n\
          ## What came of it\n\n{}\n\
          {} sign-ins and {} tokens in {:.0} s; {} keys were seen, {lives} of them from announcement to removal.\n\n\
          ![The life of every key: pending, active, retiring, and the events]({picture})\n\n{}\n\
@@ -128,6 +130,10 @@ cached for five minutes, they do here with keys that may be cached for seconds.
   Refusals of its tokens until every cache had to know it are counted apart: that is what they cost.
 - Only the identity process itself, and libraries that keep no keys past their time, may be without an answer, and only
   while the identity process is dead.
+
+It is started again at once. Not part of the run: an identity process that dies right after it has announced a key and
+stays dead for longer than the lead. Started again, it lets that key sign at once, and a verifier that got its set from a
+cache which served a stale one meanwhile refuses new tokens until it asks again, one `max-age` later at most.
 ";
 
 const BOUNDS: &str = "\
