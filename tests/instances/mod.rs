@@ -2,6 +2,7 @@
 
 mod agreement;
 mod crashes;
+mod database;
 mod exchange;
 mod keys;
 mod limits;

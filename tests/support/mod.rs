@@ -5,6 +5,7 @@
 pub mod caller;
 pub mod gate;
 pub mod postgres;
+pub mod postgres_server;
 pub mod redis;
 
 use std::sync::Arc;

@@ -1,0 +1,221 @@
+//! PostgreSQL goes, hangs, is slow and comes back under load: 503 meanwhile, no wrong answer, and no hands needed.
+
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+
+use reqwest::Method;
+use sqlx::{AnyPool, Executor};
+use tokio::task::JoinSet;
+
+use super::*;
+use crate::support::Reply;
+use crate::support::postgres_server::PostgresServer;
+
+/// Two instances on a PostgreSQL of their own.
+struct OnTheirOwn {
+    folder: TempDir,
+    database: PostgresServer,
+    servers: [Server; 2],
+}
+
+impl OnTheirOwn {
+    fn start() -> Option<Self> {
+        let database = PostgresServer::start()?;
+        let folder = tempfile::tempdir().unwrap();
+        let url = database.url();
+        let settings = [("DATABASE_URL", url.as_str()), ("BETTER_AUTH_URL", ISSUER)];
+        let servers = [(); 2].map(|()| Server::start(folder.path(), &settings));
+        Some(Self { folder, database, servers })
+    }
+}
+
+/// Says whether an answer is a good one; anything but that and a proper 503 is a wrong answer.
+fn is_good(reply: &Reply) -> bool {
+    if reply.status.is_success() {
+        return true;
+    }
+    reply.assert_error(503, "DATABASE_UNAVAILABLE");
+    assert!(reply.header("retry-after").parse::<u64>().is_ok_and(|wait| wait >= 1), "{:?}", reply.headers);
+    false
+}
+
+/// People who keep tasks, read sessions and sign up as long as they may, and remember what was acknowledged.
+struct Load {
+    stop: Arc<AtomicBool>,
+    good: Arc<AtomicUsize>,
+    refused: Arc<AtomicUsize>,
+    titles: Arc<Mutex<Vec<String>>>,
+    people: JoinSet<()>,
+}
+
+impl Load {
+    fn on(servers: &[Server], session: &Caller, api_token: &str) -> Self {
+        let mut load = Self {
+            stop: Arc::default(),
+            good: Arc::default(),
+            refused: Arc::default(),
+            titles: Arc::default(),
+            people: JoinSet::new(),
+        };
+        for (number, server) in servers.iter().enumerate() {
+            for person in 0..3 {
+                let (stop, good, refused) = (load.stop.clone(), load.good.clone(), load.refused.clone());
+                let titles = load.titles.clone();
+                let (api, session, nobody) =
+                    (server.caller().bearing(api_token), session.clone(), server.caller());
+                load.people.spawn(async move {
+                    for round in 0.. {
+                        if stop.load(Ordering::SeqCst) {
+                            return;
+                        }
+                        let title = format!("{number}-{person}-{round}");
+                        let kept = api.post("/api/me/tasks", &json!({ "title": title })).await;
+                        if is_good(&kept) {
+                            titles.lock().unwrap().push(title.clone());
+                        }
+                        let email = format!("u{title}@example.com");
+                        let body = json!({ "name": "U", "email": email, "password": PASSWORD });
+                        let signed_up = nobody.post("/api/auth/sign-up/email", &body).await;
+                        let read = session.get("/api/auth/get-session").await;
+                        for reply in [kept, signed_up, read] {
+                            let count = if is_good(&reply) { &good } else { &refused };
+                            count.fetch_add(1, Ordering::SeqCst);
+                        }
+                    }
+                });
+            }
+        }
+        load
+    }
+
+    async fn flows(&self, count: &AtomicUsize, many: usize) {
+        let before = count.load(Ordering::SeqCst);
+        soon("answers", async || count.load(Ordering::SeqCst) >= before + many).await;
+    }
+
+    /// Ends the load; what was kept in all.
+    async fn end(mut self) -> Vec<String> {
+        self.stop.store(true, Ordering::SeqCst);
+        while let Some(person) = self.people.join_next().await {
+            person.expect("no wrong answer");
+        }
+        std::mem::take(&mut self.titles.lock().unwrap())
+    }
+}
+
+/// All titles of the caller, page by page.
+async fn titles(api: &Caller) -> Vec<String> {
+    let (mut found, mut path) = (Vec::new(), "/api/me/tasks?limit=100".to_owned());
+    loop {
+        let page = api.get(&path).await;
+        let tasks = page.expect(200);
+        found.extend(tasks.as_array().unwrap().iter().map(|task| task["title"].as_str().unwrap().to_owned()));
+        let Some(next) = page.header("link").split(['<', '>']).nth(1) else { return found };
+        path = next.strip_prefix(ISSUER).unwrap_or(next).to_owned();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_postgresql_that_crashes_or_hangs_under_load_costs_503s_and_nothing_acknowledged() {
+    let Some(mut deployment) = OnTheirOwn::start() else { return };
+    let ada = signed_up(&deployment.servers[0], "ada").await;
+    let token = jwt(&ada).await;
+    let load = Load::on(&deployment.servers, &ada, &token);
+    load.flows(&load.good, 30).await;
+    for outage in 0..2 {
+        if outage == 0 {
+            deployment.database.crash();
+        } else {
+            deployment.database.freeze();
+        }
+        load.flows(&load.refused, 6).await;
+        for server in &deployment.servers {
+            server.caller().get("/api/auth/jwks").await.expect(200);
+            server.caller().get("/healthz").await.expect(200);
+            server.caller().get("/readyz").await.assert_error(503, "NOT_READY");
+            server
+                .caller()
+                .bearing("no.good.token")
+                .get("/api/me/tasks")
+                .await
+                .assert_error(401, "INVALID_TOKEN");
+        }
+        if outage == 0 {
+            deployment.database.restart();
+        } else {
+            deployment.database.thaw();
+        }
+        // Five seconds, in looks.
+        let mut looks = 0;
+        for server in &deployment.servers {
+            while server.caller().get("/readyz").await.status != 200 {
+                looks += 1;
+                assert!(looks < 100, "it does not recover by itself");
+                tokio::time::sleep(Duration::from_millis(50)).await;
+            }
+        }
+        load.flows(&load.good, 30).await;
+    }
+    let acknowledged = load.end().await;
+    let kept = titles(&deployment.servers[1].caller().bearing(&jwt(&ada).await)).await;
+    assert!(acknowledged.len() > 10);
+    for title in &acknowledged {
+        assert!(kept.contains(title), "{title} was acknowledged and is lost");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_storm_on_a_slow_database_is_turned_away_and_stops_neither_rotation_nor_revocation() {
+    let Some(deployment) = OnTheirOwn::start() else { return };
+    let [one, two] = &deployment.servers;
+    let ada = signed_up(one, "ada").await;
+    let token = jwt(&ada).await;
+    let url = deployment.database.url();
+    sqlx::any::install_default_drivers();
+    let pool = AnyPool::connect(&url).await.unwrap();
+    let mut lock = pool.begin().await.unwrap();
+    // Everybody who signs in waits for this.
+    lock.execute("LOCK TABLE users IN ACCESS EXCLUSIVE MODE").await.unwrap();
+
+    let (stop, refused) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicUsize::new(0)));
+    let mut storm = JoinSet::new();
+    for number in 0..200 {
+        let (caller, stop, refused) = (two.caller(), stop.clone(), refused.clone());
+        storm.spawn(async move {
+            while !stop.load(Ordering::SeqCst) {
+                let body = json!({ "email": format!("u{number}@example.com"), "password": PASSWORD });
+                let request = caller.request(Method::POST, "/api/auth/sign-in/email").json(&body);
+                assert!(!is_good(&Caller::send(request).await), "nobody can sign in now");
+                refused.fetch_add(1, Ordering::SeqCst);
+            }
+        });
+    }
+    soon("the storm is turned away", async || refused.load(Ordering::SeqCst) > 200).await;
+
+    let settings = [("DATABASE_URL", url.as_str()), ("BETTER_AUTH_URL", ISSUER)];
+    let rotated = crate::command_line::server::run(deployment.folder.path(), &["keys", "rotate"], &settings);
+    assert!(rotated.status.success());
+    let keys =
+        async || two.caller().get("/api/auth/jwks").await.expect(200)["keys"].as_array().unwrap().len();
+    soon("the next key is announced in the middle of it", async || keys().await == 2).await;
+    let id = part(&token, 1)["sid"].as_str().unwrap().to_owned();
+    let ended =
+        "INSERT INTO revoked_sessions (session_id, revoked_at, forget_at) VALUES ($1, 0, 9000000000000)";
+    sqlx::query(ended).bind(id).execute(&pool).await.unwrap();
+    soon("an ended session is heard of in the middle of it", async || verdict(two, &token).await == 401)
+        .await;
+
+    stop.store(true, Ordering::SeqCst);
+    while let Some(somebody) = storm.join_next().await {
+        somebody.unwrap();
+    }
+    lock.rollback().await.unwrap();
+    let body = json!({ "email": "ada@example.com", "password": PASSWORD });
+    two.caller().post("/api/auth/sign-in/email", &body).await.expect(200);
+}
+
+/// What a part of a token says.
+fn part(token: &str, number: usize) -> serde_json::Value {
+    let part = signet::token::base64url::decode(token.split('.').nth(number).unwrap()).unwrap();
+    serde_json::from_slice(&part).unwrap()
+}

@@ -1,0 +1,159 @@
+//! A PostgreSQL of one test, which may be stopped: the one that `./test` starts is everybody's.
+
+use std::fs;
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use tempfile::TempDir;
+
+/// A running server.
+pub struct PostgresServer {
+    folder: TempDir,
+    programs: PathBuf,
+    port: u16,
+    child: Option<Child>,
+}
+
+impl PostgresServer {
+    /// Makes and starts one; none, said loudly, when PostgreSQL is not there and something may be skipped.
+    pub fn start() -> Option<Self> {
+        let Some(programs) = programs() else {
+            assert_ne!(std::env::var("CI").as_deref(), Ok("true"), "nothing may be skipped: run ./test");
+            eprintln!("!! SKIPPED: no PostgreSQL; run ./test");
+            return None;
+        };
+        let folder = tempfile::tempdir().unwrap();
+        let mut server = Self { folder, programs, port: super::free_port(), child: None };
+        if let Some((user, group)) = servant() {
+            std::os::unix::fs::chown(server.folder.path(), Some(user), Some(group)).unwrap();
+        }
+        let made = server
+            .program("initdb")
+            .args(["-U", "signet", "--auth=trust", "--no-sync", "-D"])
+            .arg(server.data())
+            .stdout(Stdio::null())
+            .status();
+        assert!(made.unwrap().success());
+        server.restart();
+        Some(server)
+    }
+
+    /// The address of its database.
+    pub fn url(&self) -> String {
+        format!("postgres://signet@127.0.0.1:{}/postgres", self.port)
+    }
+
+    /// Starts it again and waits until it lets somebody in.
+    pub fn restart(&mut self) {
+        assert!(self.child.is_none(), "it runs already");
+        let mut command = self.program("postgres");
+        command.arg("-D").arg(self.data()).arg("-k").arg(self.folder.path());
+        command.args(["-p", &self.port.to_string(), "-c", "listen_addresses=127.0.0.1", "-c", "fsync=off"]);
+        self.child = Some(command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap());
+        let ready = (0..1000).any(|_| {
+            std::thread::sleep(Duration::from_millis(20));
+            let text = fs::read_to_string(self.state()).unwrap_or_default();
+            text.lines().nth(7).is_some_and(|line| line.trim() == "ready")
+        });
+        assert!(ready, "PostgreSQL does not start");
+    }
+
+    /// Ends it in the middle of everything, as a crash would.
+    pub fn crash(&mut self) {
+        let backends = self.backends();
+        signal(self.id(), "-QUIT");
+        self.child.take().unwrap().wait().unwrap();
+        let gone = (0..1000).any(|_| {
+            std::thread::sleep(Duration::from_millis(20));
+            backends.iter().all(|id| parent(*id).is_none())
+        });
+        assert!(gone, "PostgreSQL leaves processes behind");
+        let _ = fs::remove_file(self.state());
+    }
+
+    /// Stops every process of it: connections stand, and nothing answers.
+    pub fn freeze(&self) {
+        for id in std::iter::once(self.id()).chain(self.backends()) {
+            signal(id, "-STOP");
+        }
+    }
+
+    /// Lets it go on.
+    pub fn thaw(&self) {
+        for id in std::iter::once(self.id()).chain(self.backends()) {
+            signal(id, "-CONT");
+        }
+    }
+
+    fn id(&self) -> u32 {
+        self.child.as_ref().unwrap().id()
+    }
+
+    /// The processes that it has started (proc(5)).
+    fn backends(&self) -> Vec<u32> {
+        let processes = fs::read_dir("/proc").unwrap().filter_map(Result::ok);
+        let ids = processes.filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok());
+        ids.filter(|id| parent(*id) == Some(self.id())).collect()
+    }
+
+    /// A file that is there while it runs; its eighth line says how far it is.
+    fn state(&self) -> PathBuf {
+        self.data().join("postmaster.pid")
+    }
+
+    fn data(&self) -> PathBuf {
+        self.folder.path().join("data")
+    }
+
+    /// One of its programs, run by somebody who is not root, whom they refuse.
+    fn program(&self, name: &str) -> Command {
+        let mut command = Command::new(self.programs.join(name));
+        if let Some((user, group)) = servant() {
+            command.uid(user).gid(group);
+        }
+        command.current_dir(self.folder.path());
+        command
+    }
+}
+
+impl Drop for PostgresServer {
+    fn drop(&mut self) {
+        if self.child.is_some() {
+            self.thaw();
+            self.crash();
+        }
+    }
+}
+
+fn signal(id: u32, signal: &str) {
+    // It may have ended by itself meanwhile.
+    let _ = Command::new("kill").args([signal, &id.to_string()]).stderr(Stdio::null()).status();
+}
+
+fn parent(id: u32) -> Option<u32> {
+    let status = fs::read_to_string(format!("/proc/{id}/status")).ok()?;
+    status.lines().find_map(|line| line.strip_prefix("PPid:"))?.trim().parse().ok()
+}
+
+/// The folder of the programs: in the path, or where Debian keeps them.
+fn programs() -> Option<PathBuf> {
+    let path = std::env::var_os("PATH")?;
+    let versions = fs::read_dir("/usr/lib/postgresql").into_iter().flatten().filter_map(Result::ok);
+    let debian = versions.map(|version| version.path().join("bin"));
+    std::env::split_paths(&path)
+        .chain(debian)
+        .find(|folder| ["initdb", "postgres"].iter().all(|program| folder.join(program).exists()))
+}
+
+/// Who runs it if we are root: the user and the group `postgres`.
+fn servant() -> Option<(u32, u32)> {
+    use std::os::unix::fs::MetadataExt;
+    if Path::new("/proc/self").metadata().ok()?.uid() != 0 {
+        return None;
+    }
+    let users = fs::read_to_string("/etc/passwd").ok()?;
+    let fields = users.lines().find(|line| line.starts_with("postgres:"))?.split(':').collect::<Vec<_>>();
+    Some((fields[2].parse().ok()?, fields[3].parse().ok()?))
+}
