@@ -28,6 +28,7 @@ use crate::identity::session::SessionDesk;
 use crate::keys::contract::{Contract, ContractFault, Terms as ContractTerms};
 use crate::keys::keyring::Keyring;
 use crate::keys::rotation::{Rotation, RotationFault};
+use crate::keys::transfer::TransferFault;
 use crate::keys::vault::Vault;
 use crate::keys::worker::RotationWorker;
 use crate::resource::fetch::{EndpointFault, JwksEndpoint, Limits};
@@ -91,6 +92,15 @@ pub enum StartError {
     /// An argument that should name a key.
     #[error("this is not the name of a key; `signet keys list` prints them")]
     NotAKid,
+    /// An argument that should say how long tokens of an imported key may live.
+    #[error("--for wants a duration like 15m or 1h")]
+    NotADuration,
+    /// A file with a key that cannot be read.
+    #[error("the file with the key cannot be read: {0}")]
+    KeyFile(#[source] std::io::Error),
+    /// A file that holds no key to import.
+    #[error("no key was imported: {0}")]
+    Transfer(#[from] TransferFault),
     /// The hashing threads.
     #[error(transparent)]
     Hashing(#[from] HashingError),
@@ -115,6 +125,9 @@ impl StartError {
                 | Self::KeySet(_)
                 | Self::Redis(_)
                 | Self::NotAKid
+                | Self::NotADuration
+                | Self::KeyFile(_)
+                | Self::Transfer(_)
                 | Self::NoSharedSecret
                 | Self::Open(OpenError::Address)
         )

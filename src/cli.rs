@@ -8,6 +8,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand, ValueEnum};
 use signet::config::report::Report;
 use signet::config::{Config, Fault, Settings};
+use signet::keys::timeline;
 
 pub mod database;
 pub mod inspect;
@@ -60,10 +61,25 @@ pub enum Command {
 /// What to do with the signing keys.
 #[derive(Subcommand)]
 pub enum KeysCommand {
-    /// List the signing keys and their states
-    List(Box<Settings>),
+    /// List the signing keys: state, age, margin to the contract, and what happens next
+    List {
+        /// What happened to them in place of how they stand: who did what, when and why
+        #[arg(long)]
+        events: bool,
+        #[command(flatten)]
+        settings: Box<Settings>,
+    },
     /// Announce the next signing key now; it signs as soon as every cache can know it
-    Rotate(Box<Settings>),
+    Rotate {
+        /// Let it sign at once: verifiers whose caches do not know it refuse new tokens until they do
+        #[arg(long)]
+        now: bool,
+        /// Why, for the record
+        #[arg(long, value_name = "TEXT")]
+        reason: Option<String>,
+        #[command(flatten)]
+        settings: Box<Settings>,
+    },
     /// Take a key out of the key set at once, and for ever; its tokens are refused
     Revoke {
         /// The key, as `keys list` names it
@@ -74,6 +90,35 @@ pub enum KeysCommand {
         /// Also when no master key given here opens it; its successor is sealed under the current one
         #[arg(long)]
         abandon: bool,
+        #[command(flatten)]
+        settings: Box<Settings>,
+    },
+    /// Print the public keys as a JWK set
+    Export {
+        /// Only this key
+        kid: Option<String>,
+        /// The key that signs (or KID) with its private half, as it lies sealed under the master key
+        #[arg(long)]
+        sealed: bool,
+        #[command(flatten)]
+        settings: Box<Settings>,
+    },
+    /// Let a key from elsewhere join: a PEM or JWK file, or what `keys export --sealed` wrote
+    Import {
+        /// The file; `-` is the standard input
+        file: String,
+        /// What it is called in tokens; as the file says, or its thumbprint, when left out
+        #[arg(long)]
+        kid: Option<String>,
+        /// It signs nothing here: only tokens that it signed elsewhere stay good
+        #[arg(long)]
+        verify_only: bool,
+        /// For how long these tokens may live; as long as ours when left out
+        #[arg(long = "for", value_name = "DURATION", requires = "verify_only")]
+        keep_for: Option<String>,
+        /// Why, for the record
+        #[arg(long, value_name = "TEXT")]
+        reason: Option<String>,
         #[command(flatten)]
         settings: Box<Settings>,
     },
@@ -163,7 +208,7 @@ pub fn check_config(settings: &Settings) -> ExitCode {
     }
     print!("{report}");
     if let Some(contract) = contract {
-        println!("\nKeys: {contract}");
+        print!("\n{}", timeline::render(&contract));
     }
     println!("\nSessions: {}", signet::app::session_bound(&config));
     ExitCode::SUCCESS

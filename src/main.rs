@@ -16,18 +16,36 @@ fn main() -> ExitCode {
     match cli::parse(std::env::args_os()) {
         Command::Serve(settings) => with_config(&settings, serve),
         Command::Migrate(settings) => with_config(&settings, cli::database::migrate),
-        Command::Keys(KeysCommand::List(settings)) => with_config(&settings, cli::keys::list),
-        Command::Keys(KeysCommand::Rotate(settings)) => with_config(&settings, cli::keys::rotate),
-        Command::Keys(KeysCommand::Revoke { kid, reason, abandon, settings }) => {
-            with_config(&settings, |config| cli::keys::revoke(config, kid, reason, abandon))
-        }
-        Command::Keys(KeysCommand::Rewrap { dry_run, settings }) => {
-            with_config(&settings, |config| cli::keys::rewrap(config, dry_run))
-        }
+        Command::Keys(command) => keys(command),
         Command::Config(ConfigCommand::Check(settings)) => cli::check_config(&settings),
         Command::Token(TokenCommand::Inspect { token }) => cli::inspect::run(token),
         Command::Openapi { document: Document::Identity } => cli::print(&docs::identity_document()),
         Command::Openapi { document: Document::Tasks } => cli::print(&docs::tasks_document()),
+    }
+}
+
+/// `signet keys …`.
+fn keys(command: KeysCommand) -> ExitCode {
+    match command {
+        KeysCommand::List { events, settings } => {
+            with_config(&settings, |config| cli::keys::list(config, events))
+        }
+        KeysCommand::Rotate { now, reason, settings } => {
+            with_config(&settings, |config| cli::keys::rotate(config, now, reason))
+        }
+        KeysCommand::Revoke { kid, reason, abandon, settings } => {
+            with_config(&settings, |config| cli::keys::revoke(config, kid, reason, abandon))
+        }
+        KeysCommand::Export { kid, sealed, settings } => {
+            with_config(&settings, |config| cli::keys::export(config, kid, sealed))
+        }
+        KeysCommand::Import { file, kid, verify_only, keep_for, reason, settings } => {
+            let import = cli::keys::Import { file, kid, verify_only, keep_for, reason };
+            with_config(&settings, |config| cli::keys::import(config, import))
+        }
+        KeysCommand::Rewrap { dry_run, settings } => {
+            with_config(&settings, |config| cli::keys::rewrap(config, dry_run))
+        }
     }
 }
 

@@ -1,11 +1,21 @@
 //! Nobody holds the server by being slow, and stopping it loses nothing.
 
+use std::sync::Arc;
 use std::time::Duration;
 
+use base64::Engine;
 use poem::{EndpointExt, IntoResponse, Response};
 use reqwest::Method;
 use serde_json::json;
+use signet::clock::{SystemClock, SystemEntropy};
+use signet::config::SecretText;
 use signet::http::server::{Bounds, Places, serve};
+use signet::keys::contract::{Contract, Terms};
+use signet::keys::rotation::Rotation;
+use signet::keys::vault::Vault;
+use signet::secret::MasterKey;
+use signet::store::Database;
+use signet::store::keys::Keys;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::oneshot;
@@ -189,6 +199,52 @@ async fn a_half_sent_request_does_not_hold_the_end_back() {
     tokio::time::sleep(Duration::from_millis(50)).await;
     stop.send(()).unwrap();
     assert!(running.await.unwrap(), "within the time to drain");
+}
+
+#[tokio::test]
+async fn readiness_says_which_key_another_process_has_sealed_and_stays_ready() {
+    let [old, new] = [1, 2].map(|byte| MasterKey::new([byte; 32]));
+    let text = |master: &MasterKey| {
+        SecretText::from(base64::engine::general_purpose::STANDARD.encode(master.expose()))
+    };
+    let app = TestApp::builder()
+        .with(|settings| {
+            settings.master_key = Some(text(&old));
+            settings.jwks_max_age = Some("1s".to_owned());
+        })
+        .start()
+        .await;
+    let alice = app.signed_up("alice").await;
+    assert_eq!(app.anonymous().get("/readyz").await.expect(200), json!({ "status": "ready" }));
+
+    // Another process has a newer master key and announces a successor under it.
+    let url = format!("sqlite:{}", app.folder.path().join("signet.db").display());
+    let vault = Vault::new(new, vec![old], Arc::new(SystemEntropy::new()));
+    let terms = Terms {
+        rotate_every: Duration::from_secs(86_400),
+        jwks_max_age: Duration::from_secs(1),
+        token_ttl: Duration::from_secs(900),
+        leeway: Duration::from_secs(30),
+    };
+    let (rows, clock) = (Keys::new(Database::open(&url, 1).await.unwrap()), Arc::new(SystemClock::new()));
+    let ahead = Rotation::new(rows, Arc::new(vault), Contract::new(terms).unwrap(), clock);
+    let kid = ahead.request_rotation("somebody else").await.unwrap().kid.to_string();
+
+    let mut said = String::new();
+    for _ in 0..200 {
+        let ready = app.anonymous().get("/readyz").await.expect(200);
+        said = ready["warnings"][0].as_str().unwrap_or_default().to_owned();
+        if !said.is_empty() {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    assert!(said.contains(&kid) && said.contains("master key"), "{said}");
+    let metrics = app.anonymous().get("/metrics").await.text;
+    assert!(metrics.contains("signet_signing_keys_unreadable 1"), "{metrics}");
+    alice.api().await.get("/api/me/tasks").await.expect(200);
+    let set = app.anonymous().get("/api/auth/jwks").await.expect(200);
+    assert!(set.to_string().contains(&kid), "what cannot be opened here is public here all the same");
 }
 
 #[tokio::test]

@@ -1,49 +1,112 @@
 //! `signet keys …`: looking after the signing keys, also while servers run.
 
+use std::io::Read;
 use std::sync::Arc;
 
 use signet::app::{Ambient, StartError, contract};
-use signet::config::Config;
+use signet::config::{Config, duration};
+use signet::keys::lifecycle::Adoption;
 use signet::keys::listing;
 use signet::keys::operator::WhenSealed;
 use signet::keys::port::KeyRows;
-use signet::keys::rotation::{Rotation, RotationFault};
+use signet::keys::rotation::{Order, Rotation, RotationFault};
+use signet::keys::transfer::{self, MAX_FILE_BYTES};
 use signet::keys::vault::Vault;
 use signet::shared::announced::Announced;
 use signet::shared::link::Link;
 use signet::store::Database;
 use signet::store::keys::Keys;
 use signet::token::jwk::Kid;
-
-/// Who is named in the audit of the keys.
-const ACTOR: &str = "command line";
+use zeroize::Zeroizing;
 
 /// `signet keys list`.
-pub async fn list(config: Config) -> Result<(), StartError> {
+pub async fn list(config: Config, events: bool) -> Result<(), StartError> {
     let ambient = Ambient::system();
     let contract = contract(&config)?;
     let database = open(&config).await?;
-    let records = Keys::new(database.clone()).history().await.map_err(RotationFault::from)?;
-    let now = ambient.clock.now();
-    print!("{}", listing::render(&listing::describe(&records, &contract, now), now));
+    let rows = Keys::new(database.clone());
+    if events {
+        print!("{}", listing::render_events(&rows.events().await.map_err(RotationFault::from)?));
+    } else {
+        let records = rows.history().await.map_err(RotationFault::from)?;
+        let now = ambient.clock.now();
+        print!("{}", listing::render(&listing::describe(&records, &contract, now), now));
+    }
     database.close().await;
     Ok(())
 }
 
 /// `signet keys rotate`.
-pub async fn rotate(config: Config) -> Result<(), StartError> {
+pub async fn rotate(config: Config, now: bool, reason: Option<String>) -> Result<(), StartError> {
     let Some((database, rotation)) = rotation(&config).await? else { return Ok(()) };
-    println!("{}", rotation.request_rotation(ACTOR).await?);
+    let order = Order { by: operator(), why: reason };
+    if now {
+        println!("{}", rotation.rotate_now(order).await?);
+    } else {
+        println!("{}", rotation.request_rotation(order).await?);
+    }
     database.close().await;
     Ok(())
 }
 
 /// `signet keys revoke`.
 pub async fn revoke(config: Config, kid: String, reason: String, abandon: bool) -> Result<(), StartError> {
+    let kid = named(&kid)?;
     let Some((database, rotation)) = rotation(&config).await? else { return Ok(()) };
-    let kid = Kid::parse(&kid).ok_or(StartError::NotAKid)?;
     let when_sealed = if abandon { WhenSealed::Abandon } else { WhenSealed::Refuse };
-    println!("{}", rotation.revoke(&kid, ACTOR, &reason, when_sealed).await?);
+    println!("{}", rotation.revoke(&kid, &operator(), &reason, when_sealed).await?);
+    database.close().await;
+    Ok(())
+}
+
+/// `signet keys export`.
+pub async fn export(config: Config, kid: Option<String>, sealed: bool) -> Result<(), StartError> {
+    let kid = kid.as_deref().map(named).transpose()?;
+    let Some((database, rotation)) = rotation(&config).await? else { return Ok(()) };
+    let document = match sealed {
+        true => rotation.export_sealed(kid.as_ref()).await?,
+        false => rotation.export_public(kid.as_ref()).await?,
+    };
+    print!("{document}");
+    database.close().await;
+    Ok(())
+}
+
+/// The arguments of `signet keys import`.
+pub struct Import {
+    /// Where the key is.
+    pub file: String,
+    /// What it is called in tokens.
+    pub kid: Option<String>,
+    /// Whether it signs nothing here.
+    pub verify_only: bool,
+    /// For how long its tokens may live.
+    pub keep_for: Option<String>,
+    /// Why.
+    pub reason: Option<String>,
+}
+
+/// `signet keys import`.
+pub async fn import(config: Config, import: Import) -> Result<(), StartError> {
+    let Import { file, kid, verify_only, keep_for, reason } = import;
+    let kid = kid.as_deref().map(named).transpose()?;
+    let keep_for = keep_for.map(|text| duration::parse(&text).ok_or(StartError::NotADuration)).transpose()?;
+    let text = read(&file).map_err(StartError::KeyFile)?;
+    let Some((database, rotation)) = rotation(&config).await? else { return Ok(()) };
+    let mut key = transfer::read(&text, rotation.vault())?;
+    key.kid = kid.unwrap_or(key.kid);
+    let as_what = match verify_only {
+        false => Adoption::Successor,
+        true => {
+            let contract = rotation.contract();
+            let life = keep_for.unwrap_or(contract.token_ttl());
+            Adoption::VerifyOnly { retain: contract.retain_for(life) }
+        }
+    };
+    println!("{}", rotation.import(&key, as_what, Order { by: operator(), why: reason }).await?);
+    if key.seed.is_some() && file != "-" {
+        println!("The file still holds the private half: delete it.");
+    }
     database.close().await;
     Ok(())
 }
@@ -51,7 +114,7 @@ pub async fn revoke(config: Config, kid: String, reason: String, abandon: bool) 
 /// `signet keys rewrap`.
 pub async fn rewrap(config: Config, dry_run: bool) -> Result<(), StartError> {
     let Some((database, rotation)) = rotation(&config).await? else { return Ok(()) };
-    let outcome = rotation.rewrap(ACTOR, dry_run).await?;
+    let outcome = rotation.rewrap(operator().as_str(), dry_run).await?;
     let verb = if dry_run { "would be sealed anew" } else { "is sealed anew" };
     for kid in &outcome.rewrapped {
         println!("Key {kid} {verb}.");
@@ -64,6 +127,33 @@ pub async fn rewrap(config: Config, dry_run: bool) -> Result<(), StartError> {
     }
     database.close().await;
     Ok(())
+}
+
+/// Whom the record of the keys names for orders from here: the person, as far as the system says who it is.
+fn operator() -> String {
+    let name = ["SUDO_USER", "USER", "LOGNAME"].into_iter().find_map(|name| std::env::var(name).ok());
+    let sound = |name: &String| {
+        (1..=64).contains(&name.len()) && name.chars().all(|c| !c.is_control() && !c.is_whitespace())
+    };
+    match name.filter(sound) {
+        Some(name) => format!("command line ({name})"),
+        None => "command line".to_owned(),
+    }
+}
+
+fn named(kid: &str) -> Result<Kid, StartError> {
+    Kid::parse(kid).ok_or(StartError::NotAKid)
+}
+
+/// The text of a file, or of the standard input for `-`; never more than a key can need.
+fn read(file: &str) -> std::io::Result<Zeroizing<String>> {
+    let limit = MAX_FILE_BYTES as u64 + 1;
+    let mut text = Zeroizing::new(String::new());
+    match file {
+        "-" => std::io::stdin().take(limit).read_to_string(&mut text)?,
+        file => std::fs::File::open(file)?.take(limit).read_to_string(&mut text)?,
+    };
+    Ok(text)
 }
 
 /// The keys of this deployment, to be acted on; none for the role that has none, which is said.

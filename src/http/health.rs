@@ -7,9 +7,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use poem::{Endpoint, IntoResponse, Request, Response, Result};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::error::ApiError;
+use crate::config::duration;
 use crate::keys::keyring::Keyring;
 use crate::resource::verifier::Verifier;
 use crate::store::Database;
@@ -34,6 +35,24 @@ impl Readiness {
     /// Says that no more requests should be sent here.
     pub fn drain(&self) {
         self.draining.store(true, Ordering::SeqCst);
+    }
+
+    /// What an operator should look at although everything works.
+    fn warnings(&self) -> Vec<String> {
+        let Some(keyring) = &self.keyring else { return Vec::new() };
+        let health = keyring.health();
+        let unreadable = health.unreadable.iter().map(|key| key.why.clone());
+        let late = (health.read_ago > keyring.contract().reload()).then(|| {
+            format!(
+                "the signing keys were last read {} ago",
+                duration::format(whole_seconds(health.read_ago))
+            )
+        });
+        let ahead = (!health.ahead.is_zero()).then(|| {
+            let ahead = duration::format(whole_seconds(health.ahead));
+            format!("the signing keys lie {ahead} ahead of this clock, and rotation waits for it")
+        });
+        unreadable.chain(late).chain(ahead).collect()
     }
 
     /// The first thing that is missing, if any.
@@ -67,12 +86,23 @@ impl Endpoint for ReadinessEndpoint {
 
     async fn call(&self, _: Request) -> Result<Response> {
         match self.0.missing().await {
-            None => Ok(answer("ready")),
+            None => Ok(match self.0.warnings() {
+                warnings if warnings.is_empty() => answer("ready"),
+                warnings => json_answer(&json!({ "status": "ready", "warnings": warnings })),
+            }),
             Some(message) => Ok(ApiError::unavailable("NOT_READY", message, PATIENCE).into_response()),
         }
     }
 }
 
 fn answer(status: &str) -> Response {
-    Response::builder().content_type("application/json").body(json!({ "status": status }).to_string())
+    json_answer(&json!({ "status": status }))
+}
+
+fn json_answer(body: &Value) -> Response {
+    Response::builder().content_type("application/json").body(body.to_string())
+}
+
+fn whole_seconds(span: Duration) -> Duration {
+    Duration::from_secs(span.as_secs())
 }

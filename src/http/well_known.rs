@@ -16,7 +16,7 @@ use serde_json::json;
 
 use super::fixed::names;
 use crate::clock::Clock;
-use crate::keys::keyring::Keyring;
+use crate::keys::keyring::{CacheLife, Keyring};
 
 /// The JSON members of a published key (RFC 7517, RFC 8037).
 #[derive(Clone, Debug, Object)]
@@ -51,7 +51,7 @@ impl KeySetAnswer {
     /// What a request with these headers gets: the set, or 304 when the caller has it already (RFC 9110 section 13.1.2).
     pub fn new(keyring: &Keyring, clock: &dyn Clock, request: &HeaderMap) -> Self {
         let published = keyring.published();
-        let max_age = keyring.max_age(clock.now()).as_secs();
+        let life = keyring.cache_life(clock.now());
         let seen = request.get_all(IF_NONE_MATCH).iter().any(|value| names(value, &published.etag));
         let wants_jwk_set = request
             .get_all(ACCEPT)
@@ -60,7 +60,7 @@ impl KeySetAnswer {
         let media_type = if wants_jwk_set { "application/jwk-set+json" } else { "application/json" };
         let response = Response::builder()
             .header(ETAG, &published.etag)
-            .header(CACHE_CONTROL, format!("public, max-age={max_age}"))
+            .header(CACHE_CONTROL, cache_control(life))
             .header(VARY, ACCEPT.as_str());
         Self(if seen {
             response.status(StatusCode::NOT_MODIFIED).finish()
@@ -68,6 +68,20 @@ impl KeySetAnswer {
             response.header(CONTENT_TYPE, media_type).body(published.json.clone())
         })
     }
+}
+
+/// The hints to caches (RFC 9111 section 5.2.2, RFC 5861).
+fn cache_control(life: CacheLife) -> String {
+    let CacheLife { max_age, stale_while_revalidate, stale_if_error } = life;
+    let mut text = format!("public, max-age={}", max_age.as_secs());
+    for (name, span) in
+        [("stale-while-revalidate", stale_while_revalidate), ("stale-if-error", stale_if_error)]
+    {
+        if !span.is_zero() {
+            text.push_str(&format!(", {name}={}", span.as_secs()));
+        }
+    }
+    text
 }
 
 impl IntoResponse for KeySetAnswer {

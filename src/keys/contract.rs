@@ -99,9 +99,7 @@ impl Contract {
         let refresh = jwks_max_age;
         let reload = Self::LONGEST_RELOAD.min(as_kept(jwks_max_age / 4));
         let lead = jwks_max_age + refresh + reload + skew;
-        // One skew for the verifier's clock and one for the process that removes the key; the reload because a process
-        // signs with the old key until it has heard of the new one.
-        let retain = token_ttl + skew + skew + reload;
+        let retain = retention(token_ttl, skew, reload);
         let least = lead + reload;
         if rotate_every < least {
             return Err(ContractFault::RotatesTooFast {
@@ -160,6 +158,11 @@ impl Contract {
         self.retain
     }
 
+    /// How long a key has to stay public whose tokens live for `token_life`.
+    pub fn retain_for(&self, token_life: Duration) -> Duration {
+        retention(as_kept(token_life), self.skew, self.reload)
+    }
+
     /// The time after which nobody who keeps to the contract accepts a token of a revoked key.
     pub fn revocation_bound(&self) -> Duration {
         self.reload + self.jwks_max_age + self.refresh
@@ -178,6 +181,12 @@ impl fmt::Display for Contract {
             span(self.revocation_bound()),
         )
     }
+}
+
+/// One skew for the verifier's clock and one for the process that removes the key; the reload because a process signs with
+/// the old key until it has heard of the new one.
+fn retention(token_life: Duration, skew: Duration, reload: Duration) -> Duration {
+    token_life + skew + skew + reload
 }
 
 /// The span as rows keep it: in whole milliseconds, rounded up, and at most a thousand years, so that sums of spans and

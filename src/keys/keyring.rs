@@ -3,17 +3,20 @@
 //! Owns: the published set is never empty; no token outlives the publication of its key, even if the database is gone
 //! and another process has retired the key meanwhile.
 
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Duration;
 
+use bytes::Bytes;
 use tokio::sync::{Notify, watch};
 
 use crate::clock::{Clock, Timestamp};
 use crate::config::duration;
 use crate::keys::contract::Contract;
-use crate::keys::lifecycle::{self, KeyRecord, KeyState, announcement, in_state, published};
+use crate::keys::lifecycle::{self, KeyRecord, KeyState, announcement, in_state, published, published_until};
 use crate::keys::margins::margins;
 use crate::keys::port::{KeyRow, Snapshot};
+use crate::keys::sightings::Sightings;
 use crate::keys::vault::{Vault, VaultFault};
 use crate::token::arithmetic::{SigningKey, sha256};
 use crate::token::base64url;
@@ -23,7 +26,7 @@ use crate::token::jwk::{KeySet, Kid};
 #[derive(Clone, Debug)]
 pub struct Published {
     /// The document: public members alone, newest key first.
-    pub json: Vec<u8>,
+    pub json: Bytes,
     /// A strong entity tag (RFC 9110 section 8.8.3), in quotes: the hash of the document.
     pub etag: String,
     /// The same keys, for verifiers of this process.
@@ -32,10 +35,21 @@ pub struct Published {
 
 impl Published {
     fn new(set: KeySet) -> Self {
-        let json = set.to_json().into_bytes();
+        let json = Bytes::from(set.to_json());
         let etag = format!("\"{}\"", base64url::encode(&sha256(&json)));
         Self { json, etag, set: Arc::new(set) }
     }
+}
+
+/// For how long caches may keep the key set (RFC 9111 section 4.2, RFC 5861), in whole seconds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CacheLife {
+    /// For how long it is fresh.
+    pub max_age: Duration,
+    /// For how long after that it may be handed out while a new one is fetched: together never more than the contract has.
+    pub stale_while_revalidate: Duration,
+    /// For how long after that it may be handed out while we cannot be reached: then no token of that time is left.
+    pub stale_if_error: Duration,
 }
 
 /// The key that signs now.
@@ -115,6 +129,10 @@ pub struct Keyring {
     verifiers: watch::Sender<Arc<KeySet>>,
     outdated: Notify,
     reread: Notify,
+    /// Since when this process has seen the retiring keys retire.
+    sightings: Mutex<Sightings>,
+    /// How often the key set was handed out; spreads the caches.
+    handed_out: AtomicU32,
 }
 
 impl Keyring {
@@ -127,7 +145,9 @@ impl Keyring {
         read_at: Moment,
     ) -> Option<Self> {
         let records: Vec<KeyRecord> = snapshot.keys.iter().map(|row| row.record.clone()).collect();
-        let published = Arc::new(Published::new(public_set(&records, clock.now())?));
+        let mut sightings = Sightings::default();
+        sightings.note(&records, read_at);
+        let published = Arc::new(Published::new(public_set(&records, &sightings, read_at)?));
         let (signer, unreadable) = unseal(vault, &snapshot.keys);
         let (verifiers, _) = watch::channel(Arc::clone(&published.set));
         let view = View { records, signer, unreadable, published, read_at };
@@ -138,6 +158,8 @@ impl Keyring {
             verifiers,
             outdated: Notify::new(),
             reread: Notify::new(),
+            sightings: Mutex::new(sightings),
+            handed_out: AtomicU32::new(0),
         })
     }
 
@@ -200,6 +222,20 @@ impl Keyring {
         let outdated = view.read_at.ago(&*self.clock) > self.contract.reload();
         let age = if outdated { least } else { change.clamp(least, most) };
         Duration::from_secs(age.as_secs().max(1))
+    }
+
+    /// The same as caches are told it: of what the contract leaves, up to a quarter is time to fetch anew in, a different
+    /// part each time, so that caches which were filled together do not come back together.
+    pub fn cache_life(&self, now: Timestamp) -> CacheLife {
+        let whole = self.max_age(now).as_secs();
+        // The golden ratio as a fraction of 2^32: however many have asked, the parts lie evenly between 0 and 1.
+        let part = self.handed_out.fetch_add(1, Ordering::Relaxed).wrapping_mul(0x9e37_79b9);
+        let early = (whole / 4 * u64::from(part)) >> 32;
+        CacheLife {
+            max_age: Duration::from_secs(whole - early),
+            stale_while_revalidate: Duration::from_secs(early),
+            stale_if_error: Duration::from_secs(self.contract.token_ttl().as_secs()),
+        }
     }
 
     /// The key set of this moment, and every later one, for verifiers in this process.
@@ -276,7 +312,13 @@ impl Keyring {
     }
 
     fn show(&self, mut view: View) {
-        match public_set(&view.records, self.clock.now()) {
+        let now = Moment::of(&*self.clock);
+        let public = {
+            let mut sightings = self.sightings.lock().unwrap_or_else(PoisonError::into_inner);
+            sightings.note(&view.records, now);
+            public_set(&view.records, &sightings, now)
+        };
+        match public {
             Some(set) if set == *view.published.set => {}
             Some(set) => view.published = Arc::new(Published::new(set)),
             // An empty set would refuse every token that lives; what was public before is the lesser evil.
@@ -307,8 +349,9 @@ impl std::fmt::Debug for Keyring {
 }
 
 /// The keys that are public now; none if there is no such key.
-fn public_set(records: &[KeyRecord], now: Timestamp) -> Option<KeySet> {
-    let set = KeySet::new(published(records, now).into_iter().map(|key| (key.kid.clone(), key.public)));
+fn public_set(records: &[KeyRecord], sightings: &Sightings, now: Moment) -> Option<KeySet> {
+    let public = published_until(records, |key| sightings.is_over(key, now));
+    let set = KeySet::new(public.into_iter().map(|key| (key.kid.clone(), key.public)));
     (!set.is_empty()).then_some(set)
 }
 

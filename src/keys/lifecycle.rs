@@ -117,6 +117,18 @@ impl KeyRecord {
     }
 }
 
+/// How a key that was made elsewhere joins the others.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Adoption {
+    /// It is announced, and signs when its time comes, as a key of our own would.
+    Successor,
+    /// It signs nothing here and is public for so long, so that tokens which it signed elsewhere stay good.
+    VerifyOnly {
+        /// For how long; nothing here shortens it.
+        retain: Duration,
+    },
+}
+
 /// A step in the life of one key, or of two when one takes over from the other.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Transition {
@@ -135,6 +147,15 @@ pub enum Transition {
     Extend {
         /// The pending or active key.
         kid: Kid,
+    },
+    /// Let a key that was made elsewhere join.
+    Adopt {
+        /// Its name.
+        kid: Kid,
+        /// Its public half.
+        public: VerifyingKey,
+        /// How it joins.
+        as_what: Adoption,
     },
     /// Let a pending key sign as soon as everybody knows it.
     Request {
@@ -160,6 +181,8 @@ pub enum Transition {
 pub enum Event {
     /// It was made and published.
     Announced,
+    /// It was made elsewhere, and published.
+    Imported,
     /// Its lead or retention became longer.
     Extended,
     /// Somebody asked that it sign as soon as it may.
@@ -181,6 +204,7 @@ impl Event {
     pub fn name(self) -> &'static str {
         match self {
             Self::Announced => "announced",
+            Self::Imported => "imported",
             Self::Extended => "extended",
             Self::Requested => "requested",
             Self::Activated => "activated",
@@ -193,8 +217,10 @@ impl Event {
 
     /// The event of that name.
     pub fn parse(name: &str) -> Option<Self> {
-        use Event::{Activated, Announced, Extended, Removed, Requested, Retired, Revoked, Rewrapped};
-        [Announced, Extended, Requested, Activated, Retired, Removed, Revoked, Rewrapped]
+        use Event::{
+            Activated, Announced, Extended, Imported, Removed, Requested, Retired, Revoked, Rewrapped,
+        };
+        [Announced, Imported, Extended, Requested, Activated, Retired, Removed, Revoked, Rewrapped]
             .into_iter()
             .find(|event| event.name() == name)
     }
@@ -234,11 +260,16 @@ pub fn due(keys: &[KeyRecord], contract: &Contract, now: Timestamp) -> Vec<Trans
 ///
 /// A retired key goes when its time is up, whether or not anybody could write that down.
 pub fn published(keys: &[KeyRecord], now: Timestamp) -> Vec<&KeyRecord> {
+    published_until(keys, |key| now >= key.public_until())
+}
+
+/// The keys that are public, newest first, where `is_over` says of a retiring key whether its time is up.
+pub fn published_until(keys: &[KeyRecord], is_over: impl Fn(&KeyRecord) -> bool) -> Vec<&KeyRecord> {
     let mut public: Vec<&KeyRecord> = keys
         .iter()
         .filter(|key| match key.state {
             KeyState::Pending | KeyState::Active => true,
-            KeyState::Retiring => now < key.public_until(),
+            KeyState::Retiring => !is_over(key),
             KeyState::Removed | KeyState::Revoked => false,
         })
         .collect();
@@ -311,6 +342,21 @@ pub fn enact<E: From<WrongState>>(
             }
             keys.push(key);
             Ok(events)
+        }
+        Transition::Adopt { kid, public, as_what } => {
+            let waits = *as_what == Adoption::Successor && in_state(keys, KeyState::Pending).is_some();
+            if waits || keys.iter().any(|key| key.kid == *kid || key.public == *public) {
+                return Err(WrongState { kid: kid.clone() }.into());
+            }
+            let mut key = KeyRecord::announced(kid.clone(), *public, contract, now);
+            if let Adoption::VerifyOnly { retain } = as_what {
+                key.state = KeyState::Retiring;
+                key.retain = *retain;
+                key.activated_at = Some(now);
+                key.retired_at = Some(now);
+            }
+            keys.push(key);
+            Ok(vec![(kid.clone(), Event::Imported)])
         }
         Transition::Promote { kid, retires } => {
             let successor = find(keys, kid, |state| state == KeyState::Pending)?;

@@ -10,10 +10,12 @@ use crate::clock::Timestamp;
 use crate::config::duration;
 use crate::keys::contract::Contract;
 use crate::keys::lifecycle::{KeyRecord, KeyState, announcement, in_state, takeover};
+use crate::keys::margins::{lead_margin, retain_margin};
+use crate::keys::port::KeyEvent;
 use crate::token::jwk::Kid;
 
 /// One key of the list.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Line {
     /// Its name.
     pub kid: Kid,
@@ -23,6 +25,8 @@ pub struct Line {
     pub age: Duration,
     /// What happens next, and when; nothing happens to keys that are gone.
     pub next: Option<(Next, Timestamp)>,
+    /// How far it is from breaking the rule that it is subject to, in seconds; negative when that rule is broken.
+    pub margin: Option<(&'static str, f64)>,
     /// Why it was revoked.
     pub reason: Option<String>,
 }
@@ -70,15 +74,39 @@ pub fn describe(keys: &[KeyRecord], contract: &Contract, now: Timestamp) -> Vec<
                 KeyState::Retiring => Some((Next::Removed, key.public_until())),
                 KeyState::Removed | KeyState::Revoked => None,
             },
+            margin: match key.state {
+                KeyState::Pending => active.map(|active| ("lead", lead_margin(active, key, contract))),
+                KeyState::Active => unknown_for(key, contract, now).map(|span| ("lead", -span.as_secs_f64())),
+                KeyState::Retiring => Some(("retain", retain_margin(key, contract))),
+                KeyState::Removed | KeyState::Revoked => None,
+            },
             reason: key.reason.clone(),
         })
         .collect()
 }
 
+/// For how much longer there may be caches that do not know a key which signs: the very first one, the successor of a
+/// revoked one, or one that could not wait.
+fn unknown_for(key: &KeyRecord, contract: &Contract, now: Timestamp) -> Option<Duration> {
+    let span = key.announced_at.after(key.lead.max(contract.lead())).since(now);
+    (!span.is_zero()).then_some(span)
+}
+
+/// What happened to the keys, as a table for a terminal, oldest first.
+pub fn render_events(events: &[KeyEvent]) -> String {
+    let mut table = format!("{:24}  {:43}  {:9}  BY\n", "WHEN", "KID", "WHAT");
+    for event in events {
+        let why = event.reason.as_ref().map(|why| format!(": {}", printable(why))).unwrap_or_default();
+        let (kid, what, by) = (event.kid.as_ref(), event.event.name(), printable(&event.actor));
+        let _ = writeln!(table, "{:24}  {kid:43}  {what:9}  {by}{why}", event.at.iso_8601());
+    }
+    table
+}
+
 /// The list as a table for a terminal.
 pub fn render(lines: &[Line], now: Timestamp) -> String {
     let width = lines.iter().map(|line| line.kid.as_ref().len()).chain([3]).max().unwrap_or(3);
-    let mut table = format!("{:width$}  {:8}  {:8}  NEXT\n", "KID", "STATE", "AGE");
+    let mut table = format!("{:width$}  {:8}  {:8}  {:14}  NEXT\n", "KID", "STATE", "AGE", "MARGIN");
     for line in lines {
         let next = match (&line.next, &line.reason) {
             (Some((next, at)), _) => format!("{} {} ({})", next.words(), at.iso_8601(), distance(*at, now)),
@@ -86,8 +114,15 @@ pub fn render(lines: &[Line], now: Timestamp) -> String {
             (None, None) => "-".to_owned(),
         };
         let (kid, state, age) = (line.kid.as_ref(), line.state.name(), coarse(line.age));
+        let margin = line.margin.map_or_else(
+            || "-".to_owned(),
+            |(rule, margin)| {
+                let sign = if margin < 0.0 { '-' } else { '+' };
+                format!("{rule} {sign}{}", coarse(Duration::from_secs_f64(margin.abs())))
+            },
+        );
         // Writing to a String cannot fail.
-        let _ = writeln!(table, "{kid:width$}  {state:8}  {age:8}  {next}");
+        let _ = writeln!(table, "{kid:width$}  {state:8}  {age:8}  {margin:14}  {next}");
     }
     table
 }
@@ -155,12 +190,12 @@ mod tests {
             key("leaked", KeyState::Revoked, 90 * minute),
         ];
         let expected = "\
-KID      STATE     AGE       NEXT
-pending  pending   1m        signs 2027-01-15T08:09:45.000Z (in 9m45s)
-active   active    30d       retires 2027-01-15T08:09:45.000Z (in 9m45s)
-old      retiring  10m       removed 2027-01-15T08:06:15.000Z (in 6m15s)
-gone     removed   69d10h    -
-leaked   revoked   1h30m     - (leaked [2J)
+KID      STATE     AGE       MARGIN          NEXT
+pending  pending   1m        lead +0s        signs 2027-01-15T08:09:45.000Z (in 9m45s)
+active   active    30d       -               retires 2027-01-15T08:09:45.000Z (in 9m45s)
+old      retiring  10m       retain +45s     removed 2027-01-15T08:06:15.000Z (in 6m15s)
+gone     removed   69d10h    -               -
+leaked   revoked   1h30m     -               - (leaked [2J)
 ";
         assert_eq!(render(&describe(&keys, &contract(), NOON), NOON), expected);
     }
@@ -174,7 +209,14 @@ leaked   revoked   1h30m     - (leaked [2J)
     }
 
     #[test]
+    fn a_key_that_signs_before_every_cache_knows_it_says_for_how_long() {
+        let keys = [key("active", KeyState::Active, Duration::from_secs(45))];
+        let table = render(&describe(&keys, &contract(), NOON), NOON);
+        assert!(table.contains("active   45s       lead -10m       "), "{table}");
+    }
+
+    #[test]
     fn no_keys_at_all_is_a_table_too() {
-        assert_eq!(render(&[], NOON), "KID  STATE     AGE       NEXT\n");
+        assert_eq!(render(&[], NOON), "KID  STATE     AGE       MARGIN          NEXT\n");
     }
 }

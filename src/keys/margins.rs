@@ -15,20 +15,24 @@ use crate::clock::Timestamp;
 /// - `reload`: how much later than now the rows must have been read again.
 pub fn margins(records: &[KeyRecord], contract: &Contract, read_ago: Duration) -> Vec<(&'static str, f64)> {
     let pair = in_state(records, KeyState::Active).zip(in_state(records, KeyState::Pending));
-    let lead = pair.map(|(active, pending)| {
-        let needed = pending.announced_at.after(lead(active, pending, contract));
-        seconds(takeover(active, pending, contract)) - seconds(needed)
-    });
-    let longest = contract.token_ttl() + contract.skew();
-    let spare = |key: &KeyRecord| {
-        let last_token = key.retired_at.unwrap_or(key.announced_at).after(longest);
-        seconds(key.public_until()) - seconds(last_token)
-    };
+    let lead = pair.map(|(active, pending)| lead_margin(active, pending, contract));
     let retiring = records.iter().filter(|key| key.state == KeyState::Retiring);
-    let retain = retiring.map(spare).min_by(f64::total_cmp);
+    let retain = retiring.map(|key| retain_margin(key, contract)).min_by(f64::total_cmp);
     let reload = contract.reload().as_secs_f64() - read_ago.as_secs_f64();
     let rules = [("lead", lead), ("retain", retain), ("reload", Some(reload))];
     rules.into_iter().filter_map(|(rule, margin)| Some((rule, margin?))).collect()
+}
+
+/// How much longer than needed `pending` is public before it takes over from `active`, in seconds.
+pub(super) fn lead_margin(active: &KeyRecord, pending: &KeyRecord, contract: &Contract) -> f64 {
+    let needed = pending.announced_at.after(lead(active, pending, contract));
+    seconds(takeover(active, pending, contract)) - seconds(needed)
+}
+
+/// How much longer than its last token can live a retiring key stays public, in seconds.
+pub(super) fn retain_margin(key: &KeyRecord, contract: &Contract) -> f64 {
+    let last_token = key.retired_at.unwrap_or(key.announced_at).after(contract.token_ttl() + contract.skew());
+    seconds(key.public_until()) - seconds(last_token)
 }
 
 fn seconds(moment: Timestamp) -> f64 {

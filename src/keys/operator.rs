@@ -1,15 +1,16 @@
-//! What an operator may order: rotate, revoke, rewrap.
+//! What an operator may order: rotate, now or in time; revoke; rewrap.
 //! In: an order, and who gave it. Out: what it came to, as a sentence.
-//! Owns: an order never shortens what caches need; only a revocation does, and a new key signs in the same write.
+//! Owns: an order never shortens what caches need, unless it is a revocation or says that it will not wait; then a new key
+//! signs in the same write.
 
 use std::fmt;
 
 use crate::clock::Timestamp;
 use crate::keys::contract::Contract;
 use crate::keys::keyring::Moment;
-use crate::keys::lifecycle::{Event, KeyRecord, KeyState, Transition, published, takeover};
-use crate::keys::port::{KeyEvent, KeyRow, KeyRows, RowsFault};
-use crate::keys::rotation::{ATTEMPTS, Rotation, RotationFault, only, records};
+use crate::keys::lifecycle::{Event, KeyRecord, KeyState, Transition, lead, published, takeover};
+use crate::keys::port::{KeyEvent, KeyRow, KeyRows};
+use crate::keys::rotation::{ATTEMPTS, Order, Rotation, RotationFault, only, records};
 use crate::token::jwk::Kid;
 
 /// A rotation that was asked for; prints as a sentence.
@@ -31,6 +32,36 @@ impl fmt::Display for Requested {
             self.kid,
             self.public_since.iso_8601(),
             self.signs_from.iso_8601(),
+        )
+    }
+}
+
+/// A rotation that could not wait; prints as sentences that say what it costs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Hurried {
+    /// The key that signs now.
+    pub kid: Kid,
+    /// The key that signs no more, and until when it stays public.
+    pub retired: Option<(Kid, Timestamp)>,
+    /// From when on every cache knows the key that signs.
+    pub known_from: Timestamp,
+}
+
+impl fmt::Display for Hurried {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Key {} signs now.", self.kid)?;
+        if let Some((kid, until)) = &self.retired {
+            write!(
+                f,
+                " Key {kid} signs no more and stays public until {}: tokens that exist stay good.",
+                until.iso_8601()
+            )?;
+        }
+        write!(
+            f,
+            " What it costs: until {} there may be caches that do not know the new key; a verifier behind one that does not \
+             ask again for a key it does not know refuses new tokens.",
+            self.known_from.iso_8601(),
         )
     }
 }
@@ -84,10 +115,11 @@ impl<R: KeyRows> Rotation<R> {
     /// # Errors
     /// [`RotationFault::ActiveSealed`] when this process could seal a key that the others cannot open,
     /// [`RotationFault::TooManyKeys`], and when the database fails.
-    pub async fn request_rotation(&self, actor: &str) -> Result<Requested, RotationFault> {
+    pub async fn request_rotation(&self, order: impl Into<Order>) -> Result<Requested, RotationFault> {
+        let order = order.into();
         // At most: a first key, its successor, the request, and a look at what came of it.
         for _ in 0..4 {
-            let done = self.commit(actor, |keys, now| self.toward_rotation(keys, now)).await?;
+            let done = self.commit(&order, None, |keys, now| self.toward_rotation(keys, now)).await?;
             if !done.events.is_empty() {
                 continue;
             }
@@ -115,13 +147,53 @@ impl<R: KeyRows> Rotation<R> {
             Some(pending) if pending.requested_at.is_some() => Ok(Vec::new()),
             Some(pending) => Ok(vec![Transition::Request { kid: pending.kid }]),
             None => {
-                let public = published(&records(keys), now.wall).len();
-                if public >= Contract::MAX_PUBLIC {
-                    return Err(RotationFault::TooManyKeys(public));
-                }
+                check_room(keys, now)?;
                 Ok(vec![Transition::Announce])
             }
         }
+    }
+
+    /// Lets another key sign at once, although caches may not know it: the pending one, or else one that is made now.
+    /// Tokens of the present key stay good. For an emergency in which that key is not lost; else revoke it.
+    ///
+    /// # Errors
+    /// As [`Rotation::request_rotation`], and [`RotationFault::Vault`] when the pending key cannot be opened here.
+    pub async fn rotate_now(&self, order: impl Into<Order>) -> Result<Hurried, RotationFault> {
+        let order = order.into();
+        // A new key, and its promotion; again if somebody else promotes it in between.
+        for _ in 0..4 {
+            let done = self.commit(&order, None, |keys, now| self.toward_haste(keys, now)).await?;
+            let happened = |event| done.events.iter().find(|done| done.event == event);
+            let Some(activated) = happened(Event::Activated) else { continue };
+            let key =
+                |kid: &Kid| done.snapshot.keys.iter().map(|row| &row.record).find(|key| key.kid == *kid);
+            let (now, retired) = (done.read_at.wall, happened(Event::Retired));
+            let retired = retired.and_then(|event| key(&event.kid));
+            let known_from = match (retired, key(&activated.kid)) {
+                (Some(active), Some(pending)) => {
+                    pending.announced_at.after(lead(active, pending, &self.contract))
+                }
+                _ => now.after(self.contract.lead()),
+            };
+            return Ok(Hurried {
+                kid: activated.kid.clone(),
+                retired: retired.map(|key| (key.kid.clone(), now.after(key.retain))),
+                known_from,
+            });
+        }
+        Err(RotationFault::Contended)
+    }
+
+    /// The next step on the way to a rotation that does not wait.
+    fn toward_haste(&self, keys: &[KeyRow], now: Moment) -> Result<Vec<Transition>, RotationFault> {
+        let Some(active) = only(keys, KeyState::Active) else { return Ok(self.plan(keys, now)) };
+        self.check_active(keys)?;
+        let Some(pending) = keys.iter().find(|row| row.record.state == KeyState::Pending) else {
+            check_room(keys, now)?;
+            return Ok(vec![Transition::Announce]);
+        };
+        self.vault.signing_key(&pending.record, pending.sealed.as_ref())?;
+        Ok(vec![Transition::Promote { kid: pending.record.kid.clone(), retires: Some(active.kid) }])
     }
 
     /// Takes a key out of the key set at once. If it was the one that signs, another signs in the same write: the pending
@@ -138,7 +210,7 @@ impl<R: KeyRows> Rotation<R> {
         when_sealed: WhenSealed,
     ) -> Result<Revoked, RotationFault> {
         let done = self
-            .commit(actor, |keys, now| {
+            .commit(&actor.into(), None, |keys, now| {
                 let target = keys.iter().find(|row| row.record.kid == *kid);
                 let target = target.ok_or_else(|| RotationFault::UnknownKey(kid.clone()))?;
                 if target.record.state == KeyState::Active && when_sealed == WhenSealed::Refuse {
@@ -167,7 +239,8 @@ impl<R: KeyRows> Rotation<R> {
     ///
     /// # Errors
     /// When the database or the source of randomness fails; keys that cannot be opened are part of the answer.
-    pub async fn rewrap(&self, actor: &str, dry_run: bool) -> Result<Rewrapped, RotationFault> {
+    pub async fn rewrap(&self, order: impl Into<Order>, dry_run: bool) -> Result<Rewrapped, RotationFault> {
+        let Order { by, why } = order.into();
         for _ in 0..ATTEMPTS {
             let now = self.clock.now();
             let snapshot = self.rows.live().await?;
@@ -195,16 +268,22 @@ impl<R: KeyRows> Rotation<R> {
                 at: now,
                 kid: kid.clone(),
                 event: Event::Rewrapped,
-                actor: actor.to_owned(),
-                reason: None,
+                actor: by.clone(),
+                reason: why.clone(),
             };
             let events: Vec<KeyEvent> = outcome.rewrapped.iter().map(rewrapped).collect();
-            match self.rows.write(snapshot.version, &rows, &events).await {
-                Ok(()) => return Ok(outcome),
-                Err(RowsFault::Stale) => {}
-                Err(fault) => return Err(fault.into()),
+            if self.write(&snapshot, &rows, &events).await? {
+                return Ok(outcome);
             }
         }
         Err(RotationFault::Contended)
+    }
+}
+
+/// Refuses one more public key where verifiers would not read it any more.
+pub(super) fn check_room(keys: &[KeyRow], now: Moment) -> Result<(), RotationFault> {
+    match published(&records(keys), now.wall).len() {
+        public if public >= Contract::MAX_PUBLIC => Err(RotationFault::TooManyKeys(public)),
+        _ => Ok(()),
     }
 }

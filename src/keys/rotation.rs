@@ -10,11 +10,10 @@ use tokio::sync::Mutex;
 use crate::clock::{Clock, EntropyUnavailable};
 use crate::keys::contract::Contract;
 use crate::keys::keyring::Moment;
-use crate::keys::lifecycle::{
-    Event, KeyRecord, KeyState, Transition, WrongState, due, enact, in_state, lead,
-};
+use crate::keys::lifecycle::{KeyRecord, KeyState, Transition, WrongState, due, enact, in_state, lead};
 use crate::keys::port::{KeyEvent, KeyRow, KeyRows, RowsFault, Snapshot};
 use crate::keys::sightings::Sightings;
+use crate::keys::transfer::ForeignKey;
 use crate::keys::vault::{SealedSeed, Vault, VaultFault};
 use crate::token::arithmetic::{SeedRefused, SigningKey};
 use crate::token::jwk::{Kid, thumbprint};
@@ -22,8 +21,21 @@ use crate::token::jwk::{Kid, thumbprint};
 /// How often a lost race is tried again. Each loss means that somebody else went ahead, so a few are plenty.
 pub(super) const ATTEMPTS: usize = 16;
 
-/// Whom the record names for steps that time has brought.
-const ROTATION: &str = "rotation";
+/// Who orders something about the keys, and why; the record keeps both.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Order {
+    /// A person, or `rotation` for steps that time has brought.
+    pub by: String,
+    /// The reason, if there is one to tell.
+    pub why: Option<String>,
+}
+
+impl From<&str> for Order {
+    /// An order without a reason.
+    fn from(by: &str) -> Self {
+        Self { by: by.to_owned(), why: None }
+    }
+}
 
 /// Why the keys could not be brought up to date; each prints as one sentence for the operator.
 #[derive(Debug, thiserror::Error)]
@@ -64,6 +76,22 @@ pub enum RotationFault {
     /// The operator named a key that is not public.
     #[error("there is no pending, active or retiring signing key {0}")]
     UnknownKey(Kid),
+    /// A key that is to be imported is, or was, here.
+    #[error("key {kid} is here already ({}); a key that is gone never comes back", .state.name())]
+    KnownKey {
+        /// Its name here.
+        kid: Kid,
+        /// Where it stands.
+        state: KeyState,
+    },
+    /// There is a successor already.
+    #[error(
+        "key {0} waits to sign already; import when it has taken over, or revoke it first, or import with --verify-only"
+    )]
+    SuccessorWaits(Kid),
+    /// A key without its private half cannot sign.
+    #[error("key {0} comes without its private half: import it with --verify-only")]
+    NoPrivateHalf(Kid),
     /// Further rotations would make the set longer than verifiers read.
     #[error(
         "{0} signing keys are public already; wait until one of them is removed, or revoke the ones that nobody needs"
@@ -112,6 +140,11 @@ impl<R: KeyRows> Rotation<R> {
         &self.rows
     }
 
+    /// What seals and opens private halves.
+    pub fn vault(&self) -> &Vault {
+        &self.vault
+    }
+
     /// The spans that this rotation keeps to.
     pub fn contract(&self) -> &Contract {
         &self.contract
@@ -125,7 +158,7 @@ impl<R: KeyRows> Rotation<R> {
         let mut sightings = self.sightings.lock().await;
         for _ in 0..ATTEMPTS {
             let done = self
-                .commit(ROTATION, |keys, now| {
+                .commit(&"rotation".into(), None, |keys, now| {
                     let records = records(keys);
                     sightings.note(&records, now);
                     let mut steps = self.plan(keys, now);
@@ -136,8 +169,12 @@ impl<R: KeyRows> Rotation<R> {
                             }
                             _ => false,
                         };
-                    steps.retain(|step| {
-                        known || !matches!(step, Transition::Promote { retires: Some(_), .. })
+                    let is_over =
+                        |kid: &Kid| records.iter().any(|key| key.kid == *kid && sightings.is_over(key, now));
+                    steps.retain(|step| match step {
+                        Transition::Promote { retires: Some(_), .. } => known,
+                        Transition::Remove { kid } => is_over(kid),
+                        _ => true,
                     });
                     Ok(steps)
                 })
@@ -174,7 +211,8 @@ impl<R: KeyRows> Rotation<R> {
     /// Reads the rows, lets `decide` choose steps, and writes those; again if somebody else was faster.
     pub(super) async fn commit(
         &self,
-        actor: &str,
+        order: &Order,
+        adopted: Option<&ForeignKey>,
         mut decide: impl FnMut(&[KeyRow], Moment) -> Result<Vec<Transition>, RotationFault> + Send,
     ) -> Result<Committed, RotationFault> {
         for _ in 0..ATTEMPTS {
@@ -182,22 +220,33 @@ impl<R: KeyRows> Rotation<R> {
             let read_at = Moment::of(&*self.clock);
             let snapshot = self.rows.live().await?;
             let steps = decide(&snapshot.keys, read_at)?;
-            let (rows, events) = self.enact_all(&snapshot, &steps, actor, read_at)?;
-            if rows.is_empty() {
+            let (rows, events) = self.enact_all(&snapshot, &steps, order, adopted, read_at)?;
+            if rows.is_empty() || self.write(&snapshot, &rows, &events).await? {
                 return Ok(Committed { snapshot, read_at, events });
-            }
-            match self.rows.write(snapshot.version, &rows, &events).await {
-                Ok(()) => {
-                    for event in &events {
-                        tracing::info!(kid = %event.kid, event = event.event.name(), actor, "signing key");
-                    }
-                    return Ok(Committed { snapshot, read_at, events });
-                }
-                Err(RowsFault::Stale) => {}
-                Err(fault) => return Err(fault.into()),
             }
         }
         Err(RotationFault::Contended)
+    }
+
+    /// Writes rows on top of `snapshot` and tells the audit log what happened; false if somebody else was faster.
+    pub(super) async fn write(
+        &self,
+        snapshot: &Snapshot,
+        rows: &[KeyRow],
+        events: &[KeyEvent],
+    ) -> Result<bool, RotationFault> {
+        match self.rows.write(snapshot.version, rows, events).await {
+            Ok(()) => {
+                for KeyEvent { kid, event, actor, reason, .. } in events {
+                    tracing::info!(
+                        target: "signet::audit", %kid, event = event.name(), actor, reason, "signing key"
+                    );
+                }
+                Ok(true)
+            }
+            Err(RowsFault::Stale) => Ok(false),
+            Err(fault) => Err(fault.into()),
+        }
     }
 
     /// The rows that change by `steps`, and the record of it.
@@ -205,7 +254,8 @@ impl<R: KeyRows> Rotation<R> {
         &self,
         snapshot: &Snapshot,
         steps: &[Transition],
-        actor: &str,
+        order: &Order,
+        adopted: Option<&ForeignKey>,
         now: Moment,
     ) -> Result<(Vec<KeyRow>, Vec<KeyEvent>), RotationFault> {
         let mut keys = records(&snapshot.keys);
@@ -220,13 +270,22 @@ impl<R: KeyRows> Rotation<R> {
                 Ok((kid, public))
             };
             let happened = enact(&mut keys, step, fresh, &self.contract, now.wall)?;
-            let why = if let Transition::Revoke { reason, .. } = step { Some(reason) } else { None };
+            if let (Transition::Adopt { kid, .. }, Some(seed)) =
+                (step, adopted.and_then(|key| key.seed.as_ref()))
+            {
+                seals.insert(kid.clone(), self.vault.seal(kid, now.wall, seed)?);
+            }
+            // The reason of a revocation is the key's own, and not that of the key which takes over.
+            let why = match step {
+                Transition::Revoke { reason, .. } => Some(reason),
+                _ => order.why.as_ref(),
+            };
             events.extend(happened.into_iter().map(|(kid, event)| KeyEvent {
                 at: now.wall,
                 kid,
                 event,
-                actor: actor.to_owned(),
-                reason: why.filter(|_| event == Event::Revoked).cloned(),
+                actor: order.by.clone(),
+                reason: why.cloned(),
             }));
         }
         keys.retain(|key| events.iter().any(|event| event.kid == key.kid));

@@ -1,42 +1,66 @@
-//! For how long this process has known the pending keys, by a clock that nobody can set.
-//! In: the keys, whenever they are read. Out: the age of a key, by the slower of two clocks.
-//! Owns: wall time that leaps ahead makes no key older, so none signs before the caches of others have learnt it.
+//! For how long this process has seen a key wait or retire, by a clock that nobody can set.
+//! In: the keys, whenever they are read. Out: the time that a key has spent in its state, by the slower of two clocks.
+//! Owns: wall time that leaps ahead makes no key older: none signs before the caches of others have learnt it, and none
+//! goes while tokens of it live.
 
 use std::collections::HashMap;
 use std::time::Duration;
 
+use crate::clock::Timestamp;
 use crate::keys::keyring::Moment;
 use crate::keys::lifecycle::{KeyRecord, KeyState};
 use crate::token::jwk::Kid;
 
 struct Sighting {
+    state: KeyState,
     age: Duration,
     monotonic: Duration,
 }
 
-/// When each pending key was first seen, and how old it was then.
+/// When each pending or retiring key was first seen as that, and how long it had been so by then.
 #[derive(Default)]
-pub(super) struct Sightings(HashMap<Kid, Sighting>);
+pub(super) struct Sightings {
+    seen: HashMap<Kid, Sighting>,
+    /// When the keys were last looked at, in monotonic time.
+    looked: Option<Duration>,
+}
 
 impl Sightings {
-    /// Notes the pending keys that are new, and forgets the ones that are gone.
+    /// Notes the keys that have begun to wait or to retire, and forgets the ones that have ceased to.
     pub(super) fn note(&mut self, keys: &[KeyRecord], now: Moment) {
-        let pending = |kid: &Kid| keys.iter().any(|key| key.state == KeyState::Pending && key.kid == *kid);
-        self.0.retain(|kid, _| pending(kid));
-        for key in keys.iter().filter(|key| key.state == KeyState::Pending) {
-            self.0.entry(key.kid.clone()).or_insert_with(|| Sighting {
-                // Before the first sight there is only wall time to go by.
-                age: now.wall.since(key.announced_at),
+        self.seen.retain(|kid, first| keys.iter().any(|key| key.kid == *kid && key.state == first.state));
+        // What was not there at the last look has come since, whatever moment somebody with another clock wrote beside it.
+        let longest = self.looked.map_or(Duration::MAX, |last| now.monotonic.saturating_sub(last));
+        for key in keys {
+            let Some(since) = since(key) else { continue };
+            self.seen.entry(key.kid.clone()).or_insert_with(|| Sighting {
+                state: key.state,
+                age: now.wall.since(since).min(longest),
                 monotonic: now.monotonic,
             });
         }
+        self.looked = Some(now.monotonic);
     }
 
-    /// How long the pending key has been public at least.
+    /// How long the key has been pending or retiring at least; zero if it is neither, or has not been noted.
     pub(super) fn age(&self, key: &KeyRecord, now: Moment) -> Duration {
-        let by_wall = now.wall.since(key.announced_at);
-        self.0.get(&key.kid).map_or(Duration::ZERO, |first| {
-            by_wall.min(first.age.saturating_add(now.monotonic.saturating_sub(first.monotonic)))
-        })
+        let first = self.seen.get(&key.kid).filter(|first| first.state == key.state);
+        let Some((first, since)) = first.zip(since(key)) else { return Duration::ZERO };
+        let seen = now.monotonic.saturating_sub(first.monotonic);
+        now.wall.since(since).min(first.age.saturating_add(seen))
+    }
+
+    /// Whether the time of a retiring key is up.
+    pub(super) fn is_over(&self, key: &KeyRecord, now: Moment) -> bool {
+        self.age(key, now) >= key.retain
+    }
+}
+
+/// Since when a key has been pending or retiring.
+fn since(key: &KeyRecord) -> Option<Timestamp> {
+    match key.state {
+        KeyState::Pending => Some(key.announced_at),
+        KeyState::Retiring => Some(key.retired_at.unwrap_or(key.announced_at)),
+        KeyState::Active | KeyState::Removed | KeyState::Revoked => None,
     }
 }

@@ -139,6 +139,120 @@ async fn told_to_stop_it_says_so_and_serves_on_until_balancers_have_noticed() {
     assert!(status.success() && log.contains("stopped"), "{log}");
 }
 
+#[tokio::test]
+async fn an_operator_hurries_moves_and_imports_keys_while_the_server_runs() {
+    let folder = tempfile::tempdir().unwrap();
+    let settings = [("SIGNET_JWKS_MAX_AGE", "1s"), ("SIGNET_LEEWAY", "0s"), ("USER", "alice")];
+    let server = Server::start(folder.path(), &settings);
+    let keys = |arguments: &[&str]| {
+        let output = run(folder.path(), &[&["keys"], arguments].concat(), &settings);
+        (output.status.code().unwrap(), printed(&output))
+    };
+    let public = async || {
+        let set = server.caller().get("/.well-known/jwks.json").await.expect(200);
+        let kids = set["keys"].as_array().unwrap().iter().map(|key| key["kid"].as_str().unwrap().to_owned());
+        kids.collect::<Vec<_>>()
+    };
+    let first = public().await.remove(0);
+
+    let (code, said) = keys(&["rotate", "--now", "--reason", "moving house"]);
+    assert_eq!(code, 0, "{said}");
+    for part in ["signs now", "What it costs", &first] {
+        assert!(said.contains(part), "{part}: {said}");
+    }
+    let (_, document) = keys(&["export"]);
+    let document: serde_json::Value = serde_json::from_str(&document).unwrap();
+    assert_eq!(document["keys"].as_array().unwrap().len(), 2);
+    assert!(!document.to_string().contains("\"d\""));
+    let (_, one) = keys(&["export", &first]);
+    assert!(one.contains(&first), "{one}");
+
+    // To another deployment that has the same master key.
+    let other = tempfile::tempdir().unwrap();
+    std::fs::create_dir(other.path().join("keys")).unwrap();
+    for file in ["keys/master.key", "keys/better-auth.secret"] {
+        std::fs::copy(folder.path().join(file), other.path().join(file)).unwrap();
+    }
+    let (code, sealed) = keys(&["export", "--sealed"]);
+    assert_eq!(code, 0, "{sealed}");
+    std::fs::write(other.path().join("sealed.json"), &sealed).unwrap();
+    let imported = printed(&run(other.path(), &["keys", "import", "sealed.json"], &[]));
+    assert!(imported.contains("signs as soon as a server runs"), "{imported}");
+    let moved = Server::start(other.path(), &[]);
+    let set = moved.caller().get("/api/auth/jwks").await.expect(200);
+    assert!(sealed.contains(set["keys"][0]["kid"].as_str().unwrap()), "{set}");
+
+    // From another provider: what it signed stays good here, and what it published appears.
+    let jwk = json!({ "kty": "OKP", "crv": "Ed25519", "kid": "theirs", "x": "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo" });
+    std::fs::write(folder.path().join("theirs.json"), jwk.to_string()).unwrap();
+    let (code, said) = keys(&["import", "theirs.json"]);
+    assert_eq!(code, 1, "{said}");
+    assert!(said.contains("--verify-only"), "{said}");
+    let (code, said) =
+        keys(&["import", "theirs.json", "--verify-only", "--for", "1h", "--reason", "moved here"]);
+    assert_eq!(code, 0, "{said}");
+    for _ in 0..100 {
+        if public().await.contains(&"theirs".to_owned()) {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    assert!(public().await.contains(&"theirs".to_owned()));
+    assert_eq!(keys(&["import", "nothing-here.pem"]).0, 2);
+    assert_eq!(keys(&["import", "theirs.json", "--verify-only", "--for", "soon"]).0, 2);
+
+    let (_, events) = keys(&["list", "--events"]);
+    for part in
+        ["imported   command line (alice): moved here", "activated  command line (alice): moving house"]
+    {
+        assert!(events.contains(part), "{part}: {events}");
+    }
+    let (_, log) = server.terminate();
+    assert!(!log.contains("theirs"), "the audit log of an order is where it was given");
+}
+
+#[test]
+fn what_happens_to_a_key_is_told_to_the_audit_log() {
+    let folder = tempfile::tempdir().unwrap();
+    let (_, log) = Server::start(folder.path(), &[]).terminate();
+    for event in ["announced", "activated"] {
+        let line = log.lines().find(|line| line.contains(&format!(r#""event":"{event}""#)));
+        let line: serde_json::Value = serde_json::from_str(line.unwrap_or_else(|| panic!("{log}"))).unwrap();
+        assert_eq!(line["target"], "signet::audit", "{line}");
+        assert_eq!(line["actor"], "rotation", "{line}");
+        assert!(line["kid"].is_string() && line["timestamp"].is_string(), "{line}");
+    }
+}
+
+#[tokio::test]
+async fn many_first_requests_to_many_first_servers_meet_one_key() {
+    let folder = tempfile::tempdir().unwrap();
+    let settings = [("BETTER_AUTH_URL", "http://localhost:9")];
+    let servers: Vec<Server> = std::thread::scope(|scope| {
+        let starts: Vec<_> =
+            (0..4).map(|_| scope.spawn(|| Server::start(folder.path(), &settings))).collect();
+        starts.into_iter().map(|start| start.join().unwrap()).collect()
+    });
+    let mut requests = tokio::task::JoinSet::new();
+    for number in 0..20 {
+        let caller = servers[number % servers.len()].caller();
+        requests.spawn(async move {
+            let sign_up = sign_up_body(&format!("person{number}@example.com"));
+            let person = caller.post("/api/auth/sign-up/email", &sign_up).await.expect(200);
+            let session = caller.bearing(person["token"].as_str().unwrap());
+            let token = session.get("/api/auth/token").await.expect(200);
+            let token = token["token"].as_str().unwrap().to_owned();
+            (caller.get("/api/auth/jwks").await.text, token.split('.').next().unwrap().to_owned())
+        });
+    }
+    let mut answers = requests.join_all().await;
+    answers.sort();
+    answers.dedup();
+    assert_eq!(answers.len(), 1, "one key set, one header: {answers:?}");
+    let set: serde_json::Value = serde_json::from_str(&answers[0].0).unwrap();
+    assert_eq!(set["keys"].as_array().unwrap().len(), 1);
+}
+
 #[test]
 fn the_help_of_serve_lists_every_setting() {
     let folder = tempfile::tempdir().unwrap();

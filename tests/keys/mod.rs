@@ -2,9 +2,10 @@
 
 #![cfg(test)]
 
+mod cache_life;
 mod lifecycle;
 mod race;
 mod stored;
 pub mod suite;
 pub mod support;
-mod world;
+mod transfer;

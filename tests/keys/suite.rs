@@ -5,10 +5,11 @@ use std::sync::Arc;
 use std::task::Poll;
 
 use signet::clock::{Clock, ManualClock};
-use signet::keys::lifecycle::{Event, KeyRecord, KeyState};
+use signet::keys::lifecycle::{Adoption, Event, KeyRecord, KeyState};
 use signet::keys::operator::WhenSealed;
 use signet::keys::port::{KeyEvent, KeyRow, KeyRows, RowsFault, Snapshot, Version};
-use signet::keys::rotation::RotationFault;
+use signet::keys::rotation::{Order, RotationFault};
+use signet::keys::transfer::{self, ForeignKey};
 use signet::keys::vault::SealedSeed;
 use signet::secret::Seed;
 use signet::store::Database;
@@ -45,6 +46,13 @@ macro_rules! each_promise {
             a_clock_that_leaps_ahead_makes_no_key_sign_before_caches_know_it,
             without_a_database_keys_are_served_and_tokens_end_in_time,
             the_record_says_who_did_what_and_why,
+            a_clock_that_leaps_ahead_takes_no_key_from_tokens_that_live,
+            a_rotation_that_cannot_wait_costs_no_token_that_exists,
+            an_imported_key_waits_for_its_lead_like_any_other,
+            the_first_key_of_a_deployment_may_come_from_elsewhere,
+            a_key_for_verifying_only_is_public_as_long_as_its_tokens_live,
+            what_is_gone_cannot_be_imported_again,
+            a_sealed_key_moves_to_whoever_has_its_master_key,
         }
     };
 }
@@ -58,7 +66,7 @@ pub async fn a_first_start_makes_one_key_that_signs_and_is_public(url: &str) {
     assert_eq!(signer.kid, thumbprint(&signer.key.public()));
     assert_eq!(signer.latest_exp, START.after(contract().token_ttl()));
 
-    let text = String::from_utf8(published.json.clone()).unwrap();
+    let text = String::from_utf8(published.json.to_vec()).unwrap();
     let document: serde_json::Value = serde_json::from_str(&text).unwrap();
     let keys = document["keys"].as_array().unwrap();
     assert_eq!(keys.len(), 1);
@@ -572,4 +580,159 @@ pub async fn the_record_says_who_did_what_and_why(url: &str) {
     .map(|(who, what, actor, why)| (who.to_owned(), what, actor.to_owned(), why.map(str::to_owned)));
     events.sort_by_key(|event| expected.iter().position(|known| known == event));
     assert_eq!(events, expected);
+}
+
+pub async fn a_clock_that_leaps_ahead_takes_no_key_from_tokens_that_live(url: &str) {
+    let process = Process::new(&open(url).await, 1);
+    let worker = process.start().await.unwrap();
+    let first = signing(&worker.keyring()).unwrap();
+    for at in [50, 60] {
+        process.clock.advance(seconds(at) - process.clock.monotonic());
+        worker.settle().await.unwrap();
+    }
+    assert_ne!(signing(&worker.keyring()).unwrap(), first, "it retires now, and is public until 73 s");
+
+    process.clock.set_wall(process.clock.now().after(seconds(3600)));
+    worker.settle().await.unwrap();
+    assert!(public(&worker.keyring()).contains(&first), "its last tokens live, whatever the clock says");
+    process.clock.advance(seconds(12));
+    worker.settle().await.unwrap();
+    assert!(public(&worker.keyring()).contains(&first));
+    process.clock.advance(seconds(1));
+    worker.settle().await.unwrap();
+    assert!(!public(&worker.keyring()).contains(&first), "after its time by a clock that nobody can set");
+}
+
+pub async fn a_rotation_that_cannot_wait_costs_no_token_that_exists(url: &str) {
+    let process = Process::new(&open(url).await, 1);
+    let worker = process.start().await.unwrap();
+    let keyring = worker.keyring();
+    // Without a successor in waiting, then with one that has waited for 4 s.
+    for waited in [None, Some(seconds(4))] {
+        let before = signing(&keyring).unwrap();
+        let pending = match waited {
+            None => None,
+            Some(waited) => {
+                let pending = worker.rotation().request_rotation("alice").await.unwrap().kid;
+                process.clock.advance(waited);
+                Some(pending)
+            }
+        };
+        let why = Some("the laptop may be lost".to_owned());
+        let hurried = worker.rotation().rotate_now(Order { by: "alice".to_owned(), why }).await.unwrap();
+        worker.settle().await.unwrap();
+        assert_eq!(signing(&keyring), Some(hurried.kid.to_string()));
+        assert!(pending.is_none_or(|kid| kid == hurried.kid));
+        assert!(public(&keyring).contains(&before), "tokens of the key before it live");
+        let now = process.clock.now();
+        assert_eq!(hurried.known_from, now.after(contract().lead() - waited.unwrap_or_default()));
+        let (retired, until) = hurried.retired.clone().unwrap();
+        assert_eq!((retired.to_string(), until), (before, now.after(contract().retain())));
+        assert!(
+            hurried.to_string().contains(&hurried.known_from.iso_8601()),
+            "the cost is stated: {hurried}"
+        );
+    }
+    let events = worker.rotation().rows().events().await.unwrap();
+    let hurried = events.iter().filter(|event| event.actor == "alice" && event.event == Event::Activated);
+    let reasons: Vec<_> = hurried.map(|event| event.reason.as_deref()).collect();
+    assert_eq!(reasons, [Some("the laptop may be lost"); 2]);
+}
+
+/// A key that somebody else has made.
+fn foreign(number: u8, kid: &str) -> ForeignKey {
+    let seed = Seed::new([number; 32]);
+    let public = SigningKey::from_seed(&seed).unwrap().public();
+    ForeignKey { kid: Kid::parse(kid).unwrap(), public, seed: Some(seed) }
+}
+
+pub async fn an_imported_key_waits_for_its_lead_like_any_other(url: &str) {
+    let process = Process::new(&open(url).await, 1);
+    let worker = process.start().await.unwrap();
+    let first = signing(&worker.keyring());
+    let key = foreign(77, "theirs-1");
+    process.clock.advance(seconds(1));
+    let adopted = worker.rotation().import(&key, Adoption::Successor, "alice").await.unwrap();
+    assert!(adopted.to_string().contains("theirs-1"), "{adopted}");
+    worker.settle().await.unwrap();
+    assert_eq!(public(&worker.keyring())[0], "theirs-1");
+    assert_eq!(signing(&worker.keyring()), first);
+
+    let another = worker.rotation().import(&foreign(78, "theirs-2"), Adoption::Successor, "alice").await;
+    assert!(matches!(another, Err(RotationFault::SuccessorWaits(kid)) if kid == key.kid));
+    for at in [59, 60] {
+        assert_eq!(signing(&worker.keyring()), first);
+        process.clock.advance(seconds(at) - process.clock.monotonic());
+        worker.settle().await.unwrap();
+    }
+    let signer = worker.keyring().signer().unwrap();
+    assert_eq!((signer.kid.as_ref(), signer.key.public()), ("theirs-1", key.public));
+    let events = worker.rotation().rows().events().await.unwrap();
+    let imported = events.iter().find(|event| event.event == Event::Imported).unwrap();
+    assert_eq!((imported.kid.as_ref(), imported.actor.as_str()), ("theirs-1", "alice"));
+}
+
+pub async fn the_first_key_of_a_deployment_may_come_from_elsewhere(url: &str) {
+    let process = Process::new(&open(url).await, 1);
+    process.rotation().import(&foreign(77, "theirs"), Adoption::Successor, "alice").await.unwrap();
+    let keyring = process.start().await.unwrap().keyring();
+    assert_eq!(signing(&keyring).as_deref(), Some("theirs"));
+    assert_eq!(public(&keyring), ["theirs"]);
+}
+
+pub async fn a_key_for_verifying_only_is_public_as_long_as_its_tokens_live(url: &str) {
+    let process = Process::new(&open(url).await, 1);
+    let worker = process.start().await.unwrap();
+    let key = ForeignKey { seed: None, ..foreign(77, "theirs") };
+    let refused = worker.rotation().import(&key, Adoption::Successor, "alice").await;
+    assert!(matches!(refused, Err(RotationFault::NoPrivateHalf(_))));
+    let retain = contract().retain_for(seconds(300));
+    assert_eq!(retain, contract().retain() + seconds(290));
+    worker.rotation().import(&key, Adoption::VerifyOnly { retain }, "alice").await.unwrap();
+    for (later, is_public) in [(seconds(0), true), (retain - seconds(1), true), (seconds(1), false)] {
+        process.clock.advance(later);
+        worker.settle().await.unwrap();
+        assert_eq!(public(&worker.keyring()).contains(&"theirs".to_owned()), is_public);
+        assert_ne!(signing(&worker.keyring()).as_deref(), Some("theirs"));
+    }
+}
+
+pub async fn what_is_gone_cannot_be_imported_again(url: &str) {
+    let worker = Process::new(&open(url).await, 1).start().await.unwrap();
+    let key = foreign(77, "theirs");
+    worker.rotation().import(&key, Adoption::Successor, "alice").await.unwrap();
+    worker.rotation().revoke(&key.kid, "alice", "leaked", WhenSealed::Refuse).await.unwrap();
+    // Neither under its name, nor under another one, nor another key under its name.
+    for again in [key.clone(), foreign(77, "renamed"), foreign(79, "theirs")] {
+        for as_what in [Adoption::Successor, Adoption::VerifyOnly { retain: seconds(60) }] {
+            let fault = worker.rotation().import(&again, as_what, "alice").await.unwrap_err();
+            let known = matches!(&fault, RotationFault::KnownKey { kid, state: KeyState::Revoked } if *kid == key.kid);
+            assert!(known, "{fault}");
+        }
+    }
+    worker.settle().await.unwrap();
+    assert_eq!(public(&worker.keyring()).len(), 1);
+}
+
+pub async fn a_sealed_key_moves_to_whoever_has_its_master_key(url: &str) {
+    let database = open(url).await;
+    let here = Process::new(&database, 1).start().await.unwrap();
+    let document = here.rotation().export_sealed(None).await.unwrap();
+    let signer = here.keyring().signer().unwrap();
+    let there = |masters: &[u8]| Process::new(&database, 2).with_masters(masters).rotation();
+
+    let key = transfer::read(&document, there(&[2, 1]).vault()).unwrap();
+    assert_eq!((&key.kid, key.public), (&signer.kid, signer.key.public()));
+    assert_eq!(SigningKey::from_seed(&key.seed.unwrap()).unwrap().sign(b"x"), signer.key.sign(b"x"));
+    let fault = transfer::read(&document, there(&[2]).vault()).unwrap_err().to_string();
+    assert!(fault.contains(&super::support::master(1).fingerprint()), "{fault}");
+    // Bound to its name and its moment: nothing in the document can be changed.
+    for (from, to) in [(signer.kid.as_ref(), "another"), ("\"created\": 1", "\"created\": 2")] {
+        assert!(document.contains(from));
+        assert!(transfer::read(&document.replace(from, to), there(&[1]).vault()).is_err(), "{from}");
+    }
+    let listed = here.rotation().export_public(None).await.unwrap();
+    let listed: serde_json::Value = serde_json::from_str(&listed).unwrap();
+    assert_eq!(listed["keys"][0]["kid"], signer.kid.as_ref());
+    assert!(listed["keys"][0].get("d").is_none());
 }

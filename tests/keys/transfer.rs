@@ -1,0 +1,166 @@
+//! Keys in the files of other providers, and files that are not what they seem.
+
+use std::process::Command;
+use std::sync::Arc;
+
+use proptest::prelude::*;
+use serde_json::{Value, json};
+use signet::clock::SeededEntropy;
+use signet::keys::transfer::{ForeignKey, TransferFault, read};
+use signet::keys::vault::Vault;
+use signet::secret::Seed;
+use signet::token::arithmetic::SigningKey;
+use signet::token::base64url;
+use signet::token::jwk::thumbprint;
+
+use super::support::master;
+
+fn vault() -> Vault {
+    Vault::new(master(1), Vec::new(), Arc::new(SeededEntropy::new(1)))
+}
+
+fn taken(text: &str) -> ForeignKey {
+    read(text, &vault()).unwrap()
+}
+
+fn refused(text: &str) -> String {
+    read(text, &vault()).unwrap_err().to_string()
+}
+
+fn pair() -> (Seed, SigningKey) {
+    let seed = Seed::new([42; 32]);
+    let key = SigningKey::from_seed(&seed).unwrap();
+    (seed, key)
+}
+
+/// A private JWK of [`pair`] with some members changed; `null` takes a member away.
+fn jwk(changes: Value) -> String {
+    let (seed, key) = pair();
+    let mut jwk = json!({
+        "kty": "OKP", "crv": "Ed25519", "x": base64url::encode(key.public().as_bytes()),
+        "d": base64url::encode(seed.expose()), "kid": "theirs", "alg": "EdDSA", "use": "sig",
+    });
+    for (name, value) in changes.as_object().unwrap() {
+        match value {
+            Value::Null => drop(jwk.as_object_mut().unwrap().remove(name)),
+            value => jwk[name] = value.clone(),
+        }
+    }
+    jwk.to_string()
+}
+
+#[test]
+fn a_pem_that_openssl_made_is_taken_and_signs_what_openssl_verifies() {
+    let Ok(made) = Command::new("openssl").args(["genpkey", "-algorithm", "ed25519"]).output() else {
+        assert_ne!(std::env::var("CI").as_deref(), Ok("true"), "nothing may be skipped: install openssl");
+        eprintln!("!! SKIPPED: the command openssl is missing");
+        return;
+    };
+    let pem = String::from_utf8(made.stdout).unwrap();
+    let key = taken(&pem);
+    assert_eq!(key.kid, thumbprint(&key.public), "a PEM has no name");
+    let signing = SigningKey::from_seed(&key.seed.unwrap()).unwrap();
+
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name);
+    std::fs::write(path("pem"), &pem).unwrap();
+    std::fs::write(path("message"), "hello").unwrap();
+    std::fs::write(path("signature"), signing.sign(b"hello")).unwrap();
+    let verified = Command::new("openssl")
+        .args(["pkeyutl", "-verify", "-rawin", "-inkey", "pem", "-in", "message", "-sigfile", "signature"])
+        .current_dir(folder.path())
+        .output()
+        .unwrap();
+    assert!(verified.status.success(), "{}", String::from_utf8_lossy(&verified.stderr));
+
+    let other = Command::new("openssl").args(["genpkey", "-algorithm", "x25519"]).output().unwrap();
+    assert!(
+        refused(&String::from_utf8(other.stdout).unwrap()).contains("no unencrypted Ed25519 private key")
+    );
+    let locked = Command::new("openssl")
+        .args(["pkey", "-in", "pem", "-aes-256-cbc", "-passout", "pass:secret"])
+        .current_dir(folder.path())
+        .output()
+        .unwrap();
+    assert!(refused(&String::from_utf8(locked.stdout).unwrap()).contains("no unencrypted"));
+}
+
+#[test]
+fn a_pem_of_the_second_version_is_taken_if_its_halves_fit() {
+    use base64::Engine;
+    let random = ring::rand::SystemRandom::new();
+    let der = ring::signature::Ed25519KeyPair::generate_pkcs8(&random).unwrap();
+    let pem = |der: &[u8]| {
+        let body = base64::engine::general_purpose::STANDARD.encode(der);
+        format!("-----BEGIN PRIVATE KEY-----\n{body}\n-----END PRIVATE KEY-----\n")
+    };
+    let key = taken(&pem(der.as_ref()));
+    assert_eq!(key.seed.unwrap().expose(), &der.as_ref()[16..48]);
+    let mut altered = der.as_ref().to_vec();
+    *altered.last_mut().unwrap() ^= 1;
+    assert!(matches!(read(&pem(&altered), &vault()), Err(TransferFault::Pem)));
+}
+
+#[test]
+fn a_jwk_keeps_its_name_and_says_one_thing_only() {
+    let (seed, pair) = pair();
+    let key = taken(&jwk(json!({})));
+    assert_eq!(
+        (key.kid.as_ref(), key.public, key.seed.unwrap().expose()),
+        ("theirs", pair.public(), seed.expose())
+    );
+    assert_eq!(taken(&jwk(json!({ "kid": null }))).kid, thumbprint(&pair.public()));
+    assert_eq!(taken(&jwk(json!({ "x": null, "alg": "Ed25519", "use": null }))).public, pair.public());
+    assert!(taken(&jwk(json!({ "d": null }))).seed.is_none());
+    // A set with one such key, as JWKS tools write it; other types beside it do no harm.
+    let set = format!(r#"{{"keys":[{{"kty":"RSA","n":"AQAB","e":"AQAB"}},{}]}}"#, jwk(json!({})));
+    assert_eq!(taken(&set).kid.as_ref(), "theirs");
+
+    let other = SigningKey::from_seed(&Seed::new([43; 32])).unwrap().public();
+    for (changes, says) in [
+        (json!({ "x": base64url::encode(other.as_bytes()) }), "does not fit the public half"),
+        (json!({ "d": base64url::encode(&[1; 31]) }), "does not fit"),
+        (json!({ "d": "not base64url!" }), "not base64url"),
+        (json!({ "d": 5 }), "not base64url"),
+        (json!({ "d": null, "x": null }), "neither x nor d"),
+        (json!({ "d": null, "x": base64url::encode(&[0; 32]) }), "no sound Ed25519 key"),
+        (json!({ "kty": "EC", "crv": "P-256" }), "kty and crv"),
+        (json!({ "alg": "ES256" }), "alg"),
+        (json!({ "use": "enc" }), "use"),
+        (json!({ "kid": "white space" }), "kid"),
+        (json!({ "kid": "" }), "kid"),
+    ] {
+        let fault = refused(&jwk(changes.clone()));
+        assert!(fault.contains(says), "{changes}: {fault}");
+    }
+    let twice = jwk(json!({})).replacen('{', r#"{"d":"AAAA","#, 1);
+    assert!(refused(&twice).contains("strict JSON"));
+    assert!(refused(&format!(r#"{{"keys":[{0},{0}]}}"#, jwk(json!({})))).contains("holds 2 Ed25519 keys"));
+    assert!(refused(r#"{"keys":[]}"#).contains("holds 0"));
+}
+
+#[test]
+fn no_refusal_repeats_what_the_file_holds() {
+    let (seed, _) = pair();
+    let d = base64url::encode(seed.expose());
+    for changes in
+        [json!({ "kty": "EC" }), json!({ "alg": d }), json!({ "kid": format!("{d} ") }), json!({ "x": d })]
+    {
+        assert!(!refused(&jwk(changes)).contains(&d));
+    }
+    assert!(!format!("{:?}", taken(&jwk(json!({})))).contains(&d));
+}
+
+proptest! {
+    #[test]
+    fn any_file_is_a_key_or_a_sentence(text in "\\PC{0,300}", cut in 0_usize..400, noise in any::<u8>()) {
+        drop(read(&text, &vault()));
+        let mut bytes = jwk(json!({})).into_bytes();
+        let at = cut % bytes.len();
+        bytes[at] = noise;
+        if let Ok(text) = String::from_utf8(bytes) {
+            drop(read(&text, &vault()));
+        }
+        drop(read(&jwk(json!({}))[..cut.min(100)], &vault()));
+    }
+}
