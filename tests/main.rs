@@ -9,6 +9,7 @@ mod contract;
 mod instances;
 mod keys;
 mod resource;
+mod simulation;
 mod store;
 mod support;
 mod token;

@@ -167,7 +167,7 @@ impl Keyring {
     /// old that another process may have retired the key long ago.
     pub fn signer(&self) -> Option<Arc<Signer>> {
         let view = self.view();
-        let age = view.read_at.ago(&*self.clock);
+        let age = self.age(&view);
         if age > self.contract.reload() {
             self.outdated.notify_one();
         }
@@ -191,11 +191,18 @@ impl Keyring {
         if let Some(signer) = self.signer() {
             return Some(signer);
         }
-        if self.view().read_at.ago(&*self.clock) <= self.contract.reload() {
+        if self.age(&self.view()) <= self.contract.reload() {
             return None; // reading again would not help
         }
         tokio::time::timeout(patience, reread).await.ok()?;
         self.signer()
+    }
+
+    /// How old the rows are as far as signing goes. Where wall time was set back since they were read, nobody can tell,
+    /// and they count as too old.
+    fn age(&self, view: &View) -> Duration {
+        let was_set_back = view.read_at.wall.since(self.clock.now()) > self.contract.skew();
+        if was_set_back { Duration::MAX } else { view.read_at.ago(&*self.clock) }
     }
 
     /// The key set as it is served now.

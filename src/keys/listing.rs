@@ -212,7 +212,7 @@ leaked   revoked   1h30m     -               - (leaked [2J)
     fn a_key_that_signs_before_every_cache_knows_it_says_for_how_long() {
         let keys = [key("active", KeyState::Active, Duration::from_secs(45))];
         let table = render(&describe(&keys, &contract(), NOON), NOON);
-        assert!(table.contains("active   45s       lead -10m       "), "{table}");
+        assert!(table.contains("active    45s       lead -10m  "), "{table}");
     }
 
     #[test]

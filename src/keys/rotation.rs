@@ -165,7 +165,9 @@ impl<R: KeyRows> Rotation<R> {
                     let known =
                         match (in_state(&records, KeyState::Active), in_state(&records, KeyState::Pending)) {
                             (Some(active), Some(pending)) => {
+                                // Nobody may have been there to serve it: what caches handed out meanwhile, verifiers keep.
                                 sightings.age(pending, now) >= lead(active, pending, &self.contract)
+                                    && sightings.watched(pending, now) >= self.contract.refresh()
                             }
                             _ => false,
                         };

@@ -21,25 +21,25 @@ struct Sighting {
 #[derive(Default)]
 pub(super) struct Sightings {
     seen: HashMap<Kid, Sighting>,
-    /// When the keys were last looked at, in monotonic time.
-    looked: Option<Duration>,
+    /// Whether the keys have been looked at before.
+    began: bool,
 }
 
 impl Sightings {
     /// Notes the keys that have begun to wait or to retire, and forgets the ones that have ceased to.
     pub(super) fn note(&mut self, keys: &[KeyRecord], now: Moment) {
         self.seen.retain(|kid, first| keys.iter().any(|key| key.kid == *kid && key.state == first.state));
-        // What was not there at the last look has come since, whatever moment somebody with another clock wrote beside it.
-        let longest = self.looked.map_or(Duration::MAX, |last| now.monotonic.saturating_sub(last));
         for key in keys {
             let Some(since) = since(key) else { continue };
             self.seen.entry(key.kid.clone()).or_insert_with(|| Sighting {
                 state: key.state,
-                age: now.wall.since(since).min(longest),
+                // What was not there before has come just now, whatever moment stands beside it. Of what was there when this
+                // process began, there is only wall time to go by.
+                age: if self.began { Duration::ZERO } else { now.wall.since(since) },
                 monotonic: now.monotonic,
             });
         }
-        self.looked = Some(now.monotonic);
+        self.began = true;
     }
 
     /// How long the key has been pending or retiring at least; zero if it is neither, or has not been noted.
@@ -48,6 +48,12 @@ impl Sightings {
         let Some((first, since)) = first.zip(since(key)) else { return Duration::ZERO };
         let seen = now.monotonic.saturating_sub(first.monotonic);
         now.wall.since(since).min(first.age.saturating_add(seen))
+    }
+
+    /// For how long this process itself has seen the key pending or retiring.
+    pub(super) fn watched(&self, key: &KeyRecord, now: Moment) -> Duration {
+        let first = self.seen.get(&key.kid).filter(|first| first.state == key.state);
+        first.map_or(Duration::ZERO, |first| now.monotonic.saturating_sub(first.monotonic))
     }
 
     /// Whether the time of a retiring key is up.

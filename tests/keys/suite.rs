@@ -47,6 +47,7 @@ macro_rules! each_promise {
             without_a_database_keys_are_served_and_tokens_end_in_time,
             the_record_says_who_did_what_and_why,
             a_clock_that_leaps_ahead_takes_no_key_from_tokens_that_live,
+            a_process_that_was_away_lets_caches_catch_up_before_the_next_key_signs,
             a_rotation_that_cannot_wait_costs_no_token_that_exists,
             an_imported_key_waits_for_its_lead_like_any_other,
             the_first_key_of_a_deployment_may_come_from_elsewhere,
@@ -172,6 +173,7 @@ pub async fn a_requested_rotation_waits_for_every_cache_and_no_longer(url: &str)
     assert_eq!(request.signs_from, START.after(seconds(15)));
     assert!(request.to_string().contains(&request.signs_from.iso_8601()), "{request}");
 
+    worker.settle().await.unwrap();
     process.clock.advance(seconds(9));
     assert_eq!(worker.rotation().request_rotation("bob").await.unwrap(), request);
     worker.settle().await.unwrap();
@@ -516,6 +518,7 @@ pub async fn a_clock_that_leaps_ahead_makes_no_key_sign_before_caches_know_it(ur
     worker.settle().await.unwrap();
     let next = worker.rotation().request_rotation("alice").await.unwrap();
     assert_eq!(next.signs_from, process.clock.now().after(contract().lead()));
+    worker.settle().await.unwrap();
     process.clock.advance(contract().lead());
     worker.settle().await.unwrap();
     assert_eq!(signing(&worker.keyring()), Some(next.kid.to_string()));
@@ -735,4 +738,23 @@ pub async fn a_sealed_key_moves_to_whoever_has_its_master_key(url: &str) {
     let listed: serde_json::Value = serde_json::from_str(&listed).unwrap();
     assert_eq!(listed["keys"][0]["kid"], signer.kid.as_ref());
     assert!(listed["keys"][0].get("d").is_none());
+}
+
+pub async fn a_process_that_was_away_lets_caches_catch_up_before_the_next_key_signs(url: &str) {
+    let process = Process::new(&open(url).await, 1);
+    let worker = process.start().await.unwrap();
+    let first = signing(&worker.keyring());
+    let pending = worker.rotation().request_rotation("alice").await.unwrap().kid.to_string();
+    drop(worker);
+    // Nobody served the new key meanwhile; shared caches went on handing out the old set.
+    process.clock.advance(seconds(3600));
+    let worker = process.start().await.unwrap();
+    assert_eq!(signing(&worker.keyring()), first);
+    assert!(public(&worker.keyring()).contains(&pending));
+    process.clock.advance(contract().refresh() - seconds(1));
+    worker.settle().await.unwrap();
+    assert_eq!(signing(&worker.keyring()), first);
+    process.clock.advance(seconds(1));
+    worker.settle().await.unwrap();
+    assert_eq!(signing(&worker.keyring()), Some(pending));
 }

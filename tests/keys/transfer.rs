@@ -88,15 +88,16 @@ fn a_pem_that_openssl_made_is_taken_and_signs_what_openssl_verifies() {
 #[test]
 fn a_pem_of_the_second_version_is_taken_if_its_halves_fit() {
     use base64::Engine;
-    let random = ring::rand::SystemRandom::new();
-    let der = ring::signature::Ed25519KeyPair::generate_pkcs8(&random).unwrap();
+    let (seed, pair) = pair();
+    // RFC 5958: version 1 stands for the second one, and the public half follows as a bit string.
+    let head = [0x30, 0x51, 2, 1, 1, 0x30, 5, 6, 3, 0x2b, 0x65, 0x70, 4, 0x22, 4, 0x20];
+    let der = [&head[..], seed.expose(), &[0x81, 0x21, 0], pair.public().as_bytes()].concat();
     let pem = |der: &[u8]| {
         let body = base64::engine::general_purpose::STANDARD.encode(der);
         format!("-----BEGIN PRIVATE KEY-----\n{body}\n-----END PRIVATE KEY-----\n")
     };
-    let key = taken(&pem(der.as_ref()));
-    assert_eq!(key.seed.unwrap().expose(), &der.as_ref()[16..48]);
-    let mut altered = der.as_ref().to_vec();
+    assert_eq!(taken(&pem(&der)).seed.unwrap().expose(), seed.expose());
+    let mut altered = der.clone();
     *altered.last_mut().unwrap() ^= 1;
     assert!(matches!(read(&pem(&altered), &vault()), Err(TransferFault::Pem)));
 }
