@@ -8,23 +8,36 @@ use poem::http::header::{HeaderName, HeaderValue};
 use poem::http::{HeaderMap, StatusCode};
 use poem::{IntoResponse, Response};
 use poem_openapi::ApiResponse;
-use poem_openapi::payload::{Json, Payload};
-use poem_openapi::registry::{MetaHeader, MetaMediaType, MetaResponse, MetaResponses, Registry};
+use poem_openapi::registry::{
+    MetaHeader, MetaMediaType, MetaResponse, MetaResponses, MetaSchema, MetaSchemaRef, Registry,
+};
 use poem_openapi::types::{ToJSON, Type};
 
+use super::body::Dialect;
 use super::error::{ApiError, ErrorBody};
 
-/// A JSON body with a status of 2xx and further headers.
-#[derive(Clone, Debug)]
-pub struct Answer<T, const STATUS: u16 = 200> {
-    body: T,
-    headers: HeaderMap,
+/// Headers that an answer may carry for its caller to read: their names and meanings.
+pub trait Carried: Send + Sync + 'static {
+    /// Each is described in the OpenAPI document.
+    const HEADERS: &'static [(&'static str, &'static str)];
 }
 
-impl<T, const STATUS: u16> Answer<T, STATUS> {
+impl Carried for () {
+    const HEADERS: &'static [(&'static str, &'static str)] = &[];
+}
+
+/// A JSON body with a status of 2xx, and further headers, of which `H` names those that callers read.
+#[derive(Clone, Debug)]
+pub struct Answer<T, const STATUS: u16 = 200, H = ()> {
+    body: T,
+    headers: HeaderMap,
+    carried: PhantomData<H>,
+}
+
+impl<T, const STATUS: u16, H> Answer<T, STATUS, H> {
     /// A body without further headers.
     pub fn new(body: T) -> Self {
-        Self { body, headers: HeaderMap::new() }
+        Self { body, headers: HeaderMap::new(), carried: PhantomData }
     }
 
     /// Adds a header; a value that no header can carry is left out.
@@ -44,7 +57,7 @@ impl<T, const STATUS: u16> Answer<T, STATUS> {
     }
 }
 
-impl<T: ToJSON + Send, const STATUS: u16> IntoResponse for Answer<T, STATUS> {
+impl<T: ToJSON + Send, const STATUS: u16, H: Carried> IntoResponse for Answer<T, STATUS, H> {
     fn into_response(self) -> Response {
         let body = self.body.to_json_string();
         let status = StatusCode::from_u16(STATUS).unwrap_or(StatusCode::OK);
@@ -54,10 +67,22 @@ impl<T: ToJSON + Send, const STATUS: u16> IntoResponse for Answer<T, STATUS> {
     }
 }
 
-impl<T: Type + ToJSON, const STATUS: u16> ApiResponse for Answer<T, STATUS> {
+impl<T: Type + ToJSON, const STATUS: u16, H: Carried> ApiResponse for Answer<T, STATUS, H> {
     fn meta() -> MetaResponses {
-        let content = vec![MetaMediaType { content_type: Json::<T>::CONTENT_TYPE, schema: T::schema_ref() }];
-        MetaResponses { responses: vec![described(STATUS, content)] }
+        let schema = if T::IS_REQUIRED {
+            T::schema_ref()
+        } else {
+            // `null` is an answer too.
+            let nullable =
+                MetaSchema { nullable: true, all_of: vec![T::schema_ref()], ..MetaSchema::new("object") };
+            MetaSchemaRef::Inline(Box::new(nullable))
+        };
+        let description = match STATUS {
+            201 => "Made.",
+            _ => "Done.",
+        };
+        let headers = H::HEADERS.iter().map(|(name, meaning)| header(name, meaning)).collect();
+        MetaResponses { responses: vec![described(STATUS, description, vec![json(schema)], headers)] }
     }
 
     fn register(registry: &mut Registry) {
@@ -77,7 +102,9 @@ impl IntoResponse for Done {
 
 impl ApiResponse for Done {
     fn meta() -> MetaResponses {
-        MetaResponses { responses: vec![described(204, Vec::new())] }
+        MetaResponses {
+            responses: vec![described(204, "Done; there is nothing to say.", Vec::new(), Vec::new())],
+        }
     }
 
     fn register(_: &mut Registry) {}
@@ -85,6 +112,8 @@ impl ApiResponse for Done {
 
 /// The statuses with which an operation may refuse.
 pub trait Refusals: Send + Sync + 'static {
+    /// Which of the two APIs refuses.
+    const DIALECT: Dialect;
     /// Each is described in the OpenAPI document.
     const STATUSES: &'static [u16];
 }
@@ -110,9 +139,11 @@ impl<R: Refusals> From<Refused<R>> for poem::Error {
 
 impl<R: Refusals> ApiResponse for Refused<R> {
     fn meta() -> MetaResponses {
-        let content =
-            || vec![MetaMediaType { content_type: "application/json", schema: ErrorBody::schema_ref() }];
-        MetaResponses { responses: R::STATUSES.iter().map(|status| described(*status, content())).collect() }
+        let refusal = |status: &u16| {
+            let (description, headers) = refused(R::DIALECT, *status);
+            described(*status, description, vec![json(ErrorBody::schema_ref())], headers)
+        };
+        MetaResponses { responses: R::STATUSES.iter().map(refusal).collect() }
     }
 
     fn register(registry: &mut Registry) {
@@ -120,46 +151,92 @@ impl<R: Refusals> ApiResponse for Refused<R> {
     }
 }
 
-/// Declares the statuses of an operation's refusals: `refusals!(Name: 400, 401);`
+/// Declares the statuses of an operation's refusals: `refusals!(Name: 400, 401);`, or `refusals!(Name of Tasks: 401);`
 macro_rules! refusals {
     ($(#[$doc:meta])* $name:ident: $($status:literal),+ $(,)?) => {
+        refusals!($(#[$doc])* $name of BetterAuth: $($status),+);
+    };
+    ($(#[$doc:meta])* $name:ident of $dialect:ident: $($status:literal),+ $(,)?) => {
         $(#[$doc])*
         #[derive(Debug)]
         pub struct $name;
         impl $crate::http::answer::Refusals for $name {
+            const DIALECT: $crate::http::body::Dialect = $crate::http::body::Dialect::$dialect;
             const STATUSES: &'static [u16] = &[$($status),+];
         }
     };
 }
 pub(crate) use refusals;
 
-fn described(status: u16, content: Vec<MetaMediaType>) -> MetaResponse {
-    let header = |name: &str, text: &str| MetaHeader {
+fn json(schema: MetaSchemaRef) -> MetaMediaType {
+    MetaMediaType { content_type: "application/json", schema }
+}
+
+fn header(name: &str, meaning: &str) -> MetaHeader {
+    MetaHeader {
         name: name.to_owned(),
-        description: Some(text.to_owned()),
+        description: Some(meaning.to_owned()),
         required: false,
         deprecated: false,
         schema: String::schema_ref(),
-    };
-    let challenge = || header("WWW-Authenticate", "The challenge of RFC 6750 section 3, for bearer tokens.");
-    let (description, headers) = match status {
-        200 => ("Done.", vec![]),
-        201 => ("Made.", vec![header("Location", "Where the new thing is.")]),
-        204 => ("Done; there is nothing to say.", vec![]),
-        304 => ("What you have is still right.", vec![]),
-        400 => ("The request does not fit; `message` names every field.", vec![]),
-        401 => ("Nobody is signed in, or the credential is not good.", vec![challenge()]),
-        403 => ("Not allowed: a foreign origin, or somebody else's resource.", vec![challenge()]),
-        404 => ("There is no such thing.", vec![]),
-        405 => ("The path has other methods.", vec![header("Allow", "The methods that the path has.")]),
-        413 => ("The body is too large.", vec![]),
-        415 => ("The body is of a type that is not read here.", vec![]),
-        422 => ("The request does not fit; `message` names every field.", vec![]),
-        429 => ("Too many requests.", vec![header("Retry-After", "Seconds to wait.")]),
-        503 => {
-            ("Busy, or something that this needs is gone.", vec![header("Retry-After", "Seconds to wait.")])
-        }
-        _ => ("An error.", vec![]),
-    };
+    }
+}
+
+fn described(
+    status: u16,
+    description: &'static str,
+    content: Vec<MetaMediaType>,
+    headers: Vec<MetaHeader>,
+) -> MetaResponse {
     MetaResponse { description, status: Some(status), status_range: None, content, headers }
+}
+
+/// What an API refuses with a status, with the codes that programs compare, and the headers beside them.
+fn refused(dialect: Dialect, status: u16) -> (&'static str, Vec<MetaHeader>) {
+    use Dialect::{BetterAuth, Tasks};
+    let challenge = || vec![header("WWW-Authenticate", "The challenge of RFC 6750 section 3.")];
+    let wait = || vec![header("Retry-After", "Seconds to wait.")];
+    match (dialect, status) {
+        (BetterAuth, 400) => (
+            "The request does not fit: `VALIDATION_ERROR` (`message` names every field), `BAD_REQUEST` (no JSON), \
+             `INVALID_EMAIL`, `PASSWORD_TOO_SHORT`, `PASSWORD_TOO_LONG`, `INVALID_PASSWORD` (the current one is \
+             wrong), `CREDENTIAL_ACCOUNT_NOT_FOUND`, `EMAIL_CAN_NOT_BE_UPDATED`, `NO_FIELDS_TO_UPDATE`, \
+             `SESSION_EXPIRED` (signed in too long ago for this).",
+            vec![],
+        ),
+        (BetterAuth, 401) => (
+            "Nobody is signed in: `UNAUTHORIZED`; or the address or the password is wrong: \
+             `INVALID_EMAIL_OR_PASSWORD`.",
+            vec![],
+        ),
+        (BetterAuth, 403) => (
+            "From a page that is not trusted: `INVALID_ORIGIN`, `MISSING_OR_NULL_ORIGIN`, \
+             `CROSS_SITE_NAVIGATION_LOGIN_BLOCKED`; leading to a place that is not trusted: `INVALID_CALLBACK_URL`, \
+             `INVALID_REDIRECT_URL`, `INVALID_ERROR_CALLBACK_URL`, `INVALID_NEW_USER_CALLBACK_URL`; or with a session \
+             that is a day old or older: `SESSION_NOT_FRESH`.",
+            vec![],
+        ),
+        (BetterAuth, 404) => ("There is no such thing: `NOT_FOUND`, `INVALID_TOKEN`.", vec![]),
+        (BetterAuth, 422) => ("The address is taken: `USER_ALREADY_EXISTS_USE_ANOTHER_EMAIL`.", vec![]),
+        (BetterAuth, 503) => (
+            "Busy, or something that this needs is gone: `SIGN_IN_BUSY`, `SIGNING_UNAVAILABLE`, \
+             `DATABASE_UNAVAILABLE`.",
+            wait(),
+        ),
+        (Tasks, 401) => ("No token: `UNAUTHORIZED`; or one that is not good: `INVALID_TOKEN`.", challenge()),
+        (Tasks, 403) => ("Somebody else's tasks: `FORBIDDEN`.", challenge()),
+        (Tasks, 422) => (
+            "The request does not fit: `VALIDATION_ERROR` (`message` names every field), `INVALID_JSON`.",
+            vec![],
+        ),
+        (Tasks, 503) => {
+            ("Something that this needs is gone: `DATABASE_UNAVAILABLE`, `KEY_SET_UNAVAILABLE`.", wait())
+        }
+        (_, 404) => ("There is no such thing: `NOT_FOUND`.", vec![]),
+        (_, 405) => ("The path has other methods.", vec![header("Allow", "The methods that the path has.")]),
+        (_, 413) => ("The body is larger than 64 KiB: `PAYLOAD_TOO_LARGE`.", vec![]),
+        (_, 415) => ("The body is no JSON: `UNSUPPORTED_MEDIA_TYPE`.", vec![]),
+        (_, 429) => ("Too many requests: `TOO_MANY_REQUESTS`.", wait()),
+        _ => ("A defect of ours: `INTERNAL_SERVER_ERROR`.", vec![]),
+    }
 }

@@ -7,6 +7,7 @@ use base64::engine::general_purpose::STANDARD;
 use poem::http::header::CONTENT_SECURITY_POLICY;
 use poem_openapi::OpenApiService;
 use ring::digest;
+use serde_json::{Map, Value, json};
 
 use super::fixed::Fixed;
 use super::{identity, tasks};
@@ -21,24 +22,50 @@ pub fn tasks_document() -> String {
     tidy(&tasks::service().spec())
 }
 
-/// What is true of a schema, in JSON Schema's words, and poem-openapi has no way to say.
-const AMENDMENTS: [(&str, &str, &str); 2] = [
-    ("Completion", "additionalProperties", "false"),
-    ("UpdateUser", "anyOf", r#"[{"required": ["name"]}, {"required": ["image"]}]"#),
-];
-
 /// Says what poem-openapi cannot; indented and with a line feed at its end, as a file in a repository should be.
 fn tidy(document: &str) -> String {
-    let Ok(mut parsed) = serde_json::from_str::<serde_json::Value>(document) else {
+    let Ok(mut parsed) = serde_json::from_str(document) else {
         return document.to_owned();
     };
-    for (name, member, value) in AMENDMENTS {
-        let schema = parsed.pointer_mut(&format!("/components/schemas/{name}"));
-        if let (Some(schema), Ok(value)) = (schema, serde_json::from_str(value)) {
-            schema[member] = value;
+    amend(&mut parsed);
+    format!("{parsed:#}\n")
+}
+
+/// What is true of the APIs, in JSON Schema's and OpenAPI's words, and poem-openapi has no way to say.
+fn amend(document: &mut Value) {
+    let schemas = &mut document["components"]["schemas"];
+    if let Some(completion) = schemas.get_mut("Completion") {
+        completion["additionalProperties"] = json!(false);
+    }
+    // At least one of the two. Each alternative is written out, since generators of clients look at each alone.
+    if let Some(update) = schemas.get_mut("UpdateUser") {
+        let properties = update["properties"].take();
+        let naming = |name| json!({ "type": "object", "required": [name], "properties": &properties });
+        let alternatives = ["name", "image"].map(naming);
+        *update =
+            json!({ "title": "UpdateUser", "description": &update["description"], "anyOf": alternatives });
+    }
+    // Members that may be null, and are always there.
+    for (schema, member) in [("User", "image"), ("PasswordChanged", "token")] {
+        if let Some(Value::Array(required)) = schemas.get_mut(schema).map(|schema| &mut schema["required"]) {
+            required.push(json!(member));
         }
     }
-    format!("{parsed:#}\n")
+    for schema in schemas.as_object_mut().into_iter().flat_map(Map::values_mut) {
+        let members = schema.get_mut("properties").and_then(Value::as_object_mut);
+        for member in members.into_iter().flat_map(Map::values_mut) {
+            // A reference with a description beside it, which stands there already.
+            if let Some(Value::Array(parts)) = member.get_mut("allOf") {
+                parts.truncate(1);
+            }
+        }
+    }
+    // An operation for everybody says so; else it could have been forgotten.
+    for path in document["paths"].as_object_mut().into_iter().flat_map(Map::values_mut) {
+        for operation in path.as_object_mut().into_iter().flat_map(Map::values_mut) {
+            operation.as_object_mut().map(|operation| operation.entry("security").or_insert(json!([])));
+        }
+    }
 }
 
 /// Serves an OpenAPI document. Anybody may read it from anywhere.

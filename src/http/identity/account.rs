@@ -38,6 +38,8 @@ pub struct AccountApi;
 #[OpenApi(prefix_path = "/api/auth")]
 impl AccountApi {
     /// Change my name or picture
+    ///
+    /// What is left out stays; tokens issued from now on carry the new values.
     #[oai(path = "/update-user", method = "post", tag = "Tag::Account", operation_id = "updateUser")]
     async fn update_user(
         &self,
@@ -84,6 +86,8 @@ impl AccountApi {
     }
 
     /// Prove my password
+    ///
+    /// For pages that ask again before something grave.
     #[oai(path = "/verify-password", method = "post", tag = "Tag::Account", operation_id = "verifyPassword")]
     async fn verify_password(
         &self,
@@ -118,6 +122,8 @@ impl AccountApi {
     }
 
     /// How I can sign in
+    ///
+    /// One entry for each way; with a password it is `credential`.
     #[oai(path = "/list-accounts", method = "get", tag = "Tag::Account", operation_id = "listAccounts")]
     async fn list_accounts(
         &self,

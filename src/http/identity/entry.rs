@@ -10,6 +10,7 @@ use poem_openapi::{ApiResponse, OpenApi};
 
 use super::objects::{Alive, Nothing, SignIn, SignUp, SignedInAnswer, SignedUp, Success};
 use super::request::{Client, Input, Shown};
+use super::session::HandsOut;
 use super::{Identity, Tag};
 use crate::http::answer::{Answer, Refused, refusals};
 use crate::http::error::ApiError;
@@ -60,7 +61,7 @@ impl EntryApi {
         input: Input<SignUp>,
         client: Client,
         identity: Data<&Arc<Identity>>,
-    ) -> Result<Answer<SignedUp>, Refused<SignUpRefusals>> {
+    ) -> Result<Answer<SignedUp, 200, HandsOut>, Refused<SignUpRefusals>> {
         let Input(body) = input;
         let new = NewAccount {
             name: body.name,
@@ -85,7 +86,7 @@ impl EntryApi {
         input: Input<SignIn>,
         client: Client,
         identity: Data<&Arc<Identity>>,
-    ) -> Result<Answer<SignedInAnswer>, Refused<SignInRefusals>> {
+    ) -> Result<Answer<SignedInAnswer, 200, HandsOut>, Refused<SignInRefusals>> {
         let Input(body) = input;
         let email = Email::parse(&body.email).ok_or_else(invalid_email)?;
         let password = Password::new(body.password);
@@ -135,12 +136,16 @@ impl EntryApi {
     }
 
     /// A sign of life
+    ///
+    /// Says only that requests are answered; `/readyz` says whether they can be answered well.
     #[oai(path = "/ok", method = "get", tag = "Tag::Public", operation_id = "ok")]
     async fn ok(&self) -> Answer<Alive> {
         Answer::new(Alive { ok: true })
     }
 
     /// A page for people whose sign-in went wrong
+    ///
+    /// HTML, which shows the code and nothing else of what it is given.
     #[oai(path = "/error", method = "get", tag = "Tag::Public", operation_id = "errorPage")]
     async fn error(
         &self,

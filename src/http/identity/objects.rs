@@ -210,7 +210,7 @@ pub struct Alive {
 
 /// What somebody gives to sign up. Further members are ignored.
 #[derive(Clone, Debug, Object)]
-#[oai(example)]
+#[oai(example, skip_serializing_if_is_none)]
 pub struct SignUp {
     /// What to call them; may be empty.
     #[oai(validator(max_length = 256, pattern = r"^[^\u0000-\u001f\u007f-\u009f]*$"))]
@@ -270,7 +270,7 @@ impl FromFields for SignUp {
 
 /// What somebody gives to sign in. Further members are ignored.
 #[derive(Clone, Debug, Object)]
-#[oai(example)]
+#[oai(example, skip_serializing_if_is_none)]
 pub struct SignIn {
     /// Their address.
     #[oai(validator(

@@ -78,6 +78,39 @@ fn check_places(document: Option<&Value>, identity: &Identity) -> Result<(), Api
     Ok(())
 }
 
+/// How the OpenAPI document calls the two ways to show a session.
+const CREDENTIALS: [&str; 2] = ["sessionToken", "sessionCookie"];
+
+fn register_credentials(registry: &mut Registry) {
+    let scheme = |ty, description| MetaSecurityScheme {
+        ty,
+        description: Some(description),
+        name: None,
+        key_in: None,
+        scheme: None,
+        bearer_format: None,
+        flows: None,
+        openid_connect_url: None,
+    };
+    let cookie = MetaSecurityScheme {
+        name: Some("better-auth.session_token"),
+        key_in: Some("cookie"),
+        ..scheme(
+            "apiKey",
+            "The signed cookie that signing in sets; `__Secure-` stands before its name over HTTPS.",
+        )
+    };
+    let bearer = MetaSecurityScheme {
+        scheme: Some("bearer"),
+        ..scheme(
+            "http",
+            "The session token: `token` of the sign-in answer, or its `set-auth-token` header. Not the JWT.",
+        )
+    };
+    registry.create_security_scheme(CREDENTIALS[1], cookie);
+    registry.create_security_scheme(CREDENTIALS[0], bearer);
+}
+
 /// Somebody who is signed in. To be asked for after the body: a body that does not fit is 400 also for strangers.
 #[derive(Debug)]
 pub struct Guarded(pub SignedIn);
@@ -96,37 +129,11 @@ impl<'a> ApiExtractor<'a> for Guarded {
     type ParamRawType = ();
 
     fn register(registry: &mut Registry) {
-        let scheme = |ty, description| MetaSecurityScheme {
-            ty,
-            description: Some(description),
-            name: None,
-            key_in: None,
-            scheme: None,
-            bearer_format: None,
-            flows: None,
-            openid_connect_url: None,
-        };
-        let cookie = MetaSecurityScheme {
-            name: Some("better-auth.session_token"),
-            key_in: Some("cookie"),
-            ..scheme(
-                "apiKey",
-                "The signed cookie that signing in sets; `__Secure-` stands before its name over HTTPS.",
-            )
-        };
-        let bearer = MetaSecurityScheme {
-            scheme: Some("bearer"),
-            ..scheme(
-                "http",
-                "The session token: `token` of the sign-in answer, or its `set-auth-token` header. Not the JWT.",
-            )
-        };
-        registry.create_security_scheme("sessionCookie", cookie);
-        registry.create_security_scheme("sessionToken", bearer);
+        register_credentials(registry);
     }
 
     fn security_schemes() -> Vec<&'static str> {
-        vec!["sessionToken", "sessionCookie"]
+        CREDENTIALS.to_vec()
     }
 
     async fn from_request(
@@ -163,8 +170,28 @@ pub enum Found {
 #[derive(Debug)]
 pub struct Shown(pub Option<OpaqueToken>);
 
-impl<'a> FromRequest<'a> for Shown {
-    async fn from_request(request: &'a Request, _: &mut RequestBody) -> Result<Self> {
+impl<'a> ApiExtractor<'a> for Shown {
+    const TYPES: &'static [ApiExtractorType] = &[ApiExtractorType::SecurityScheme];
+    type ParamType = ();
+    type ParamRawType = ();
+
+    fn register(registry: &mut Registry) {
+        register_credentials(registry);
+    }
+
+    fn security_schemes() -> Vec<&'static str> {
+        CREDENTIALS.to_vec()
+    }
+
+    fn has_security_fallback() -> bool {
+        true
+    }
+
+    async fn from_request(
+        request: &'a Request,
+        _: &mut RequestBody,
+        _: ExtractParamOptions<Self::ParamType>,
+    ) -> Result<Self> {
         Ok(Self(identity(request)?.cookies.session_token(request.headers())))
     }
 }

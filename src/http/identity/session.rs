@@ -11,7 +11,7 @@ use super::cookie::hand_out_jwt;
 use super::objects::{Nothing, RevokeSession, SessionAndUser, SessionObject, Status, Token};
 use super::request::{Found, Guarded, Input, Shown};
 use super::{Identity, Tag};
-use crate::http::answer::{Answer, Refused, refusals};
+use crate::http::answer::{Answer, Carried, Refused, refusals};
 use crate::http::error::ApiError;
 use crate::identity::audit;
 use crate::identity::issuing::IssueError;
@@ -38,6 +38,26 @@ refusals!(
     RevokeRefusals: 400, 401, 403, 413, 415, 429, 500, 503
 );
 
+/// A new session.
+#[derive(Debug)]
+pub struct HandsOut;
+
+impl Carried for HandsOut {
+    const HEADERS: &'static [(&'static str, &'static str)] = &[
+        ("Set-Cookie", "The session, for browsers: `better-auth.session_token`."),
+        ("set-auth-token", "The session, for `Authorization: Bearer` at this API."),
+    ];
+}
+
+/// A session that is being looked at.
+#[derive(Debug)]
+pub struct HandsOutJwt;
+
+impl Carried for HandsOutJwt {
+    const HEADERS: &'static [(&'static str, &'static str)] =
+        &[("set-auth-jwt", "A JWT like that of `GET /api/auth/token`.")];
+}
+
 /// The operations.
 #[derive(Debug)]
 pub struct SessionApi;
@@ -59,7 +79,7 @@ impl SessionApi {
         #[oai(name = "disableCookieCache")]
         _disable_cookie_cache: Query<Option<String>>,
         identity: Data<&Arc<Identity>>,
-    ) -> Result<Answer<Option<SessionAndUser>>, Refused<GetSessionRefusals>> {
+    ) -> Result<Answer<Option<SessionAndUser>, 200, HandsOutJwt>, Refused<GetSessionRefusals>> {
         let slide = disable_refresh.0.is_none_or(|text| text.is_empty());
         let signed_in = match identity.find(shown.0, slide).await? {
             Found::SignedIn(signed_in) => *signed_in,
@@ -145,6 +165,8 @@ impl SessionApi {
     }
 
     /// Sign out everywhere
+    ///
+    /// Ends this session too.
     #[oai(path = "/revoke-sessions", method = "post", tag = "Tag::Sessions", operation_id = "revokeSessions")]
     async fn revoke_sessions(
         &self,
@@ -158,6 +180,8 @@ impl SessionApi {
     }
 
     /// Sign out everywhere else
+    ///
+    /// Ends all sessions but this one.
     #[oai(
         path = "/revoke-other-sessions",
         method = "post",

@@ -16,7 +16,7 @@ use poem_openapi::{LicenseObject, OpenApi, OpenApiService, Tags};
 use objects::{Completion, TaskDraft, TaskObject};
 use owner::Owner;
 
-use super::answer::{Answer, Done, Refused, refusals};
+use super::answer::{Answer, Carried, Done, Refused, refusals};
 use super::body::TaskBody;
 use super::error::ApiError;
 use crate::resource::task::{DEFAULT_PAGE, MAX_PAGE, TaskDesk, TaskError};
@@ -39,20 +39,37 @@ enum Tag {
 
 refusals!(
     /// Reading a list.
-    ListRefusals: 401, 403, 422, 500, 503
+    ListRefusals of Tasks: 401, 403, 422, 500, 503
 );
 refusals!(
     /// Making a task.
-    AddRefusals: 401, 403, 413, 415, 422, 500, 503
+    AddRefusals of Tasks: 401, 403, 413, 415, 422, 500, 503
 );
 refusals!(
     /// Reading or deleting one task.
-    OneRefusals: 401, 403, 404, 500, 503
+    OneRefusals of Tasks: 401, 403, 404, 500, 503
 );
 refusals!(
     /// Changing one task.
-    ChangeRefusals: 401, 403, 404, 413, 415, 422, 500, 503
+    ChangeRefusals of Tasks: 401, 403, 404, 413, 415, 422, 500, 503
 );
+
+/// One page of a list.
+#[derive(Debug)]
+pub struct Paged;
+
+impl Carried for Paged {
+    const HEADERS: &'static [(&'static str, &'static str)] =
+        &[("Link", "Where the next page is, as `rel=\"next\"`; absent on the last.")];
+}
+
+/// Something new.
+#[derive(Debug)]
+pub struct Located;
+
+impl Carried for Located {
+    const HEADERS: &'static [(&'static str, &'static str)] = &[("Location", "Where the new task is.")];
+}
 
 /// The operations.
 #[derive(Debug)]
@@ -78,7 +95,7 @@ impl TasksApi {
         /// Only tasks that are done, or only those that are not.
         completed: Query<Option<bool>>,
         resource: Data<&Arc<Resource>>,
-    ) -> Result<Answer<Vec<TaskObject>>, Refused<ListRefusals>> {
+    ) -> Result<Answer<Vec<TaskObject>, 200, Paged>, Refused<ListRefusals>> {
         let limit = limit.0.min(MAX_PAGE);
         let page = resource.tasks.page(&owner.0, completed.0, cursor.0.as_deref(), limit).await?;
         let answer = Answer::new(page.tasks.into_iter().map(TaskObject::from).collect());
@@ -98,6 +115,8 @@ impl TasksApi {
     }
 
     /// Make a task
+    ///
+    /// The answer holds it as it is kept, and `Location` says where.
     #[oai(path = "/:user_id/tasks", method = "post", tag = "Tag::Tasks", operation_id = "createTask")]
     async fn add(
         &self,
@@ -106,7 +125,7 @@ impl TasksApi {
         user_id: Path<String>,
         draft: TaskBody<TaskDraft>,
         resource: Data<&Arc<Resource>>,
-    ) -> Result<Answer<TaskObject, 201>, Refused<AddRefusals>> {
+    ) -> Result<Answer<TaskObject, 201, Located>, Refused<AddRefusals>> {
         let task = resource.tasks.add(&owner.0, draft.0.into()).await?;
         let user = if user_id.0 == "me" { "me" } else { &owner.0.subject };
         let location = format!("/api/{}/tasks/{}", owner::path_segment(user), task.id);
@@ -114,6 +133,8 @@ impl TasksApi {
     }
 
     /// Read a task
+    ///
+    /// Only one's own: for all others the answer is 404, whether they exist or not.
     #[oai(path = "/:user_id/tasks/:id", method = "get", tag = "Tag::Tasks", operation_id = "getTask")]
     async fn get(
         &self,
@@ -172,6 +193,8 @@ impl TasksApi {
     }
 
     /// Delete a task
+    ///
+    /// For good; a second time it is 404.
     #[oai(path = "/:user_id/tasks/:id", method = "delete", tag = "Tag::Tasks", operation_id = "deleteTask")]
     async fn remove(
         &self,
