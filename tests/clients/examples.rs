@@ -7,7 +7,7 @@ use std::time::Duration;
 use tempfile::TempDir;
 use tokio::process::{Child, Command};
 
-use super::installed;
+use super::{free_port, installed, issuer_of};
 use crate::support::{SECRET, TestApp};
 
 #[derive(Clone, Copy, Debug)]
@@ -27,7 +27,7 @@ struct Example {
 impl Example {
     /// Starts `backend` for the issuer `signet`, with more variables of its environment.
     async fn start(backend: Backend, signet: &str, more: &[(&str, &str)]) -> Option<Self> {
-        let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let port = free_port();
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples");
         let mut place = None;
         let mut command = match backend {
@@ -97,10 +97,6 @@ fn built(name: &str) -> PathBuf {
     let example = tests.parent().unwrap().parent().unwrap().join("examples").join(name);
     assert!(example.exists(), "not built: run `cargo build --examples` first");
     example
-}
-
-fn issuer_of(app: &TestApp) -> String {
-    app.base_url.replace("127.0.0.1", "localhost")
 }
 
 /// A good token whose signature is another token's.

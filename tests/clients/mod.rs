@@ -1,9 +1,10 @@
 //! Other people's clients work against Signet as their users install them.
 
 mod examples;
+mod frontends;
 mod schemathesis;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use serde_json::json;
@@ -24,24 +25,44 @@ pub fn installed() -> Option<PathBuf> {
     folder
 }
 
-/// Runs a script with the interpreter of its kind and hands on what it printed.
-pub async fn run(folder: &std::path::Path, script: &str, arguments: &[&str]) -> String {
-    let interpreter = match script.rsplit_once('.') {
+/// Whether there is a browser; says so loudly when there is none.
+pub fn has_browser() -> bool {
+    let found = Path::new("/usr/bin/chromium").exists() || std::env::var_os("CHROMIUM").is_some();
+    if !found {
+        assert_ne!(std::env::var("CI").as_deref(), Ok("true"), "nothing may be skipped: install chromium");
+        eprintln!("!! SKIPPED: no Chromium; run ./test");
+    }
+    found
+}
+
+/// A script, to be run with the interpreter of its kind.
+pub fn script(folder: &Path, name: &str, arguments: &[&str]) -> Command {
+    let interpreter = match name.rsplit_once('.') {
         Some((_, "py")) => folder.join("venv/bin/python"),
         _ => PathBuf::from("node"),
     };
-    let script = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/clients").join(script);
-    let ran = Command::new(interpreter)
-        .arg(script)
-        .args(arguments)
-        .env("SIGNET_TEST_CLIENTS", folder)
-        .kill_on_drop(true)
-        .output()
-        .await
-        .unwrap();
+    let mut command = Command::new(interpreter);
+    command.arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/clients").join(name)).args(arguments);
+    command.env("SIGNET_TEST_CLIENTS", folder).kill_on_drop(true);
+    command
+}
+
+/// Runs a script to its end and hands on what it printed.
+pub async fn run(folder: &Path, name: &str, arguments: &[&str]) -> String {
+    let ran = script(folder, name, arguments).output().await.unwrap();
     let (out, err) = (String::from_utf8_lossy(&ran.stdout), String::from_utf8_lossy(&ran.stderr));
     assert!(ran.status.success(), "{out}\n{err}");
     out.into_owned()
+}
+
+/// The issuer of an app's tokens: its base URL as users write it.
+pub fn issuer_of(app: &TestApp) -> String {
+    app.base_url.replace("127.0.0.1", "localhost")
+}
+
+/// A port that nobody listens on.
+pub fn free_port() -> u16 {
+    std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -58,9 +79,7 @@ async fn the_unmodified_better_auth_client_signs_up_in_and_out() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_person_at_the_docs_page_signs_up_authorizes_and_makes_a_task() {
     let Some(folder) = installed() else { return };
-    if !std::path::Path::new("/usr/bin/chromium").exists() && std::env::var_os("CHROMIUM").is_none() {
-        assert_ne!(std::env::var("CI").as_deref(), Ok("true"), "nothing may be skipped: install chromium");
-        eprintln!("!! SKIPPED: no Chromium; run ./test");
+    if !has_browser() {
         return;
     }
     let app = TestApp::start().await;
