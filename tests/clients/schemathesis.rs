@@ -46,7 +46,7 @@ const NO_405_NOR_STATE: [&str; 2] = ["--exclude-checks", "unsupported_method,pos
 async fn the_identity_document_says_what_the_server_does() {
     let app = TestApp::start().await;
     let alice = app.signed_up("alice").await;
-    let apart = "^/api/auth/(sign-.*|revoke-.*|change-password|verify-password)$";
+    let apart = "^/api/auth/(sign-.*|revoke-.*|change-password|verify-password|delete-user)$";
     let rest = [&NO_405[..], &["--exclude-path-regex", apart]].concat();
     examine(&app, "identity", &alice.session, &rest).await;
     // These end the session of the caller, or depend on who is known: each gets a session of its own.
@@ -65,4 +65,7 @@ async fn the_identity_document_says_what_the_server_does() {
         let only = [&exclusions[..], &["--include-path", &path]].concat();
         examine(&app, "identity", &session, &only).await;
     }
+    let bob = app.signed_up("bob").await;
+    let only = [&NO_405_NOR_STATE[..], &["--include-path", "/api/auth/delete-user"]].concat();
+    examine(&app, "identity", &bob.session, &only).await;
 }
