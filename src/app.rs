@@ -250,11 +250,17 @@ impl App {
         } else {
             None
         };
+        let accounts = Accounts::new(database.clone());
         let passwords = match &signing {
             Some(_) => Some(Arc::new(Passwords::start(entropy.clone())?)),
             None => None,
         };
         let places = Places::new(Bounds::within_descriptors());
+        if let Some(passwords) = &passwords
+            && accounts.has_imported_passwords().await?
+        {
+            passwords.expect_imported();
+        }
         let metrics = Metrics::new(Rooms {
             places: places.clone(),
             database: database.clone(),
@@ -270,7 +276,7 @@ impl App {
             (Some(signing), Some(keyring), Some(passwords)) => Some(IdentityParts {
                 identity: Arc::new(Identity {
                     accounts: AccountDesk::new(
-                        Accounts::new(database.clone()),
+                        accounts,
                         sessions.clone(),
                         passwords,
                         throttle.clone(),

@@ -6,7 +6,7 @@ use std::time::Duration;
 use reqwest::Method;
 use serde_json::json;
 use signet::config::SecretText;
-use sqlx::Row;
+use sqlx::{ConnectOptions, Row};
 
 use crate::support::caller::PASSWORD;
 use crate::support::{Caller, SECRET, TestApp};
@@ -233,6 +233,106 @@ async fn an_old_hash_is_upgraded_when_its_password_is_proved() {
     let row = sqlx::query("SELECT password_hash FROM accounts").fetch_one(&pool).await.unwrap();
     assert!(row.get::<String, _>("password_hash").starts_with("$argon2id$v=19$m=19456,t=2,p=1$"));
     alice.sign_in_again(&app).await;
+}
+
+/// What Better Auth stores for [`PASSWORD`].
+const IMPORTED: &str = "a0e014037b839ad93760ba84c9342905:77eff3801c2604bae5738c8193abdbab84ee733b1b4a9fbf708a365a6707809d\
+                        de4261f94185d5bc84cb5b69d5fde2ecb428a02b8bb215fb3bc5eec3b6d595f1";
+
+#[tokio::test]
+async fn people_move_from_better_auth_on_sqlite_and_their_hashes_are_replaced() {
+    let app = TestApp::start().await;
+    let alice = app.signed_up("alice").await;
+    let theirs = app.folder.path().join("theirs.db");
+    let options = sqlx::sqlite::SqliteConnectOptions::new().filename(&theirs).create_if_missing(true);
+    let mut old = options.connect().await.unwrap();
+    // As Better Auth's own migration makes them.
+    sqlx::raw_sql(
+        r#"CREATE TABLE "user" ("id" text NOT NULL PRIMARY KEY, "name" text NOT NULL, "email" text NOT NULL UNIQUE,
+             "emailVerified" integer NOT NULL, "image" text, "createdAt" date NOT NULL, "updatedAt" date NOT NULL);
+           CREATE TABLE "account" ("id" text NOT NULL PRIMARY KEY, "accountId" text NOT NULL, "providerId" text NOT NULL,
+             "userId" text NOT NULL, "password" text, "createdAt" date NOT NULL, "updatedAt" date NOT NULL);
+           INSERT INTO "user" VALUES
+             ('bob', 'Bob', 'bob@example.com', 1, NULL, '2024-02-29T12:00:00.123Z', '2025-01-01T00:00:00.000Z'),
+             ('other', 'Another Alice', 'alice@example.com', 0, NULL, '2025-01-01T00:00:00.000Z', '2025-01-01T00:00:00.000Z');
+           INSERT INTO "account" VALUES
+             ('a1', 'bob', 'github', 'bob', NULL, '2025-01-01T00:00:00.000Z', '2025-01-01T00:00:00.000Z'),
+             ('a3', 'other', 'credential', 'other', 'x', '2025-01-01T00:00:00.000Z', '2025-01-01T00:00:00.000Z');"#,
+    )
+    .execute(&mut old)
+    .await
+    .unwrap();
+    sqlx::query(
+        "INSERT INTO account VALUES ('a2', 'bob', 'credential', 'bob', $1, '2025-01-01T00:00:00Z', '2025-01-01T00:00:00Z')",
+    )
+    .bind(IMPORTED)
+    .execute(&mut old)
+    .await
+    .unwrap();
+
+    let ours = app.folder.path().join("signet.db");
+    let mut ours = sqlx::sqlite::SqliteConnectOptions::new().filename(ours).connect().await.unwrap();
+    sqlx::query("ATTACH $1 AS theirs").bind(theirs.to_str().unwrap()).execute(&mut ours).await.unwrap();
+    for _ in 0..2 {
+        let script = include_str!("../migrations/better-auth/sqlite.sql");
+        sqlx::raw_sql(script).execute(&mut ours).await.unwrap();
+    }
+
+    let sign_in = async |password: &str| {
+        let body = json!({ "email": "bob@example.com", "password": password });
+        app.anonymous().post("/api/auth/sign-in/email", &body).await
+    };
+    sign_in("correct horse batterz").await.assert_error(401, "INVALID_EMAIL_OR_PASSWORD");
+    let user = sign_in(PASSWORD).await.expect(200)["user"].clone();
+    assert_eq!((&user["id"], &user["createdAt"]), (&json!("bob"), &json!("2024-02-29T12:00:00.123Z")));
+    assert_eq!((&user["name"], &user["emailVerified"]), (&json!("Bob"), &json!(true)));
+    let row =
+        sqlx::query("SELECT password_hash FROM accounts WHERE user_id = 'bob'").fetch_one(&mut ours).await;
+    assert!(row.unwrap().get::<String, _>("password_hash").starts_with("$argon2id$v=19$m=19456,t=2,p=1$"));
+    sign_in(PASSWORD).await.expect(200);
+    // Who has the address here already stays who they are.
+    assert_eq!(alice.sign_in_again(&app).await.id, alice.id);
+}
+
+/// How many passwords a server has hashed.
+async fn hashed(app: &TestApp) -> u64 {
+    let metrics = app.anonymous().get("/metrics").await.text;
+    let line =
+        metrics.lines().find(|line| line.starts_with("signet_passwords_total{result=\"hashed\"}")).unwrap();
+    line.rsplit_once(' ').unwrap().1.parse().unwrap()
+}
+
+#[tokio::test]
+async fn a_wrong_password_costs_the_same_for_everybody_while_some_hashes_are_better_auths() {
+    let app = TestApp::start().await;
+    for name in ["alice", "bob"] {
+        app.signed_up(name).await;
+    }
+    let costs = async |app: &TestApp| {
+        let mut costs = Vec::new();
+        for name in ["nobody", "alice", "bob"] {
+            let before = hashed(app).await;
+            let body = json!({ "email": format!("{name}@example.com"), "password": "a wrong password" });
+            app.anonymous()
+                .post("/api/auth/sign-in/email", &body)
+                .await
+                .assert_error(401, "INVALID_EMAIL_OR_PASSWORD");
+            costs.push(hashed(app).await - before);
+        }
+        costs
+    };
+    assert_eq!(costs(&app).await, [1, 1, 1]);
+    sqlx::query(
+        "UPDATE accounts SET password_hash = $1 WHERE user_id = (SELECT id FROM users WHERE name = 'bob')",
+    )
+    .bind(IMPORTED)
+    .execute(&pool(&app).await)
+    .await
+    .unwrap();
+    let folder = app.folder.clone();
+    app.stop().await;
+    let app = TestApp::in_folder(folder).start().await;
+    assert_eq!(costs(&app).await, [2, 2, 2]);
 }
 
 #[tokio::test]

@@ -5,6 +5,7 @@
 pub mod account;
 pub mod audit;
 pub mod email;
+mod imported;
 pub mod issuing;
 pub mod password;
 mod phc;

@@ -1,9 +1,9 @@
 //! Hashing passwords without starving anybody.
 //! In: passwords and stored hashes. Out: new hashes, and whether a password fits one.
-//! Owns: at most one Argon2 computation per core, each in memory that its thread keeps; the excess is told to come back.
+//! Owns: at most one computation per core, Argon2's in memory that its thread keeps; the excess is told to come back.
 
 use std::num::NonZeroUsize;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -14,6 +14,7 @@ use tokio::sync::oneshot;
 use unicode_normalization::UnicodeNormalization;
 use zeroize::Zeroizing;
 
+use super::imported::ImportedHash;
 use super::phc::StoredHash;
 use crate::clock::{Entropy, EntropyUnavailable};
 use crate::secret::Password;
@@ -50,7 +51,7 @@ pub enum HashingError {
 pub enum Verdict {
     /// The password fits.
     Fits,
-    /// The password fits, but the hash was made with other parameters than today's: make a new one.
+    /// The password fits, but the hash was made in another way than today's: make a new one.
     FitsOutdated,
     /// The password does not fit, or there was nothing to compare it with.
     Wrong,
@@ -87,11 +88,32 @@ pub struct Passwords {
     params: Params,
     /// What a password is compared with when there is no such user, so that this costs the same.
     decoy: StoredHash,
+    /// Whether some users still have the hash that Better Auth made.
+    imported: AtomicBool,
+}
+
+/// A stored hash of either kind.
+#[derive(Clone)]
+enum Target {
+    Own(StoredHash),
+    Imported(ImportedHash),
+}
+
+impl Target {
+    fn parse(text: &str) -> Option<Self> {
+        StoredHash::parse(text).map(Self::Own).or_else(|| ImportedHash::parse(text).map(Self::Imported))
+    }
+
+    fn hash(&self) -> &[u8] {
+        match self {
+            Self::Own(StoredHash { hash, .. }) | Self::Imported(ImportedHash { hash, .. }) => hash,
+        }
+    }
 }
 
 struct Job {
     password: Password,
-    target: StoredHash,
+    target: Target,
     reply: oneshot::Sender<Result<Vec<u8>, HashingError>>,
 }
 
@@ -122,7 +144,7 @@ impl Passwords {
         let mut decoy_hash = vec![0; HASH_BYTES];
         entropy.fill(&mut decoy_hash)?;
         let decoy = StoredHash { params: params.clone(), salt: salt(&*entropy)?, hash: decoy_hash };
-        Ok(Self { queue, threads, counts, entropy, params, decoy })
+        Ok(Self { queue, threads, counts, entropy, params, decoy, imported: AtomicBool::new(false) })
     }
 
     /// Hashes a new password into the text to store.
@@ -135,8 +157,13 @@ impl Passwords {
             salt: salt(&*self.entropy)?,
             hash: vec![0; HASH_BYTES],
         };
-        target.hash = self.compute(password, target.clone()).await?;
+        target.hash = self.compute(password, Target::Own(target.clone())).await?;
         Ok(target.print())
+    }
+
+    /// Some users still have the hash that Better Auth made, which takes longer to compare with.
+    pub fn expect_imported(&self) {
+        self.imported.store(true, Ordering::Relaxed);
     }
 
     /// Compares a password with a stored hash. Without one, or with one that can't be read, it does the same work and says [`Verdict::Wrong`].
@@ -144,22 +171,32 @@ impl Passwords {
     /// # Errors
     /// See [`HashingError`].
     pub async fn compare(&self, password: &Password, stored: Option<&str>) -> Result<Verdict, HashingError> {
-        let known = stored.and_then(StoredHash::parse);
+        let known = stored.and_then(Target::parse);
         if stored.is_some() && known.is_none() {
             tracing::error!("a stored password hash cannot be read; nobody can sign in with it");
         }
-        let target = known.as_ref().unwrap_or(&self.decoy);
+        if matches!(known, Some(Target::Imported(_))) {
+            self.expect_imported();
+        }
+        let target = known.clone().unwrap_or_else(|| Target::Own(self.decoy.clone()));
         let computed = self.compute(password, target.clone()).await?;
-        let same = bool::from(computed.ct_eq(&target.hash));
-        Ok(match (same && known.is_some(), target.params == self.params) {
-            (true, true) => Verdict::Fits,
-            (true, false) => Verdict::FitsOutdated,
-            (false, _) => Verdict::Wrong,
-        })
+        if known.is_some() && bool::from(computed.ct_eq(target.hash())) {
+            let is_todays = matches!(&target, Target::Own(stored) if stored.params == self.params);
+            return Ok(if is_todays { Verdict::Fits } else { Verdict::FitsOutdated });
+        }
+        // As long as there are hashes of two kinds, a wrong password costs one of each, whoever it is tried for.
+        if self.imported.load(Ordering::Relaxed) {
+            let other = match target {
+                Target::Own(_) => Target::Imported(ImportedHash::decoy()),
+                Target::Imported(_) => Target::Own(self.decoy.clone()),
+            };
+            self.compute(password, other).await?;
+        }
+        Ok(Verdict::Wrong)
     }
 
     #[tracing::instrument(name = "hash a password", target = "signet::trace", skip_all)]
-    async fn compute(&self, password: &Password, target: StoredHash) -> Result<Vec<u8>, HashingError> {
+    async fn compute(&self, password: &Password, target: Target) -> Result<Vec<u8>, HashingError> {
         let (reply, answer) = oneshot::channel();
         // Counted before it is sent: a thread may take it, and count it off, before this one goes on.
         self.counts.waiting.fetch_add(1, Ordering::Relaxed);
@@ -215,17 +252,20 @@ fn work(jobs: &Mutex<Receiver<Job>>, counts: &Counts) {
     }
 }
 
-fn compute(
-    password: &Password,
-    target: &StoredHash,
-    memory: &mut Vec<Block>,
-) -> Result<Vec<u8>, HashingError> {
+fn compute(password: &Password, target: &Target, memory: &mut Vec<Block>) -> Result<Vec<u8>, HashingError> {
+    // The same letter can be typed in several ways; NFKC, as Better Auth does, makes them one (NIST SP 800-63B section 5.1.1.2).
+    let normal: Zeroizing<String> = Zeroizing::new(password.expose().nfkc().collect());
+    let target = match target {
+        Target::Own(target) => target,
+        Target::Imported(target) => {
+            let refused = || HashingError::Failed("scrypt refused its parameters".to_owned());
+            return target.repeat(normal.as_bytes()).ok_or_else(refused);
+        }
+    };
     let argon2 = Argon2::new(Algorithm::Argon2id, Version::V0x13, target.params.clone());
     if memory.len() < target.params.block_count() {
         memory.resize(target.params.block_count(), Block::default());
     }
-    // The same letter can be typed in several ways; NFKC, as Better Auth does, makes them one (NIST SP 800-63B section 5.1.1.2).
-    let normal: Zeroizing<String> = Zeroizing::new(password.expose().nfkc().collect());
     let mut hash = vec![0; target.hash.len()];
     argon2
         .hash_password_into_with_memory(normal.as_bytes(), &target.salt, &mut hash, memory.as_mut_slice())

@@ -113,7 +113,10 @@ impl Unauthenticated {
             Self::Denied(Denied::KeySetUnavailable { .. }) => {
                 "The keys to verify tokens with are not available. Please try again later."
             }
-            Self::Malformed | Self::Denied(_) => "The token is not valid. Please sign in again.",
+            // One text for all: it names the usual mistakes, and not which one this is.
+            Self::Malformed | Self::Denied(_) => {
+                "This is no valid JWT, or it has expired. For a session token, GET /api/auth/token gives a new one."
+            }
         }
     }
 

@@ -154,6 +154,20 @@ impl Accounts {
             .await
     }
 
+    /// Whether any password still has a hash that another program made: ours begin with a dollar sign.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn has_imported_passwords(&self) -> Result<bool, StoreError> {
+        let row = sqlx::query(
+            "SELECT 1 FROM accounts WHERE provider_id = $1 AND password_hash NOT LIKE '$%' LIMIT 1",
+        )
+        .bind(CREDENTIAL)
+        .fetch_optional(self.database.pool())
+        .await?;
+        Ok(row.is_some())
+    }
+
     /// Replaces a password hash, but only if it is still `old`: of two changes at once, one wins.
     ///
     /// # Errors

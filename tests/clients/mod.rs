@@ -2,6 +2,7 @@
 
 mod examples;
 mod frontends;
+mod moving;
 mod schemathesis;
 
 use std::path::{Path, PathBuf};

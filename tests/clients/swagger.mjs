@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { open } from "./browser.mjs";
 
 const [base, screenshot] = process.argv.slice(2);
-const { browser, page, troubles } = await open([base]);
+const { browser, context, page, troubles } = await open([base]);
 
 /** Opens an operation, tries it out as it stands there, and hands on what came back. */
 async function tryOut(operation) {
@@ -29,17 +29,26 @@ assert.match(await page.title(), /Signet/);
 const up = await tryOut({ path: "/api/auth/sign-up/email", method: "post" });
 assert.equal(up.status, 200, up.text);
 
-// The browser keeps the session's cookie, so the token can be asked for at once.
+/** Gives a credential under its name in the dialog. */
+async function authorize(name, value) {
+  await page.locator(".auth-wrapper .authorize").first().click();
+  const scheme = page.locator(".auth-container", { has: page.locator("h4", { hasText: name }) }).first();
+  await scheme.locator("input").fill(value);
+  await scheme.locator("button.authorize").click();
+  await page.locator(".modal-ux .close-modal").click();
+}
+
+// The browser keeps the session's cookie; a program without one has the token of the session.
+await context.clearCookies();
+await authorize("sessionToken", up.text.match(/"token":\s*"(\w+)"/)[1]);
+const session = await tryOut({ path: "/api/auth/get-session", method: "get" });
+assert.match(session.text, /ada@example\.com/);
+
 const got = await tryOut({ path: "/api/auth/token", method: "get" });
 assert.equal(got.status, 200, got.text);
 const token = got.text.match(/eyJ[\w-]+\.[\w-]+\.[\w-]+/)[0];
 
-await page.locator(".auth-wrapper .authorize").first().click();
-const jwt = page.locator(".auth-container", { has: page.locator("h4", { hasText: "jwt" }) }).first();
-await jwt.locator("input").fill(token);
-await jwt.locator("button.authorize").click();
-await page.locator(".modal-ux .close-modal").click();
-
+await authorize("jwt", token);
 const made = await tryOut({ path: "/api/{user_id}/tasks", method: "post", parameters: { user_id: "me" } });
 assert.equal(made.status, 201, made.text);
 assert.match(made.text, /Buy milk/);
