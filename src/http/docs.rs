@@ -60,11 +60,17 @@ fn amend(document: &mut Value) {
             }
         }
     }
-    // An operation for everybody says so; else it could have been forgotten.
+    let mut in_use = Vec::new();
     for path in document["paths"].as_object_mut().into_iter().flat_map(Map::values_mut) {
         for operation in path.as_object_mut().into_iter().flat_map(Map::values_mut) {
+            in_use.push(operation["tags"][0].clone());
+            // An operation for everybody says so; else it could have been forgotten.
             operation.as_object_mut().map(|operation| operation.entry("security").or_insert(json!([])));
         }
+    }
+    // As people come to need them, and not by the alphabet.
+    if let Some(tags) = document["tags"].as_array_mut() {
+        tags.sort_by_key(|tag| in_use.iter().position(|used| *used == tag["name"]));
     }
 }
 
@@ -81,7 +87,8 @@ pub fn page() -> Fixed {
         OpenApiService::new((identity::apis(), tasks::TasksApi), "Signet", env!("CARGO_PKG_VERSION"))
             .description(description)
             .server("/");
-    let page = service.swagger_ui_html();
+    let document = service.spec();
+    let page = service.swagger_ui_html().replacen(&document, &tidy(&document), 1);
     let page = format!("<!doctype html>{}", page.trim_start())
         .replacen(
             "<title>Swagger UI</title>",
