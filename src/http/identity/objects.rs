@@ -221,8 +221,8 @@ pub struct SignUp {
         pattern = r"^([A-Za-z0-9_'+\-]+\.)*[A-Za-z0-9_'+\-]*[A-Za-z0-9_+\-]@([A-Za-z0-9][A-Za-z0-9\-]*\.)+[A-Za-z]{2,}$"
     ))]
     pub email: String,
-    /// 8 to 128 UTF-16 code units.
-    #[oai(validator(min_length = 8, max_length = 128))]
+    /// 8 to 128 UTF-16 code units: at least eight letters, or four emoji.
+    #[oai(validator(min_length = 4, max_length = 128))]
     pub password: String,
     /// Where a picture of them is.
     #[oai(validator(max_length = 1024, pattern = r"^[^\u0000-\u001f\u007f-\u009f]*$"))]
@@ -367,8 +367,8 @@ impl FromFields for UpdateUser {
 /// What to change the password to.
 #[derive(Clone, Debug, Object)]
 pub struct ChangePassword {
-    /// 8 to 128 UTF-16 code units.
-    #[oai(rename = "newPassword", validator(min_length = 8, max_length = 128))]
+    /// 8 to 128 UTF-16 code units: at least eight letters, or four emoji.
+    #[oai(rename = "newPassword", validator(min_length = 4, max_length = 128))]
     pub new_password: String,
     /// The password until now.
     #[oai(rename = "currentPassword")]
