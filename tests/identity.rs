@@ -358,6 +358,22 @@ async fn bodies_are_read_strictly_and_within_bounds() {
 }
 
 #[tokio::test]
+async fn who_sends_json_as_a_form_is_told_so() {
+    let app = TestApp::start().await;
+    app.signed_up("alice").await;
+    let send = |media_type: &str, body: String| {
+        let request = app.anonymous().request(Method::POST, "/api/auth/sign-in/email");
+        Caller::send(request.header("content-type", media_type).body(body))
+    };
+    let json = json!({ "email": "alice@example.com", "password": PASSWORD }).to_string();
+    let form = format!("email=alice%40example.com&password={}", PASSWORD.replace(' ', "+"));
+    let mistaken = send("application/x-www-form-urlencoded", json).await;
+    mistaken.assert_error(400, "VALIDATION_ERROR");
+    assert!(mistaken.json()["message"].as_str().unwrap().contains("Content-Type: application/json"));
+    send("application/x-www-form-urlencoded", form).await.expect(200);
+}
+
+#[tokio::test]
 async fn trusted_pages_of_other_origins_may_call_with_credentials_and_no_others() {
     let trusted = "http://localhost:3000";
     let app =

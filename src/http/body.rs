@@ -215,6 +215,10 @@ pub async fn read_json<T: FromFields>(
             }
             _ => T::DIALECT.malformed(),
         }),
+        // What `curl -d` says of everything.
+        FORM if T::SIGNS_IN && bytes.starts_with(b"{") => {
+            Err(T::DIALECT.invalid("[body] JSON is sent with Content-Type: application/json".to_owned()))
+        }
         FORM if T::SIGNS_IN => {
             let pairs = url::form_urlencoded::parse(&bytes);
             Ok(Some(
