@@ -115,7 +115,8 @@ impl Unauthenticated {
             }
             // One text for all: it names the usual mistakes, and not which one this is.
             Self::Malformed | Self::Denied(_) => {
-                "This is no valid JWT, or it has expired. For a session token, GET /api/auth/token gives a new one."
+                "This is no valid JWT, or it has expired: please sign in again. For a session token, GET /api/auth/token \
+                 gives a JWT."
             }
         }
     }
