@@ -469,8 +469,10 @@ fn verifier(
         match (keyring, &config.upstream) {
             (Some(keyring), _) => Ok(KeySource::Local(keyring.subscribe())),
             (None, upstream) => {
-                let url = upstream.as_ref().map(|upstream| upstream.jwks_url.as_str()).unwrap_or_default();
-                let endpoint = JwksEndpoint::new(url, Limits::default())?;
+                let upstream = upstream.as_ref();
+                let url = upstream.map(|upstream| upstream.jwks_url.as_str()).unwrap_or_default();
+                let allow_plain_http = upstream.is_some_and(|upstream| upstream.plain_http);
+                let endpoint = JwksEndpoint::new(url, Limits { allow_plain_http, ..Limits::default() })?;
                 let (clock, entropy) = (ambient.clock.clone(), ambient.entropy.clone());
                 let cache = KeyCache::new(endpoint, KeyCacheSettings::default(), clock, entropy);
                 let warming = cache.clone();

@@ -170,6 +170,8 @@ pub struct Rotation {
 pub struct Upstream {
     /// Where its key set is.
     pub jwks_url: String,
+    /// Whether it may be fetched over plain http from another machine.
+    pub plain_http: bool,
     /// What tokens must name as `iss`.
     pub issuer: String,
     /// What tokens must name as `aud`.

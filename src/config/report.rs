@@ -149,6 +149,8 @@ impl Report {
         ];
         if let Some(upstream) = &config.upstream {
             lines.push(line("SIGNET_JWKS_URL", upstream.jwks_url.clone(), source(&s.jwks_url)));
+            let plain_http = if upstream.plain_http { "on" } else { "off" };
+            lines.push(line("SIGNET_JWKS_PLAIN_HTTP", plain_http.to_owned(), source(&s.jwks_plain_http)));
             lines.push(line("SIGNET_ISSUER", upstream.issuer.clone(), source(&s.issuer)));
             lines.push(line("SIGNET_AUDIENCE", upstream.audience.clone(), source(&s.audience)));
         }

@@ -137,18 +137,19 @@ fn upstream(settings: &Settings, base_url: &BaseUrl) -> Result<Upstream, Fault> 
     };
     let url = origin::parse_absolute(&text).ok_or_else(problem)?;
     let origin = origin::web_origin(&url).ok_or_else(problem)?;
-    if url.scheme() != "https" && !origin::is_loopback(&url) {
+    let plain_http = values::jwks_plain_http(settings)?;
+    if url.scheme() != "https" && !origin::is_loopback(&url) && !plain_http {
         return Err(Fault::new(
             name,
             format!(
                 "leads to the key set at {url}, where anybody on the way could put their own keys; it must be https, or http \
-                 on this very machine"
+                 on this very machine; SIGNET_JWKS_PLAIN_HTTP=on trusts the network in between"
             ),
         ));
     }
     let issuer = plain(settings.issuer.as_ref()).or(base_url).unwrap_or(&origin).to_owned();
     let audience = plain(settings.audience.as_ref()).or(base_url).unwrap_or(&issuer).to_owned();
-    Ok(Upstream { jwks_url: without_fragment(url), issuer, audience })
+    Ok(Upstream { jwks_url: without_fragment(url), plain_http, issuer, audience })
 }
 
 fn without_fragment(mut url: Url) -> String {
@@ -159,6 +160,7 @@ fn without_fragment(mut url: Url) -> String {
 fn refuse_upstream(settings: &Settings, faults: &mut Faults) {
     for (name, value) in [
         ("SIGNET_JWKS_URL", &settings.jwks_url),
+        ("SIGNET_JWKS_PLAIN_HTTP", &settings.jwks_plain_http),
         ("SIGNET_ISSUER", &settings.issuer),
         ("SIGNET_AUDIENCE", &settings.audience),
     ] {

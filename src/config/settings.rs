@@ -165,6 +165,10 @@ pub struct Settings {
     #[arg(long, env = "SIGNET_JWKS_URL", value_name = "URL", help_heading = RESOURCE)]
     pub jwks_url: Option<String>,
 
+    /// on: the key set may come over plain http from another machine, inside a network of your own [default: off]
+    #[arg(long, env = "SIGNET_JWKS_PLAIN_HTTP", value_name = "on|off", help_heading = RESOURCE)]
+    pub jwks_plain_http: Option<String>,
+
     /// Issuer that tokens must name [default: BETTER_AUTH_URL, or else the origin of SIGNET_JWKS_URL]
     #[arg(long, env = "SIGNET_ISSUER", value_name = "TEXT", help_heading = RESOURCE)]
     pub issuer: Option<String>,

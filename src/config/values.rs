@@ -73,10 +73,19 @@ pub(super) fn base_url(settings: &Settings) -> Result<BaseUrl, Fault> {
 }
 
 pub(super) fn rate_limit(settings: &Settings) -> Result<bool, Fault> {
-    match plain(settings.rate_limit.as_ref()).unwrap_or("on") {
-        "on" => Ok(true),
-        "off" => Ok(false),
-        text => Err(Fault::new("SIGNET_RATE_LIMIT", format!("is {text:?}; it must be on or off"))),
+    switch("SIGNET_RATE_LIMIT", settings.rate_limit.as_ref(), true)
+}
+
+pub(super) fn jwks_plain_http(settings: &Settings) -> Result<bool, Fault> {
+    switch("SIGNET_JWKS_PLAIN_HTTP", settings.jwks_plain_http.as_ref(), false)
+}
+
+fn switch(name: &'static str, value: Option<&String>, unless_told: bool) -> Result<bool, Fault> {
+    match plain(value) {
+        None => Ok(unless_told),
+        Some("on") => Ok(true),
+        Some("off") => Ok(false),
+        Some(text) => Err(Fault::new(name, format!("is {text:?}; it must be on or off"))),
     }
 }
 

@@ -8,6 +8,7 @@ mod logs;
 mod rotation;
 pub mod server;
 mod tls;
+mod topology;
 
 use std::os::unix::fs::PermissionsExt;
 use std::time::Duration;
@@ -281,6 +282,7 @@ fn the_help_of_serve_lists_every_setting() {
         "SIGNET_RATE_LIMIT",
         "SIGNET_TRUSTED_PROXIES",
         "SIGNET_JWKS_URL",
+        "SIGNET_JWKS_PLAIN_HTTP",
         "SIGNET_ISSUER",
         "SIGNET_AUDIENCE",
     ] {

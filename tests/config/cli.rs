@@ -31,7 +31,7 @@ fn stderr(output: &Output) -> String {
 }
 
 /// Every setting of the product, and its default.
-const SETTINGS: [(&str, &str, &str); 25] = [
+const SETTINGS: [(&str, &str, &str); 26] = [
     ("SIGNET_LISTEN", "--listen", "127.0.0.1:8080"),
     ("SIGNET_METRICS_LISTEN", "--metrics-listen", "none"),
     ("SIGNET_OTLP_ENDPOINT", "--otlp-endpoint", "none"),
@@ -55,6 +55,7 @@ const SETTINGS: [(&str, &str, &str); 25] = [
     ("SIGNET_ROTATE_EVERY", "--rotate-every", "30d"),
     ("SIGNET_JWKS_MAX_AGE", "--jwks-max-age", "5m"),
     ("SIGNET_JWKS_URL", "--jwks-url", "BETTER_AUTH_URL + /api/auth/jwks"),
+    ("SIGNET_JWKS_PLAIN_HTTP", "--jwks-plain-http", "off"),
     ("SIGNET_ISSUER", "--issuer", "BETTER_AUTH_URL"),
     ("SIGNET_AUDIENCE", "--audience", "BETTER_AUTH_URL"),
 ];

@@ -171,6 +171,7 @@ fn a_resource_process_knows_whose_tokens_it_trusts() {
         from_base.upstream,
         Some(Upstream {
             jwks_url: "https://auth.example.com/api/auth/jwks".to_owned(),
+            plain_http: false,
             issuer: "https://auth.example.com".to_owned(),
             audience: "https://auth.example.com".to_owned(),
         })
@@ -181,6 +182,7 @@ fn a_resource_process_knows_whose_tokens_it_trusts() {
         from_set.upstream,
         Some(Upstream {
             jwks_url: "https://auth.example.com:8443/keys?v=1".to_owned(),
+            plain_http: false,
             issuer: "https://auth.example.com:8443".to_owned(),
             audience: "https://auth.example.com:8443".to_owned(),
         })
@@ -196,6 +198,7 @@ fn a_resource_process_knows_whose_tokens_it_trusts() {
         named.upstream,
         Some(Upstream {
             jwks_url: "http://127.0.0.1:9000/jwks".to_owned(),
+            plain_http: false,
             issuer: "urn:issuer".to_owned(),
             audience: "tasks".to_owned(),
         })
@@ -212,7 +215,13 @@ fn a_key_set_is_fetched_over_https_or_from_this_machine() {
     ] {
         let sentence = refused(&Settings { jwks_url: text(url), ..resource() });
         assert!(sentence.starts_with("SIGNET_JWKS_URL leads to"), "{url}: {sentence}");
+        assert!(sentence.contains("SIGNET_JWKS_PLAIN_HTTP=on"), "{sentence}");
+        let trusting = Settings { jwks_url: text(url), jwks_plain_http: text("on"), ..resource() };
+        assert!(resolve(&trusting).upstream.unwrap().plain_http, "{url}");
     }
+    let odd =
+        Settings { jwks_url: text("https://a.example/jwks"), jwks_plain_http: text("yes"), ..resource() };
+    assert!(refused(&odd).starts_with("SIGNET_JWKS_PLAIN_HTTP is \"yes\""));
     for url in [
         "http://localhost:1/jwks",
         "http://[::1]/jwks",
@@ -246,11 +255,12 @@ fn settings_of_the_resource_role_are_refused_elsewhere() {
     let sentences = refused(&Settings {
         role: text("identity"),
         jwks_url: text("https://a.example/jwks"),
+        jwks_plain_http: text("on"),
         issuer: text("a"),
         audience: text("b"),
         ..Settings::default()
     });
-    assert_eq!(sentences.lines().count(), 3, "{sentences}");
+    assert_eq!(sentences.lines().count(), 4, "{sentences}");
     assert!(sentences.lines().all(|line| line.contains("is only for SIGNET_ROLE=resource")));
 }
 
