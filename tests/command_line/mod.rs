@@ -5,6 +5,7 @@ mod crowd;
 mod faults;
 mod key_set;
 mod logs;
+mod restore;
 mod rotation;
 pub mod server;
 mod tls;

@@ -90,6 +90,35 @@ test("everything can be done with the keyboard alone, and the focus is never los
   assert.deepEqual(await titles(page), ["One", "Three"]);
 });
 
+test("an edit that begins while a mark is on its way is not lost, and does not undo the mark", async () => {
+  const { page } = await member("quick");
+  await add(page, "Slow");
+  let answer;
+  const asked = new Promise((resolve) => {
+    page.route("**/complete", async (route) => {
+      await new Promise((done) => {
+        answer = done;
+        resolve();
+      });
+      await route.continue();
+    });
+  });
+  await row(page, "Slow").getByRole("checkbox").focus();
+  await page.keyboard.press("Space");
+  await asked;
+  await page.keyboard.press("e");
+  await page.keyboard.press("End");
+  await page.keyboard.type("ly");
+  const answered = page.waitForResponse("**/complete");
+  answer();
+  await answered;
+  assert.equal(await page.getByRole("list").getByLabel("What is to be done").inputValue(), "Slowly");
+  await page.keyboard.press("Enter");
+  await row(page, "Slowly").getByRole("checkbox").waitFor();
+  const [only] = await stored(page);
+  assert.deepEqual([only.title, only.completed], ["Slowly", true]);
+});
+
 test("markup in a title, a note or a name is text", async () => {
   const evil = '<img src=x onerror="document.body.dataset.broken=1"><b>bold</b>';
   const { page } = await member("mallory", "/account");

@@ -1,6 +1,6 @@
 // One task in the list.
 // In: a task, and whom to tell. Out: its row, which shows it, edits it and asks before it deletes it.
-// Owns: the focus stays in the row while the row changes its shape.
+// Owns: the focus stays in the row while the row changes its shape; an answer that comes late closes no form.
 
 import { ApiError } from "../api.js";
 import { element, say, show } from "../ui/dom.js";
@@ -14,6 +14,8 @@ import * as tasks from "./api.js";
  */
 export function row(task, listeners) {
   const own = element("li", { class: task.completed ? "row done" : "row", "data-id": task.id });
+  /** The mark that is on its way to the server, if there is one. */
+  let marking = null;
   const read = () => own.replaceChildren(...reading());
   read();
   own.addEventListener("keydown", (event) => onKey(event));
@@ -21,7 +23,7 @@ export function row(task, listeners) {
   return own;
 
   function reading() {
-    const mark = element("input", { type: "checkbox", id: `done-${task.id}`, onchange: () => complete(mark) });
+    const mark = element("input", { type: "checkbox", id: `done-${task.id}`, onchange: () => (marking = complete(mark)) });
     mark.checked = task.completed;
     return [
       element("span", { class: "tick" }, mark),
@@ -40,6 +42,11 @@ export function row(task, listeners) {
     ];
   }
 
+  /** Whether it is being edited, or asks whether to delete. */
+  function isOpen() {
+    return own.querySelector("form, .sure") !== null;
+  }
+
   /** Goes back to showing the task, with the focus where it was before. */
   function close(selector) {
     read();
@@ -53,6 +60,8 @@ export function row(task, listeners) {
       const fresh = await tasks.complete(task.id, completed);
       const hadFocus = own.contains(document.activeElement);
       say(`${completed ? "Done" : "Open again"}: ${task.title}`);
+      task = fresh;
+      if (isOpen()) return; // somebody has begun to edit it meanwhile
       listeners.changed(own, fresh);
       if (hadFocus) document.getElementById(mark.id)?.focus();
     } catch (error) {
@@ -85,6 +94,7 @@ export function row(task, listeners) {
     );
     take(form, async (values) => {
       try {
+        await marking;
         const draft = { title: values.title.trim(), description: values.description, completed: task.completed };
         const fresh = await tasks.replace(task.id, draft);
         say(`Saved: ${fresh.title}`);
@@ -134,11 +144,11 @@ export function row(task, listeners) {
 
   function onKey(event) {
     const isTyping = event.target.matches("textarea, input:not([type=checkbox])");
-    if (event.key === "Escape" && own.querySelector("form, .sure")) close("button");
+    if (event.key === "Escape" && isOpen()) close("button");
     else if (isTyping || event.ctrlKey || event.metaKey || event.altKey) return;
     else if (event.key === "ArrowDown") own.nextElementSibling?.querySelector("input, button")?.focus();
     else if (event.key === "ArrowUp") own.previousElementSibling?.querySelector("input, button")?.focus();
-    else if (own.querySelector("form, .sure")) return;
+    else if (isOpen()) return;
     else if (event.key === "e") edit();
     else if (event.key === "Delete") askToRemove();
     else return;
