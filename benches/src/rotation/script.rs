@@ -11,7 +11,7 @@ use super::{Trouble, World};
 pub enum Step {
     /// `signet keys rotate`.
     Rotate,
-    /// `signet keys rotate --now`, if there is such a thing.
+    /// `signet keys rotate --now`.
     RotateNow,
     /// `signet keys revoke` of the active key while no successor is public.
     RevokeAlone,
@@ -19,6 +19,8 @@ pub enum Step {
     RevokeWithSuccessor,
     /// SIGKILL at a random moment between the announcement of a key and a second after it signs, and a new start at once.
     Kill,
+    /// SIGKILL right after the announcement of a key, and a new start when the key is long due to sign.
+    StayDead,
 }
 
 impl World {
@@ -43,12 +45,18 @@ impl World {
                     self.clock.until(self.clock.now() + self.spans.lead / 2.0).await;
                     self.revoke("a successor is public, but not yet known everywhere").await?;
                 }
+                Step::StayDead => {
+                    self.wait_for("pending", false).await;
+                    // At once, so that hardly anybody has seen the key.
+                    while !self.list_keys().await?.iter().any(|(_, state)| state == "pending") {}
+                    self.crash(identity, self.spans.lead + 1.0).await?;
+                }
                 Step::Kill => {
                     self.wait_for("pending", false).await;
                     self.wait_for("pending", true).await;
                     let share = random(&mut chance);
                     self.clock.until(self.clock.now() + share * (self.spans.lead + 1.0)).await;
-                    self.crash(identity).await?;
+                    self.crash(identity, 0.0).await?;
                 }
             }
         }
@@ -63,9 +71,6 @@ impl World {
     }
 
     async fn rotate_now(&self) -> Result<(), Trouble> {
-        if !self.operator.run(&["keys", "rotate", "--help"]).await?.contains("--now") {
-            return Ok(());
-        }
         let before = self.clock.now();
         let said = self.operator.run(&["keys", "rotate", "--now"]).await?;
         self.chronicle.event(Mark::Rotation, format!("`signet keys rotate --now`: {}", said.trim()));
@@ -97,9 +102,10 @@ impl World {
         Ok(())
     }
 
-    async fn crash(&self, identity: &mut Signet) -> Result<(), Trouble> {
+    async fn crash(&self, identity: &mut Signet, dead_for: f64) -> Result<(), Trouble> {
         let killed = self.clock.now();
         identity.kill().await?;
+        self.clock.until(killed + dead_for).await;
         identity.start(super::SERVES).await?;
         let ready = self.clock.now();
         self.ledger.outage(killed, ready);

@@ -131,9 +131,8 @@ cached for five minutes, they do here with keys that may be cached for seconds.
 - Only the identity process itself, and libraries that keep no keys past their time, may be without an answer, and only
   while the identity process is dead.
 
-It is started again at once. Not part of the run: an identity process that dies right after it has announced a key and
-stays dead for longer than the lead. Started again, it lets that key sign at once, and a verifier that got its set from a
-cache which served a stale one meanwhile refuses new tokens until it asks again, one `max-age` later at most.
+It is started again at once, and once only when the key that it had just announced is long due to sign: caches have handed
+out the old set meanwhile, so that key has to wait until they have caught up.
 ";
 
 const BOUNDS: &str = "\
