@@ -316,9 +316,9 @@ impl Story {
             } else if dice.in_thousand(15) {
                 let points = [Crash::Reading, Crash::BeforeCommit, Crash::AfterCommit];
                 member.connection.crash_at(points[dice.place(points.len())]);
-            } else if dice.in_thousand(4) {
-                // Its clocks stand still, so that monotonic time knows nothing of it.
-                member.sleeps_until = elapsed + TICK * u32::try_from(dice.below(150)).unwrap();
+            } else if dice.in_thousand(4) && elapsed >= member.sleeps_until {
+                // Its clocks stand still, so that monotonic time knows nothing of it; when it wakes, wall time is right.
+                member.sleeps_until = elapsed + TICK * (1 + u32::try_from(dice.below(150)).unwrap());
             } else if dice.in_thousand(4) && member.running.is_some() {
                 let far = i64::try_from(dice.below(400 * 86_400_000)).unwrap() + 60_000;
                 let leap = if dice.in_thousand(700) { far } else { -far };
