@@ -110,6 +110,9 @@ pub enum StartError {
     /// The way to the collector of traces.
     #[error("SIGNET_OTLP_ENDPOINT cannot be used: {0}")]
     Traces(String),
+    /// The log.
+    #[error("the log cannot be written: {0}")]
+    Log(#[source] std::io::Error),
     /// The key set of the identity service elsewhere.
     #[error("SIGNET_JWKS_URL cannot be used: {0}")]
     KeySet(#[from] EndpointFault),

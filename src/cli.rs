@@ -12,7 +12,9 @@ use signet::keys::timeline;
 
 pub mod database;
 pub mod inspect;
+mod json;
 pub mod keys;
+mod lines;
 pub mod log;
 #[cfg(feature = "otlp")]
 mod traces;

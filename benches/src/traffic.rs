@@ -113,8 +113,9 @@ pub async fn at_a_rate(course: &Arc<Course>, connections: usize, rate: f64, leng
         let begin = pace.monotonic();
         for number in 0..(rate * length.as_secs_f64()) as u64 {
             let moment = begin + Duration::from_secs_f64(number as f64 / rate);
-            while pace.monotonic() < moment {
-                std::thread::sleep(Duration::from_micros(50));
+            let early = moment.saturating_sub(pace.monotonic());
+            if !early.is_zero() {
+                std::thread::sleep(early);
             }
             if due.send(moment).is_err() {
                 return begin;

@@ -4,6 +4,8 @@
 
 use std::io::IsTerminal;
 
+use super::json::{Events, Fields};
+use super::lines::Lines;
 use signet::app::StartError;
 use signet::http::traces::TARGET;
 use tracing_subscriber::layer::SubscriberExt;
@@ -12,6 +14,7 @@ use tracing_subscriber::{EnvFilter, Layer};
 
 /// A log that was started.
 pub struct Log {
+    lines: Lines,
     #[cfg(feature = "otlp")]
     traces: Option<super::traces::Traces>,
 }
@@ -19,41 +22,44 @@ pub struct Log {
 /// Human lines on a terminal, JSON otherwise; `RUST_LOG` chooses what is logged.
 ///
 /// # Errors
-/// [`StartError::Traces`].
+/// [`StartError::Traces`], [`StartError::Log`].
 pub fn start(collector: Option<&str>) -> Result<Log, StartError> {
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
     let filter = match format!("{TARGET}=off").parse() {
         Ok(no_spans) => filter.add_directive(no_spans),
         Err(_) => filter,
     };
-    let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
+    let writer = Lines::start().map_err(StartError::Log)?;
+    let lines = tracing_subscriber::fmt::layer().with_writer(writer.clone());
     let lines = if std::io::stderr().is_terminal() {
         lines.boxed()
     } else {
-        lines.with_ansi(false).json().flatten_event(true).boxed()
+        let usual = tracing_subscriber::fmt::format().json().flatten_event(true);
+        lines.with_ansi(false).json().event_format(Events(usual)).fmt_fields(Fields).boxed()
     };
     let subscriber = tracing_subscriber::registry().with(lines.with_filter(filter));
     #[cfg(feature = "otlp")]
     {
         let (traces, spans) = collector.map(super::traces::to).transpose()?.unzip();
         subscriber.with(spans).init();
-        Ok(Log { traces })
+        Ok(Log { lines: writer, traces })
     }
     #[cfg(not(feature = "otlp"))]
     {
         // The settings have refused a collector.
         let _ = collector;
         subscriber.init();
-        Ok(Log {})
+        Ok(Log { lines: writer })
     }
 }
 
 impl Log {
-    /// Sends what is still to be sent.
+    /// Sends and writes what is still to be sent and written.
     pub async fn end(self) {
         #[cfg(feature = "otlp")]
         if let Some(traces) = self.traces {
             traces.end().await;
         }
+        self.lines.flush();
     }
 }

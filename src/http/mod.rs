@@ -21,14 +21,17 @@ pub mod traces;
 pub mod web;
 pub mod well_known;
 
+use std::pin::pin;
 use std::sync::Arc;
 
 use ipnet::IpNet;
 use poem::endpoint::BoxEndpoint;
-use poem::middleware::{CatchPanic, PanicHandler};
 use poem::web::Redirect;
-use poem::{EndpointExt, IntoResponse, Response, Route};
+use poem::{Endpoint, EndpointExt, Request, Response, Result, Route};
 
+use self::cors::Sharing;
+use self::fixed::Fixed;
+use self::layers::{RequestIds, Watched};
 use self::metrics::{Metrics, MetricsEndpoint};
 use self::web::Web;
 use crate::clock::{Clock, Entropy};
@@ -84,33 +87,68 @@ impl std::fmt::Debug for IdentityParts {
     }
 }
 
-/// Every path of this process, inside its layers. Read them from the last line up: the last is the outermost.
+/// Every path of this process, inside its layers.
 pub fn endpoint(parts: Parts) -> BoxEndpoint<'static, Response> {
-    let Parts { throttle, origins, trusted_proxies, clock, entropy, metrics, .. } = &parts;
-    let (throttle, origins, proxies) = (throttle.clone(), origins.clone(), trusted_proxies.clone());
-    let (clock, entropy, metrics) = (clock.clone(), entropy.clone(), metrics.clone());
     let web = parts.identity.as_ref().map(|_| Web::new(parts.resource.is_some()));
-    let absence = web.as_ref().map(|web| Arc::new(web.not_found()));
-    routes(parts, web.as_ref())
-        .around(move |endpoint, request| web::explain_absence(endpoint, absence.clone(), request))
-        .around(move |endpoint, request| layers::limit(endpoint, throttle.clone(), request))
-        .with(CatchPanic::new().with_handler(AnswerPanic))
-        .around(|endpoint, request| async move { Ok(layers::shape(endpoint, request).await) })
-        .around(move |endpoint, request| {
-            let origins = origins.clone();
-            async move { Ok(cors::share(endpoint, origins, request).await) }
-        })
-        .after(|response| async move { response.map(layers::protect) })
-        .around(move |endpoint, request| {
-            let (clock, entropy, metrics) = (clock.clone(), entropy.clone(), metrics.clone());
-            async move { Ok(layers::log(endpoint, clock, entropy, metrics, request).await) }
-        })
-        .before(move |request| {
-            let request = layers::identify(request, &proxies);
-            async move { Ok(request) }
-        })
-        .map_to_response()
-        .boxed()
+    let layers = Layers {
+        trusted_proxies: parts.trusted_proxies.clone(),
+        ids: RequestIds::new(parts.entropy.clone()),
+        clock: parts.clock.clone(),
+        metrics: parts.metrics.clone(),
+        origins: parts.origins.clone(),
+        throttle: parts.throttle.clone(),
+        absence: web.as_ref().map(Web::not_found),
+        routes: routes(parts, web.as_ref()),
+    };
+    layers.boxed()
+}
+
+/// What lies around the routes: one future and not one inside the other, which would be moved again and again.
+struct Layers {
+    trusted_proxies: Vec<IpNet>,
+    ids: RequestIds,
+    clock: Arc<dyn Clock>,
+    metrics: Arc<Metrics>,
+    origins: Arc<TrustedOrigins>,
+    throttle: Arc<Throttle>,
+    /// What people see where nothing is.
+    absence: Option<Fixed>,
+    routes: Route,
+}
+
+impl Endpoint for Layers {
+    type Output = Response;
+
+    /// Read it from both ends: the first and the last are the outermost.
+    async fn call(&self, mut request: Request) -> Result<Response> {
+        layers::identify(&mut request, &self.trusted_proxies);
+        let watched = Watched::begin(&request, &self.ids, &*self.clock);
+        let sharing = Sharing::of(&request, &self.origins);
+        let mut response = match sharing.preflight() {
+            Some(granted) => granted,
+            None => {
+                let asked = (request.method().clone(), request.uri().clone());
+                watched.answered(layers::shape(asked, pin!(self.answer(request)))).await
+            }
+        };
+        sharing.mark(&mut response);
+        layers::protect(&mut response);
+        watched.end(&mut response, &self.metrics, &*self.clock);
+        Ok(response)
+    }
+}
+
+impl Layers {
+    /// What may fail.
+    async fn answer(&self, request: Request) -> Result<Response> {
+        layers::limit(&self.throttle, &request).await?;
+        let page = self.absence.as_ref().filter(|_| web::is_of_people(&request));
+        let answered = self.routes.call(request).await;
+        match page {
+            Some(page) => web::explain_absence(answered, page),
+            None => answered,
+        }
+    }
 }
 
 fn routes(parts: Parts, web: Option<&Web>) -> Route {
@@ -139,17 +177,5 @@ fn routes(parts: Parts, web: Option<&Web>) -> Route {
     match parts.resource {
         None => route,
         Some(resource) => route.nest_no_strip("/api", tasks::endpoint(resource)),
-    }
-}
-
-/// A panic is answered like any other defect; the hook has written it to the log.
-#[derive(Clone, Copy, Debug)]
-struct AnswerPanic;
-
-impl PanicHandler for AnswerPanic {
-    type Response = Response;
-
-    fn get_response(&self, _: Box<dyn std::any::Any + Send + 'static>) -> Response {
-        error::ApiError::internal().into_response()
     }
 }

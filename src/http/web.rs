@@ -14,7 +14,7 @@ use poem::error::NotFoundError;
 use poem::http::header::{ACCEPT, CONTENT_SECURITY_POLICY, HeaderName};
 use poem::http::{Method, StatusCode};
 use poem::web::Redirect;
-use poem::{Endpoint, IntoResponse, Request, Response, Result, Route};
+use poem::{Endpoint, Request, Response, Result, Route};
 use ring::digest;
 use rust_embed::Embed;
 
@@ -227,28 +227,21 @@ impl Endpoint for Parts {
     }
 }
 
-/// Shows a page to people who follow a link to nothing; programs get their JSON.
-pub async fn explain_absence<E: Endpoint>(
-    endpoint: Arc<E>,
-    page: Option<Arc<Fixed>>,
-    request: Request,
-) -> Result<Response> {
-    let Some(page) = page.filter(|_| is_of_people(&request)) else {
-        return endpoint.call(request).await.map(IntoResponse::into_response);
-    };
-    match endpoint.call(request).await {
+/// Shows `page` to people who followed a link to nothing; programs get their JSON.
+pub fn explain_absence(answered: Result<Response>, page: &Fixed) -> Result<Response> {
+    match answered {
         Err(error) if error.is::<NotFoundError>() => {
             let mut response = page.with_status(StatusCode::NOT_FOUND);
             response.set_data(ErrorCode("NOT_FOUND"));
             response.set_data(ForPeople);
             Ok(response)
         }
-        answered => answered.map(IntoResponse::into_response),
+        answered => answered,
     }
 }
 
 /// Whether a browser asks for a page.
-fn is_of_people(request: &Request) -> bool {
+pub fn is_of_people(request: &Request) -> bool {
     let path = request.uri().path();
     let wants_page = request
         .headers()

@@ -119,10 +119,11 @@ impl AccountDesk {
     /// [`AccountError::PasswordTooShort`] and its kin before [`AccountError::EmailTaken`].
     pub async fn sign_up(&self, new: NewAccount, device: &Device) -> Result<SignedIn, AccountError> {
         check_length(&new.password)?;
+        let place = self.passwords.enter()?;
         if self.accounts.by_email(new.email.as_str()).await?.is_some() {
             return Err(AccountError::EmailTaken);
         }
-        let hash = self.passwords.hash(&new.password).await?;
+        let hash = self.passwords.hash(place, &new.password).await?;
         let now = self.clock.now();
         let user = User {
             id: new_id(&*self.entropy)?,
@@ -163,9 +164,10 @@ impl AccountDesk {
             audit::record(Deed::SignIn, Outcome::Limited, None, None);
             AccountError::Throttled(wait)
         })?;
+        let place = self.passwords.enter()?;
         let found = self.accounts.by_email(email.as_str()).await?;
         let stored = found.as_ref().and_then(|(_, hash)| hash.as_deref());
-        let verdict = self.passwords.compare(password, stored).await?;
+        let verdict = self.passwords.compare(place, password, stored).await?;
         let user_id = found.as_ref().map(|(user, _)| user.id.clone());
         let (Some((user, Some(hash))), Verdict::Fits | Verdict::FitsOutdated) = (found, verdict) else {
             audit::record(Deed::SignIn, Outcome::WrongCredentials, user_id.as_deref(), None);
@@ -198,7 +200,7 @@ impl AccountDesk {
     ) -> Result<Option<SignedIn>, AccountError> {
         check_length(new)?;
         let stored = self.prove(current, old).await?;
-        let hash = self.passwords.hash(new).await?;
+        let hash = self.passwords.hash(self.passwords.enter()?, new).await?;
         let user_id = &current.user.id;
         let replaced = if revoke_others {
             self.sessions.replace_all(&stored, &hash, current, device).await.map(Some)
@@ -289,12 +291,13 @@ impl AccountDesk {
             audit::record(Deed::ProvePassword, Outcome::Limited, user, session);
             AccountError::Throttled(wait)
         })?;
+        let place = self.passwords.enter()?;
         let stored = self.accounts.password_hash(&current.user.id).await?.ok_or(AccountError::NoPassword)?;
         // Longer than any password can be: not worth the work.
         if password.utf16_length() > *PASSWORD_LENGTH.end() {
             return Err(AccountError::InvalidPassword);
         }
-        match self.passwords.compare(password, Some(&stored)).await? {
+        match self.passwords.compare(place, password, Some(&stored)).await? {
             Verdict::Fits | Verdict::FitsOutdated => Ok(stored),
             Verdict::Wrong => {
                 audit::record(Deed::ProvePassword, Outcome::WrongCredentials, user, session);
@@ -306,7 +309,7 @@ impl AccountDesk {
     /// Hashes a proved password anew with today's parameters. A failure only means that the next sign-in tries again.
     async fn upgrade(&self, user_id: &str, old: &str, password: &Password) {
         let upgraded = async {
-            let new = self.passwords.hash(password).await?;
+            let new = self.passwords.hash(self.passwords.enter()?, password).await?;
             Ok::<_, AccountError>(self.accounts.replace_password(user_id, old, &new, self.clock.now()).await?)
         };
         match upgraded.await {

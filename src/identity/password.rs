@@ -4,7 +4,7 @@
 
 use std::num::NonZeroUsize;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
-use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
+use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -79,9 +79,20 @@ struct Counts {
     turned_away: AtomicU64,
 }
 
+/// A place in the queue. Whoever wants a password hashed takes one before anything else is done for them, so that the
+/// excess of a storm costs no more than being told to come back.
+#[derive(Debug)]
+pub struct Place(Arc<Counts>);
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.0.waiting.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
 /// The pool of hashing threads.
 pub struct Passwords {
-    queue: SyncSender<Job>,
+    queue: Sender<Job>,
     threads: usize,
     counts: Arc<Counts>,
     entropy: Arc<dyn Entropy>,
@@ -112,6 +123,7 @@ impl Target {
 }
 
 struct Job {
+    place: Place,
     password: Password,
     target: Target,
     reply: oneshot::Sender<Result<Vec<u8>, HashingError>>,
@@ -131,7 +143,7 @@ impl Passwords {
     pub fn start(entropy: Arc<dyn Entropy>) -> Result<Self, HashingError> {
         let params = Params::new(MEMORY_KIB, PASSES, LANES, Some(HASH_BYTES))
             .map_err(|fault| HashingError::Failed(fault.to_string()))?;
-        let (queue, jobs) = sync_channel(QUEUE);
+        let (queue, jobs) = channel();
         let (jobs, counts) = (Arc::new(Mutex::new(jobs)), Arc::new(Counts::default()));
         let threads = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
         for number in 0..threads {
@@ -147,17 +159,32 @@ impl Passwords {
         Ok(Self { queue, threads, counts, entropy, params, decoy, imported: AtomicBool::new(false) })
     }
 
+    /// Takes a place in the queue, if there is one.
+    ///
+    /// # Errors
+    /// [`HashingError::Busy`].
+    pub fn enter(&self) -> Result<Place, HashingError> {
+        let enter = |waiting| (waiting < QUEUE).then_some(waiting + 1);
+        match self.counts.waiting.fetch_update(Ordering::Relaxed, Ordering::Relaxed, enter) {
+            Ok(_) => Ok(Place(self.counts.clone())),
+            Err(_) => {
+                self.counts.turned_away.fetch_add(1, Ordering::Relaxed);
+                Err(HashingError::Busy)
+            }
+        }
+    }
+
     /// Hashes a new password into the text to store.
     ///
     /// # Errors
     /// See [`HashingError`].
-    pub async fn hash(&self, password: &Password) -> Result<String, HashingError> {
+    pub async fn hash(&self, place: Place, password: &Password) -> Result<String, HashingError> {
         let mut target = StoredHash {
             params: self.params.clone(),
             salt: salt(&*self.entropy)?,
             hash: vec![0; HASH_BYTES],
         };
-        target.hash = self.compute(password, Target::Own(target.clone())).await?;
+        target.hash = self.compute(place, password, Target::Own(target.clone())).await?;
         Ok(target.print())
     }
 
@@ -170,7 +197,12 @@ impl Passwords {
     ///
     /// # Errors
     /// See [`HashingError`].
-    pub async fn compare(&self, password: &Password, stored: Option<&str>) -> Result<Verdict, HashingError> {
+    pub async fn compare(
+        &self,
+        place: Place,
+        password: &Password,
+        stored: Option<&str>,
+    ) -> Result<Verdict, HashingError> {
         let known = stored.and_then(Target::parse);
         if stored.is_some() && known.is_none() {
             tracing::error!("a stored password hash cannot be read; nobody can sign in with it");
@@ -179,7 +211,7 @@ impl Passwords {
             self.expect_imported();
         }
         let target = known.clone().unwrap_or_else(|| Target::Own(self.decoy.clone()));
-        let computed = self.compute(password, target.clone()).await?;
+        let computed = self.compute(place, password, target.clone()).await?;
         if known.is_some() && bool::from(computed.ct_eq(target.hash())) {
             let is_todays = matches!(&target, Target::Own(stored) if stored.params == self.params);
             return Ok(if is_todays { Verdict::Fits } else { Verdict::FitsOutdated });
@@ -190,28 +222,22 @@ impl Passwords {
                 Target::Own(_) => Target::Imported(ImportedHash::decoy()),
                 Target::Imported(_) => Target::Own(self.decoy.clone()),
             };
-            self.compute(password, other).await?;
+            self.compute(self.enter()?, password, other).await?;
         }
         Ok(Verdict::Wrong)
     }
 
     #[tracing::instrument(name = "hash a password", target = "signet::trace", skip_all)]
-    async fn compute(&self, password: &Password, target: Target) -> Result<Vec<u8>, HashingError> {
+    async fn compute(
+        &self,
+        place: Place,
+        password: &Password,
+        target: Target,
+    ) -> Result<Vec<u8>, HashingError> {
         let (reply, answer) = oneshot::channel();
-        // Counted before it is sent: a thread may take it, and count it off, before this one goes on.
-        self.counts.waiting.fetch_add(1, Ordering::Relaxed);
-        let sent = self.queue.try_send(Job { password: password.clone(), target, reply });
-        if sent.is_err() {
-            self.counts.waiting.fetch_sub(1, Ordering::Relaxed);
-        }
-        match sent {
-            Ok(()) => answer.await.map_err(|_| HashingError::Failed("the thread is gone".to_owned()))?,
-            Err(TrySendError::Full(_)) => {
-                self.counts.turned_away.fetch_add(1, Ordering::Relaxed);
-                Err(HashingError::Busy)
-            }
-            Err(TrySendError::Disconnected(_)) => Err(HashingError::Failed("the pool is gone".to_owned())),
-        }
+        let job = Job { place, password: password.clone(), target, reply };
+        self.queue.send(job).map_err(|_| HashingError::Failed("the pool is gone".to_owned()))?;
+        answer.await.map_err(|_| HashingError::Failed("the thread is gone".to_owned()))?
     }
 
     /// How busy the threads are.
@@ -240,8 +266,8 @@ fn work(jobs: &Mutex<Receiver<Job>>, counts: &Counts) {
     let mut memory: Vec<Block> = Vec::new();
     loop {
         let next = jobs.lock().unwrap_or_else(PoisonError::into_inner).recv();
-        let Ok(Job { password, target, reply }) = next else { return };
-        counts.waiting.fetch_sub(1, Ordering::Relaxed);
+        let Ok(Job { place, password, target, reply }) = next else { return };
+        drop(place);
         // Whoever asked may have hung up while waiting.
         if reply.is_closed() {
             continue;

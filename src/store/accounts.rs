@@ -129,7 +129,7 @@ impl Accounts {
                 let row = sqlx::query(BY_EMAIL)
                     .bind(email)
                     .bind(CREDENTIAL)
-                    .fetch_optional(self.database.pool())
+                    .fetch_optional(self.database.reader())
                     .await?;
                 row.map(|row| Ok((user(&row)?, row.try_get("password_hash")?))).transpose()
             })
@@ -147,7 +147,7 @@ impl Accounts {
                     sqlx::query("SELECT password_hash FROM accounts WHERE user_id = $1 AND provider_id = $2")
                         .bind(user_id)
                         .bind(CREDENTIAL)
-                        .fetch_optional(self.database.pool())
+                        .fetch_optional(self.database.reader())
                         .await?;
                 row.map_or(Ok(None), |row| Ok(row.try_get("password_hash")?))
             })
@@ -163,7 +163,7 @@ impl Accounts {
             "SELECT 1 FROM accounts WHERE provider_id = $1 AND password_hash NOT LIKE '$%' LIMIT 1",
         )
         .bind(CREDENTIAL)
-        .fetch_optional(self.database.pool())
+        .fetch_optional(self.database.reader())
         .await?;
         Ok(row.is_some())
     }
@@ -210,7 +210,7 @@ impl Accounts {
                 .bind(i64::from(change.image.is_some()))
                 .bind(change.image.clone().flatten())
                 .bind(now.millis())
-                .execute(self.database.pool())
+                .execute(self.database.writer())
                 .await?;
                 Ok(())
             })
@@ -229,7 +229,7 @@ impl Accounts {
                      accounts WHERE user_id = $1 ORDER BY created_at, id",
                 )
                 .bind(user_id)
-                .fetch_all(self.database.pool())
+                .fetch_all(self.database.reader())
                 .await?;
                 rows.iter()
                     .map(|row| {

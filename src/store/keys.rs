@@ -37,7 +37,7 @@ impl Keys {
              ON k.algorithm = $1 AND k.state IN ('pending', 'active', 'retiring') WHERE r.id = 1",
         )
         .bind(ALGORITHM)
-        .fetch_all(self.database.pool())
+        .fetch_all(self.database.reader())
         .await?;
         let first =
             rows.first().ok_or_else(|| StoreError::Corrupt("the table keyring is empty".to_owned()))?;
@@ -58,7 +58,7 @@ impl Keys {
              revoked_at, reason FROM signing_keys WHERE algorithm = $1 ORDER BY announced_at DESC, kid",
         )
         .bind(ALGORITHM)
-        .fetch_all(self.database.pool())
+        .fetch_all(self.database.reader())
         .await?;
         rows.iter().map(record).collect()
     }
@@ -66,7 +66,7 @@ impl Keys {
     async fn past(&self) -> Result<Vec<KeyEvent>, StoreError> {
         let rows =
             sqlx::query("SELECT kid, event, at, actor, reason FROM key_events ORDER BY version, kid, event")
-                .fetch_all(self.database.pool())
+                .fetch_all(self.database.reader())
                 .await?;
         rows.iter().map(key_event).collect()
     }

@@ -14,7 +14,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use sqlx::any::{AnyConnectOptions, AnyPoolOptions, AnyRow};
-use sqlx::{AnyPool, Executor, Row};
+use sqlx::{AnyPool, Connection, Executor, Row};
 use tokio::time::timeout;
 
 use crate::clock::Timestamp;
@@ -109,6 +109,9 @@ pub enum Dialect {
 #[derive(Clone, Debug)]
 pub struct Database {
     pool: AnyPool,
+    /// What writes go through. A SQLite file has one writer at a time: whoever waits for it here waits in order, and holds
+    /// no connection that a reader could use.
+    writer: AnyPool,
     dialect: Dialect,
     in_memory: bool,
     /// When it was last known to answer, in milliseconds of monotonic time.
@@ -130,6 +133,10 @@ const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(2);
 /// How long a use case may take in all. Longer than the database gives a statement (3 s) and SQLite a lock (4 s): it ends
 /// what they cannot, a server that has stopped answering.
 const PATIENCE: Duration = Duration::from_secs(5);
+
+/// A connection that nobody used for this long is asked for a sign of life before it is used. Asking every time would
+/// double the way to the database.
+const UNUSED_FOR: Duration = Duration::from_secs(1);
 
 impl Database {
     /// Opens the database at `url`, creating the file of a SQLite address that does not exist yet. Migrates nothing.
@@ -157,19 +164,34 @@ impl Database {
                 "SET statement_timeout = '3s'; SET idle_in_transaction_session_timeout = '10s'"
             }
         };
-        let pool = AnyPoolOptions::new()
-            .max_connections(if in_memory { 1 } else { connections })
-            .min_connections(u32::from(in_memory))
-            .idle_timeout((!in_memory).then_some(Duration::from_secs(600)))
-            .max_lifetime((!in_memory).then_some(Duration::from_secs(3600)))
-            .acquire_timeout(ACQUIRE_TIMEOUT)
-            .after_connect(move |connection, _| {
-                Box::pin(async move { connection.execute(set_up).await.map(|_| ()) })
-            })
-            .connect_with(options)
-            .await
-            .map_err(OpenError::Unreachable)?;
-        Ok(Self { pool, dialect, in_memory, answered_at: Arc::default() })
+        let pool = |connections: u32| {
+            AnyPoolOptions::new()
+                .max_connections(connections)
+                .min_connections(u32::from(in_memory))
+                .idle_timeout((!in_memory).then_some(Duration::from_secs(600)))
+                .max_lifetime((!in_memory).then_some(Duration::from_secs(3600)))
+                .acquire_timeout(ACQUIRE_TIMEOUT)
+                .after_connect(move |connection, _| {
+                    Box::pin(async move { connection.execute(set_up).await.map(|_| ()) })
+                })
+                .test_before_acquire(false)
+                .before_acquire(|connection, meta| {
+                    Box::pin(async move {
+                        if meta.idle_for > UNUSED_FOR {
+                            connection.ping().await?;
+                        }
+                        Ok(true)
+                    })
+                })
+        };
+        let connections = if in_memory { 1 } else { connections };
+        let pool_of_one = pool(1);
+        let pool = pool(connections).connect_with(options.clone()).await.map_err(OpenError::Unreachable)?;
+        let writer = match dialect {
+            Dialect::Sqlite if !in_memory => pool_of_one.connect_lazy_with(options),
+            Dialect::Sqlite | Dialect::Postgres => pool.clone(),
+        };
+        Ok(Self { pool, writer, dialect, in_memory, answered_at: Arc::default() })
     }
 
     /// The same database, at the same `url`, through `connections` of its own, which no crowd on the others can take.
@@ -206,8 +228,16 @@ impl Database {
 
     /// How many connections are open, and how many of them have work.
     pub fn connections(&self) -> Connections {
-        let idle = u32::try_from(self.pool.num_idle()).unwrap_or(u32::MAX);
-        Connections { used: self.pool.size().saturating_sub(idle), idle }
+        let of = |pool: &AnyPool| {
+            let idle = u32::try_from(pool.num_idle()).unwrap_or(u32::MAX);
+            Connections { used: pool.size().saturating_sub(idle), idle }
+        };
+        let all = of(&self.pool);
+        if !self.has_own_writer() {
+            return all;
+        }
+        let writer = of(&self.writer);
+        Connections { used: all.used + writer.used, idle: all.idle + writer.idle }
     }
 
     /// Remembers that it answered at `moment` of monotonic time, for those who watch it without asking it.
@@ -225,22 +255,40 @@ impl Database {
         self.dialect
     }
 
-    /// The connections, for the ports of this room.
-    fn pool(&self) -> &AnyPool {
+    /// Whether writes have a connection of their own.
+    fn has_own_writer(&self) -> bool {
+        self.dialect == Dialect::Sqlite && !self.in_memory
+    }
+
+    /// The connections for reading, for the ports of this room.
+    fn reader(&self) -> &AnyPool {
         &self.pool
+    }
+
+    /// The connections for statements that write.
+    fn writer(&self) -> &AnyPool {
+        &self.writer
     }
 
     /// Starts a transaction that writes. On SQLite it takes the write lock at once, since a lock taken later can fail
     /// with BUSY whatever the timeout says.
+    ///
+    /// It is begun whether or not anybody still waits for it: sqlx takes a connection of PostgreSQL back as it is when its
+    /// BEGIN is given up on, and the next statement on it would be acknowledged within a transaction that nobody commits.
     async fn write(&self) -> Result<sqlx::Transaction<'static, sqlx::Any>, StoreError> {
-        Ok(match self.dialect {
-            Dialect::Sqlite => self.pool.begin_with("BEGIN IMMEDIATE").await?,
-            Dialect::Postgres => self.pool.begin().await?,
-        })
+        let (writer, dialect) = (self.writer.clone(), self.dialect);
+        let begun = tokio::spawn(async move {
+            match dialect {
+                Dialect::Sqlite => writer.begin_with("BEGIN IMMEDIATE").await,
+                Dialect::Postgres => writer.begin().await,
+            }
+        });
+        Ok(begun.await.map_err(|_| sqlx::Error::WorkerCrashed)??)
     }
 
     /// Waits for running statements and closes every connection.
     pub async fn close(&self) {
+        self.writer.close().await;
         self.pool.close().await;
     }
 }

@@ -110,7 +110,7 @@ impl Sessions {
             .within(async {
                 let row = sqlx::query(BY_TOKEN_HASH)
                     .bind(token_hash.as_slice())
-                    .fetch_optional(self.database.pool())
+                    .fetch_optional(self.database.reader())
                     .await?;
                 row.map(|row| {
                     Ok((
@@ -137,7 +137,7 @@ impl Sessions {
                 )
                 .bind(user_id)
                 .bind(now.millis())
-                .fetch_all(self.database.pool())
+                .fetch_all(self.database.reader())
                 .await?;
                 rows.iter().map(|row| session(row, ["id", "created_at", "updated_at"])).collect()
             })
@@ -155,7 +155,7 @@ impl Sessions {
                     .bind(id)
                     .bind(expires_at.millis())
                     .bind(now.millis())
-                    .execute(self.database.pool())
+                    .execute(self.database.writer())
                     .await?;
                 Ok(done.rows_affected() == 1)
             })
@@ -239,7 +239,7 @@ impl Sessions {
                 let rows =
                     sqlx::query("SELECT session_id, forget_at FROM revoked_sessions WHERE forget_at > $1")
                         .bind(now.millis())
-                        .fetch_all(self.database.pool())
+                        .fetch_all(self.database.reader())
                         .await?;
                 rows.iter()
                     .map(|row| {
@@ -266,7 +266,7 @@ impl Sessions {
                 )
                 .bind(now.millis())
                 .bind(i64::try_from(SWEPT_AT_ONCE).unwrap_or(i64::MAX))
-                .execute(self.database.pool())
+                .execute(self.database.writer())
                 .await?;
                 let forgotten = sqlx::query(
                     "DELETE FROM revoked_sessions WHERE session_id IN (SELECT session_id FROM \
@@ -274,7 +274,7 @@ impl Sessions {
                 )
                 .bind(now.millis())
                 .bind(i64::try_from(SWEPT_AT_ONCE).unwrap_or(i64::MAX))
-                .execute(self.database.pool())
+                .execute(self.database.writer())
                 .await?;
                 Ok(expired.rows_affected() + forgotten.rows_affected())
             })

@@ -9,9 +9,12 @@ use super::{Database, StoreError, flag, moment};
 use crate::clock::Timestamp;
 
 /// The statement behind [`Tasks::page`], for who asks a database how it goes about it.
+///
+/// The plus signs keep SQLite from preparing it anew for each page: it does so when a bare parameter bounds a range or a
+/// LIMIT and has changed, to look whether another plan suits the new value better.
 pub const PAGE: &str = "SELECT id, user_id, title, description, completed, created_at, updated_at FROM tasks \
-     WHERE user_id = $1 AND (created_at, id) < ($2, $3) AND ($4 < 0 OR completed = $4) \
-     ORDER BY created_at DESC, id DESC LIMIT $5";
+     WHERE user_id = $1 AND (created_at, id) < (+$2, $3) AND ($4 < 0 OR completed = $4) \
+     ORDER BY created_at DESC, id DESC LIMIT +$5";
 
 /// Something that somebody wants to get done.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -75,7 +78,7 @@ impl Tasks {
                     .bind(id)
                     .bind(completed.map_or(-1, i64::from))
                     .bind(i64::from(limit))
-                    .fetch_all(self.database.pool())
+                    .fetch_all(self.database.reader())
                     .await?;
                 rows.iter().map(task).collect()
             })
@@ -100,7 +103,7 @@ impl Tasks {
                 .bind(i64::from(task.completed))
                 .bind(task.created_at.millis())
                 .bind(task.updated_at.millis())
-                .execute(self.database.pool())
+                .execute(self.database.writer())
                 .await?;
                 Ok(())
             })
@@ -120,12 +123,14 @@ impl Tasks {
                 )
                 .bind(owner)
                 .bind(id)
-                .fetch_optional(self.database.pool())
+                .fetch_optional(self.database.reader())
                 .await?;
                 row.as_ref().map(task).transpose()
             })
             .await
     }
+
+    // A statement that writes and returns is read to its end, which comes after its commit; the row comes before.
 
     /// Replaces the contents of one task of `owner`.
     ///
@@ -142,7 +147,7 @@ impl Tasks {
     ) -> Result<Option<Task>, StoreError> {
         self.database
             .within(async {
-                let row = sqlx::query(
+                let rows = sqlx::query(
                     "UPDATE tasks SET title = $3, description = $4, completed = $5, updated_at = $6 \
                      WHERE user_id = $1 AND id = $2 RETURNING id, user_id, title, description, \
                      completed, created_at, updated_at",
@@ -153,9 +158,9 @@ impl Tasks {
                 .bind(description)
                 .bind(i64::from(completed))
                 .bind(now.millis())
-                .fetch_optional(self.database.pool())
+                .fetch_all(self.database.writer())
                 .await?;
-                row.as_ref().map(task).transpose()
+                rows.first().map(task).transpose()
             })
             .await
     }
@@ -173,7 +178,7 @@ impl Tasks {
     ) -> Result<Option<Task>, StoreError> {
         self.database
             .within(async {
-                let row = sqlx::query(
+                let rows = sqlx::query(
                     "UPDATE tasks SET completed = CASE WHEN $3 < 0 THEN 1 - completed ELSE $3 END, \
                      updated_at = $4 WHERE user_id = $1 AND id = $2 RETURNING id, user_id, title, \
                      description, completed, created_at, updated_at",
@@ -182,9 +187,9 @@ impl Tasks {
                 .bind(id)
                 .bind(completed.map_or(-1, i64::from))
                 .bind(now.millis())
-                .fetch_optional(self.database.pool())
+                .fetch_all(self.database.writer())
                 .await?;
-                row.as_ref().map(task).transpose()
+                rows.first().map(task).transpose()
             })
             .await
     }
@@ -199,7 +204,7 @@ impl Tasks {
                 let done = sqlx::query("DELETE FROM tasks WHERE user_id = $1 AND id = $2")
                     .bind(owner)
                     .bind(id)
-                    .execute(self.database.pool())
+                    .execute(self.database.writer())
                     .await?;
                 Ok(done.rows_affected() == 1)
             })

@@ -42,6 +42,49 @@ async fn each_request_is_one_line_with_its_id_its_route_its_status_and_its_time(
     assert!(!log.contains("private") && !log.contains("somebody"), "{log}");
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn however_many_ask_each_has_a_line_soon_and_in_order() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = Server::start(folder.path(), &[]);
+    let mut asking = tokio::task::JoinSet::new();
+    for _ in 0..8 {
+        let caller = server.caller();
+        asking.spawn(async move {
+            for _ in 0..250 {
+                caller.get("/api/auth/jwks").await.expect(200);
+            }
+        });
+    }
+    asking.join_all().await;
+    // Nobody stops the server, and nothing else is written that could push them out.
+    for _ in 0..100 {
+        if lines(&server.log(), "signet::request").len() == 2000 {
+            break;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+    }
+    assert_eq!(lines(&server.log(), "signet::request").len(), 2000);
+    // A request and what is written on its way: the line that waits for nothing does not overtake the one before it.
+    for number in 0..20 {
+        server.caller().get(&format!("/nothing/{number}")).await.expect(404);
+        server.caller().bearing("not.a.token").get("/api/me/tasks").await.expect(401);
+    }
+    let (_, log) = server.terminate();
+    let order: Vec<&str> = log
+        .lines()
+        .filter_map(|line| {
+            let line: Value = serde_json::from_str(line).unwrap();
+            match (line["target"].as_str()?, line["status"].as_u64()) {
+                ("signet::request", Some(404)) => Some("nothing"),
+                ("signet::token", _) => Some("refusal"),
+                ("signet::request", Some(401)) => Some("refused"),
+                _ => None,
+            }
+        })
+        .collect();
+    assert_eq!(order, ["nothing", "refusal", "refused"].repeat(20));
+}
+
 #[tokio::test]
 async fn the_log_says_why_a_token_was_refused_and_the_caller_is_not_told() {
     let folder = tempfile::tempdir().unwrap();

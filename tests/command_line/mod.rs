@@ -10,6 +10,7 @@ mod rotation;
 pub mod server;
 mod tls;
 mod topology;
+mod writers;
 
 use std::os::unix::fs::PermissionsExt;
 use std::time::Duration;

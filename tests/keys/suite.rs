@@ -389,7 +389,7 @@ pub async fn a_write_that_fails_half_way_leaves_nothing(url: &str) {
 }
 
 pub async fn a_write_that_is_cut_off_anywhere_leaves_all_or_nothing(url: &str) {
-    // One connection: the next read waits until the write that was cut off has come to its end.
+    // One connection: the next write waits until the one that was cut off has come to its end.
     let database = Database::open(url, 1).await.unwrap();
     database.migrate().await.unwrap();
     let keys = Keys::new(database);
@@ -420,6 +420,8 @@ pub async fn a_write_that_is_cut_off_anywhere_leaves_all_or_nothing(url: &str) {
         })
         .await;
         drop(write);
+        let too_late = keys.write(Version(version.0 + 1000), &rows, &[]).await;
+        assert!(matches!(too_late, Err(RowsFault::Stale)), "{too_late:?}");
         let after = keys.live().await.unwrap();
         let recorded = keys.events().await.unwrap().iter().any(|event| event.kid == next.record.kid);
         match outcome {

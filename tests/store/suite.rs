@@ -1,6 +1,7 @@
 //! Promises of the ports of accounts, sessions and tasks. Each takes the address of a fresh database, so that every
 //! database can be asked; `each_promise!` hands all their names to a macro that makes tests of them.
 
+use std::task::Poll;
 use std::time::Duration;
 
 use signet::clock::Timestamp;
@@ -30,6 +31,7 @@ macro_rules! each_promise {
             a_page_of_tasks_is_newest_first_and_goes_on_where_the_last_one_ended,
             nobody_reaches_the_tasks_of_another,
             two_who_turn_a_task_over_at_once_turn_it_twice,
+            what_is_kept_after_a_write_was_given_up_on_stays_kept,
         }
     };
 }
@@ -384,4 +386,39 @@ pub async fn two_who_turn_a_task_over_at_once_turn_it_twice(url: &str) {
     let turned = crowd.join_all().await;
     assert_eq!(turned.iter().filter(|completed| **completed).count(), 5, "{turned:?}");
     assert!(!tasks.get("ada", &milk.id).await.unwrap().unwrap().completed);
+}
+
+pub async fn what_is_kept_after_a_write_was_given_up_on_stays_kept(url: &str) {
+    let others = open(url).await;
+    sign_up(&others, "ada", 1).await;
+    // Which statement the n-th poll meets depends on how fast the database answers; 30 are enough to end the write.
+    for polls in 1..=30 {
+        let database = Database::open(url, 1).await.unwrap();
+        let (sessions, tasks) = (Sessions::new(database.clone(), REMEMBERED), Tasks::new(database.clone()));
+        let new = session("ada", 100 + polls);
+        let mut given_up = Box::pin(sessions.open(&new));
+        let mut left = polls;
+        std::future::poll_fn(|context| {
+            left -= 1;
+            if given_up.as_mut().poll(context).is_pending() && left > 0 {
+                Poll::Pending
+            } else {
+                Poll::Ready(())
+            }
+        })
+        .await;
+        drop(given_up);
+        let kept = Task {
+            id: format!("task-{polls}"),
+            user_id: "user-ada".to_owned(),
+            title: "Water the plants".to_owned(),
+            description: String::new(),
+            completed: false,
+            created_at: START,
+            updated_at: START,
+        };
+        tasks.add(&kept).await.unwrap();
+        assert_eq!(others.tasks.get("user-ada", &kept.id).await.unwrap(), Some(kept), "{polls} polls");
+        database.close().await;
+    }
 }

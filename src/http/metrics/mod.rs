@@ -9,11 +9,13 @@ mod process;
 mod requests;
 mod rooms;
 
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::TryFutureExt;
 use poem::endpoint::BoxEndpoint;
-use poem::{Endpoint, EndpointExt, Request, Response, Result, Route};
+use poem::{Endpoint, EndpointExt, IntoResponse, Request, Response, Result, Route};
 use prometheus_client::registry::Registry;
 
 use super::error::ApiError;
@@ -54,7 +56,10 @@ impl Metrics {
 pub fn endpoint(metrics: Arc<Metrics>) -> BoxEndpoint<'static, Response> {
     Route::new()
         .at("/metrics", poem::get(MetricsEndpoint(metrics)))
-        .around(|endpoint, request| async move { Ok(layers::shape(endpoint, request).await) })
+        .around(|endpoint, request| async move {
+            let asked = (request.method().clone(), request.uri().clone());
+            Ok(layers::shape(asked, pin!(endpoint.call(request).map_ok(IntoResponse::into_response))).await)
+        })
         .map_to_response()
         .boxed()
 }

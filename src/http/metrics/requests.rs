@@ -2,6 +2,7 @@
 //! In: an answer, and how long it took. Out: counters and histograms.
 //! Owns: a route is counted by its pattern, an error by its code, and whatever has neither under one common name.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use poem::http::Method;
@@ -29,14 +30,14 @@ const SIGN_IN: &str = "/api/auth/sign-in/email";
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
 struct Kind {
     method: &'static str,
-    route: String,
+    route: Arc<str>,
     status: u16,
     code: &'static str,
 }
 
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
 struct Route {
-    route: String,
+    route: Arc<str>,
 }
 
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
@@ -73,6 +74,8 @@ pub(super) struct Requests {
     answered: Family<Kind, Counter>,
     durations: Durations,
     sign_ins: Family<Outcome, Counter>,
+    /// The route of what has none.
+    none: Arc<str>,
 }
 
 impl Requests {
@@ -82,6 +85,7 @@ impl Requests {
             answered: Family::default(),
             durations: Family::new_with_constructor(|| Histogram::new(BOUNDS)),
             sign_ins: Family::default(),
+            none: Arc::from("none"),
         };
         registry.register("signet_http_requests", "Requests that were answered", own.answered.clone());
         registry.register(
@@ -94,7 +98,7 @@ impl Requests {
     }
 
     pub fn count(&self, asked: Asked, response: &Response, took: Duration) {
-        let route = response.data::<PathPattern>().map_or("none", |pattern| &pattern.0).to_owned();
+        let route = response.data::<PathPattern>().map_or(&self.none, |pattern| &pattern.0).clone();
         let status = response.status().as_u16();
         let code = response.data::<ErrorCode>().map_or("", |code| code.0);
         if asked.signs_in {

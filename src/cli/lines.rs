@@ -1,0 +1,103 @@
+//! Writes the lines of the log, those about requests several at once.
+//! In: lines. Out: the same lines, in order, on the standard error output.
+//! Owns: only the line of a request may wait, and for a moment only; no line is dropped, and each is written whole.
+
+use std::io::{self, Write};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tracing_subscriber::fmt::MakeWriter;
+
+/// What a line waits for at most; a crash of the process loses the lines of this long, and none that is no request's.
+const WAIT: Duration = Duration::from_millis(5);
+/// Past so many bytes whoever has a line writes them all, so that a slow reader of the log slows us and memory stays bounded.
+const ENOUGH: usize = 64 * 1024;
+
+/// The target whose lines may wait: one for each request.
+pub const PATIENT: &str = "signet::request";
+
+/// The writing end of the log.
+#[derive(Clone, Default)]
+pub struct Lines(Arc<Shared>);
+
+#[derive(Default)]
+struct Shared {
+    waiting: Mutex<Vec<u8>>,
+    some: Condvar,
+}
+
+impl Lines {
+    /// Starts to write.
+    ///
+    /// # Errors
+    /// When no thread can be started.
+    pub fn start() -> io::Result<Self> {
+        let lines = Self::default();
+        let writing = lines.clone();
+        std::thread::Builder::new()
+            .name("log".to_owned())
+            .spawn(move || writing.write_from_time_to_time())?;
+        Ok(lines)
+    }
+
+    /// Writes all lines that wait.
+    pub fn flush(&self) {
+        let _nobody_to_tell = write_all(&mut self.waiting());
+    }
+
+    fn write_from_time_to_time(&self) {
+        loop {
+            let waiting = self.0.some.wait_while(self.waiting(), |waiting| waiting.is_empty());
+            drop(waiting.unwrap_or_else(PoisonError::into_inner));
+            std::thread::sleep(WAIT);
+            self.flush();
+        }
+    }
+
+    fn waiting(&self) -> MutexGuard<'_, Vec<u8>> {
+        self.0.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Takes what was written even if it could not be: the log must not grow in memory when its reader is gone.
+fn write_all(waiting: &mut Vec<u8>) -> io::Result<()> {
+    let written = io::stderr().write_all(waiting);
+    waiting.clear();
+    written
+}
+
+/// Takes one line.
+pub struct Line<'a> {
+    lines: &'a Lines,
+    may_wait: bool,
+}
+
+impl Write for Line<'_> {
+    fn write(&mut self, line: &[u8]) -> io::Result<usize> {
+        let mut waiting = self.lines.waiting();
+        let is_first = waiting.is_empty();
+        waiting.extend_from_slice(line);
+        if !self.may_wait || waiting.len() > ENOUGH {
+            write_all(&mut waiting)?;
+        } else if is_first {
+            self.lines.0.some.notify_one();
+        }
+        Ok(line.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl<'a> MakeWriter<'a> for Lines {
+    type Writer = Line<'a>;
+
+    fn make_writer(&'a self) -> Line<'a> {
+        Line { lines: self, may_wait: false }
+    }
+
+    fn make_writer_for(&'a self, meta: &tracing::Metadata<'_>) -> Line<'a> {
+        Line { lines: self, may_wait: meta.target() == PATIENT }
+    }
+}
