@@ -60,7 +60,7 @@ pub enum Verdict {
 /// How busy the hashing threads are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Load {
-    /// Passwords that wait for a thread.
+    /// Passwords that have a place in the queue.
     pub waiting: usize,
     /// How many may wait.
     pub capacity: usize,

@@ -16,6 +16,7 @@ use std::time::Duration;
 use sqlx::any::{AnyConnectOptions, AnyPoolOptions, AnyRow};
 use sqlx::{AnyPool, Connection, Executor, Row};
 use tokio::time::timeout;
+use tracing::Instrument;
 
 use crate::clock::Timestamp;
 
@@ -277,12 +278,13 @@ impl Database {
     /// BEGIN is given up on, and the next statement on it would be acknowledged within a transaction that nobody commits.
     async fn write(&self) -> Result<sqlx::Transaction<'static, sqlx::Any>, StoreError> {
         let (writer, dialect) = (self.writer.clone(), self.dialect);
-        let begun = tokio::spawn(async move {
+        let begin = async move {
             match dialect {
                 Dialect::Sqlite => writer.begin_with("BEGIN IMMEDIATE").await,
                 Dialect::Postgres => writer.begin().await,
             }
-        });
+        };
+        let begun = tokio::spawn(begin.in_current_span());
         Ok(begun.await.map_err(|_| sqlx::Error::WorkerCrashed)??)
     }
 

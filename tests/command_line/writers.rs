@@ -5,7 +5,7 @@ use sqlx::{AnyPool, Executor};
 use tokio::task::JoinSet;
 
 use super::server::Server;
-use super::sign_up_body;
+use crate::instances::{jwt, signed_up};
 
 /// More than a process has connections.
 const WRITERS: usize = 40;
@@ -14,11 +14,8 @@ const WRITERS: usize = 40;
 async fn who_waits_to_write_keeps_nobody_from_reading_and_loses_nothing() {
     let folder = tempfile::tempdir().unwrap();
     let server = Server::start(folder.path(), &[]);
-    let ada =
-        server.caller().post("/api/auth/sign-up/email", &sign_up_body("ada@example.com")).await.expect(200);
-    let session = server.caller().bearing(ada["token"].as_str().unwrap());
-    let token = session.get("/api/auth/token").await.expect(200)["token"].as_str().unwrap().to_owned();
-    let api = server.caller().bearing(&token);
+    let session = signed_up(&server, "ada").await;
+    let api = server.caller().bearing(&jwt(&session).await);
 
     // Another program, such as a backup, holds the file's one lock for writing.
     sqlx::any::install_default_drivers();
@@ -37,7 +34,7 @@ async fn who_waits_to_write_keeps_nobody_from_reading_and_loses_nothing() {
     assert!(writers.try_join_next().is_none(), "nobody can write now");
     for _ in 0..20 {
         assert_eq!(api.get("/api/me/tasks").await.expect(200), json!([]));
-        session.get("/api/auth/token").await.expect(200);
+        jwt(&session).await;
     }
     other.execute("ROLLBACK").await.unwrap();
 

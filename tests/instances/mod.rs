@@ -81,14 +81,14 @@ fn borrowed<'a>(settings: &'a [(&'static str, String)]) -> Vec<(&'static str, &'
 }
 
 /// Somebody who has signed up at `server`; calls the identity API there.
-async fn signed_up(server: &Server, name: &str) -> Caller {
+pub async fn signed_up(server: &Server, name: &str) -> Caller {
     let body = json!({ "name": name, "email": format!("{name}@example.com"), "password": PASSWORD });
     let answer = server.caller().post("/api/auth/sign-up/email", &body).await.expect(200);
     server.caller().bearing(answer["token"].as_str().unwrap())
 }
 
 /// A fresh JWT.
-async fn jwt(session: &Caller) -> String {
+pub async fn jwt(session: &Caller) -> String {
     session.get("/api/auth/token").await.expect(200)["token"].as_str().unwrap().to_owned()
 }
 
