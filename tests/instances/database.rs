@@ -116,6 +116,56 @@ async fn titles(api: &Caller) -> Vec<String> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn the_way_to_postgresql_may_be_encrypted_and_its_certificate_is_checked_when_the_url_says_so() {
+    let Some(database) = PostgresServer::with_tls("open-sesame") else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let stranger = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+    let other = folder.path().join("other.pem");
+    std::fs::write(&other, stranger.cert.pem()).unwrap();
+    let (own, other) = (database.certificate().display().to_string(), other.display().to_string());
+    let url = |host: &str, rest: &str| {
+        format!("postgres://signet:open-sesame@{host}:{}/postgres{rest}", database.port())
+    };
+
+    let by_url = (url("localhost", &format!("?sslmode=verify-full&sslrootcert={own}")), None);
+    let by_the_system = (url("localhost", "?sslmode=verify-full"), Some(&own));
+    let unchecked = (url("127.0.0.1", "?sslmode=require"), None);
+    let as_it_comes = (url("127.0.0.1", ""), None);
+    for (url, trusted) in [by_url, by_the_system, unchecked, as_it_comes] {
+        let mut settings = vec![("DATABASE_URL", url.as_str())];
+        settings.extend(trusted.map(|file| ("SSL_CERT_FILE", file.as_str())));
+        let server = Server::start(folder.path(), &settings);
+        let (email, nobody) = ("ada@example.com", server.caller());
+        let body = json!({ "name": "Ada", "email": email, "password": PASSWORD });
+        let reply = nobody.post("/api/auth/sign-up/email", &body).await;
+        assert!(matches!(reply.status.as_u16(), 200 | 422), "{url}: {}", reply.status);
+        nobody.post("/api/auth/sign-in/email", &body).await.expect(200);
+        let (_, log) = server.terminate();
+        assert!(!log.contains("open-sesame"), "{log}");
+    }
+
+    let of_somebody_else = url("localhost", &format!("?sslmode=verify-full&sslrootcert={other}"));
+    let of_another_name = url("127.0.0.1", &format!("?sslmode=verify-full&sslrootcert={own}"));
+    let of_nobody = url("localhost", "?sslmode=verify-full");
+    let in_the_open = url("127.0.0.1", "?sslmode=disable");
+    let wrong = url("localhost", "?sslmode=require").replace("open-sesame", "close-sesame");
+    for (url, why) in [
+        (of_somebody_else, "certificate"),
+        (of_another_name, "certificate"),
+        (of_nobody, "certificate"),
+        (in_the_open, "no encryption"),
+        (wrong, "password authentication failed"),
+    ] {
+        let run =
+            crate::command_line::server::run(folder.path(), &["migrate"], &[("DATABASE_URL", url.as_str())]);
+        let said = String::from_utf8(run.stderr).unwrap();
+        assert!(!run.status.success(), "{url}");
+        assert!(said.contains("the database cannot be opened") && said.contains(why), "{url}: {said}");
+        assert!(!said.contains("sesame"), "{said}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_postgresql_that_crashes_or_hangs_under_load_costs_503s_and_nothing_acknowledged() {
     let Some(mut deployment) = OnTheirOwn::start() else { return };
     let ada = signed_up(&deployment.servers[0], "ada").await;

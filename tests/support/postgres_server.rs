@@ -1,6 +1,7 @@
 //! A PostgreSQL of one test, which may be stopped: the one that `./test` starts is everybody's.
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -13,36 +14,73 @@ pub struct PostgresServer {
     folder: TempDir,
     programs: PathBuf,
     port: u16,
+    tls: bool,
     child: Option<Child>,
 }
 
 impl PostgresServer {
     /// Makes and starts one; none, said loudly, when PostgreSQL is not there and something may be skipped.
     pub fn start() -> Option<Self> {
+        Self::ready(None)
+    }
+
+    /// The same, which lets nobody in but over TLS, with a certificate of `localhost`, and with this password.
+    pub fn with_tls(password: &str) -> Option<Self> {
+        Self::ready(Some(password))
+    }
+
+    fn ready(password: Option<&str>) -> Option<Self> {
         let Some(programs) = programs() else {
             assert_ne!(std::env::var("CI").as_deref(), Ok("true"), "nothing may be skipped: run ./test");
             eprintln!("!! SKIPPED: no PostgreSQL; run ./test");
             return None;
         };
         let folder = tempfile::tempdir().unwrap();
-        let mut server = Self { folder, programs, port: super::free_port(), child: None };
-        if let Some((user, group)) = servant() {
-            std::os::unix::fs::chown(server.folder.path(), Some(user), Some(group)).unwrap();
+        let mut server =
+            Self { folder, programs, port: super::free_port(), tls: password.is_some(), child: None };
+        hand_over(server.folder.path());
+        let mut make = server.program("initdb");
+        make.args(["-U", "signet", "--no-sync", "-D"]).arg(server.data());
+        match password {
+            None => make.arg("--auth=trust"),
+            Some(password) => {
+                let file = server.folder.path().join("password");
+                fs::write(&file, password).unwrap();
+                hand_over(&file);
+                make.arg("--auth=scram-sha-256").arg("--pwfile").arg(file)
+            }
+        };
+        assert!(make.stdout(Stdio::null()).status().unwrap().success());
+        if password.is_some() {
+            server.take_a_certificate();
         }
-        let made = server
-            .program("initdb")
-            .args(["-U", "signet", "--auth=trust", "--no-sync", "-D"])
-            .arg(server.data())
-            .stdout(Stdio::null())
-            .status();
-        assert!(made.unwrap().success());
         server.restart();
         Some(server)
+    }
+
+    fn take_a_certificate(&self) {
+        let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+        fs::write(self.certificate(), made.cert.pem()).unwrap();
+        let key = self.data().join("server.key");
+        fs::write(&key, made.signing_key.serialize_pem()).unwrap();
+        fs::set_permissions(&key, fs::Permissions::from_mode(0o600)).unwrap();
+        hand_over(&key);
+        fs::write(self.data().join("pg_hba.conf"), "hostssl all all all scram-sha-256\n").unwrap();
     }
 
     /// The address of its database.
     pub fn url(&self) -> String {
         format!("postgres://signet@127.0.0.1:{}/postgres", self.port)
+    }
+
+    /// Its port on this machine.
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// The certificate that a client has to trust.
+    pub fn certificate(&self) -> PathBuf {
+        self.data().join("server.crt")
     }
 
     /// Starts it again and waits until it lets somebody in.
@@ -51,6 +89,9 @@ impl PostgresServer {
         let mut command = self.program("postgres");
         command.arg("-D").arg(self.data()).arg("-k").arg(self.folder.path());
         command.args(["-p", &self.port.to_string(), "-c", "listen_addresses=127.0.0.1", "-c", "fsync=off"]);
+        if self.tls {
+            command.args(["-c", "ssl=on"]);
+        }
         self.child = Some(command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap());
         let ready = (0..1000).any(|_| {
             std::thread::sleep(Duration::from_millis(20));
@@ -124,6 +165,13 @@ impl Drop for PostgresServer {
             self.thaw();
             self.crash();
         }
+    }
+}
+
+/// Gives a file to whoever runs the server.
+fn hand_over(file: &Path) {
+    if let Some((user, group)) = servant() {
+        std::os::unix::fs::chown(file, Some(user), Some(group)).unwrap();
     }
 }
 
