@@ -76,10 +76,19 @@ struct Members<'writer> {
 }
 
 impl Members<'_> {
-    fn member(&mut self, field: &Field, value: fmt::Arguments<'_>) {
-        let comma = if std::mem::replace(&mut self.comma, true) { "," } else { "" };
+    fn member(&mut self, field: &Field, value: impl fmt::Display) {
+        self.write_member(field, |writer| write!(writer, "{value}"));
+    }
+
+    fn write_member(&mut self, field: &Field, value: impl FnOnce(&mut Writer<'_>) -> fmt::Result) {
+        let begin = if std::mem::replace(&mut self.comma, true) { ",\"" } else { "\"" };
         if self.outcome.is_ok() {
-            self.outcome = write!(self.writer, "{comma}\"{}\":{value}", field.name());
+            let Self { writer, .. } = self;
+            self.outcome = writer
+                .write_str(begin)
+                .and_then(|()| writer.write_str(field.name()))
+                .and_then(|()| writer.write_str("\":"))
+                .and_then(|()| value(writer));
         }
     }
 }
@@ -87,22 +96,26 @@ impl Members<'_> {
 impl Visit for Members<'_> {
     fn record_str(&mut self, field: &Field, value: &str) {
         if value.bytes().all(|byte| byte >= b' ' && byte != b'"' && byte != b'\\') {
-            self.member(field, format_args!("\"{value}\""));
+            self.write_member(field, |writer| {
+                writer.write_char('"')?;
+                writer.write_str(value)?;
+                writer.write_char('"')
+            });
         } else {
-            self.member(field, format_args!("{}", serde_json::Value::from(value)));
+            self.member(field, serde_json::Value::from(value));
         }
     }
 
     fn record_bool(&mut self, field: &Field, value: bool) {
-        self.member(field, format_args!("{value}"));
+        self.member(field, value);
     }
 
     fn record_u64(&mut self, field: &Field, value: u64) {
-        self.member(field, format_args!("{value}"));
+        self.member(field, value);
     }
 
     fn record_i64(&mut self, field: &Field, value: i64) {
-        self.member(field, format_args!("{value}"));
+        self.member(field, value);
     }
 
     fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {

@@ -12,6 +12,7 @@ use poem_openapi::registry::{
     MetaHeader, MetaMediaType, MetaResponse, MetaResponses, MetaSchema, MetaSchemaRef, Registry,
 };
 use poem_openapi::types::{ToJSON, Type};
+use serde::Serialize;
 
 use super::body::Dialect;
 use super::error::{ApiError, ErrorBody};
@@ -57,9 +58,11 @@ impl<T, const STATUS: u16, H> Answer<T, STATUS, H> {
     }
 }
 
-impl<T: ToJSON + Send, const STATUS: u16, H: Carried> IntoResponse for Answer<T, STATUS, H> {
+impl<T: Serialize + ToJSON + Send, const STATUS: u16, H: Carried> IntoResponse for Answer<T, STATUS, H> {
     fn into_response(self) -> Response {
-        let body = self.body.to_json_string();
+        // The description could write it too, but by way of a tree.
+        debug_assert_eq!(serde_json::to_value(&self.body).ok(), self.body.to_json(), "not as described");
+        let Ok(body) = serde_json::to_vec(&self.body) else { return ApiError::internal().into_response() };
         let status = StatusCode::from_u16(STATUS).unwrap_or(StatusCode::OK);
         let mut response = Response::builder().status(status).content_type("application/json").body(body);
         response.headers_mut().extend(self.headers);
@@ -67,7 +70,7 @@ impl<T: ToJSON + Send, const STATUS: u16, H: Carried> IntoResponse for Answer<T,
     }
 }
 
-impl<T: Type + ToJSON, const STATUS: u16, H: Carried> ApiResponse for Answer<T, STATUS, H> {
+impl<T: Type + Serialize + ToJSON, const STATUS: u16, H: Carried> ApiResponse for Answer<T, STATUS, H> {
     fn meta() -> MetaResponses {
         let schema = if T::IS_REQUIRED {
             T::schema_ref()

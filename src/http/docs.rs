@@ -2,9 +2,12 @@
 //! In: the two described services. Out: JSON documents; one Swagger UI page for both, with every asset inside.
 //! Owns: the page asks no other host for anything, and runs only the scripts that it was built with.
 
+use std::sync::OnceLock;
+
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use poem::http::header::CONTENT_SECURITY_POLICY;
+use poem::{Endpoint, Request, Response, Result};
 use poem_openapi::OpenApiService;
 use ring::digest;
 use serde_json::{Map, Value, json};
@@ -80,7 +83,21 @@ pub fn document(text: String) -> Fixed {
 }
 
 /// The page at `/docs`: both APIs together, so that a token got from one can be used at the other.
-pub fn page() -> Fixed {
+///
+/// It is made when somebody asks for it first: it is by far the largest thing that we serve, and most processes are never
+/// asked.
+#[derive(Debug, Default)]
+pub struct Page(OnceLock<Fixed>);
+
+impl Endpoint for Page {
+    type Output = Response;
+
+    async fn call(&self, request: Request) -> Result<Response> {
+        self.0.get_or_init(page).call(request).await
+    }
+}
+
+fn page() -> Fixed {
     let description = "Try it: sign up, get a token (`GET /api/auth/token`), press **Authorize**, paste the token \
                        under `jwt`, and create a task.";
     let service =
@@ -88,16 +105,19 @@ pub fn page() -> Fixed {
             .description(description)
             .server("/");
     let document = service.spec();
-    let page = service.swagger_ui_html().replacen(&document, &tidy(&document), 1);
-    let page = format!("<!doctype html>{}", page.trim_start())
-        .replacen(
-            "<title>Swagger UI</title>",
-            "<title>Signet API</title><link rel=\"icon\" href=\"data:,\">",
-            1,
-        )
-        .replacen("<html charset=\"UTF-8\">", "<html lang=\"en\">", 1);
+    let mut page = service.swagger_ui_html();
+    for (from, to) in [
+        (document.as_str(), tidy(&document).as_str()),
+        ("<title>Swagger UI</title>", "<title>Signet API</title><link rel=\"icon\" href=\"data:,\">"),
+        ("<html charset=\"UTF-8\">", "<!doctype html><html lang=\"en\">"),
+    ] {
+        page = page.replacen(from, to, 1);
+    }
     // Browsers read every line end as a line feed, and hash what they have read.
-    let page = page.replace("\r\n", "\n").replace('\r', "\n");
+    for line_end in ["\r\n", "\r"] {
+        page = page.replace(line_end, "\n");
+    }
+    let page = page.trim_start().to_owned();
     // Swagger UI writes style attributes as it goes; scripts are only the two of the page, by their hashes.
     let policy = format!(
         "default-src 'none'; script-src {}; style-src 'unsafe-inline'; img-src data:; connect-src 'self'; \

@@ -8,7 +8,9 @@ use std::time::Duration;
 
 use futures_util::FutureExt;
 use ipnet::IpNet;
-use poem::http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderName, HeaderValue, PRAGMA, REFERRER_POLICY};
+use poem::http::header::{
+    CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderName, HeaderValue, PRAGMA, REFERRER_POLICY,
+};
 use poem::http::header::{X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS};
 use poem::http::{HeaderMap, Method, StatusCode, Uri};
 use poem::{IntoResponse, PathPattern, Request, Response};
@@ -54,7 +56,7 @@ impl Watched {
     pub fn begin(request: &Request, ids: &RequestIds, clock: &dyn Clock) -> Self {
         let id = ids.of(request.headers());
         let asked = Asked::of(request);
-        let span = tracing::info_span!(target: "signet::request", "request", id = %id);
+        let span = tracing::info_span!(target: "signet::request", "request", id);
         let trace = span.in_scope(|| traces::begin(request, asked.method(), &id));
         Self { id, method: request.method().clone(), asked, started: clock.monotonic(), span, trace }
     }
@@ -76,8 +78,8 @@ impl Watched {
         let route = response.data::<PathPattern>().map_or("-", |pattern| &pattern.0);
         tracing::info!(
             target: "signet::request",
-            id = %self.id,
-            method = %self.method,
+            id = self.id,
+            method = self.method.as_str(),
             route,
             status = response.status().as_u16(),
             micros = u64::try_from(took.as_micros()).unwrap_or(u64::MAX),
@@ -201,7 +203,7 @@ pub fn protect(response: &mut Response) {
     default(X_CONTENT_TYPE_OPTIONS, "nosniff");
     default(X_FRAME_OPTIONS, "DENY");
     default(REFERRER_POLICY, "no-referrer");
-    default(HeaderName::from_static("content-security-policy"), "default-src 'none'; frame-ancestors 'none'");
+    default(CONTENT_SECURITY_POLICY, "default-src 'none'; frame-ancestors 'none'");
     if !headers.contains_key(CACHE_CONTROL) {
         headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
         headers.insert(PRAGMA, HeaderValue::from_static("no-cache"));

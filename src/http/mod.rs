@@ -155,7 +155,7 @@ fn routes(parts: Parts, web: Option<&Web>) -> Route {
     let route = Route::new()
         .at("/healthz", poem::get(health::liveness()))
         .at("/readyz", poem::get(health::ReadinessEndpoint(parts.readiness)))
-        .at("/docs", poem::get(docs::page()))
+        .at("/docs", poem::get(docs::Page::default()))
         .at("/openapi/identity.json", poem::get(docs::document(docs::identity_document())))
         .at("/openapi/tasks.json", poem::get(docs::document(docs::tasks_document())));
     let route = match web {

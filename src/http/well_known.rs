@@ -5,7 +5,7 @@
 use std::sync::Arc;
 
 use poem::http::header::{
-    ACCEPT, ACCESS_CONTROL_ALLOW_ORIGIN, CACHE_CONTROL, CONTENT_TYPE, ETAG, IF_NONE_MATCH, VARY,
+    ACCEPT, ACCESS_CONTROL_ALLOW_ORIGIN, CACHE_CONTROL, CONTENT_TYPE, ETAG, HeaderValue, IF_NONE_MATCH, VARY,
 };
 use poem::http::{HeaderMap, StatusCode};
 use poem::{Endpoint, IntoResponse, Request, Response, Result};
@@ -61,11 +61,11 @@ impl KeySetAnswer {
         let response = Response::builder()
             .header(ETAG, &published.etag)
             .header(CACHE_CONTROL, cache_control(life))
-            .header(VARY, ACCEPT.as_str());
+            .header(VARY, HeaderValue::from_static("accept"));
         Self(if seen {
             response.status(StatusCode::NOT_MODIFIED).finish()
         } else {
-            response.header(CONTENT_TYPE, media_type).body(published.json.clone())
+            response.header(CONTENT_TYPE, HeaderValue::from_static(media_type)).body(published.json.clone())
         })
     }
 }
@@ -75,10 +75,11 @@ fn cache_control(life: CacheLife) -> String {
     let CacheLife { max_age, stale_while_revalidate, stale_if_error } = life;
     let mut text = format!("public, max-age={}", max_age.as_secs());
     for (name, span) in
-        [("stale-while-revalidate", stale_while_revalidate), ("stale-if-error", stale_if_error)]
+        [(", stale-while-revalidate=", stale_while_revalidate), (", stale-if-error=", stale_if_error)]
     {
         if !span.is_zero() {
-            text.push_str(&format!(", {name}={}", span.as_secs()));
+            text.push_str(name);
+            text.push_str(&span.as_secs().to_string());
         }
     }
     text

@@ -2,6 +2,7 @@
 //! In: domain values; bodies. Out: JSON with the member names of Better Auth.
 
 use poem_openapi::Object;
+use serde::Serialize;
 
 use crate::http::body::{Fields, FromFields, Text};
 use crate::http::moment::Moment;
@@ -17,8 +18,9 @@ const IMAGE: Text = Text::up_to(1024);
 const LINE: Text = Text::up_to(2048);
 
 /// Somebody who signed up.
-#[derive(Clone, Debug, Object)]
+#[derive(Clone, Debug, Object, Serialize)]
 #[oai(rename = "User")]
+#[serde(rename_all = "camelCase")]
 pub struct UserObject {
     /// 32 letters and digits; the `sub` of tokens.
     pub id: String,
@@ -55,8 +57,9 @@ impl From<User> for UserObject {
 }
 
 /// A place where somebody is signed in.
-#[derive(Clone, Debug, Object)]
+#[derive(Clone, Debug, Object, Serialize)]
 #[oai(rename = "Session")]
+#[serde(rename_all = "camelCase")]
 pub struct SessionObject {
     /// 32 letters and digits; the `sid` of the session's tokens.
     pub id: String,
@@ -100,7 +103,7 @@ impl SessionObject {
 }
 
 /// Who is signed in, and how.
-#[derive(Clone, Debug, Object)]
+#[derive(Clone, Debug, Object, Serialize)]
 pub struct SessionAndUser {
     /// The session.
     pub session: SessionObject,
@@ -109,8 +112,9 @@ pub struct SessionAndUser {
 }
 
 /// A way to sign in.
-#[derive(Clone, Debug, Object)]
+#[derive(Clone, Debug, Object, Serialize)]
 #[oai(rename = "Account")]
+#[serde(rename_all = "camelCase")]
 pub struct AccountObject {
     /// 32 letters and digits.
     pub id: String,
@@ -148,7 +152,7 @@ impl From<Account> for AccountObject {
 }
 
 /// What signing up answers.
-#[derive(Clone, Debug, Object)]
+#[derive(Clone, Debug, Object, Serialize)]
 pub struct SignedUp {
     /// The session token.
     pub token: String,
@@ -157,7 +161,7 @@ pub struct SignedUp {
 }
 
 /// What signing in answers.
-#[derive(Clone, Debug, Object)]
+#[derive(Clone, Debug, Object, Serialize)]
 pub struct SignedInAnswer {
     /// Whether the caller should go on to `url`.
     pub redirect: bool,
@@ -165,13 +169,14 @@ pub struct SignedInAnswer {
     pub token: String,
     /// Where to go on, when the request named a place.
     #[oai(skip_serializing_if_is_none)]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub url: Option<String>,
     /// Who signed in.
     pub user: UserObject,
 }
 
 /// What changing the password answers.
-#[derive(Clone, Debug, Object)]
+#[derive(Clone, Debug, Object, Serialize)]
 pub struct PasswordChanged {
     /// The token of the new session, when the others were revoked; else null.
     #[oai(nullable)]
@@ -181,28 +186,28 @@ pub struct PasswordChanged {
 }
 
 /// A JSON Web Token.
-#[derive(Clone, Debug, Object)]
+#[derive(Clone, Debug, Object, Serialize)]
 pub struct Token {
     /// The token, for `Authorization: Bearer` at APIs.
     pub token: String,
 }
 
 /// Done.
-#[derive(Clone, Debug, Object)]
+#[derive(Clone, Debug, Object, Serialize)]
 pub struct Status {
     /// Always true.
     pub status: bool,
 }
 
 /// Done.
-#[derive(Clone, Debug, Object)]
+#[derive(Clone, Debug, Object, Serialize)]
 pub struct Success {
     /// Always true.
     pub success: bool,
 }
 
 /// A sign of life.
-#[derive(Clone, Debug, Object)]
+#[derive(Clone, Debug, Object, Serialize)]
 pub struct Alive {
     /// Always true.
     pub ok: bool,
@@ -413,7 +418,7 @@ impl FromFields for DeleteUser {
 }
 
 /// What deleting oneself answers.
-#[derive(Clone, Debug, Object)]
+#[derive(Clone, Debug, Object, Serialize)]
 pub struct UserDeleted {
     /// Always true.
     pub success: bool,

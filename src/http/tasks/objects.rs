@@ -2,6 +2,7 @@
 
 use poem_openapi::Object;
 use poem_openapi::types::Example;
+use serde::Serialize;
 
 use crate::http::body::{Dialect, Fields, FromFields, Text};
 use crate::http::moment::Moment;
@@ -9,7 +10,7 @@ use crate::resource::task::Draft;
 use crate::store::tasks::Task;
 
 /// A task.
-#[derive(Clone, Debug, Object)]
+#[derive(Clone, Debug, Object, Serialize)]
 #[oai(rename = "Task")]
 pub struct TaskObject {
     /// 32 letters and digits.
