@@ -2,6 +2,7 @@
 //! In: requests, written once. Out: the status and the body of each answer.
 //! Owns: the asking side costs the same whatever is asked for, so that servers and not clients are compared.
 
+use std::borrow::Cow;
 use std::io::{Error, ErrorKind};
 use std::net::SocketAddr;
 
@@ -40,12 +41,19 @@ pub struct Answer<'a> {
     pub status: u16,
     head: &'a [u8],
     body: &'a [u8],
+    chunked: bool,
 }
 
 impl Answer<'_> {
     /// The body as JSON.
     pub fn json(&self) -> Value {
-        serde_json::from_slice(self.body).unwrap_or(Value::Null)
+        let mut body = Cow::Borrowed(self.body);
+        if self.chunked {
+            let mut joined = Vec::with_capacity(self.body.len());
+            chunks(self.body, |chunk| joined.extend_from_slice(chunk));
+            body = Cow::Owned(joined);
+        }
+        serde_json::from_slice(&body).unwrap_or(Value::Null)
     }
 
     /// A header, by its name in small letters.
@@ -79,15 +87,15 @@ impl Connection {
     /// When the connection breaks, or the answer is not of the kind that our servers give.
     pub async fn ask(&mut self, request: &[u8]) -> Result<Answer<'_>, Error> {
         self.stream.write_all(request).await?;
-        let (mut filled, mut whole) = (0, None);
+        let (mut filled, mut framed) = (0, None);
         loop {
-            if let Some((head, length)) = whole
-                && filled >= head + length
+            if let Some((head, framing)) = framed
+                && let Some(length) = body_length(&self.buffer[head..filled], framing)
             {
                 let status = std::str::from_utf8(&self.buffer[9..12]).ok().and_then(|text| text.parse().ok());
                 let status = status.ok_or(ErrorKind::InvalidData)?;
                 let (head, body) = (&self.buffer[..head], &self.buffer[head..head + length]);
-                return Ok(Answer { status, head, body });
+                return Ok(Answer { status, head, body, chunked: framing.is_none() });
             }
             if filled == self.buffer.len() {
                 self.buffer.resize(filled * 2, 0);
@@ -97,20 +105,56 @@ impl Connection {
                 return Err(ErrorKind::UnexpectedEof.into());
             }
             filled += read;
-            if whole.is_none() {
-                whole = measured(&self.buffer[..filled]);
+            if framed.is_none() {
+                framed = framing(&self.buffer[..filled]);
             }
         }
     }
 }
 
-/// The lengths of head and body, once the head is there.
-fn measured(bytes: &[u8]) -> Option<(usize, usize)> {
+/// The lengths of head and body, once the head is there; a body in chunks tells its length at its end.
+fn framing(bytes: &[u8]) -> Option<(usize, Option<usize>)> {
     let head = bytes.windows(4).position(|window| window == b"\r\n\r\n")? + 4;
-    let name = b"\r\ncontent-length: ";
-    let length = bytes[..head].windows(name.len()).position(|window| window == name).map_or(0, |at| {
-        let digits = bytes[at + name.len()..].iter().take_while(|byte| byte.is_ascii_digit());
+    if value(&bytes[..head], b"\r\ntransfer-encoding: ").is_some() {
+        return Some((head, None));
+    }
+    let length = value(&bytes[..head], b"\r\ncontent-length: ").map_or(0, |value| {
+        let digits = value.iter().take_while(|byte| byte.is_ascii_digit());
         digits.fold(0, |length, digit| length * 10 + usize::from(digit - b'0'))
     });
-    Some((head, length))
+    Some((head, Some(length)))
+}
+
+/// What follows a name in a head.
+fn value<'a>(head: &'a [u8], name: &[u8]) -> Option<&'a [u8]> {
+    let at = head
+        .windows(name.len())
+        .position(|window| window[0] == name[0] && window.eq_ignore_ascii_case(name))?;
+    Some(&head[at + name.len()..])
+}
+
+/// How long the body is that `bytes` begins with, once all of it is there.
+fn body_length(bytes: &[u8], framing: Option<usize>) -> Option<usize> {
+    match framing {
+        Some(length) => (bytes.len() >= length).then_some(length),
+        None => chunks(bytes, |_| ()),
+    }
+}
+
+/// Hands out each chunk of a body without trailers. The length of it all, once all of it is there.
+fn chunks(bytes: &[u8], mut each: impl FnMut(&[u8])) -> Option<usize> {
+    let mut at = 0;
+    loop {
+        let line = bytes[at..].windows(2).position(|window| window == b"\r\n")?;
+        let size = std::str::from_utf8(&bytes[at..at + line]).ok()?;
+        let (begin, size) = (at + line + 2, usize::from_str_radix(size, 16).ok()?);
+        at = begin + size + 2;
+        if at > bytes.len() {
+            return None;
+        }
+        if size == 0 {
+            return Some(at);
+        }
+        each(&bytes[begin..begin + size]);
+    }
 }

@@ -3,6 +3,7 @@
 //! Owns: a ratio is taken within one round, between turns that lie milliseconds apart, and the median over all rounds counts.
 
 pub mod client;
+pub mod people;
 pub mod process;
 pub mod rotation;
 pub mod traffic;

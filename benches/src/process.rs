@@ -4,6 +4,7 @@
 
 use std::fs::{self, File};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::Duration;
@@ -16,6 +17,8 @@ use crate::client::{self, Connection};
 #[derive(Debug)]
 pub struct Process {
     child: Child,
+    /// Whether it leads a process group, to which its workers belong.
+    leads: bool,
     /// Where it serves.
     pub address: SocketAddr,
     /// From the start of the process until it said that it is ready.
@@ -65,10 +68,20 @@ impl Process {
     }
 
     /// Starts a server that is ready when `probe` is answered with 200.
-    pub async fn start(mut command: Command, address: SocketAddr, probe: &str) -> Self {
+    pub async fn start(command: Command, address: SocketAddr, probe: &str) -> Self {
+        Self::begin(command, false, address, probe).await
+    }
+
+    /// The same for a server with workers, which are stopped with it whatever became of it.
+    pub async fn start_group(mut command: Command, address: SocketAddr, probe: &str) -> Self {
+        command.process_group(0);
+        Self::begin(command, true, address, probe).await
+    }
+
+    async fn begin(mut command: Command, leads: bool, address: SocketAddr, probe: &str) -> Self {
         let clock = SystemClock::new();
         let child = command.stdin(Stdio::null()).stdout(Stdio::null()).spawn().unwrap();
-        let mut process = Self { child, address, ready_after: Duration::ZERO };
+        let mut process = Self { child, leads, address, ready_after: Duration::ZERO };
         while clock.monotonic() < Duration::from_secs(20) {
             if let Ok(mut connection) = Connection::open(address).await
                 && connection.ask(&client::get(probe, None)).await.is_ok_and(|answer| answer.status == 200)
@@ -83,11 +96,32 @@ impl Process {
 
     /// Processor time that it has taken, in user and in kernel mode.
     pub fn processor_time(&self) -> Duration {
-        let stat = self.read("stat");
-        // The name of the program, in parentheses, may hold spaces.
-        let fields: Vec<&str> = stat.rsplit(") ").next().unwrap().split(' ').collect();
-        let ticks: u64 = fields[11].parse::<u64>().unwrap() + fields[12].parse::<u64>().unwrap();
-        Duration::from_millis(ticks * 10) // sysconf(_SC_CLK_TCK) is 100 on Linux
+        processor_time(self.child.id())
+    }
+
+    /// Its own id and those of the processes that it has started, and so on.
+    pub fn family(&self) -> Vec<u32> {
+        let mut family = vec![self.child.id()];
+        let mut next = 0;
+        while let Some(parent) = family.get(next) {
+            for thread in fs::read_dir(format!("/proc/{parent}/task")).into_iter().flatten().flatten() {
+                let children = fs::read_to_string(thread.path().join("children")).unwrap_or_default();
+                family.extend(children.split_whitespace().map(|id| id.parse::<u32>().unwrap()));
+            }
+            next += 1;
+        }
+        family
+    }
+
+    /// Processor time that its family has taken.
+    pub fn processor_time_of_all(&self) -> Duration {
+        self.family().into_iter().map(processor_time).sum()
+    }
+
+    /// Memory of its family in bytes: resident, and with each shared page split among those who share it.
+    pub fn memory_of_all(&self) -> (f64, f64) {
+        let of = |name| self.family().into_iter().map(|id| kilobytes(id, "smaps_rollup", name)).sum();
+        (of("Rss:"), of("Pss:"))
     }
 
     /// Resident memory now, in bytes.
@@ -113,18 +147,35 @@ impl Process {
     }
 
     fn status(&self, name: &str) -> f64 {
-        let status = self.read("status");
-        let line = status.lines().find_map(|line| line.strip_prefix(name)).unwrap();
-        line.trim().trim_end_matches(" kB").parse::<f64>().unwrap() * 1024.0
+        kilobytes(self.child.id(), "status", name)
     }
+}
 
-    fn read(&self, file: &str) -> String {
-        fs::read_to_string(format!("/proc/{}/{file}", self.child.id())).unwrap()
-    }
+fn processor_time(id: u32) -> Duration {
+    let stat = read(id, "stat");
+    // The name of the program, in parentheses, may hold spaces.
+    let fields: Vec<&str> = stat.rsplit(") ").next().unwrap().split(' ').collect();
+    let ticks: u64 = fields[11].parse::<u64>().unwrap() + fields[12].parse::<u64>().unwrap();
+    Duration::from_millis(ticks * 10) // sysconf(_SC_CLK_TCK) is 100 on Linux
+}
+
+/// A line of a file of the kernel that counts in kilobytes, in bytes.
+fn kilobytes(id: u32, file: &str, name: &str) -> f64 {
+    let text = read(id, file);
+    let line = text.lines().find_map(|line| line.strip_prefix(name)).unwrap();
+    line.trim().trim_end_matches(" kB").parse::<f64>().unwrap() * 1024.0
+}
+
+fn read(id: u32, file: &str) -> String {
+    fs::read_to_string(format!("/proc/{id}/{file}")).unwrap()
 }
 
 impl Drop for Process {
     fn drop(&mut self) {
+        if self.leads {
+            let group = format!("-{}", self.child.id());
+            let _ = Command::new("kill").args(["-KILL", "--", &group]).status();
+        }
         let _ = self.child.kill();
         let _ = self.child.wait();
     }

@@ -16,7 +16,7 @@ use signet::store::tasks::{Task, Tasks};
 use signet::token::arithmetic::SigningKey;
 use signet_benches::process::{Process, free_address};
 
-use super::people::Person;
+use signet_benches::people::Person;
 
 /// The first argument of the process that serves the floors.
 pub const MODE: &str = "floor";

@@ -7,7 +7,6 @@
 
 mod floor;
 mod footprint;
-mod people;
 mod soak;
 mod speed;
 mod storm;

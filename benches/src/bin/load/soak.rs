@@ -12,7 +12,7 @@ use signet::clock::{Clock, SystemClock};
 use signet_benches::client::{Connection, get, post, request};
 use signet_benches::process::Process;
 
-use super::people::Person;
+use signet_benches::people::Person;
 
 const PEOPLE: usize = 8;
 /// The pause between two requests of one person.

@@ -17,7 +17,7 @@ use signet_benches::process::Process;
 use signet_benches::traffic::{Course, Outcome, as_fast_as_it_goes, at_a_rate};
 
 use super::floor;
-use super::people::Person;
+use signet_benches::people::Person;
 
 const CONNECTIONS: usize = 8;
 const TURN: Duration = Duration::from_millis(500);

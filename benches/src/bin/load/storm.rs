@@ -10,8 +10,8 @@ use signet_benches::client::{Connection, get};
 use signet_benches::process::Process;
 use signet_benches::traffic::{Course, at_a_rate};
 
-use super::people::Person;
 use super::speed::argon2_rate;
+use signet_benches::people::Person;
 
 const LENGTH: Duration = Duration::from_secs(10);
 /// How often the others ask, per second and course.

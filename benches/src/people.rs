@@ -1,17 +1,23 @@
-//! People who sign up and in.
+//! People who sign up and in, at Signet or at whatever speaks its contract.
+//! In: a name. Out: an account, a session and as many tokens as are asked for; the request that signs in.
+//! Owns: whoever is not let in ends the run.
 
 use std::net::SocketAddr;
 
+use crate::client::{Connection, get, post};
 use serde_json::{Value, json};
-use signet_benches::client::{Connection, get, post};
 
 /// The password of everybody.
 const PASSWORD: &str = "correct horse battery";
 
 /// Somebody who is signed in.
+#[derive(Debug)]
 pub struct Person {
+    /// The id.
     pub id: String,
-    email: String,
+    /// The address.
+    pub email: String,
+    /// The session.
     pub session: String,
 }
 
@@ -20,6 +26,7 @@ fn text(value: &Value) -> String {
 }
 
 impl Person {
+    /// Makes an account.
     pub async fn sign_up(address: SocketAddr, name: &str) -> Self {
         let email = format!("{name}@example.com");
         let body = json!({ "name": name, "email": email, "password": PASSWORD });
