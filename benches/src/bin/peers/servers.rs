@@ -5,9 +5,13 @@
 use std::fs::File;
 use std::path::Path;
 use std::process::Command;
+use std::time::Duration;
 
 use signet_benches::process::{Process, free_address};
 use tempfile::TempDir;
+
+/// From the first answer until the memory of an idle server is read.
+const REST: Duration = Duration::from_secs(2);
 
 /// A running server and its files.
 pub struct Server {
@@ -20,7 +24,9 @@ pub struct Server {
 }
 
 impl Server {
-    fn new(name: String, process: Process, folder: TempDir) -> Self {
+    /// A server that has answered once, after a rest in which its workers get ready too.
+    async fn new(name: String, process: Process, folder: TempDir) -> Self {
+        tokio::time::sleep(REST).await;
         let idle = process.memory_of_all();
         Self { name, process, idle, _folder: folder }
     }
@@ -29,7 +35,7 @@ impl Server {
 pub async fn signet(binary: &Path, name: &str, settings: &[(&str, &str)]) -> Server {
     let folder = tempfile::tempdir().unwrap();
     let process = Process::signet(binary, folder.path(), settings).await;
-    Server::new(name.to_owned(), process, folder)
+    Server::new(name.to_owned(), process, folder).await
 }
 
 /// Node with Better Auth: one process, or a cluster.
@@ -42,7 +48,7 @@ pub async fn better_auth(installed: &Path, processes: usize) -> Server {
         .env("NODE_ENV", "production")
         .env("BETTER_AUTH_SECRET", "a secret that only this machine will ever know");
     let process = Process::start_group(command, address, "/api/auth/ok").await;
-    Server::new(named("Better Auth", processes), process, folder)
+    Server::new(named("Better Auth", processes), process, folder).await
 }
 
 /// FastAPI with PyJWT for the tokens of `issuer`: one process, or a supervisor and its workers.
@@ -69,7 +75,7 @@ pub async fn fastapi(installed: &Path, issuer: &Server, processes: usize) -> Ser
     command.args(["--loop", "uvloop", "--http", "httptools", "--no-access-log", "--log-level", "warning"]);
     command.args(["--workers", &processes.to_string()]);
     let process = Process::start_group(command, address, "/healthz").await;
-    Server::new(named("FastAPI", processes), process, folder)
+    Server::new(named("FastAPI", processes), process, folder).await
 }
 
 fn named(name: &str, processes: usize) -> String {
