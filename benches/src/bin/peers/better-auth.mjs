@@ -23,9 +23,7 @@ const auth = betterAuth({
       jwks: { keyPairConfig: { alg: "EdDSA", crv: "Ed25519" } },
       jwt: {
         // The claims of Signet; without a jti all tokens of one second are the same.
-        definePayload: ({ user: { name, email, emailVerified, image }, session }) => ({
-          name, email, emailVerified, image, sid: session.id, jti: randomUUID(),
-        }),
+        definePayload: ({ user, session }) => ({ ...user, sid: session.id, jti: randomUUID() }),
       },
     }),
   ],

@@ -18,7 +18,8 @@ pub fn installed() -> Result<PathBuf, String> {
         ("python3", &["-c", "import venv, ensurepip"], "Python is missing: install python3 and python3-venv"),
     ];
     for (program, arguments, missing) in needed {
-        run(Command::new(program).args(arguments).stderr(Stdio::null())).map_err(|_| missing)?;
+        let there = Command::new(program).args(arguments).output().is_ok_and(|ran| ran.status.success());
+        there.then_some(()).ok_or(missing)?;
     }
     for source in ["better-auth.mjs", "package.json", "package-lock.json", "tasks.py"] {
         fs::copy(Path::new(SOURCES).join(source), folder.join(source))
