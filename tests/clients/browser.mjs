@@ -8,7 +8,7 @@ const { chromium } = (await import(pathToFileURL(require.resolve("playwright-cor
 /** Opens a page. `troubles` is to be empty at the end: errors on the console, exceptions, requests to other hosts. */
 export async function open(origins) {
   const browser = await chromium.launch({
-    executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
+    executablePath: process.env.CHROMIUM,
     args: ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
       "--disable-component-update", "--disable-sync"],
   });

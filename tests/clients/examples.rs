@@ -7,8 +7,8 @@ use std::time::Duration;
 use tempfile::TempDir;
 use tokio::process::{Child, Command};
 
-use super::{free_port, installed, issuer_of};
-use crate::support::{SECRET, TestApp};
+use super::{installed, issuer_of};
+use crate::support::{SECRET, TestApp, free_port};
 
 #[derive(Clone, Copy, Debug)]
 enum Backend {

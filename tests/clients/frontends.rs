@@ -7,8 +7,8 @@ use std::time::Duration;
 use tempfile::TempDir;
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 
-use super::{free_port, has_browser, installed, issuer_of, run, script};
-use crate::support::TestApp;
+use super::{browser, installed, issuer_of, run, script};
+use crate::support::{TestApp, free_port};
 
 /// A copy of an example's folder, below the installed packages: there Node finds them.
 fn copied(example: &str, packages: &Path) -> TempDir {
@@ -32,7 +32,7 @@ fn copy_all(from: &Path, to: &Path) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_react_page_on_another_origin_signs_people_in_and_minds_their_tasks() {
-    let Some(packages) = installed().filter(|_| has_browser()) else { return };
+    let Some(packages) = installed().filter(|_| browser().is_some()) else { return };
     let port = free_port();
     let app = TestApp::builder()
         .with(|settings| settings.trusted_origins = Some(format!("http://localhost:{port}")))

@@ -9,6 +9,7 @@ pub mod postgres_server;
 pub mod redis;
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use signet::app::{Ambient, App};
@@ -26,9 +27,19 @@ pub const SECRET: &str = "a secret of the tests, longer than thirty-two bytes";
 /// Where a test's clock begins, when it is turned by hand: 2026-11-22T20:00:00Z.
 pub const BEGINNING: Timestamp = Timestamp::from_seconds(1_795_377_600);
 
-/// A port that nobody listens on.
+/// A port that nobody listens on and that nobody else is given: not here a second time, and, since it lies below the
+/// ephemeral ones, not by the kernel.
 pub fn free_port() -> u16 {
-    std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+    static GIVEN: AtomicU32 = AtomicU32::new(0);
+    // Two runs of the tests at once begin at different places.
+    let begin = std::process::id().wrapping_mul(97);
+    loop {
+        let number = begin.wrapping_add(GIVEN.fetch_add(1, Ordering::Relaxed)) % 12_000;
+        let port = 20_000 + u16::try_from(number).unwrap();
+        if std::net::TcpListener::bind(("127.0.0.1", port)).is_ok() {
+            return port;
+        }
+    }
 }
 
 /// A running server.

@@ -10,7 +10,7 @@ use signet::config::Settings;
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::process::Command;
 
-use crate::clients::installed;
+use crate::clients::{browser, installed};
 use crate::support::TestApp;
 
 /// Where a script asks for the time to pass: `@@ advance SECONDS`, answered by a line.
@@ -18,13 +18,7 @@ const ORDER: &str = "@@ advance ";
 
 /// Runs a script against a server; it is a test file of Node, and names what failed. Says no where there is no browser.
 async fn drive(app: &TestApp, script: &str) {
-    let Some(folder) = installed() else { return };
-    let browser = std::env::var("CHROMIUM").unwrap_or_else(|_| "/usr/bin/chromium".to_owned());
-    if !std::path::Path::new(&browser).exists() {
-        assert_ne!(std::env::var("CI").as_deref(), Ok("true"), "nothing may be skipped: install chromium");
-        eprintln!("!! SKIPPED: no Chromium; run ./test");
-        return;
-    }
+    let (Some(folder), Some(browser)) = (installed(), browser()) else { return };
     let mut running = Command::new("node")
         .arg("--test-reporter=tap")
         .arg(format!("{}/tests/web/{script}", env!("CARGO_MANIFEST_DIR")))
