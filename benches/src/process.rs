@@ -34,6 +34,7 @@ pub fn free_address() -> SocketAddr {
 /// The binary to measure: the one that was given, or the release build of this repository, which is made if need be.
 pub fn signet(given: Option<PathBuf>) -> PathBuf {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let given = given.map(|binary| binary.canonicalize().unwrap());
     given.unwrap_or_else(|| {
         let build = ["build", "--release", "--locked", "--bin", "signet"];
         let built = Command::new("cargo")

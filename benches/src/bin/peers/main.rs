@@ -58,7 +58,7 @@ async fn main() -> ExitCode {
             return ExitCode::from(2);
         }
     };
-    let binary = process::signet(options.signet).canonicalize().unwrap();
+    let binary = process::signet(options.signet);
     // Whoever is not ready is dropped, and with a race its servers.
     tokio::select! {
         () = race::run(&binary, &installed, options.rounds) => ExitCode::SUCCESS,
