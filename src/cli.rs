@@ -85,6 +85,7 @@ pub enum KeysCommand {
     /// Take a key out of the key set at once, and for ever; its tokens are refused
     Revoke {
         /// The key, as `keys list` names it
+        #[arg(allow_hyphen_values = true)] // one thumbprint in 64 begins with a hyphen
         kid: String,
         /// Why, for the record
         #[arg(long, value_name = "TEXT")]
@@ -98,6 +99,7 @@ pub enum KeysCommand {
     /// Print the public keys as a JWK set
     Export {
         /// Only this key
+        #[arg(allow_hyphen_values = true)] // one thumbprint in 64 begins with a hyphen
         kid: Option<String>,
         /// The key that signs (or KID) with its private half, as it lies sealed under the master key
         #[arg(long)]
@@ -110,7 +112,7 @@ pub enum KeysCommand {
         /// The file; `-` is the standard input
         file: String,
         /// What it is called in tokens; as the file says, or its thumbprint, when left out
-        #[arg(long)]
+        #[arg(long, allow_hyphen_values = true)]
         kid: Option<String>,
         /// It signs nothing here: only tokens that it signed elsewhere stay good
         #[arg(long)]

@@ -201,6 +201,18 @@ async fn an_operator_hurries_moves_and_imports_keys_while_the_server_runs() {
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
     assert!(public().await.contains(&"theirs".to_owned()));
+    // One key in 64 has such a name: a thumbprint is base64url (RFC 7638).
+    let dashed = "-iXO-IMBKn-Bqf_gxhiOPxE0O3Ymfx17aG6WgbuAMdE";
+    let jwk = json!({ "kty": "OKP", "crv": "Ed25519", "x": "PUAXw-hDiVqStwqnTRt-vJyYLM8uxJaMwM1V8Sr0Zgw" });
+    std::fs::write(folder.path().join("another.json"), jwk.to_string()).unwrap();
+    let (code, said) = keys(&["import", "another.json", "--kid", dashed, "--verify-only", "--for", "1h"]);
+    assert_eq!(code, 0, "{said}");
+    let (_, one) = keys(&["export", dashed]);
+    assert!(one.contains(dashed), "{one}");
+    for order in [["revoke", dashed, "--reason", "lost"], ["revoke", "--reason", "lost", dashed]] {
+        let (_, said) = keys(&order);
+        assert!(said.contains(dashed), "{said}");
+    }
     assert_eq!(keys(&["import", "nothing-here.pem"]).0, 2);
     assert_eq!(keys(&["import", "theirs.json", "--verify-only", "--for", "soon"]).0, 2);
 
