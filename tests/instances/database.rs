@@ -119,9 +119,8 @@ async fn titles(api: &Caller) -> Vec<String> {
 async fn the_way_to_postgresql_may_be_encrypted_and_its_certificate_is_checked_when_the_url_says_so() {
     let Some(database) = PostgresServer::with_tls("open-sesame") else { return };
     let folder = tempfile::tempdir().unwrap();
-    let stranger = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
     let other = folder.path().join("other.pem");
-    std::fs::write(&other, stranger.cert.pem()).unwrap();
+    crate::support::certify(&other, &folder.path().join("other.key"));
     let (own, other) = (database.certificate().display().to_string(), other.display().to_string());
     let url = |host: &str, rest: &str| {
         format!("postgres://signet:open-sesame@{host}:{}/postgres{rest}", database.port())

@@ -8,6 +8,7 @@ pub mod postgres;
 pub mod postgres_server;
 pub mod redis;
 
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
@@ -40,6 +41,13 @@ pub fn free_port() -> u16 {
             return port;
         }
     }
+}
+
+/// Writes a certificate of `localhost`, which signs itself, and its key.
+pub fn certify(certificate: &Path, key: &Path) {
+    let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+    std::fs::write(certificate, made.cert.pem()).unwrap();
+    std::fs::write(key, made.signing_key.serialize_pem()).unwrap();
 }
 
 /// A running server.

@@ -59,10 +59,8 @@ impl PostgresServer {
     }
 
     fn take_a_certificate(&self) {
-        let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
-        fs::write(self.certificate(), made.cert.pem()).unwrap();
         let key = self.data().join("server.key");
-        fs::write(&key, made.signing_key.serialize_pem()).unwrap();
+        super::certify(&self.certificate(), &key);
         fs::set_permissions(&key, fs::Permissions::from_mode(0o600)).unwrap();
         hand_over(&key);
         fs::write(self.data().join("pg_hba.conf"), "hostssl all all all scram-sha-256\n").unwrap();

@@ -46,10 +46,8 @@ impl Redis {
         }
         let folder = tempfile::tempdir().unwrap();
         let tls = tls.then(|| {
-            let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
             let (certificate, key) = (folder.path().join("certificate.pem"), folder.path().join("key.pem"));
-            std::fs::write(&certificate, made.cert.pem()).unwrap();
-            std::fs::write(&key, made.signing_key.serialize_pem()).unwrap();
+            super::certify(&certificate, &key);
             Tls { certificate, key }
         });
         let mut redis = Self { folder, port: super::free_port(), password, tls, child: None };
