@@ -14,7 +14,6 @@ use tokio::task::JoinSet;
 mod instances;
 
 use self::instances::Instance;
-use crate::clock::{Clock, Entropy, SystemClock, SystemEntropy};
 use crate::config::{Config, Fault, IssuerSecrets, TokenMode, duration};
 use crate::http::identity::{Cookies, Identity};
 use crate::http::metrics::{self, Metrics, Rooms};
@@ -25,16 +24,14 @@ use crate::identity::account::AccountDesk;
 use crate::identity::issuing::{Issuer, Signature, Terms};
 use crate::identity::password::{HashingError, Passwords};
 use crate::identity::session::SessionDesk;
-use crate::keys::contract::{Contract, ContractFault, Terms as ContractTerms};
+use crate::keys::algorithms::Algorithms;
+use crate::keys::contract::{Contract, ContractError, Terms as ContractTerms};
+use crate::keys::generator::SystemGenerator;
+use crate::keys::key_formats::KeyFormatError;
 use crate::keys::keyring::Keyring;
-use crate::keys::rotation::{Rotation, RotationFault};
-use crate::keys::transfer::TransferFault;
-use crate::keys::vault::Vault;
+use crate::keys::rotation::{Rotation, RotationError};
 use crate::keys::worker::RotationWorker;
-use crate::resource::fetch::{EndpointFault, JwksEndpoint, Limits};
-use crate::resource::key_cache::{KeyCache, Settings as KeyCacheSettings};
 use crate::resource::task::TaskDesk;
-use crate::resource::verifier::{KeySource, Trust, Verifier};
 use crate::secret::SharedSecret;
 use crate::shared::announced::Announced;
 use crate::shared::exchange::Exchange;
@@ -46,8 +43,14 @@ use crate::store::keys::Keys;
 use crate::store::sessions::{SWEPT_AT_ONCE, Sessions};
 use crate::store::tasks::Tasks;
 use crate::store::{Database, OpenError, StoreError};
-use crate::token::arithmetic::MacKey;
-use crate::token::verify::{Policy, SharedKey};
+use crate::vault::Vault;
+use signet_verify::clock::{Clock, Entropy, SystemClock};
+use signet_verify::crypto::MacKey;
+use signet_verify::crypto::SystemEntropy;
+use signet_verify::jose::verify::{Policy, SharedKey};
+use signet_verify::jwks::fetch::{EndpointError, JwksEndpoint, Limits};
+use signet_verify::jwks::{KeyCache, Settings as KeyCacheSettings};
+use signet_verify::verifier::{IssuerKeys, KeySource, Verifier};
 
 /// Connections to the database for requests.
 const CONNECTIONS: u32 = 16;
@@ -68,7 +71,7 @@ pub enum StartError {
     Setting(#[from] Fault),
     /// Settings that contradict each other over time.
     #[error(transparent)]
-    Contract(#[from] ContractFault),
+    Contract(#[from] ContractError),
     /// The address can't be bound.
     #[error("SIGNET_LISTEN is {address}, which cannot be bound: {source}")]
     Listen {
@@ -85,7 +88,7 @@ pub enum StartError {
     Store(#[from] StoreError),
     /// The signing keys.
     #[error("the signing keys cannot be used: {0}")]
-    Keys(#[from] RotationFault),
+    Keys(#[from] RotationError),
     /// A mode that verifies with the shared secret, and no secret.
     #[error("BETTER_AUTH_SECRET is missing: the token modes hs256 and migrate verify with it")]
     NoSharedSecret,
@@ -100,7 +103,7 @@ pub enum StartError {
     KeyFile(#[source] std::io::Error),
     /// A file that holds no key to import.
     #[error("no key was imported: {0}")]
-    Transfer(#[from] TransferFault),
+    Transfer(#[from] KeyFormatError),
     /// The hashing threads.
     #[error(transparent)]
     Hashing(#[from] HashingError),
@@ -115,7 +118,7 @@ pub enum StartError {
     Log(#[source] std::io::Error),
     /// The key set of the identity service elsewhere.
     #[error("SIGNET_JWKS_URL cannot be used: {0}")]
-    KeySet(#[from] EndpointFault),
+    KeySet(#[from] EndpointError),
 }
 
 impl StartError {
@@ -239,7 +242,8 @@ impl App {
                 let vault =
                     Vault::new(secrets.master.clone(), secrets.retired_masters.clone(), entropy.clone());
                 let keys = Announced::new(Keys::new(upkeep.clone()), link.clone());
-                let rotation = Rotation::new(keys, Arc::new(vault), contract, clock.clone());
+                let generator = Arc::new(SystemGenerator::new(entropy.clone()));
+                let rotation = Rotation::new(keys, Arc::new(vault), generator, contract, clock.clone());
                 Some(Signing { secrets, worker: Arc::new(RotationWorker::start(rotation).await?) })
             }
         };
@@ -247,9 +251,7 @@ impl App {
         let keyring = signing.as_ref().map(|signing| signing.worker.keyring());
         let verifier = if config.server.role.serves_tasks() {
             let verifier = verifier(&config, &base_url, keyring.as_deref(), signing.as_ref(), &ambient)?;
-            let ended = revocations.clone();
-            let is_revoked = move |sid: &str| ended.contains(sid);
-            Some(Arc::new(verifier.with_revocations(Arc::new(is_revoked))))
+            Some(Arc::new(verifier.with_revocations(revocations.clone())))
         } else {
             None
         };
@@ -432,12 +434,13 @@ pub fn session_bound(config: &Config) -> String {
 ///
 /// # Errors
 /// When they contradict each other.
-pub fn contract(config: &Config) -> Result<Contract, ContractFault> {
+pub fn contract(config: &Config) -> Result<Contract, ContractError> {
     Contract::new(ContractTerms {
         rotate_every: config.rotation.every,
         jwks_max_age: config.rotation.jwks_max_age,
         token_ttl: config.tokens.ttl,
         leeway: config.tokens.leeway,
+        algorithms: Algorithms::default(),
     })
 }
 
@@ -494,12 +497,12 @@ fn verifier(
         Ok::<_, StartError>(SharedKey { key: MacKey::new(secret), until })
     };
     let trust = match config.tokens.mode {
-        TokenMode::Eddsa => Trust::Published(published()?),
-        TokenMode::Hs256 => Trust::Shared(shared(None)?),
-        TokenMode::Migrate { hs256_until } => Trust::Migrating(published()?, shared(Some(hs256_until))?),
+        TokenMode::Eddsa => IssuerKeys::Published(published()?),
+        TokenMode::Hs256 => IssuerKeys::Shared(shared(None)?),
+        TokenMode::Migrate { hs256_until } => IssuerKeys::Migrating(published()?, shared(Some(hs256_until))?),
     };
     let policy = Policy::new(issuer, audience, leeway, longest);
-    Ok(Verifier::new(trust, policy, ambient.clock.clone()).with_memory(config.tokens.memory))
+    Ok(Verifier::new(trust, policy, ambient.clock.clone()).with_cache_bytes(config.tokens.memory))
 }
 
 /// Hears of sessions that other processes ended, and deletes what time has made useless.

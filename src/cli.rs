@@ -9,6 +9,7 @@ use clap::{Parser, Subcommand, ValueEnum};
 use signet::config::report::Report;
 use signet::config::{Config, Fault, Settings};
 use signet::keys::timeline;
+use signet_verify::crypto::Algorithm;
 
 pub mod database;
 pub mod inspect;
@@ -73,6 +74,9 @@ pub enum KeysCommand {
     },
     /// Announce the next signing key now; it signs as soon as every cache can know it
     Rotate {
+        /// EdDSA, ES256 or RS256, or a key of it; all that are configured when left out
+        #[arg(value_name = "ALGORITHM|KID", allow_hyphen_values = true)]
+        key: Option<String>,
         /// Let it sign at once: verifiers whose caches do not know it refuse new tokens until they do
         #[arg(long)]
         now: bool,
@@ -84,9 +88,10 @@ pub enum KeysCommand {
     },
     /// Take a key out of the key set at once, and for ever; its tokens are refused
     Revoke {
-        /// The key, as `keys list` names it
-        #[arg(allow_hyphen_values = true)] // one thumbprint in 64 begins with a hyphen
-        kid: String,
+        /// The key, as `keys list` names it; for an algorithm, the one that signs with it
+        #[arg(value_name = "KID|ALGORITHM", allow_hyphen_values = true)]
+        // one thumbprint in 64 begins with a hyphen
+        key: String,
         /// Why, for the record
         #[arg(long, value_name = "TEXT")]
         reason: String,
@@ -98,10 +103,11 @@ pub enum KeysCommand {
     },
     /// Print the public keys as a JWK set
     Export {
-        /// Only this key
-        #[arg(allow_hyphen_values = true)] // one thumbprint in 64 begins with a hyphen
-        kid: Option<String>,
-        /// The key that signs (or KID) with its private half, as it lies sealed under the master key
+        /// Only this key, or those of this algorithm
+        #[arg(value_name = "KID|ALGORITHM", allow_hyphen_values = true)]
+        // one thumbprint in 64 begins with a hyphen
+        key: Option<String>,
+        /// The key that signs session tokens (or KID, or the one that signs with ALGORITHM) with its private half, as it lies sealed under the master key
         #[arg(long)]
         sealed: bool,
         #[command(flatten)]
@@ -114,6 +120,9 @@ pub enum KeysCommand {
         /// What it is called in tokens; as the file says, or its thumbprint, when left out
         #[arg(long, allow_hyphen_values = true)]
         kid: Option<String>,
+        /// Which key of a key set that has several: EdDSA, ES256 or RS256
+        #[arg(long)]
+        algorithm: Option<Algorithm>,
         /// It signs nothing here: only tokens that it signed elsewhere stay good
         #[arg(long)]
         verify_only: bool,

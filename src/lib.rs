@@ -1,23 +1,23 @@
-//! Signet: an identity provider, and the verifying half too.
+//! Signet: an identity provider in one binary. Its verifying half is the crate [`signet_verify`].
 //!
-//! Read the rooms in the order in which data flows through them; each uses only rooms above it.
+//! Read the modules in the order in which data flows through them; each uses only those above it.
 
-#[cfg(feature = "server")]
-pub mod app;
-pub mod clock;
-#[cfg(feature = "server")]
-pub mod config;
-#[cfg(feature = "server")]
-pub mod http;
-#[cfg(feature = "server")]
-pub mod identity;
-#[cfg(feature = "server")]
-pub mod keys;
-#[cfg(feature = "verify")]
-pub mod resource;
 pub mod secret;
-#[cfg(feature = "server")]
-pub mod shared;
-#[cfg(feature = "server")]
+
+pub mod vault;
+
+pub mod config;
+
 pub mod store;
-pub mod token;
+
+pub mod shared;
+
+pub mod keys;
+
+pub mod identity;
+
+pub mod resource;
+
+pub mod http;
+
+pub mod app;

@@ -30,17 +30,17 @@ fn keys(command: KeysCommand) -> ExitCode {
         KeysCommand::List { events, settings } => {
             with_config(&settings, |config| cli::keys::list(config, events))
         }
-        KeysCommand::Rotate { now, reason, settings } => {
-            with_config(&settings, |config| cli::keys::rotate(config, now, reason))
+        KeysCommand::Rotate { key, now, reason, settings } => {
+            with_config(&settings, |config| cli::keys::rotate(config, key, now, reason))
         }
-        KeysCommand::Revoke { kid, reason, abandon, settings } => {
-            with_config(&settings, |config| cli::keys::revoke(config, kid, reason, abandon))
+        KeysCommand::Revoke { key, reason, abandon, settings } => {
+            with_config(&settings, |config| cli::keys::revoke(config, key, reason, abandon))
         }
-        KeysCommand::Export { kid, sealed, settings } => {
-            with_config(&settings, |config| cli::keys::export(config, kid, sealed))
+        KeysCommand::Export { key, sealed, settings } => {
+            with_config(&settings, |config| cli::keys::export(config, key, sealed))
         }
-        KeysCommand::Import { file, kid, verify_only, keep_for, reason, settings } => {
-            let import = cli::keys::Import { file, kid, verify_only, keep_for, reason };
+        KeysCommand::Import { file, kid, algorithm, verify_only, keep_for, reason, settings } => {
+            let import = cli::keys::Import { file, kid, algorithm, verify_only, keep_for, reason };
             with_config(&settings, |config| cli::keys::import(config, import))
         }
         KeysCommand::Rewrap { dry_run, settings } => {

@@ -123,7 +123,7 @@ async fn a_session_that_is_not_remembered_ends_after_a_day_whatever_happens() {
     app.advance(Duration::from_secs(86_400 - 60));
     session.get("/api/auth/token").await.expect(200);
     let jwt = session.get("/api/auth/token").await.expect(200)["token"].as_str().unwrap().to_owned();
-    let claims = signet::token::base64url::decode(jwt.split('.').nth(1).unwrap()).unwrap();
+    let claims = signet_verify::jose::base64url::decode(jwt.split('.').nth(1).unwrap()).unwrap();
     let claims: serde_json::Value = serde_json::from_slice(&claims).unwrap();
     assert_eq!(
         claims["exp"].as_i64().unwrap() - claims["iat"].as_i64().unwrap(),
@@ -469,7 +469,8 @@ async fn migrate_refuses_hs256_after_its_end() {
     let alice = app.signed_up("alice").await;
     let secret = signet::secret::SharedSecret::new(SECRET.to_owned()).unwrap();
     let claims = json!({ "sub": alice.id, "exp": 1_795_377_600 + 86_400 });
-    let old = signet::token::sign::hs256(&signet::token::arithmetic::MacKey::new(&secret), &claims).unwrap();
+    let old =
+        signet_verify::jose::sign::hs256(&signet_verify::crypto::MacKey::new(&secret), &claims).unwrap();
     let old = app.anonymous().bearing(&old);
     old.get("/api/me/tasks").await.expect(200);
     alice.api().await.get("/api/me/tasks").await.expect(200);

@@ -7,15 +7,19 @@ use base64::Engine;
 use poem::{EndpointExt, IntoResponse, Response};
 use reqwest::Method;
 use serde_json::json;
-use signet::clock::{SystemClock, SystemEntropy};
 use signet::config::SecretText;
 use signet::http::server::{Bounds, Places, serve};
+use signet::keys::algorithms::Algorithms;
 use signet::keys::contract::{Contract, Terms};
+use signet::keys::generator::SystemGenerator;
 use signet::keys::rotation::Rotation;
-use signet::keys::vault::Vault;
 use signet::secret::MasterKey;
 use signet::store::Database;
 use signet::store::keys::Keys;
+use signet::vault::Vault;
+use signet_verify::clock::SystemClock;
+use signet_verify::crypto::Algorithm;
+use signet_verify::crypto::SystemEntropy;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::oneshot;
@@ -219,16 +223,19 @@ async fn readiness_says_which_key_another_process_has_sealed_and_stays_ready() {
 
     // Another process has a newer master key and announces a successor under it.
     let url = format!("sqlite:{}", app.folder.path().join("signet.db").display());
-    let vault = Vault::new(new, vec![old], Arc::new(SystemEntropy::new()));
+    let entropy = Arc::new(SystemEntropy::new());
+    let generator = Arc::new(SystemGenerator::new(entropy.clone()));
+    let vault = Vault::new(new, vec![old], entropy);
     let terms = Terms {
         rotate_every: Duration::from_secs(86_400),
         jwks_max_age: Duration::from_secs(1),
         token_ttl: Duration::from_secs(900),
         leeway: Duration::from_secs(30),
+        algorithms: Algorithms::default(),
     };
     let (rows, clock) = (Keys::new(Database::open(&url, 1).await.unwrap()), Arc::new(SystemClock::new()));
-    let ahead = Rotation::new(rows, Arc::new(vault), Contract::new(terms).unwrap(), clock);
-    let kid = ahead.request_rotation("somebody else").await.unwrap().kid.to_string();
+    let ahead = Rotation::new(rows, Arc::new(vault), generator, Contract::new(terms).unwrap(), clock);
+    let kid = ahead.request_rotation(Algorithm::EdDsa, "somebody else").await.unwrap().kid.to_string();
 
     let mut said = String::new();
     for _ in 0..200 {

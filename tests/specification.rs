@@ -4,10 +4,10 @@
 use std::time::Duration;
 
 use serde_json::json;
-use signet::secret::{Seed, SharedSecret};
-use signet::token::arithmetic::{MacKey, SigningKey};
-use signet::token::jwk::Kid;
-use signet::token::{base64url, sign};
+use signet::secret::SharedSecret;
+use signet_verify::crypto::{MacKey, SigningKey};
+use signet_verify::jose::jwk::Kid;
+use signet_verify::jose::{base64url, sign};
 
 use crate::support::caller::PASSWORD;
 use crate::support::{Caller, SECRET, TestApp};
@@ -203,8 +203,8 @@ async fn outcome_2_no_forged_token_passes() {
     let header: serde_json::Value =
         serde_json::from_slice(&base64url::decode(jwt.split('.').next().unwrap()).unwrap()).unwrap();
     let kid = Kid::parse(header["kid"].as_str().unwrap()).unwrap();
-    let own_key = SigningKey::from_seed(&Seed::new([7; 32])).unwrap();
-    let forged = sign::eddsa(&own_key, &kid, &claims_of(&jwt)).unwrap();
+    let own_key = SigningKey::from_seed(&[7; 32]).unwrap();
+    let forged = sign::jwt(&own_key, &kid, &claims_of(&jwt)).unwrap();
     let secret = MacKey::new(&SharedSecret::new(SECRET.to_owned()).unwrap());
     let symmetric = sign::hs256(&secret, &claims_of(&jwt)).unwrap();
     for token in [forged, symmetric] {

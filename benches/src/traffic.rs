@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
-use signet::clock::{Clock, SystemClock};
+use signet_verify::clock::{Clock, SystemClock};
 use tokio::sync::{Mutex, mpsc};
 
 use crate::client::Connection;

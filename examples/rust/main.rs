@@ -10,8 +10,8 @@ use std::error::Error;
 
 use poem::listener::TcpListener;
 use poem::{EndpointExt, Route, Server, get, handler};
-use signet::resource::poem::{Caller, Guard};
-use signet::resource::verifier::Verifier;
+use signet_verify::guard::poem::{Caller, Guard};
+use signet_verify::verifier::Verifier;
 
 #[handler]
 fn diary(caller: Caller) -> String {

@@ -4,12 +4,12 @@
 use std::time::Duration;
 
 use libfuzzer_sys::fuzz_target;
-use signet::clock::Timestamp;
+use signet_verify::clock::Timestamp;
 use signet::secret::{Seed, SharedSecret};
-use signet::token::arithmetic::{MacKey, SigningKey};
-use signet::token::base64url;
-use signet::token::jwk::{KeySet, Kid};
-use signet::token::verify::{Policy, SharedKey, TrustedKeys, Unverified};
+use signet_verify::crypto::{MacKey, SigningKey};
+use signet_verify::jose::base64url;
+use signet_verify::jose::jwk::{KeySet, Kid};
+use signet_verify::jose::verify::{Policy, SharedKey, TrustedKeys, Unverified};
 
 fuzz_target!(|text: &str| {
     let Ok(token) = Unverified::parse(text) else { return };
@@ -20,7 +20,7 @@ fuzz_target!(|text: &str| {
         assert_eq!(base64url::encode(&base64url::decode(part).unwrap()), part);
     }
     let kid = Kid::parse(token.kid().unwrap_or("key-1")).unwrap();
-    let set = KeySet::new([(kid, SigningKey::from_seed(&Seed::new([7; 32])).unwrap().public())]);
+    let set = KeySet::new([(kid, SigningKey::from_seed(&[7; 32]).unwrap().public())]);
     let secret = SharedSecret::new("a secret that nobody who writes tokens knows".to_owned()).unwrap();
     let shared = SharedKey { key: MacKey::new(&secret), until: None };
     let policy =

@@ -8,10 +8,10 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 
 use super::{Worker, told};
-use crate::resource::key_cache::KeyCache;
 use crate::shared::exchange::{Exchange, KeyNews};
 use crate::shared::link::Link;
-use crate::token::jwk::KeySet;
+use signet_verify::jose::jwk::KeySet;
+use signet_verify::jwks::KeyCache;
 
 /// How many words about keys may wait; each is a reason to look, so a few stand for many.
 const WAITING_NEWS: usize = 64;

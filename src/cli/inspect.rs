@@ -6,8 +6,8 @@ use std::io::Read;
 use std::process::ExitCode;
 
 use serde_json::{Map, Value, json};
-use signet::clock::Timestamp;
-use signet::token::{base64url, json as strict_json};
+use signet_verify::clock::Timestamp;
+use signet_verify::jose::{base64url, json as strict_json};
 
 /// Larger than any token that a server would take in a header.
 const MAX_INPUT_BYTES: u64 = 64 * 1024;
@@ -25,7 +25,7 @@ enum Unreadable {
     #[error("the {0} of this token is not base64url without padding")]
     Encoding(&'static str),
     #[error("the {part} of this token cannot be read: {fault}")]
-    Json { part: &'static str, fault: strict_json::JsonFault },
+    Json { part: &'static str, fault: strict_json::Error },
     #[error("the {0} of this token is not a JSON object")]
     NotAnObject(&'static str),
 }

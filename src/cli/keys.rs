@@ -5,18 +5,21 @@ use std::sync::Arc;
 
 use signet::app::{Ambient, StartError, contract};
 use signet::config::{Config, duration};
-use signet::keys::lifecycle::Adoption;
+use signet::keys::commands::UnreadableKey;
+use signet::keys::generator::SystemGenerator;
+use signet::keys::key_formats::{self, MAX_FILE_BYTES};
+use signet::keys::lifecycle::ImportAs;
 use signet::keys::listing;
-use signet::keys::operator::WhenSealed;
-use signet::keys::port::KeyRows;
-use signet::keys::rotation::{Order, Rotation, RotationFault};
-use signet::keys::transfer::{self, MAX_FILE_BYTES};
-use signet::keys::vault::Vault;
+use signet::keys::repository::KeyRepository;
+use signet::keys::rotation::{Order, Rotation, RotationError};
+use signet::keys::selection::Selection;
 use signet::shared::announced::Announced;
 use signet::shared::link::Link;
 use signet::store::Database;
 use signet::store::keys::Keys;
-use signet::token::jwk::Kid;
+use signet::vault::Vault;
+use signet_verify::crypto::Algorithm;
+use signet_verify::jose::jwk::Kid;
 use zeroize::Zeroizing;
 
 /// `signet keys list`.
@@ -26,9 +29,9 @@ pub async fn list(config: Config, events: bool) -> Result<(), StartError> {
     let database = open(&config).await?;
     let rows = Keys::new(database.clone());
     if events {
-        print!("{}", listing::render_events(&rows.events().await.map_err(RotationFault::from)?));
+        print!("{}", listing::render_events(&rows.events().await.map_err(RotationError::from)?));
     } else {
-        let records = rows.history().await.map_err(RotationFault::from)?;
+        let records = rows.history().await.map_err(RotationError::from)?;
         let now = ambient.clock.now();
         print!("{}", listing::render(&listing::describe(&records, &contract, now), now));
     }
@@ -37,35 +40,44 @@ pub async fn list(config: Config, events: bool) -> Result<(), StartError> {
 }
 
 /// `signet keys rotate`.
-pub async fn rotate(config: Config, now: bool, reason: Option<String>) -> Result<(), StartError> {
+pub async fn rotate(
+    config: Config,
+    key: Option<String>,
+    now: bool,
+    reason: Option<String>,
+) -> Result<(), StartError> {
+    let selection = key.as_deref().map_or(Ok(Selection::All), selected)?;
     let Some((database, rotation)) = rotation(&config).await? else { return Ok(()) };
     let order = Order { by: operator(), why: reason };
-    if now {
-        println!("{}", rotation.rotate_now(order).await?);
-    } else {
-        println!("{}", rotation.request_rotation(order).await?);
+    for algorithm in rotation.selected_algorithms(&selection).await? {
+        if now {
+            println!("{}", rotation.rotate_now(algorithm, order.clone()).await?);
+        } else {
+            println!("{}", rotation.request_rotation(algorithm, order.clone()).await?);
+        }
     }
     database.close().await;
     Ok(())
 }
 
 /// `signet keys revoke`.
-pub async fn revoke(config: Config, kid: String, reason: String, abandon: bool) -> Result<(), StartError> {
-    let kid = named(&kid)?;
+pub async fn revoke(config: Config, key: String, reason: String, abandon: bool) -> Result<(), StartError> {
+    let selection = selected(&key)?;
     let Some((database, rotation)) = rotation(&config).await? else { return Ok(()) };
-    let when_sealed = if abandon { WhenSealed::Abandon } else { WhenSealed::Refuse };
+    let kid = rotation.selected_key(&selection).await?;
+    let when_sealed = if abandon { UnreadableKey::Abandon } else { UnreadableKey::Refuse };
     println!("{}", rotation.revoke(&kid, &operator(), &reason, when_sealed).await?);
     database.close().await;
     Ok(())
 }
 
 /// `signet keys export`.
-pub async fn export(config: Config, kid: Option<String>, sealed: bool) -> Result<(), StartError> {
-    let kid = kid.as_deref().map(named).transpose()?;
+pub async fn export(config: Config, key: Option<String>, sealed: bool) -> Result<(), StartError> {
+    let selection = key.as_deref().map_or(Ok(Selection::All), selected)?;
     let Some((database, rotation)) = rotation(&config).await? else { return Ok(()) };
     let document = match sealed {
-        true => rotation.export_sealed(kid.as_ref()).await?,
-        false => rotation.export_public(kid.as_ref()).await?,
+        true => rotation.export_sealed(&selection).await?,
+        false => rotation.export_public(&selection).await?,
     };
     print!("{document}");
     database.close().await;
@@ -78,6 +90,8 @@ pub struct Import {
     pub file: String,
     /// What it is called in tokens.
     pub kid: Option<String>,
+    /// Which key of a file with several.
+    pub algorithm: Option<Algorithm>,
     /// Whether it signs nothing here.
     pub verify_only: bool,
     /// For how long its tokens may live.
@@ -88,23 +102,24 @@ pub struct Import {
 
 /// `signet keys import`.
 pub async fn import(config: Config, import: Import) -> Result<(), StartError> {
-    let Import { file, kid, verify_only, keep_for, reason } = import;
+    let Import { file, kid, algorithm, verify_only, keep_for, reason } = import;
+    let named = |kid: &str| Kid::parse(kid).ok_or(StartError::NotAKid);
     let kid = kid.as_deref().map(named).transpose()?;
     let keep_for = keep_for.map(|text| duration::parse(&text).ok_or(StartError::NotADuration)).transpose()?;
     let text = read(&file).map_err(StartError::KeyFile)?;
     let Some((database, rotation)) = rotation(&config).await? else { return Ok(()) };
-    let mut key = transfer::read(&text, rotation.vault())?;
+    let mut key = key_formats::read(&text, algorithm, rotation.vault())?;
     key.kid = kid.unwrap_or(key.kid);
-    let as_what = match verify_only {
-        false => Adoption::Successor,
+    let import_as = match verify_only {
+        false => ImportAs::Successor,
         true => {
             let contract = rotation.contract();
             let life = keep_for.unwrap_or(contract.token_ttl());
-            Adoption::VerifyOnly { retain: contract.retain_for(life) }
+            ImportAs::VerifyOnly { retain: contract.retain_for(life) }
         }
     };
-    println!("{}", rotation.import(&key, as_what, Order { by: operator(), why: reason }).await?);
-    if key.seed.is_some() && file != "-" {
+    println!("{}", rotation.import(&key, import_as, Order { by: operator(), why: reason }).await?);
+    if key.private.is_some() && file != "-" {
         println!("The file still holds the private half: delete it.");
     }
     database.close().await;
@@ -141,8 +156,8 @@ fn operator() -> String {
     }
 }
 
-fn named(kid: &str) -> Result<Kid, StartError> {
-    Kid::parse(kid).ok_or(StartError::NotAKid)
+fn selected(key: &str) -> Result<Selection, StartError> {
+    Selection::parse(key).ok_or(StartError::NotAKid)
 }
 
 /// The text of a file, or of the standard input for `-`; never more than a key can need.
@@ -165,10 +180,11 @@ async fn rotation(config: &Config) -> Result<Option<(Database, Rotation<Announce
         return Ok(None);
     };
     let database = open(config).await?;
+    let generator = Arc::new(SystemGenerator::new(entropy.clone()));
     let vault = Vault::new(secrets.master, secrets.retired_masters, entropy);
     let link = config.redis_url.as_ref().map(Link::new).transpose()?.map(Arc::new);
     let keys = Announced::new(Keys::new(database.clone()), link);
-    let rotation = Rotation::new(keys, Arc::new(vault), contract, clock);
+    let rotation = Rotation::new(keys, Arc::new(vault), generator, contract, clock);
     Ok(Some((database, rotation)))
 }
 

@@ -12,8 +12,8 @@ use zeroize::Zeroizing;
 use super::fault::Fault;
 use super::given::without_last_newline;
 use super::master_key;
-use crate::clock::{Entropy, EntropyUnavailable, random_alphanumeric};
 use crate::secret::{MasterKey, SharedSecret};
+use signet_verify::clock::{Entropy, EntropyUnavailable, random_alphanumeric};
 
 const FOLDER: &str = "SIGNET_KEYS_DIR";
 /// Files of ours are far smaller.

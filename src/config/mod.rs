@@ -10,8 +10,8 @@ use std::time::Duration;
 
 use ipnet::IpNet;
 
-use crate::clock::{Entropy, Timestamp};
 use crate::secret::{MasterKey, SharedSecret};
+use signet_verify::clock::{Entropy, Timestamp};
 
 mod database;
 pub mod duration;

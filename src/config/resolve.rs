@@ -10,7 +10,7 @@ use super::{
     BaseUrl, Config, GivenSecrets, Public, Role, Rotation, Server, Settings, TokenMode, Tokens, Upstream,
 };
 use super::{origin, values};
-use crate::clock::Timestamp;
+use signet_verify::clock::Timestamp;
 
 pub(super) fn config(settings: &Settings) -> Result<Config, Vec<Fault>> {
     let mut faults = Faults::default();

@@ -14,7 +14,7 @@ use serde_json::{Map, Value};
 use zeroize::Zeroizing;
 
 use super::error::ApiError;
-use crate::token::json::{self, JsonFault};
+use signet_verify::jose::json;
 
 /// The largest body that is read, in bytes.
 pub const MAX_BODY_BYTES: usize = 64 * 1024;
@@ -210,7 +210,7 @@ pub async fn read_json<T: FromFields>(
     let essence = media_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
     match essence.as_str() {
         JSON => json::parse(&bytes).map(Some).map_err(|fault| match fault {
-            JsonFault::DuplicateMember if T::DIALECT == Dialect::Tasks => {
+            json::Error::DuplicateMember if T::DIALECT == Dialect::Tasks => {
                 T::DIALECT.invalid("[body] A member occurs twice".to_owned())
             }
             _ => T::DIALECT.malformed(),

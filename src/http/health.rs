@@ -12,8 +12,8 @@ use serde_json::{Value, json};
 use super::error::ApiError;
 use crate::config::duration;
 use crate::keys::keyring::Keyring;
-use crate::resource::verifier::Verifier;
 use crate::store::Database;
+use signet_verify::verifier::Verifier;
 
 /// How long the database may take to show that it lives.
 const PATIENCE: Duration = Duration::from_secs(1);

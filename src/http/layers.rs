@@ -21,8 +21,8 @@ use super::error::ApiError;
 use super::limits;
 use super::metrics::{Asked, Metrics};
 use super::{tasks, traces};
-use crate::clock::{Clock, Entropy};
 use crate::shared::throttle::Throttle;
+use signet_verify::clock::{Clock, Entropy};
 
 /// Marks an answer that people are to read, and that says what is wrong in a page of its own.
 #[derive(Clone, Copy, Debug)]

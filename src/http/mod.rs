@@ -34,10 +34,10 @@ use self::fixed::Fixed;
 use self::layers::{RequestIds, Watched};
 use self::metrics::{Metrics, MetricsEndpoint};
 use self::web::Web;
-use crate::clock::{Clock, Entropy};
 use crate::config::TrustedOrigins;
 use crate::keys::keyring::Keyring;
 use crate::shared::throttle::Throttle;
+use signet_verify::clock::{Clock, Entropy};
 
 /// What the paths of this process work with.
 pub struct Parts {

@@ -8,7 +8,7 @@ use poem_openapi::types::{ParseError, ParseFromJSON, ParseResult, ToJSON, Type};
 use serde::{Serialize, Serializer};
 use serde_json::Value;
 
-use crate::clock::Timestamp;
+use signet_verify::clock::Timestamp;
 
 /// A time as the APIs write it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

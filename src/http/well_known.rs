@@ -15,8 +15,8 @@ use poem_openapi::{ApiResponse, Object};
 use serde_json::json;
 
 use super::fixed::names;
-use crate::clock::Clock;
 use crate::keys::keyring::{CacheLife, Keyring};
+use signet_verify::clock::Clock;
 
 /// The JSON members of a published key (RFC 7517, RFC 8037).
 #[derive(Clone, Debug, Object)]

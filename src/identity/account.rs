@@ -9,12 +9,12 @@ use super::audit::{self, Deed, Outcome};
 use super::email::Email;
 use super::password::{HashingError, Passwords, Verdict};
 use super::session::{Device, SessionDesk, SessionError, SignedIn, new_id};
-use crate::clock::{Clock, Entropy, EntropyUnavailable};
 use crate::secret::Password;
 use crate::shared::throttle::{RetryAfter, Rule, Throttle};
 use crate::store::StoreError;
 use crate::store::accounts::{Account, Accounts, ProfileChange, User};
 use crate::store::sessions::Which;
+use signet_verify::clock::{Clock, Entropy, EntropyUnavailable};
 
 /// The shortest and the longest new password, in UTF-16 code units.
 pub const PASSWORD_LENGTH: std::ops::RangeInclusive<usize> = 8..=128;

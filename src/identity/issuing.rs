@@ -6,13 +6,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::session::new_id;
-use crate::clock::{Clock, Entropy, EntropyUnavailable};
 use crate::keys::keyring::Keyring;
 use crate::store::accounts::User;
 use crate::store::sessions::Session;
-use crate::token::arithmetic::MacKey;
-use crate::token::claims::{IssuedClaims, UserClaims};
-use crate::token::sign::{self, SignFault};
+use signet_verify::clock::{Clock, Entropy, EntropyUnavailable};
+use signet_verify::crypto::MacKey;
+use signet_verify::jose::claims::{IssuedClaims, UserClaims};
+use signet_verify::jose::sign;
 
 /// How long a caller waits while the rows of the keys are read again, after the machine has slept.
 const PATIENCE: Duration = Duration::from_secs(1);
@@ -28,7 +28,7 @@ pub enum IssueError {
     Entropy(#[from] EntropyUnavailable),
     /// The claims do not fit into a token.
     #[error(transparent)]
-    Sign(#[from] SignFault),
+    Sign(#[from] sign::Error),
 }
 
 /// What tokens are signed with.
@@ -109,7 +109,7 @@ impl Issuer {
             Signature::Keyring => {
                 let signer = self.keyring.signer_within(PATIENCE).await.ok_or(IssueError::NoKey)?;
                 claims.exp = exp.min(signer.latest_exp).seconds();
-                Ok(sign::eddsa(&signer.key, &signer.kid, &claims)?)
+                Ok(sign::jwt(&signer.key, &signer.kid, &claims)?)
             }
             Signature::SharedSecret(secret) => Ok(sign::hs256(secret, &claims.for_old_backends())?),
         }

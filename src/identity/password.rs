@@ -16,8 +16,8 @@ use zeroize::Zeroizing;
 
 use super::imported::ImportedHash;
 use super::phc::StoredHash;
-use crate::clock::{Entropy, EntropyUnavailable};
 use crate::secret::Password;
+use signet_verify::clock::{Entropy, EntropyUnavailable};
 
 /// OWASP's recommendation for Argon2id (Password Storage Cheat Sheet): 19 MiB, 2 passes, 1 lane.
 const MEMORY_KIB: u32 = 19 * 1024;

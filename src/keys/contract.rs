@@ -6,7 +6,10 @@ use std::fmt;
 use std::time::Duration;
 
 use crate::config::duration::format as span;
-use crate::token::jwk::MAX_KEYS;
+use signet_verify::crypto::Algorithm;
+use signet_verify::jose::jwk::MAX_KEYS;
+
+use crate::keys::algorithms::Algorithms;
 
 /// The settings that the contract follows from.
 #[derive(Clone, Copy, Debug)]
@@ -19,6 +22,8 @@ pub struct Terms {
     pub token_ttl: Duration,
     /// How far two clocks may differ (`SIGNET_LEEWAY`).
     pub leeway: Duration,
+    /// The algorithms that have a key of their own (`SIGNET_ALGORITHMS`).
+    pub algorithms: Algorithms,
 }
 
 /// The settings and what follows from them; every span that a key's life is measured with.
@@ -32,12 +37,13 @@ pub struct Contract {
     reload: Duration,
     lead: Duration,
     retain: Duration,
+    algorithms: Algorithms,
 }
 
 /// Settings that break the contract; prints as one sentence for the operator.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
-pub enum ContractFault {
+pub enum ContractError {
     /// `Cache-Control: max-age` counts whole seconds.
     #[error("SIGNET_JWKS_MAX_AGE ({}) must be at least 1s, since HTTP counts cache lives in whole seconds", span(*.0))]
     MaxAgeTooShort(Duration),
@@ -85,15 +91,15 @@ impl Contract {
     /// Derives the contract from the settings.
     ///
     /// # Errors
-    /// [`ContractFault`] when the settings cannot be kept together.
-    pub fn new(terms: Terms) -> Result<Self, ContractFault> {
+    /// [`ContractError`] when the settings cannot be kept together.
+    pub fn new(terms: Terms) -> Result<Self, ContractError> {
         let [rotate_every, jwks_max_age, token_ttl, skew] =
             [terms.rotate_every, terms.jwks_max_age, terms.token_ttl, terms.leeway].map(as_kept);
         if jwks_max_age < Duration::from_secs(1) {
-            return Err(ContractFault::MaxAgeTooShort(jwks_max_age));
+            return Err(ContractError::MaxAgeTooShort(jwks_max_age));
         }
         if token_ttl < Duration::from_secs(1) {
-            return Err(ContractFault::TtlTooShort(token_ttl));
+            return Err(ContractError::TtlTooShort(token_ttl));
         }
         // A shared cache may hand out a set that is max-age old, and a verifier may keep it for as long again.
         let refresh = jwks_max_age;
@@ -102,7 +108,7 @@ impl Contract {
         let retain = retention(token_ttl, skew, reload);
         let least = lead + reload;
         if rotate_every < least {
-            return Err(ContractFault::RotatesTooFast {
+            return Err(ContractError::RotatesTooFast {
                 rotate_every,
                 least,
                 jwks_max_age,
@@ -110,12 +116,23 @@ impl Contract {
                 lead,
             });
         }
-        // Beside the retired ones: the active key, its successor, and one retired key that is just going.
+        // Of each algorithm, beside the retired ones: the active key, its successor, and one retired key that is just going.
         let retired = retain.as_millis() / rotate_every.as_millis().max(1);
-        if retired + 3 > Self::MAX_PUBLIC as u128 {
-            return Err(ContractFault::TooManyKeys { rotate_every, token_ttl });
+        let algorithms = terms.algorithms;
+        if (retired + 3) * algorithms.count() as u128 > Self::MAX_PUBLIC as u128 {
+            return Err(ContractError::TooManyKeys { rotate_every, token_ttl });
         }
-        Ok(Self { rotate_every, jwks_max_age, token_ttl, skew, refresh, reload, lead, retain })
+        Ok(Self { rotate_every, jwks_max_age, token_ttl, skew, refresh, reload, lead, retain, algorithms })
+    }
+
+    /// The same contract for EdDSA alone, whose keys are quickly made: what is true of one algorithm is true of each.
+    pub(super) fn of_one_algorithm(&self) -> Self {
+        Self { algorithms: Algorithms::only(Algorithm::EdDsa), ..*self }
+    }
+
+    /// The algorithms that have a key of their own.
+    pub fn algorithms(&self) -> Algorithms {
+        self.algorithms
     }
 
     /// How long a key signs before its successor takes over.
@@ -207,6 +224,7 @@ mod tests {
         jwks_max_age: Duration::from_secs(300),
         token_ttl: Duration::from_secs(900),
         leeway: Duration::from_secs(30),
+        algorithms: Algorithms::only(Algorithm::EdDsa),
     };
 
     #[test]
@@ -229,7 +247,7 @@ mod tests {
             "SIGNET_ROTATE_EVERY (10m) must be at least 11m: with SIGNET_JWKS_MAX_AGE at 5m and SIGNET_LEEWAY at 30s, \
              a key has to be public for 10m45s before it may sign"
         );
-        let ContractFault::RotatesTooFast { least, .. } = fault else { panic!("{fault}") };
+        let ContractError::RotatesTooFast { least, .. } = fault else { panic!("{fault}") };
         assert!(Contract::new(Terms { rotate_every: least, ..DEFAULTS }).is_ok());
         assert!(Contract::new(Terms { rotate_every: least - Duration::from_millis(1), ..DEFAULTS }).is_err());
     }
@@ -241,6 +259,7 @@ mod tests {
             jwks_max_age: SECOND,
             token_ttl: SECOND,
             leeway: Duration::ZERO,
+            ..DEFAULTS
         };
         let contract = Contract::new(terms).unwrap();
         assert_eq!(contract.reload(), Duration::from_millis(250));
@@ -252,11 +271,11 @@ mod tests {
         let short = Duration::from_millis(999);
         assert_eq!(
             Contract::new(Terms { jwks_max_age: short, ..DEFAULTS }),
-            Err(ContractFault::MaxAgeTooShort(short))
+            Err(ContractError::MaxAgeTooShort(short))
         );
         assert_eq!(
             Contract::new(Terms { token_ttl: short, ..DEFAULTS }),
-            Err(ContractFault::TtlTooShort(short))
+            Err(ContractError::TtlTooShort(short))
         );
     }
 
@@ -273,8 +292,13 @@ mod tests {
     #[test]
     fn absurd_settings_are_judged_and_do_not_overflow() {
         let longest = Duration::MAX;
-        let terms =
-            Terms { rotate_every: longest, jwks_max_age: longest, token_ttl: longest, leeway: longest };
+        let terms = Terms {
+            rotate_every: longest,
+            jwks_max_age: longest,
+            token_ttl: longest,
+            leeway: longest,
+            ..DEFAULTS
+        };
         assert!(Contract::new(terms).is_err());
         assert!(Contract::new(Terms { rotate_every: longest, ..DEFAULTS }).is_ok());
     }

@@ -4,13 +4,9 @@
 
 use josekit::JoseError;
 use josekit::jwk::Jwk;
-use josekit::jws::{EdDSA, JwsAlgorithm, JwsSigner};
-use serde_json::Value;
-
-use crate::keys::vault::ALGORITHM;
-use crate::token::arithmetic::{SigningKey, VerifyingKey};
-use crate::token::base64url;
-use crate::token::jwk::Kid;
+use josekit::jws::{ES256, EdDSA, JwsAlgorithm, JwsSigner, RS256};
+use signet_verify::crypto::{Algorithm, PublicKey, SigningKey};
+use signet_verify::jose::jwk::{self, Kid};
 
 /// Signs for josekit with a key of ours. To compare algorithms, compare names: josekit's `==` on them never returns.
 #[derive(Clone, Debug)]
@@ -28,7 +24,11 @@ impl JoseSigner {
 
 impl JwsSigner for JoseSigner {
     fn algorithm(&self) -> &dyn JwsAlgorithm {
-        &EdDSA
+        match self.key.public().algorithm() {
+            Algorithm::EdDsa => &EdDSA,
+            Algorithm::Es256 => &ES256,
+            Algorithm::Rs256 => &RS256,
+        }
     }
 
     fn key_id(&self) -> Option<&str> {
@@ -36,11 +36,14 @@ impl JwsSigner for JoseSigner {
     }
 
     fn signature_len(&self) -> usize {
-        64
+        match self.key.public().algorithm() {
+            Algorithm::EdDsa | Algorithm::Es256 => 64,
+            Algorithm::Rs256 => 256,
+        }
     }
 
     fn sign(&self, message: &[u8]) -> Result<Vec<u8>, JoseError> {
-        Ok(self.key.sign(message).to_vec())
+        self.key.sign(message).map_err(|error| JoseError::InvalidSignature(error.into()))
     }
 
     fn box_clone(&self) -> Box<dyn JwsSigner> {
@@ -48,50 +51,68 @@ impl JwsSigner for JoseSigner {
     }
 }
 
-/// The public key as a JWK with the members that we publish (RFC 8037 section 2).
+/// The public key as a JWK with the members that we publish.
 ///
 /// # Errors
 /// When josekit refuses a member, which it does not for these.
-pub fn public_jwk(kid: &Kid, key: &VerifyingKey) -> Result<Jwk, JoseError> {
-    let mut jwk = Jwk::new("OKP");
-    jwk.set_curve("Ed25519");
-    jwk.set_parameter("x", Some(Value::String(base64url::encode(key.as_bytes()))))?;
-    jwk.set_key_id(kid.as_ref());
-    jwk.set_algorithm(ALGORITHM);
-    jwk.set_key_use("sig");
-    Ok(jwk)
+pub fn public_jwk(kid: &Kid, key: &PublicKey) -> Result<Jwk, JoseError> {
+    Jwk::from_map(jwk::public_jwk(kid, key))
 }
 
 #[cfg(test)]
 mod tests {
-    use josekit::jws::{JwsHeader, deserialize_compact, serialize_compact};
+    use std::sync::Arc;
+
+    use josekit::jws::{JwsHeader, JwsVerifier, deserialize_compact, serialize_compact};
+    use signet_verify::clock::SeededEntropy;
+    use signet_verify::jose::jwk::thumbprint;
 
     use super::*;
-    use crate::secret::Seed;
-    use crate::token::jwk::{KeySet, thumbprint};
+    use crate::keys::generator::{Generator, SystemGenerator};
+
+    fn key(algorithm: Algorithm) -> SigningKey {
+        let made = SystemGenerator::new(Arc::new(SeededEntropy::new(7))).generate(algorithm).unwrap();
+        SigningKey::new(&made.0, &made.1).unwrap()
+    }
+
+    fn verifier(jwk: &Jwk, algorithm: Algorithm) -> Box<dyn JwsVerifier> {
+        match algorithm {
+            Algorithm::EdDsa => Box::new(EdDSA.verifier_from_jwk(jwk).unwrap()),
+            Algorithm::Es256 => Box::new(ES256.verifier_from_jwk(jwk).unwrap()),
+            Algorithm::Rs256 => Box::new(RS256.verifier_from_jwk(jwk).unwrap()),
+        }
+    }
 
     #[test]
-    fn josekit_verifies_what_our_key_signs_and_only_that() {
-        let key = SigningKey::from_seed(&Seed::new([7; 32])).unwrap();
-        let kid = thumbprint(&key.public());
-        let signer = JoseSigner::new(kid.clone(), key.clone());
-        let token = serialize_compact(b"{}", &JwsHeader::new(), &signer).unwrap();
+    fn josekit_verifies_what_our_keys_sign_and_only_that() {
+        for algorithm in Algorithm::ALL {
+            let key = key(algorithm);
+            let kid = thumbprint(key.public());
+            let signer = JoseSigner::new(kid.clone(), key.clone());
+            let token = serialize_compact(b"{}", &JwsHeader::new(), &signer).unwrap();
 
-        let verifier = EdDSA.verifier_from_jwk(&public_jwk(&kid, &key.public()).unwrap()).unwrap();
-        let (payload, header) = deserialize_compact(&token, &verifier).unwrap();
-        assert_eq!((payload.as_slice(), header.key_id()), (&b"{}"[..], Some(kid.as_ref())));
+            let ours = verifier(&public_jwk(&kid, key.public()).unwrap(), algorithm);
+            let (payload, header) = deserialize_compact(&token, &*ours).unwrap();
+            assert_eq!((payload.as_slice(), header.key_id()), (&b"{}"[..], Some(kid.as_ref())));
 
-        let other = SigningKey::from_seed(&Seed::new([8; 32])).unwrap().public();
-        let stranger = EdDSA.verifier_from_jwk(&public_jwk(&kid, &other).unwrap()).unwrap();
-        assert!(deserialize_compact(&token, &stranger).is_err());
+            let other = match algorithm {
+                Algorithm::EdDsa => SigningKey::from_seed(&[8; 32]).unwrap(),
+                _ => self::key(algorithm),
+            };
+            let stranger = verifier(&public_jwk(&kid, other.public()).unwrap(), algorithm);
+            assert!(deserialize_compact(&token, &*stranger).is_err(), "{algorithm}");
+        }
     }
 
     #[test]
     fn the_jwk_says_what_the_published_set_says() {
-        let public = SigningKey::from_seed(&Seed::new([7; 32])).unwrap().public();
-        let kid = thumbprint(&public);
-        let jwk: &serde_json::Map<String, Value> = &public_jwk(&kid, &public).unwrap().as_ref().clone();
-        let set: Value = serde_json::from_str(&KeySet::new([(kid, public)]).to_json()).unwrap();
-        assert_eq!(set["keys"][0].as_object(), Some(jwk));
+        for algorithm in Algorithm::ALL {
+            let public = key(algorithm).public().clone();
+            let kid = thumbprint(&public);
+            let jwk: &serde_json::Map<_, _> = &public_jwk(&kid, &public).unwrap().as_ref().clone();
+            let set: serde_json::Value =
+                serde_json::from_str(&jwk::KeySet::new([(kid, public)]).to_json()).unwrap();
+            assert_eq!(set["keys"][0].as_object(), Some(jwk));
+        }
     }
 }

@@ -8,19 +8,20 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Duration;
 
 use bytes::Bytes;
+use signet_verify::clock::{Clock, Reading, Timestamp};
+use signet_verify::crypto::{Algorithm, SigningKey, sha256};
+use signet_verify::jose::base64url;
+use signet_verify::jose::jwk::{KeySet, Kid};
 use tokio::sync::{Notify, watch};
 
-use crate::clock::{Clock, Timestamp};
 use crate::config::duration;
 use crate::keys::contract::Contract;
-use crate::keys::lifecycle::{self, KeyRecord, KeyState, announcement, in_state, published, published_until};
-use crate::keys::margins::margins;
-use crate::keys::port::{KeyRow, Snapshot};
-use crate::keys::sightings::Sightings;
-use crate::keys::vault::{Vault, VaultFault};
-use crate::token::arithmetic::{SigningKey, sha256};
-use crate::token::base64url;
-use crate::token::jwk::{KeySet, Kid};
+use crate::keys::lifecycle::{self, KeyRecord, KeyState, Ring, announcement, published, published_until};
+use crate::keys::margins::{Margin, margins};
+use crate::keys::observed_age::ObservedAges;
+use crate::keys::repository::{KeyRow, Snapshot};
+use crate::keys::sealing::signing_key;
+use crate::vault::Vault;
 
 /// The key set as it is served.
 #[derive(Clone, Debug)]
@@ -72,21 +73,30 @@ pub struct Unreadable {
     pub why: String,
 }
 
-/// How the keyring stands, for health and metrics.
+/// How the keys of one algorithm stand.
 #[derive(Clone, Debug)]
-pub struct Health {
+pub struct RingHealth {
+    /// The algorithm.
+    pub algorithm: Algorithm,
     /// The key that signs, if it can be opened.
     pub active: Option<Kid>,
-    /// Keys that cannot be opened; the one that should sign may be among them.
-    pub unreadable: Vec<Unreadable>,
-    /// How many keys are public.
-    pub public: usize,
     /// How many keys are in each state.
     pub states: [(KeyState, usize); 5],
     /// For how long the active key has signed.
     pub active_for: Option<Duration>,
-    /// How far the keys are from breaking each rule of the contract, in seconds.
-    pub margins: Vec<(&'static str, f64)>,
+}
+
+/// How the keyring stands, for health and metrics.
+#[derive(Clone, Debug)]
+pub struct Health {
+    /// The algorithms that have keys or ought to.
+    pub rings: Vec<RingHealth>,
+    /// Keys that cannot be opened; one that should sign may be among them.
+    pub unreadable: Vec<Unreadable>,
+    /// How many keys are public.
+    pub public: usize,
+    /// How far the keys are from breaking each rule of the contract.
+    pub margins: Vec<Margin>,
     /// How long ago the rows were read.
     pub read_ago: Duration,
     /// When the next step of a key's life is due.
@@ -95,30 +105,20 @@ pub struct Health {
     pub ahead: Duration,
 }
 
-/// A moment by both clocks.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Moment {
-    pub(super) wall: Timestamp,
-    pub(super) monotonic: Duration,
-}
-
-impl Moment {
-    pub(super) fn of(clock: &dyn Clock) -> Self {
-        Self { wall: clock.now(), monotonic: clock.monotonic() }
-    }
-
-    /// How long ago it was by the clock that says more: the machine may have slept, or wall time may have been set.
-    fn ago(self, clock: &dyn Clock) -> Duration {
-        clock.now().since(self.wall).max(clock.monotonic().saturating_sub(self.monotonic))
+impl Health {
+    /// Whether a key signs for every algorithm that is configured; one that is just being introduced does not yet.
+    pub fn can_sign(&self) -> bool {
+        self.rings.first().is_some_and(|ring| ring.active.is_some())
     }
 }
 
 struct View {
     records: Vec<KeyRecord>,
-    signer: Option<(Kid, SigningKey)>,
+    /// The keys that sign, of each algorithm one at most.
+    signers: Vec<(Kid, SigningKey)>,
     unreadable: Vec<Unreadable>,
     published: Arc<Published>,
-    read_at: Moment,
+    read_at: Reading,
 }
 
 /// The keys of this process; cheap to ask, and never asks the database.
@@ -130,7 +130,7 @@ pub struct Keyring {
     outdated: Notify,
     reread: Notify,
     /// Since when this process has seen the retiring keys retire.
-    sightings: Mutex<Sightings>,
+    observed: Mutex<ObservedAges>,
     /// How often the key set was handed out; spreads the caches.
     handed_out: AtomicU32,
 }
@@ -142,15 +142,15 @@ impl Keyring {
         clock: Arc<dyn Clock>,
         vault: &Vault,
         snapshot: &Snapshot,
-        read_at: Moment,
+        read_at: Reading,
     ) -> Option<Self> {
         let records: Vec<KeyRecord> = snapshot.keys.iter().map(|row| row.record.clone()).collect();
-        let mut sightings = Sightings::default();
-        sightings.note(&records, read_at);
-        let published = Arc::new(Published::new(public_set(&records, &sightings, read_at)?));
-        let (signer, unreadable) = unseal(vault, &snapshot.keys);
+        let mut observed = ObservedAges::default();
+        observed.observe(&records, read_at);
+        let published = Arc::new(Published::new(public_set(&records, &observed, read_at)?));
+        let (signers, unreadable) = unseal(vault, &snapshot.keys);
         let (verifiers, _) = watch::channel(Arc::clone(&published.set));
-        let view = View { records, signer, unreadable, published, read_at };
+        let view = View { records, signers, unreadable, published, read_at };
         Some(Self {
             contract,
             clock,
@@ -158,14 +158,29 @@ impl Keyring {
             verifiers,
             outdated: Notify::new(),
             reread: Notify::new(),
-            sightings: Mutex::new(sightings),
+            observed: Mutex::new(observed),
             handed_out: AtomicU32::new(0),
         })
     }
 
-    /// The key that signs, and until when its tokens may live. None while it cannot be opened, or while the rows are so
-    /// old that another process may have retired the key long ago.
+    /// The key that signs session tokens, and until when they may live. It is that of the first configured algorithm; while
+    /// this one is being introduced, of the next one that signs. None while it cannot be opened, or while the rows are
+    /// so old that another process may have retired the key long ago.
     pub fn signer(&self) -> Option<Arc<Signer>> {
+        let (view, latest_exp) = self.signing_view()?;
+        let sole = |algorithm: Algorithm| Ring::of(&view.records, algorithm).active.is_some();
+        let algorithm = self.contract.algorithms().iter().find(|algorithm| sole(*algorithm))?;
+        signer_of(&view, algorithm, latest_exp)
+    }
+
+    /// The key that signs with `algorithm`; none as for [`Keyring::signer`], and where the algorithm has no active key.
+    pub fn signer_for(&self, algorithm: Algorithm) -> Option<Arc<Signer>> {
+        let (view, latest_exp) = self.signing_view()?;
+        signer_of(&view, algorithm, latest_exp)
+    }
+
+    /// The rows, if they are fresh enough to sign by, and the latest `exp` of a token that is signed now.
+    fn signing_view(&self) -> Option<(Arc<View>, Timestamp)> {
         let view = self.view();
         let age = self.age(&view);
         if age > self.contract.reload() {
@@ -179,13 +194,12 @@ impl Keyring {
         if life < Duration::from_secs(1) {
             return None;
         }
-        let (kid, key) = view.signer.clone()?;
-        Some(Arc::new(Signer { kid, key, latest_exp: self.clock.now().after(life) }))
+        Some((view, self.clock.now().after(life)))
     }
 
-    /// The key that signs; if the rows are too old to tell (the machine has slept, say), once they have been read again.
-    /// None if that takes longer than `patience`, or if there is no such key.
-    pub async fn signer_within(&self, patience: Duration) -> Option<Arc<Signer>> {
+    /// The key that signs session tokens; if the rows are too old to tell (the machine has slept, say), once they have
+    /// been read again. None if that takes longer than `limit`, or if there is no such key.
+    pub async fn signer_within(&self, limit: Duration) -> Option<Arc<Signer>> {
         let mut reread = std::pin::pin!(self.reread.notified());
         reread.as_mut().enable();
         if let Some(signer) = self.signer() {
@@ -194,7 +208,7 @@ impl Keyring {
         if self.age(&self.view()) <= self.contract.reload() {
             return None; // reading again would not help
         }
-        tokio::time::timeout(patience, reread).await.ok()?;
+        tokio::time::timeout(limit, reread).await.ok()?;
         self.signer()
     }
 
@@ -202,7 +216,7 @@ impl Keyring {
     /// and they count as too old.
     fn age(&self, view: &View) -> Duration {
         let was_set_back = view.read_at.wall.since(self.clock.now()) > self.contract.skew();
-        if was_set_back { Duration::MAX } else { view.read_at.ago(&*self.clock) }
+        if was_set_back { Duration::MAX } else { view.read_at.elapsed(&*self.clock) }
     }
 
     /// The key set as it is served now.
@@ -216,17 +230,16 @@ impl Keyring {
         let most = self.contract.jwks_max_age();
         let least = most / 4;
         let view = self.view();
-        let announcement =
-            match (in_state(&view.records, KeyState::Active), in_state(&view.records, KeyState::Pending)) {
-                (Some(active), None) => Some(announcement(active, &self.contract)),
-                _ => None,
-            };
+        let announcements = self.contract.algorithms().iter().filter_map(|algorithm| {
+            let ring = Ring::of(&view.records, algorithm);
+            ring.active.filter(|_| ring.pending.is_none()).map(|active| announcement(active, &self.contract))
+        });
         let removals = published(&view.records, now)
             .into_iter()
             .filter(|key| key.state == KeyState::Retiring)
             .map(|key| key.public_until());
-        let change = announcement.into_iter().chain(removals).min().map_or(most, |at| at.since(now));
-        let outdated = view.read_at.ago(&*self.clock) > self.contract.reload();
+        let change = announcements.chain(removals).min().map_or(most, |at| at.since(now));
+        let outdated = view.read_at.elapsed(&*self.clock) > self.contract.reload();
         let age = if outdated { least } else { change.clamp(least, most) };
         Duration::from_secs(age.as_secs().max(1))
     }
@@ -258,15 +271,26 @@ impl Keyring {
     /// How the keyring stands.
     pub fn health(&self) -> Health {
         let view = self.view();
-        let read_ago = view.read_at.ago(&*self.clock);
-        let count = |state| view.records.iter().filter(|key| key.state == state).count();
-        let signs_since = in_state(&view.records, KeyState::Active).and_then(|key| key.activated_at);
+        let read_ago = view.read_at.elapsed(&*self.clock);
+        let ring = |algorithm: Algorithm| {
+            let count = |state| {
+                view.records.iter().filter(|key| key.algorithm() == algorithm && key.state == state).count()
+            };
+            let signs_since = Ring::of(&view.records, algorithm).active.and_then(|key| key.activated_at);
+            RingHealth {
+                algorithm,
+                active: signer_in(&view, algorithm).map(|(kid, _)| kid.clone()),
+                states: KeyState::ALL.map(|state| (state, count(state))),
+                active_for: signs_since.map(|at| self.clock.now().since(at)),
+            }
+        };
+        let configured = self.contract.algorithms();
+        let has_keys = |algorithm: &Algorithm| view.records.iter().any(|key| key.algorithm() == *algorithm);
+        let others = Algorithm::ALL.into_iter().filter(|other| !configured.contains(*other)).filter(has_keys);
         Health {
-            active: view.signer.as_ref().map(|(kid, _)| kid.clone()),
+            rings: configured.iter().chain(others).map(ring).collect(),
             unreadable: view.unreadable.clone(),
             public: view.published.set.len(),
-            states: KeyState::ALL.map(|state| (state, count(state))),
-            active_for: signs_since.map(|at| self.clock.now().since(at)),
             margins: margins(&view.records, &self.contract, read_ago),
             read_ago,
             next_deadline: lifecycle::next_deadline(&view.records, &self.contract),
@@ -275,9 +299,9 @@ impl Keyring {
     }
 
     /// Takes over the rows that were read at `read_at`.
-    pub(super) fn load(&self, vault: &Vault, snapshot: &Snapshot, read_at: Moment) {
+    pub(super) fn load(&self, vault: &Vault, snapshot: &Snapshot, read_at: Reading) {
         let records: Vec<KeyRecord> = snapshot.keys.iter().map(|row| row.record.clone()).collect();
-        let (signer, unreadable) = unseal(vault, &snapshot.keys);
+        let (signers, unreadable) = unseal(vault, &snapshot.keys);
         let before = self.view();
         if unreadable != before.unreadable {
             for key in &unreadable {
@@ -292,16 +316,16 @@ impl Keyring {
                 duration::format(ahead(&records))
             );
         }
-        self.show(View { records, signer, unreadable, published: Arc::clone(&before.published), read_at });
+        self.swap(View { records, signers, unreadable, published: Arc::clone(&before.published), read_at });
         self.reread.notify_waiters();
     }
 
     /// Publishes what is public now, of the rows that are known: time goes on while the database is away.
-    pub(super) fn turn(&self) {
+    pub(super) fn republish(&self) {
         let before = self.view();
-        self.show(View {
+        self.swap(View {
             records: before.records.clone(),
-            signer: before.signer.clone(),
+            signers: before.signers.clone(),
             unreadable: before.unreadable.clone(),
             published: Arc::clone(&before.published),
             read_at: before.read_at,
@@ -314,16 +338,16 @@ impl Keyring {
     }
 
     /// Makes somebody who waits for [`Keyring::outdated`] go on.
-    pub(super) fn call_for_rows(&self) {
+    pub(super) fn request_reload(&self) {
         self.outdated.notify_one();
     }
 
-    fn show(&self, mut view: View) {
-        let now = Moment::of(&*self.clock);
+    fn swap(&self, mut view: View) {
+        let now = Reading::now(&*self.clock);
         let public = {
-            let mut sightings = self.sightings.lock().unwrap_or_else(PoisonError::into_inner);
-            sightings.note(&view.records, now);
-            public_set(&view.records, &sightings, now)
+            let mut observed = self.observed.lock().unwrap_or_else(PoisonError::into_inner);
+            observed.observe(&view.records, now);
+            public_set(&view.records, &observed, now)
         };
         match public {
             Some(set) if set == *view.published.set => {}
@@ -355,27 +379,32 @@ impl std::fmt::Debug for Keyring {
     }
 }
 
-/// The keys that are public now; none if there is no such key.
-fn public_set(records: &[KeyRecord], sightings: &Sightings, now: Moment) -> Option<KeySet> {
-    let public = published_until(records, |key| sightings.is_over(key, now));
-    let set = KeySet::new(public.into_iter().map(|key| (key.kid.clone(), key.public)));
+/// The key of `algorithm` that signs.
+fn signer_in(view: &View, algorithm: Algorithm) -> Option<&(Kid, SigningKey)> {
+    view.signers.iter().find(|(_, key)| key.public().algorithm() == algorithm)
+}
+
+fn signer_of(view: &View, algorithm: Algorithm, latest_exp: Timestamp) -> Option<Arc<Signer>> {
+    let (kid, key) = signer_in(view, algorithm)?.clone();
+    Some(Arc::new(Signer { kid, key, latest_exp }))
+}
+
+/// The keys that are public now, algorithm by algorithm; none if there is no such key.
+fn public_set(records: &[KeyRecord], observed: &ObservedAges, now: Reading) -> Option<KeySet> {
+    let public = published_until(records, |key| observed.retention_elapsed(key, now));
+    let set = KeySet::new(public.into_iter().map(|key| (key.kid.clone(), key.public.clone())));
     (!set.is_empty()).then_some(set)
 }
 
-/// Opens the key that signs, and tries the ones that will.
-fn unseal(vault: &Vault, rows: &[KeyRow]) -> (Option<(Kid, SigningKey)>, Vec<Unreadable>) {
-    let mut signer = None;
-    let mut unreadable = Vec::new();
+/// Opens the keys that sign, and tries the ones that will.
+fn unseal(vault: &Vault, rows: &[KeyRow]) -> (Vec<(Kid, SigningKey)>, Vec<Unreadable>) {
+    let (mut signers, mut unreadable) = (Vec::new(), Vec::new());
     for KeyRow { record, sealed } in rows.iter().filter(|row| row.record.state.signs()) {
-        match vault.signing_key(record, sealed.as_ref()) {
-            Ok(key) if record.state == KeyState::Active => signer = Some((record.kid.clone(), key)),
+        match signing_key(vault, record, sealed.as_ref()) {
+            Ok(key) if record.state == KeyState::Active => signers.push((record.kid.clone(), key)),
             Ok(_) => {}
-            Err(fault) => unreadable.push(unreadable_key(record, &fault)),
+            Err(error) => unreadable.push(Unreadable { kid: record.kid.clone(), why: error.to_string() }),
         }
     }
-    (signer, unreadable)
-}
-
-fn unreadable_key(record: &KeyRecord, fault: &VaultFault) -> Unreadable {
-    Unreadable { kid: record.kid.clone(), why: fault.to_string() }
+    (signers, unreadable)
 }

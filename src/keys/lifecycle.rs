@@ -1,16 +1,17 @@
 //! The life of a signing key: pending -> active -> retiring -> removed, and revoked from anywhere.
 //! In: the keys that there are, the contract and the present moment. Out: the steps that are due, which keys are public,
 //! and when to look again. Pure: every process comes to the same answer, so any of them may write it down.
-//! Owns: one active key at most; it was public for `lead` before it signs, and stays public for `retain` after.
+//! Owns: one active key of each algorithm at most; it was public for `lead` before it signs, and stays public for `retain`
+//! after. The algorithms have one lifecycle each, side by side; none waits for another.
 //!
 //! A clock that was set back only makes things later: what lies ahead has not begun to age.
 
 use std::time::Duration;
 
-use crate::clock::Timestamp;
 use crate::keys::contract::Contract;
-use crate::token::arithmetic::VerifyingKey;
-use crate::token::jwk::Kid;
+use signet_verify::clock::Timestamp;
+use signet_verify::crypto::{Algorithm, PublicKey};
+use signet_verify::jose::jwk::Kid;
 
 /// Where a key stands in its life.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -58,8 +59,8 @@ impl KeyState {
 pub struct KeyRecord {
     /// Its name: the thumbprint of the public half.
     pub kid: Kid,
-    /// The public half.
-    pub public: VerifyingKey,
+    /// The public half, which knows the algorithm.
+    pub public: PublicKey,
     /// Where it stands.
     pub state: KeyState,
     /// When it was made and published.
@@ -84,7 +85,7 @@ pub struct KeyRecord {
 
 impl KeyRecord {
     /// A key that is announced now.
-    pub fn announced(kid: Kid, public: VerifyingKey, contract: &Contract, now: Timestamp) -> Self {
+    pub fn announced(kid: Kid, public: PublicKey, contract: &Contract, now: Timestamp) -> Self {
         Self {
             kid,
             public,
@@ -99,6 +100,11 @@ impl KeyRecord {
             revoked_at: None,
             reason: None,
         }
+    }
+
+    /// The algorithm that it signs with; each has a lifecycle of its own.
+    pub fn algorithm(&self) -> Algorithm {
+        self.public.algorithm()
     }
 
     /// When this active key's time is up.
@@ -119,7 +125,7 @@ impl KeyRecord {
 
 /// How a key that was made elsewhere joins the others.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Adoption {
+pub enum ImportAs {
     /// It is announced, and signs when its time comes, as a key of our own would.
     Successor,
     /// It signs nothing here and is public for so long, so that tokens which it signed elsewhere stay good.
@@ -133,9 +139,15 @@ pub enum Adoption {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Transition {
     /// Make a key that signs at once, since there is none that could.
-    Begin,
+    Bootstrap {
+        /// What it signs with.
+        algorithm: Algorithm,
+    },
     /// Make a key and publish it; it signs later.
-    Announce,
+    Announce {
+        /// What it will sign with.
+        algorithm: Algorithm,
+    },
     /// Let a pending key sign, in place of the active one.
     Promote {
         /// The pending key.
@@ -143,19 +155,24 @@ pub enum Transition {
         /// The active key, if there is one.
         retires: Option<Kid>,
     },
+    /// Let a key sign no more without a successor, since its algorithm is not configured any more.
+    Retire {
+        /// The active key.
+        kid: Kid,
+    },
     /// Note that this process promises more than the others did: longer caches, or longer tokens.
     Extend {
         /// The pending or active key.
         kid: Kid,
     },
     /// Let a key that was made elsewhere join.
-    Adopt {
+    Import {
         /// Its name.
         kid: Kid,
         /// Its public half.
-        public: VerifyingKey,
+        public: PublicKey,
         /// How it joins.
-        as_what: Adoption,
+        import_as: ImportAs,
     },
     /// Let a pending key sign as soon as everybody knows it.
     Request {
@@ -234,16 +251,77 @@ pub struct WrongState {
     pub kid: Kid,
 }
 
+/// The two keys of an algorithm that matter for what comes next.
+#[derive(Clone, Copy, Debug)]
+pub struct Ring<'a> {
+    /// The key that signs.
+    pub active: Option<&'a KeyRecord>,
+    /// The key that takes over from it.
+    pub pending: Option<&'a KeyRecord>,
+}
+
+impl<'a> Ring<'a> {
+    /// The keys of `algorithm` among `keys`.
+    pub fn of(keys: &'a [KeyRecord], algorithm: Algorithm) -> Self {
+        let in_state = |state| keys.iter().find(|key| key.algorithm() == algorithm && key.state == state);
+        Self { active: in_state(KeyState::Active), pending: in_state(KeyState::Pending) }
+    }
+
+    /// When the pending key takes over, or begins to sign where none does.
+    pub fn takeover(self, contract: &Contract) -> Option<Timestamp> {
+        self.pending.map(|pending| takeover(self.active, pending, contract))
+    }
+}
+
+/// Whether any key signs, of whatever algorithm.
+fn anything_signs(keys: &[KeyRecord]) -> bool {
+    keys.iter().any(|key| key.state == KeyState::Active)
+}
+
+/// The next step of the succession of `algorithm`, and when it is due.
+///
+/// While any key signs, the first key of a further algorithm is announced like a successor, so that caches learn it. An
+/// algorithm that is not configured any more gets no successor; its key signs until its time is up, so that instances
+/// with different settings do not undo each other's steps.
+fn succession(
+    keys: &[KeyRecord],
+    algorithm: Algorithm,
+    contract: &Contract,
+) -> Option<(Timestamp, Transition)> {
+    const AT_ONCE: Timestamp = Timestamp::from_millis(0);
+    let ring = Ring::of(keys, algorithm);
+    let configured = contract.algorithms().contains(algorithm);
+    match (ring.active, ring.pending) {
+        (None, None) if !configured => None,
+        (None, None) if anything_signs(keys) => Some((AT_ONCE, Transition::Announce { algorithm })),
+        (None, None) => Some((AT_ONCE, Transition::Bootstrap { algorithm })),
+        (active, Some(pending)) => {
+            // Where nothing signs, a key that some know beats one that nobody knows.
+            let at = if anything_signs(keys) { takeover(active, pending, contract) } else { AT_ONCE };
+            let retires = active.map(|active| active.kid.clone());
+            Some((at, Transition::Promote { kid: pending.kid.clone(), retires }))
+        }
+        (Some(active), None) if configured => {
+            Some((announcement(active, contract), Transition::Announce { algorithm }))
+        }
+        (Some(active), None) => {
+            Some((active.signs_until(contract), Transition::Retire { kid: active.kid.clone() }))
+        }
+    }
+}
+
+/// The algorithms that are configured, in their order, and those that still have keys.
+fn algorithms(contract: &Contract) -> impl Iterator<Item = Algorithm> {
+    let configured = contract.algorithms();
+    configured.iter().chain(Algorithm::ALL.into_iter().filter(move |other| !configured.contains(*other)))
+}
+
 /// The steps that are due now, in the order in which they are to be taken.
 pub fn due(keys: &[KeyRecord], contract: &Contract, now: Timestamp) -> Vec<Transition> {
-    let succession = match (in_state(keys, KeyState::Active), in_state(keys, KeyState::Pending)) {
-        (None, None) => Some(Transition::Begin),
-        // After a revocation: a key that some know beats one that nobody knows.
-        (None, Some(pending)) => Some(Transition::Promote { kid: pending.kid.clone(), retires: None }),
-        (Some(active), None) => (now >= announcement(active, contract)).then_some(Transition::Announce),
-        (Some(active), Some(pending)) => (now >= takeover(active, pending, contract))
-            .then(|| Transition::Promote { kid: pending.kid.clone(), retires: Some(active.kid.clone()) }),
-    };
+    let successions = algorithms(contract)
+        .filter_map(|algorithm| succession(keys, algorithm, contract))
+        .filter(|(at, _)| now >= *at)
+        .map(|(_, step)| step);
     let extensions = keys
         .iter()
         .filter(|key| key.falls_short_of(contract))
@@ -253,17 +331,17 @@ pub fn due(keys: &[KeyRecord], contract: &Contract, now: Timestamp) -> Vec<Trans
         .filter(|key| key.state == KeyState::Retiring && now >= key.public_until())
         .map(|key| Transition::Remove { kid: key.kid.clone() });
     // Extensions come first: a key must not be retired on the terms of yesterday.
-    extensions.chain(succession).chain(removals).collect()
+    extensions.chain(successions).chain(removals).collect()
 }
 
-/// The keys that are public now, newest first.
+/// The keys that are public now, newest first of each algorithm.
 ///
 /// A retired key goes when its time is up, whether or not anybody could write that down.
 pub fn published(keys: &[KeyRecord], now: Timestamp) -> Vec<&KeyRecord> {
     published_until(keys, |key| now >= key.public_until())
 }
 
-/// The keys that are public, newest first, where `is_over` says of a retiring key whether its time is up.
+/// The keys that are public, newest first of each algorithm, where `is_over` says of a retiring key whether its time is up.
 pub fn published_until(keys: &[KeyRecord], is_over: impl Fn(&KeyRecord) -> bool) -> Vec<&KeyRecord> {
     let mut public: Vec<&KeyRecord> = keys
         .iter()
@@ -273,19 +351,20 @@ pub fn published_until(keys: &[KeyRecord], is_over: impl Fn(&KeyRecord) -> bool)
             KeyState::Removed | KeyState::Revoked => false,
         })
         .collect();
-    public.sort_by(|a, b| b.announced_at.cmp(&a.announced_at).then_with(|| a.kid.cmp(&b.kid)));
+    // The order of the algorithms is always the same, so that a set changes only where a key does.
+    public.sort_by(|a, b| {
+        let newest_first = b.announced_at.cmp(&a.announced_at);
+        a.algorithm().cmp(&b.algorithm()).then(newest_first).then_with(|| a.kid.cmp(&b.kid))
+    });
     public
 }
 
 /// When the next step is due if nobody interferes; a moment in the past means that it is due already.
 pub fn next_deadline(keys: &[KeyRecord], contract: &Contract) -> Option<Timestamp> {
-    let succession = match (in_state(keys, KeyState::Active), in_state(keys, KeyState::Pending)) {
-        (None, _) => None,
-        (Some(active), None) => Some(announcement(active, contract)),
-        (Some(active), Some(pending)) => Some(takeover(active, pending, contract)),
-    };
+    let successions =
+        algorithms(contract).filter_map(|algorithm| succession(keys, algorithm, contract)).map(|(at, _)| at);
     let removals = keys.iter().filter(|key| key.state == KeyState::Retiring).map(|key| key.public_until());
-    succession.into_iter().chain(removals).min()
+    successions.chain(removals).min()
 }
 
 /// How far the keys lie ahead of the present: a clock was wrong when they were written, or is wrong now. Rotation waits
@@ -303,15 +382,19 @@ pub fn announcement(active: &KeyRecord, contract: &Contract) -> Timestamp {
 }
 
 /// When `pending` takes over from `active`: when everybody knows it and it is wanted.
-pub fn takeover(active: &KeyRecord, pending: &KeyRecord, contract: &Contract) -> Timestamp {
+pub fn takeover(active: Option<&KeyRecord>, pending: &KeyRecord, contract: &Contract) -> Timestamp {
     let known = pending.announced_at.after(lead(active, pending, contract));
-    if pending.requested_at.is_some() { known } else { known.max(active.signs_until(contract)) }
+    match active {
+        Some(active) if pending.requested_at.is_none() => known.max(active.signs_until(contract)),
+        _ => known,
+    }
 }
 
 /// How long `pending` has to be public before it takes over from `active`, by the longest that any process promised to
 /// caches while one of them was public: a restart with a shorter max-age does not reach into caches that are filled.
-pub fn lead(active: &KeyRecord, pending: &KeyRecord, contract: &Contract) -> Duration {
-    active.lead.max(pending.lead).max(contract.lead())
+pub fn lead(active: Option<&KeyRecord>, pending: &KeyRecord, contract: &Contract) -> Duration {
+    let before = active.map_or(Duration::ZERO, |active| active.lead);
+    before.max(pending.lead).max(contract.lead())
 }
 
 /// Takes one step. `fresh` is asked for a new key where the step makes one.
@@ -320,22 +403,22 @@ pub fn lead(active: &KeyRecord, pending: &KeyRecord, contract: &Contract) -> Dur
 ///
 /// # Errors
 /// [`WrongState`] when the step does not fit, and whatever `fresh` fails with; `keys` is as it was then.
-pub fn enact<E: From<WrongState>>(
+pub fn apply<E: From<WrongState>>(
     keys: &mut Vec<KeyRecord>,
     step: &Transition,
-    fresh: impl FnOnce() -> Result<(Kid, VerifyingKey), E>,
+    fresh: impl FnOnce(Algorithm) -> Result<(Kid, PublicKey), E>,
     contract: &Contract,
     now: Timestamp,
 ) -> Result<Vec<(Kid, Event)>, E> {
     match step {
-        Transition::Announce | Transition::Begin => {
-            let (kid, public) = fresh()?;
-            if keys.iter().any(|key| key.kid == kid) {
+        Transition::Announce { algorithm } | Transition::Bootstrap { algorithm } => {
+            let (kid, public) = fresh(*algorithm)?;
+            if keys.iter().any(|key| key.kid == kid) || public.algorithm() != *algorithm {
                 return Err(WrongState { kid }.into());
             }
             let mut key = KeyRecord::announced(kid.clone(), public, contract, now);
             let mut events = vec![(kid.clone(), Event::Announced)];
-            if *step == Transition::Begin {
+            if matches!(step, Transition::Bootstrap { .. }) {
                 key.state = KeyState::Active;
                 key.activated_at = Some(now);
                 events.push((kid, Event::Activated));
@@ -343,13 +426,14 @@ pub fn enact<E: From<WrongState>>(
             keys.push(key);
             Ok(events)
         }
-        Transition::Adopt { kid, public, as_what } => {
-            let waits = *as_what == Adoption::Successor && in_state(keys, KeyState::Pending).is_some();
+        Transition::Import { kid, public, import_as } => {
+            let ring = Ring::of(keys, public.algorithm());
+            let waits = *import_as == ImportAs::Successor && ring.pending.is_some();
             if waits || keys.iter().any(|key| key.kid == *kid || key.public == *public) {
                 return Err(WrongState { kid: kid.clone() }.into());
             }
-            let mut key = KeyRecord::announced(kid.clone(), *public, contract, now);
-            if let Adoption::VerifyOnly { retain } = as_what {
+            let mut key = KeyRecord::announced(kid.clone(), public.clone(), contract, now);
+            if let ImportAs::VerifyOnly { retain } = import_as {
                 key.state = KeyState::Retiring;
                 key.retain = *retain;
                 key.activated_at = Some(now);
@@ -376,6 +460,12 @@ pub fn enact<E: From<WrongState>>(
             }
             Ok(events)
         }
+        Transition::Retire { kid } => {
+            let at = find(keys, kid, |state| state == KeyState::Active)?;
+            keys[at].state = KeyState::Retiring;
+            keys[at].retired_at = Some(now.max(keys[at].activated_at.unwrap_or(now)));
+            Ok(vec![(kid.clone(), Event::Retired)])
+        }
         Transition::Extend { kid } => {
             let at = find(keys, kid, KeyState::signs)?;
             keys[at].lead = keys[at].lead.max(contract.lead());
@@ -401,11 +491,6 @@ pub fn enact<E: From<WrongState>>(
             Ok(vec![(kid.clone(), Event::Revoked)])
         }
     }
-}
-
-/// The key in `state`; for the states that hold one key at most.
-pub fn in_state(keys: &[KeyRecord], state: KeyState) -> Option<&KeyRecord> {
-    keys.iter().find(|key| key.state == state)
 }
 
 fn find(keys: &[KeyRecord], kid: &Kid, fits: impl Fn(KeyState) -> bool) -> Result<usize, WrongState> {

@@ -6,19 +6,22 @@
 use std::fmt::Write;
 use std::time::Duration;
 
-use crate::clock::Timestamp;
 use crate::config::duration;
 use crate::keys::contract::Contract;
-use crate::keys::lifecycle::{KeyRecord, KeyState, announcement, in_state, takeover};
+use crate::keys::lifecycle::{KeyRecord, KeyState, Ring, announcement};
 use crate::keys::margins::{lead_margin, retain_margin};
-use crate::keys::port::KeyEvent;
-use crate::token::jwk::Kid;
+use crate::keys::repository::KeyEvent;
+use signet_verify::clock::Timestamp;
+use signet_verify::crypto::Algorithm;
+use signet_verify::jose::jwk::Kid;
 
 /// One key of the list.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Line {
     /// Its name.
     pub kid: Kid,
+    /// What it signs with.
+    pub algorithm: Algorithm,
     /// Where it stands.
     pub state: KeyState,
     /// How long ago it was made.
@@ -57,32 +60,36 @@ impl Next {
 
 /// Says of every key what it is doing and what happens next, in the order given.
 pub fn describe(keys: &[KeyRecord], contract: &Contract, now: Timestamp) -> Vec<Line> {
-    let active = in_state(keys, KeyState::Active);
-    let pending = in_state(keys, KeyState::Pending);
-    let change = active.zip(pending).map(|(active, pending)| takeover(active, pending, contract));
-    keys.iter()
-        .map(|key| Line {
-            kid: key.kid.clone(),
-            state: key.state,
-            age: now.since(key.announced_at),
-            next: match key.state {
-                KeyState::Pending => Some((Next::Signs, change.unwrap_or(now))),
-                KeyState::Active => Some(change.map_or_else(
-                    || (Next::SuccessorAnnounced, announcement(key, contract)),
-                    |at| (Next::Retires, at),
-                )),
-                KeyState::Retiring => Some((Next::Removed, key.public_until())),
-                KeyState::Removed | KeyState::Revoked => None,
-            },
-            margin: match key.state {
-                KeyState::Pending => active.map(|active| ("lead", lead_margin(active, key, contract))),
-                KeyState::Active => unknown_for(key, contract, now).map(|span| ("lead", -span.as_secs_f64())),
-                KeyState::Retiring => Some(("retain", retain_margin(key, contract))),
-                KeyState::Removed | KeyState::Revoked => None,
-            },
-            reason: key.reason.clone(),
-        })
-        .collect()
+    keys.iter().map(|key| line(key, Ring::of(keys, key.algorithm()), contract, now)).collect()
+}
+
+fn line(key: &KeyRecord, ring: Ring<'_>, contract: &Contract, now: Timestamp) -> Line {
+    let change = ring.takeover(contract);
+    Line {
+        kid: key.kid.clone(),
+        algorithm: key.algorithm(),
+        state: key.state,
+        age: now.since(key.announced_at),
+        next: match key.state {
+            KeyState::Pending => change.map(|at| (Next::Signs, at)),
+            KeyState::Active => Some(match change {
+                Some(at) => (Next::Retires, at),
+                None if contract.algorithms().contains(key.algorithm()) => {
+                    (Next::SuccessorAnnounced, announcement(key, contract))
+                }
+                None => (Next::Retires, key.signs_until(contract)),
+            }),
+            KeyState::Retiring => Some((Next::Removed, key.public_until())),
+            KeyState::Removed | KeyState::Revoked => None,
+        },
+        margin: match key.state {
+            KeyState::Pending => Some(("lead", lead_margin(ring.active, key, contract))),
+            KeyState::Active => unknown_for(key, contract, now).map(|span| ("lead", -span.as_secs_f64())),
+            KeyState::Retiring => Some(("retain", retain_margin(key, contract))),
+            KeyState::Removed | KeyState::Revoked => None,
+        },
+        reason: key.reason.clone(),
+    }
 }
 
 /// For how much longer there may be caches that do not know a key which signs: the very first one, the successor of a
@@ -106,7 +113,8 @@ pub fn render_events(events: &[KeyEvent]) -> String {
 /// The list as a table for a terminal.
 pub fn render(lines: &[Line], now: Timestamp) -> String {
     let width = lines.iter().map(|line| line.kid.as_ref().len()).chain([3]).max().unwrap_or(3);
-    let mut table = format!("{:width$}  {:8}  {:8}  {:14}  NEXT\n", "KID", "STATE", "AGE", "MARGIN");
+    let mut table =
+        format!("{:width$}  {:5}  {:8}  {:8}  {:14}  NEXT\n", "KID", "ALG", "STATE", "AGE", "MARGIN");
     for line in lines {
         let next = match (&line.next, &line.reason) {
             (Some((next, at)), _) => format!("{} {} ({})", next.words(), at.iso_8601(), distance(*at, now)),
@@ -122,7 +130,8 @@ pub fn render(lines: &[Line], now: Timestamp) -> String {
             },
         );
         // Writing to a String cannot fail.
-        let _ = writeln!(table, "{kid:width$}  {state:8}  {age:8}  {margin:14}  {next}");
+        let algorithm = line.algorithm.name();
+        let _ = writeln!(table, "{kid:width$}  {algorithm}  {state:8}  {age:8}  {margin:14}  {next}");
     }
     table
 }
@@ -152,8 +161,9 @@ fn printable(text: &str) -> String {
 mod tests {
     use super::*;
     use crate::keys::contract::Terms;
-    use crate::secret::Seed;
-    use crate::token::arithmetic::SigningKey;
+    use signet_verify::crypto::SigningKey;
+
+    use crate::keys::algorithms::Algorithms;
 
     const NOON: Timestamp = Timestamp::from_seconds(1_800_000_000);
 
@@ -163,12 +173,13 @@ mod tests {
             jwks_max_age: Duration::from_secs(300),
             token_ttl: Duration::from_secs(900),
             leeway: Duration::from_secs(30),
+            algorithms: Algorithms::only(Algorithm::EdDsa),
         })
         .unwrap()
     }
 
     fn key(name: &str, state: KeyState, ago: Duration) -> KeyRecord {
-        let public = SigningKey::from_seed(&Seed::new([name.len() as u8; 32])).unwrap().public();
+        let public = SigningKey::from_seed(&[name.len() as u8; 32]).unwrap().public().clone();
         let since = NOON.before(ago);
         KeyRecord {
             state,
@@ -190,12 +201,12 @@ mod tests {
             key("leaked", KeyState::Revoked, 90 * minute),
         ];
         let expected = "\
-KID      STATE     AGE       MARGIN          NEXT
-pending  pending   1m        lead +0s        signs 2027-01-15T08:09:45.000Z (in 9m45s)
-active   active    30d       -               retires 2027-01-15T08:09:45.000Z (in 9m45s)
-old      retiring  10m       retain +45s     removed 2027-01-15T08:06:15.000Z (in 6m15s)
-gone     removed   69d10h    -               -
-leaked   revoked   1h30m     -               - (leaked [2J)
+KID      ALG    STATE     AGE       MARGIN          NEXT
+pending  EdDSA  pending   1m        lead +0s        signs 2027-01-15T08:09:45.000Z (in 9m45s)
+active   EdDSA  active    30d       -               retires 2027-01-15T08:09:45.000Z (in 9m45s)
+old      EdDSA  retiring  10m       retain +45s     removed 2027-01-15T08:06:15.000Z (in 6m15s)
+gone     EdDSA  removed   69d10h    -               -
+leaked   EdDSA  revoked   1h30m     -               - (leaked [2J)
 ";
         assert_eq!(render(&describe(&keys, &contract(), NOON), NOON), expected);
     }
@@ -217,6 +228,6 @@ leaked   revoked   1h30m     -               - (leaked [2J)
 
     #[test]
     fn no_keys_at_all_is_a_table_too() {
-        assert_eq!(render(&[], NOON), "KID  STATE     AGE       MARGIN          NEXT\n");
+        assert_eq!(render(&[], NOON), "KID  ALG    STATE     AGE       MARGIN          NEXT\n");
     }
 }

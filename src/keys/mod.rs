@@ -1,19 +1,23 @@
-//! The signing keys of the issuer, from the first to the last moment of each.
+//! The signing keys of the issuer, from the first to the last moment of each, one lifecycle per algorithm.
 //! In: settings, master keys, rows. Out: what this process signs with and publishes now.
-//! Owns: there is always exactly one key that signs, and everybody has had the time to learn it.
+//! Owns: of each algorithm there is always exactly one key that signs, and everybody has had the time to learn it.
 
-pub mod adoption;
+pub mod algorithms;
+pub mod commands;
 pub mod contract;
+pub mod generator;
+pub mod import_export;
 pub mod jose;
+pub mod key_formats;
 pub mod keyring;
 pub mod lifecycle;
 pub mod listing;
 mod margins;
-pub mod operator;
-pub mod port;
+mod observed_age;
+mod pem;
+pub mod repository;
 pub mod rotation;
-mod sightings;
+pub mod sealing;
+pub mod selection;
 pub mod timeline;
-pub mod transfer;
-pub mod vault;
 pub mod worker;

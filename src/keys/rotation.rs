@@ -5,18 +5,19 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use signet_verify::clock::{Clock, Reading};
+use signet_verify::crypto::{Algorithm, PrivateKey, PublicKey};
+use signet_verify::jose::jwk::{Kid, thumbprint};
 use tokio::sync::Mutex;
 
-use crate::clock::{Clock, EntropyUnavailable};
 use crate::keys::contract::Contract;
-use crate::keys::keyring::Moment;
-use crate::keys::lifecycle::{KeyRecord, KeyState, Transition, WrongState, due, enact, in_state, lead};
-use crate::keys::port::{KeyEvent, KeyRow, KeyRows, RowsFault, Snapshot};
-use crate::keys::sightings::Sightings;
-use crate::keys::transfer::ForeignKey;
-use crate::keys::vault::{SealedSeed, Vault, VaultFault};
-use crate::token::arithmetic::{SeedRefused, SigningKey};
-use crate::token::jwk::{Kid, thumbprint};
+use crate::keys::generator::{self, Generator};
+use crate::keys::key_formats::ImportedKey;
+use crate::keys::lifecycle::{KeyRecord, KeyState, Ring, Transition, WrongState, apply, due, lead};
+use crate::keys::observed_age::ObservedAges;
+use crate::keys::repository::{KeyEvent, KeyRepository, KeyRow, RepositoryError, Snapshot};
+use crate::keys::sealing::{self, Place, seal, signing_key};
+use crate::vault::{Sealed, Vault};
 
 /// How often a lost race is tried again. Each loss means that somebody else went ahead, so a few are plenty.
 pub(super) const ATTEMPTS: usize = 16;
@@ -40,16 +41,19 @@ impl From<&str> for Order {
 /// Why the keys could not be brought up to date; each prints as one sentence for the operator.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
-pub enum RotationFault {
+pub enum RotationError {
     /// The rows could not be read or written.
     #[error(transparent)]
-    Rows(#[from] RowsFault),
+    Rows(#[from] RepositoryError),
     /// A private half could not be sealed or opened.
     #[error(transparent)]
-    Vault(#[from] VaultFault),
-    /// The random bytes make no key, which is not known to happen.
+    Sealing(#[from] sealing::Error),
+    /// No key could be made.
     #[error(transparent)]
-    Seed(#[from] SeedRefused),
+    Generator(#[from] generator::Error),
+    /// The thread that made a key has died, or the process is going down.
+    #[error("the signing key was not made: {0}")]
+    Interrupted(#[from] tokio::task::JoinError),
     /// A step did not fit the rows; a defect of ours.
     #[error(transparent)]
     Step(#[from] WrongState),
@@ -84,6 +88,9 @@ pub enum RotationFault {
         /// Where it stands.
         state: KeyState,
     },
+    /// No key of the algorithm is public, and none is made for it.
+    #[error("there is no signing key for {0}: it is not among SIGNET_ALGORITHMS")]
+    NotConfigured(Algorithm),
     /// There is a successor already.
     #[error(
         "key {0} waits to sign already; import when it has taken over, or revoke it first, or import with --verify-only"
@@ -99,40 +106,45 @@ pub enum RotationFault {
     TooManyKeys(usize),
 }
 
-impl From<EntropyUnavailable> for RotationFault {
-    fn from(fault: EntropyUnavailable) -> Self {
-        Self::Vault(fault.into())
-    }
-}
-
 /// The rows, and the moment at which they were read.
 #[derive(Clone, Debug)]
-pub struct Settled {
+pub struct Reconciled {
     /// The rows; nothing was due in them.
     pub snapshot: Snapshot,
-    pub(super) read_at: Moment,
+    pub(super) read_at: Reading,
 }
 
 /// Everything that is needed to take the keys through their lives.
 pub struct Rotation<R> {
     pub(super) rows: R,
     pub(super) vault: Arc<Vault>,
+    pub(super) generator: Arc<dyn Generator>,
     pub(super) contract: Contract,
     pub(super) clock: Arc<dyn Clock>,
-    sightings: Mutex<Sightings>,
+    observed: Mutex<ObservedAges>,
 }
+
+/// Keys that were made and are not in the rows yet.
+#[derive(Default)]
+struct Fresh(HashMap<Algorithm, (PrivateKey, PublicKey)>);
 
 /// What one attempt came to.
 pub(super) struct Committed {
     pub(super) snapshot: Snapshot,
-    pub(super) read_at: Moment,
+    pub(super) read_at: Reading,
     pub(super) events: Vec<KeyEvent>,
 }
 
-impl<R: KeyRows> Rotation<R> {
-    /// Rotates the keys in `rows`.
-    pub fn new(rows: R, vault: Arc<Vault>, contract: Contract, clock: Arc<dyn Clock>) -> Self {
-        Self { rows, vault, contract, clock, sightings: Mutex::default() }
+impl<R: KeyRepository> Rotation<R> {
+    /// Rotates the keys in `rows`, whose private halves `generator` makes and `vault` seals.
+    pub fn new(
+        rows: R,
+        vault: Arc<Vault>,
+        generator: Arc<dyn Generator>,
+        contract: Contract,
+        clock: Arc<dyn Clock>,
+    ) -> Self {
+        Self { rows, vault, generator, contract, clock, observed: Mutex::default() }
     }
 
     /// The rows that this rotation writes.
@@ -154,57 +166,73 @@ impl<R: KeyRows> Rotation<R> {
     ///
     /// # Errors
     /// When the database, the vault or the source of randomness fails; nothing is half written then.
-    pub async fn settle(&self) -> Result<Settled, RotationFault> {
-        let mut sightings = self.sightings.lock().await;
+    pub async fn reconcile(&self) -> Result<Reconciled, RotationError> {
+        let mut observed = self.observed.lock().await;
         for _ in 0..ATTEMPTS {
             let done = self
                 .commit(&"rotation".into(), None, |keys, now| {
                     let records = records(keys);
-                    sightings.note(&records, now);
+                    observed.observe(&records, now);
                     let mut steps = self.plan(keys, now);
-                    let known =
-                        match (in_state(&records, KeyState::Active), in_state(&records, KeyState::Pending)) {
-                            (Some(active), Some(pending)) => {
-                                // Nobody may have been there to serve it: what caches handed out meanwhile, verifiers keep.
-                                sightings.age(pending, now) >= lead(active, pending, &self.contract)
-                                    && sightings.watched(pending, now) >= self.contract.refresh()
-                            }
-                            _ => false,
-                        };
-                    let is_over =
-                        |kid: &Kid| records.iter().any(|key| key.kid == *kid && sightings.is_over(key, now));
-                    steps.retain(|step| match step {
-                        Transition::Promote { retires: Some(_), .. } => known,
-                        Transition::Remove { kid } => is_over(kid),
-                        _ => true,
-                    });
+                    steps.retain(|step| self.has_waited(step, &records, &observed, now));
                     Ok(steps)
                 })
                 .await?;
             if done.events.is_empty() {
-                return Ok(Settled { snapshot: done.snapshot, read_at: done.read_at });
+                return Ok(Reconciled { snapshot: done.snapshot, read_at: done.read_at });
             }
         }
-        Err(RotationFault::Contended)
+        Err(RotationError::Contended)
+    }
+
+    /// Whether the keys of `step` have been public for long enough by the clock that nobody can set.
+    fn has_waited(
+        &self,
+        step: &Transition,
+        keys: &[KeyRecord],
+        observed: &ObservedAges,
+        now: Reading,
+    ) -> bool {
+        let key = |kid: &Kid| keys.iter().find(|key| key.kid == *kid);
+        match step {
+            Transition::Promote { kid, retires } => {
+                // Where nothing signs, nobody can wait.
+                if keys.iter().all(|key| key.state != KeyState::Active) {
+                    return true;
+                }
+                let active = retires.as_ref().and_then(key);
+                key(kid).is_some_and(|pending| {
+                    // Nobody may have been there to serve it: what caches handed out meanwhile, verifiers keep.
+                    observed.age(pending, now) >= lead(active, pending, &self.contract)
+                        && observed.observed_for(pending, now) >= self.contract.refresh()
+                })
+            }
+            Transition::Remove { kid } => key(kid).is_some_and(|key| observed.retention_elapsed(key, now)),
+            _ => true,
+        }
     }
 
     /// The steps that are due, less those that this process must not take because it lacks a master key.
-    pub(super) fn plan(&self, keys: &[KeyRow], now: Moment) -> Vec<Transition> {
-        let opens = |row: &KeyRow| self.vault.signing_key(&row.record, row.sealed.as_ref()).is_ok();
-        let mut keys = keys.iter().collect::<Vec<_>>();
-        let active = keys.iter().find(|row| row.record.state == KeyState::Active);
-        let waits = keys.iter().any(|row| row.record.state == KeyState::Pending && !opens(row));
-        let blind = active.is_some_and(|row| !opens(row));
-        if active.is_none() && waits {
+    pub(super) fn plan(&self, keys: &[KeyRow], now: Reading) -> Vec<Transition> {
+        let sealed = |row: &KeyRow| signing_key(&self.vault, &row.record, row.sealed.as_ref()).is_err();
+        let sealed_in = |state: KeyState| -> Vec<Algorithm> {
+            let rows = keys.iter().filter(|row| row.record.state == state && sealed(row));
+            rows.map(|row| row.record.algorithm()).collect()
+        };
+        let (blind, waiting) = (sealed_in(KeyState::Active), sealed_in(KeyState::Pending));
+        let mut records = records(keys);
+        if records.iter().all(|key| key.state != KeyState::Active) {
             // Nothing signs, and what waits can't: a new key has to.
-            keys.retain(|row| row.record.state != KeyState::Pending);
+            records.retain(|key| key.state != KeyState::Pending || !waiting.contains(&key.algorithm()));
         }
-        let records: Vec<KeyRecord> = keys.into_iter().map(|row| row.record.clone()).collect();
         let mut steps = due(&records, &self.contract, now.wall);
         steps.retain(|step| match step {
-            // Keys that we make or promote would shut out the processes that can open the present one, or ourselves.
-            Transition::Announce => !blind,
-            Transition::Promote { retires: Some(_), .. } => !blind && !waits,
+            // Keys that we make or promote would shut out the processes that can open the present ones, or ourselves.
+            Transition::Announce { .. } => blind.is_empty(),
+            Transition::Promote { kid, .. } => {
+                let key = records.iter().find(|key| key.kid == *kid);
+                key.is_some_and(|key| !waiting.contains(&key.algorithm())) && blind.is_empty()
+            }
             _ => true,
         });
         steps
@@ -214,20 +242,38 @@ impl<R: KeyRows> Rotation<R> {
     pub(super) async fn commit(
         &self,
         order: &Order,
-        adopted: Option<&ForeignKey>,
-        mut decide: impl FnMut(&[KeyRow], Moment) -> Result<Vec<Transition>, RotationFault> + Send,
-    ) -> Result<Committed, RotationFault> {
+        imported: Option<&ImportedKey>,
+        mut decide: impl FnMut(&[KeyRow], Reading) -> Result<Vec<Transition>, RotationError> + Send,
+    ) -> Result<Committed, RotationError> {
+        let mut fresh = Fresh::default();
         for _ in 0..ATTEMPTS {
             // Before the read: what is read is at least as new as that.
-            let read_at = Moment::of(&*self.clock);
+            let read_at = Reading::now(&*self.clock);
             let snapshot = self.rows.live().await?;
             let steps = decide(&snapshot.keys, read_at)?;
-            let (rows, events) = self.enact_all(&snapshot, &steps, order, adopted, read_at)?;
+            self.make_fresh(&steps, &mut fresh).await?;
+            let (rows, events) = self.apply_all(&snapshot, &steps, order, imported, &fresh, read_at)?;
             if rows.is_empty() || self.write(&snapshot, &rows, &events).await? {
                 return Ok(Committed { snapshot, read_at, events });
             }
         }
-        Err(RotationFault::Contended)
+        Err(RotationError::Contended)
+    }
+
+    /// Makes the keys that `steps` ask for and that are not there yet, off the runtime's own threads: an RSA key takes
+    /// as long as many requests.
+    async fn make_fresh(&self, steps: &[Transition], fresh: &mut Fresh) -> Result<(), RotationError> {
+        for step in steps {
+            let (Transition::Announce { algorithm } | Transition::Bootstrap { algorithm }) = *step else {
+                continue;
+            };
+            if !fresh.0.contains_key(&algorithm) {
+                let generator = self.generator.clone();
+                let made = tokio::task::spawn_blocking(move || generator.generate(algorithm)).await??;
+                fresh.0.insert(algorithm, made);
+            }
+        }
+        Ok(())
     }
 
     /// Writes rows on top of `snapshot` and tells the audit log what happened; false if somebody else was faster.
@@ -236,7 +282,7 @@ impl<R: KeyRows> Rotation<R> {
         snapshot: &Snapshot,
         rows: &[KeyRow],
         events: &[KeyEvent],
-    ) -> Result<bool, RotationFault> {
+    ) -> Result<bool, RotationError> {
         match self.rows.write(snapshot.version, rows, events).await {
             Ok(()) => {
                 for KeyEvent { kid, event, actor, reason, .. } in events {
@@ -246,36 +292,42 @@ impl<R: KeyRows> Rotation<R> {
                 }
                 Ok(true)
             }
-            Err(RowsFault::Stale) => Ok(false),
+            Err(RepositoryError::Stale) => Ok(false),
             Err(fault) => Err(fault.into()),
         }
     }
 
     /// The rows that change by `steps`, and the record of it.
-    fn enact_all(
+    fn apply_all(
         &self,
         snapshot: &Snapshot,
         steps: &[Transition],
         order: &Order,
-        adopted: Option<&ForeignKey>,
-        now: Moment,
-    ) -> Result<(Vec<KeyRow>, Vec<KeyEvent>), RotationFault> {
+        imported: Option<&ImportedKey>,
+        fresh: &Fresh,
+        now: Reading,
+    ) -> Result<(Vec<KeyRow>, Vec<KeyEvent>), RotationError> {
         let mut keys = records(&snapshot.keys);
-        let mut seals: HashMap<Kid, SealedSeed> = HashMap::new();
+        let mut seals: HashMap<Kid, Sealed> = HashMap::new();
+        let mut seal_new = |kid: &Kid, private: &PrivateKey| -> Result<(), RotationError> {
+            let place = Place { kid, algorithm: private.algorithm(), created: now.wall };
+            seals.insert(kid.clone(), seal(&self.vault, place, private)?);
+            Ok(())
+        };
         let mut events = Vec::new();
         for step in steps {
-            let fresh = || -> Result<_, RotationFault> {
-                let seed = self.vault.generate()?;
-                let public = SigningKey::from_seed(&seed)?.public();
-                let kid = thumbprint(&public);
-                seals.insert(kid.clone(), self.vault.seal(&kid, now.wall, &seed)?);
-                Ok((kid, public))
+            let make = |algorithm: Algorithm| -> Result<_, RotationError> {
+                let made = fresh.0.get(&algorithm).ok_or(RotationError::NotConfigured(algorithm))?;
+                let (private, public) = made;
+                let kid = thumbprint(public);
+                seal_new(&kid, private)?;
+                Ok((kid, public.clone()))
             };
-            let happened = enact(&mut keys, step, fresh, &self.contract, now.wall)?;
-            if let (Transition::Adopt { kid, .. }, Some(seed)) =
-                (step, adopted.and_then(|key| key.seed.as_ref()))
+            let happened = apply(&mut keys, step, make, &self.contract, now.wall)?;
+            if let (Transition::Import { kid, .. }, Some(private)) =
+                (step, imported.and_then(|key| key.private.as_ref()))
             {
-                seals.insert(kid.clone(), self.vault.seal(kid, now.wall, seed)?);
+                seal_new(kid, private)?;
             }
             // The reason of a revocation is the key's own, and not that of the key which takes over.
             let why = match step {
@@ -302,16 +354,19 @@ impl<R: KeyRows> Rotation<R> {
         Ok((rows, events))
     }
 
-    /// The fault to start with when the key that has to sign cannot be opened.
-    pub(super) fn check_active(&self, keys: &[KeyRow]) -> Result<(), RotationFault> {
-        let active = keys.iter().find(|row| row.record.state == KeyState::Active);
-        let row = active.ok_or(RotationFault::NoKey)?;
-        self.vault.signing_key(&row.record, row.sealed.as_ref()).map(|_| ()).map_err(|fault| {
-            RotationFault::ActiveSealed {
+    /// Why this process must not make or promote keys: one that has to sign cannot be opened here.
+    pub(super) fn check_active(&self, keys: &[KeyRow]) -> Result<(), RotationError> {
+        let mut active = keys.iter().filter(|row| row.record.state == KeyState::Active).peekable();
+        if active.peek().is_none() {
+            return Err(RotationError::NoKey);
+        }
+        active.try_for_each(|row| {
+            let opened = signing_key(&self.vault, &row.record, row.sealed.as_ref());
+            opened.map(|_| ()).map_err(|error| RotationError::ActiveSealed {
                 kid: row.record.kid.clone(),
-                why: fault.to_string(),
+                why: error.to_string(),
                 have: self.vault.master_key().to_owned(),
-            }
+            })
         })
     }
 }
@@ -330,7 +385,9 @@ pub(super) fn records(rows: &[KeyRow]) -> Vec<KeyRecord> {
     rows.iter().map(|row| row.record.clone()).collect()
 }
 
-/// The only key in `state`, without its private half.
-pub(super) fn only(rows: &[KeyRow], state: KeyState) -> Option<KeyRecord> {
-    in_state(&records(rows), state).cloned()
+/// The keys of `algorithm` that sign and wait, without their private halves.
+pub(super) fn ring(rows: &[KeyRow], algorithm: Algorithm) -> (Option<KeyRecord>, Option<KeyRecord>) {
+    let records = records(rows);
+    let ring = Ring::of(&records, algorithm);
+    (ring.active.cloned(), ring.pending.cloned())
 }

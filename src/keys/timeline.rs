@@ -5,14 +5,14 @@
 use std::fmt::Write;
 use std::time::Duration;
 
-use crate::clock::Timestamp;
 use crate::config::duration::format as span;
 use crate::keys::contract::Contract;
-use crate::keys::lifecycle::{Event, KeyRecord, due, enact, next_deadline};
-use crate::keys::rotation::RotationFault;
-use crate::secret::Seed;
-use crate::token::arithmetic::{SigningKey, VerifyingKey};
-use crate::token::jwk::{Kid, thumbprint};
+use crate::keys::generator;
+use crate::keys::lifecycle::{Event, KeyRecord, apply, due, next_deadline};
+use crate::keys::rotation::RotationError;
+use signet_verify::clock::Timestamp;
+use signet_verify::crypto::{PublicKey, SigningKey};
+use signet_verify::jose::jwk::{Kid, thumbprint};
 
 /// What happens to which key, and how long after the first start.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -28,12 +28,14 @@ pub struct Entry {
 /// The calendar from the first start until the first key leaves the key set.
 pub fn calendar(contract: &Contract) -> Vec<Entry> {
     const START: Timestamp = Timestamp::from_seconds(0);
+    // The algorithms live side by side by the same calendar.
+    let contract = &contract.of_one_algorithm();
     let (mut keys, mut now, mut entries) = (Vec::<KeyRecord>::new(), START, Vec::new());
     // The contract bounds how many keys come before the first one goes, and each has three deadlines.
     for _ in 0..3 * Contract::MAX_PUBLIC {
         for step in due(&keys, contract, now) {
             let number = keys.len();
-            let Ok(events) = enact(&mut keys, &step, || example(number), contract, now) else {
+            let Ok(events) = apply(&mut keys, &step, |_| example(number), contract, now) else {
                 return entries; // a seed that ring refuses, which is not known to happen
             };
             for (kid, event) in events {
@@ -54,7 +56,8 @@ pub fn calendar(contract: &Contract) -> Vec<Entry> {
 pub fn render(contract: &Contract) -> String {
     let entries = calendar(contract);
     let width = entries.iter().map(|entry| span(entry.after).len()).max().unwrap_or(0);
-    let mut text = String::from("Keys, counted from a first start\n");
+    let mut text =
+        format!("Keys of each algorithm ({}), counted from a first start\n", contract.algorithms());
     for Entry { after, key, event } in &entries {
         let what = match event {
             Event::Announced => "is announced: public, so that caches learn it",
@@ -83,10 +86,10 @@ pub fn render(contract: &Contract) -> String {
     text
 }
 
-fn example(number: usize) -> Result<(Kid, VerifyingKey), RotationFault> {
+fn example(number: usize) -> Result<(Kid, PublicKey), RotationError> {
     let byte = u8::try_from(number + 1).unwrap_or(u8::MAX);
-    let public = SigningKey::from_seed(&Seed::new([byte; 32]))?.public();
-    Ok((thumbprint(&public), public))
+    let key = SigningKey::from_seed(&[byte; 32]).map_err(generator::Error::from)?;
+    Ok((thumbprint(key.public()), key.public().clone()))
 }
 
 /// A, B, C…
@@ -96,20 +99,24 @@ fn letter(number: usize) -> char {
 
 #[cfg(test)]
 mod tests {
+    use signet_verify::crypto::Algorithm;
+
     use super::*;
+    use crate::keys::algorithms::Algorithms;
     use crate::keys::contract::Terms;
 
     fn contract(rotate_every: u64, jwks_max_age: u64, token_ttl: u64, leeway: u64) -> Contract {
         let [rotate_every, jwks_max_age, token_ttl, leeway] =
             [rotate_every, jwks_max_age, token_ttl, leeway].map(Duration::from_secs);
-        Contract::new(Terms { rotate_every, jwks_max_age, token_ttl, leeway }).unwrap()
+        let algorithms = Algorithms::only(Algorithm::EdDsa);
+        Contract::new(Terms { rotate_every, jwks_max_age, token_ttl, leeway, algorithms }).unwrap()
     }
 
     #[test]
     fn the_calendar_of_the_defaults_says_when_each_step_comes() {
         let text = render(&contract(30 * 86_400, 300, 900, 30));
         let expected = "\
-Keys, counted from a first start
+Keys of each algorithm (EdDSA), counted from a first start
             0s  A is announced: public, so that caches learn it
             0s  A signs
   29d23h49m15s  B is announced: public, so that caches learn it

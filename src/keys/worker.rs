@@ -9,8 +9,8 @@ use std::time::Duration;
 use tokio::time::{sleep, timeout};
 
 use crate::keys::keyring::Keyring;
-use crate::keys::port::KeyRows;
-use crate::keys::rotation::{Rotation, RotationFault};
+use crate::keys::repository::KeyRepository;
+use crate::keys::rotation::{Rotation, RotationError};
 
 /// How long the database may take; a connection that hangs must not stop the keys.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -25,18 +25,19 @@ pub struct RotationWorker<R> {
     keyring: Arc<Keyring>,
 }
 
-impl<R: KeyRows> RotationWorker<R> {
+impl<R: KeyRepository> RotationWorker<R> {
     /// Brings the rows up to date, makes the first key if there is none, and opens the keyring.
     ///
     /// # Errors
-    /// [`RotationFault::ActiveSealed`] when the key that has to sign cannot be opened, and when the database fails: a
+    /// [`RotationError::ActiveSealed`] when the key that has to sign cannot be opened, and when the database fails: a
     /// server that can't sign must not start.
-    pub async fn start(rotation: Rotation<R>) -> Result<Self, RotationFault> {
-        let settled = rotation.settle().await?;
-        rotation.check_active(&settled.snapshot.keys)?;
+    pub async fn start(rotation: Rotation<R>) -> Result<Self, RotationError> {
+        let reconciled = rotation.reconcile().await?;
+        rotation.check_active(&reconciled.snapshot.keys)?;
         let (contract, clock) = (rotation.contract, Arc::clone(&rotation.clock));
-        let keyring = Keyring::open(contract, clock, &rotation.vault, &settled.snapshot, settled.read_at)
-            .ok_or(RotationFault::NoKey)?;
+        let keyring =
+            Keyring::open(contract, clock, &rotation.vault, &reconciled.snapshot, reconciled.read_at)
+                .ok_or(RotationError::NoKey)?;
         for key in keyring.health().unreadable {
             tracing::error!(kid = %key.kid, "{}", key.why);
         }
@@ -48,7 +49,7 @@ impl<R: KeyRows> RotationWorker<R> {
         Arc::clone(&self.keyring)
     }
 
-    /// For orders of an operator to a running server; [`RotationWorker::settle`] afterwards makes them show at once.
+    /// For orders of an operator to a running server; [`RotationWorker::reconcile`] afterwards makes them show at once.
     pub fn rotation(&self) -> &Rotation<R> {
         &self.rotation
     }
@@ -57,14 +58,14 @@ impl<R: KeyRows> RotationWorker<R> {
     ///
     /// # Errors
     /// When the database, the vault or the source of randomness fails; the keyring goes on with the rows it knows.
-    pub async fn settle(&self) -> Result<(), RotationFault> {
-        match self.rotation.settle().await {
-            Ok(settled) => {
-                self.keyring.load(&self.rotation.vault, &settled.snapshot, settled.read_at);
+    pub async fn reconcile(&self) -> Result<(), RotationError> {
+        match self.rotation.reconcile().await {
+            Ok(reconciled) => {
+                self.keyring.load(&self.rotation.vault, &reconciled.snapshot, reconciled.read_at);
                 Ok(())
             }
             Err(fault) => {
-                self.keyring.turn();
+                self.keyring.republish();
                 Err(fault)
             }
         }
@@ -72,7 +73,7 @@ impl<R: KeyRows> RotationWorker<R> {
 
     /// Makes [`RotationWorker::run`] read the rows now, because another process says that they have changed.
     pub fn wake(&self) {
-        self.keyring.call_for_rows();
+        self.keyring.request_reload();
     }
 
     /// Settles at every deadline, and often enough to hear of other processes' changes in time, until `shutdown`.
@@ -88,7 +89,7 @@ impl<R: KeyRows> RotationWorker<R> {
             }
             let outcome = tokio::select! {
                 () = &mut shutdown => return,
-                outcome = timeout(PATIENCE, self.settle()) => outcome,
+                outcome = timeout(PATIENCE, self.reconcile()) => outcome,
             };
             match outcome {
                 Ok(Ok(())) => failures = 0,
@@ -98,7 +99,7 @@ impl<R: KeyRows> RotationWorker<R> {
                 }
                 Err(_) => {
                     failures = failures.saturating_add(1);
-                    self.keyring.turn();
+                    self.keyring.republish();
                     tracing::warn!(
                         failures,
                         "the signing keys could not be brought up to date: no answer in time"

@@ -4,10 +4,10 @@
 
 use std::sync::Arc;
 
-use crate::clock::{Clock, Entropy, EntropyUnavailable, Timestamp, random_alphanumeric};
 use crate::store::StoreError;
 use crate::store::tasks::{Place, Task, Tasks};
-use crate::token::claims::Principal;
+use signet_verify::clock::{Clock, Entropy, EntropyUnavailable, Timestamp, random_alphanumeric};
+use signet_verify::jose::claims::Principal;
 
 /// Letters and digits of an id.
 const ID_LENGTH: usize = 32;

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use super::link::Link;
 use crate::keys::lifecycle::KeyRecord;
-use crate::keys::port::{KeyEvent, KeyRow, KeyRows, RowsFault, Snapshot, Version};
+use crate::keys::repository::{KeyEvent, KeyRepository, KeyRow, RepositoryError, Snapshot, Version};
 
 /// Key rows of a deployment.
 #[derive(Debug)]
@@ -22,20 +22,25 @@ impl<R> Announced<R> {
     }
 }
 
-impl<R: KeyRows> KeyRows for Announced<R> {
-    async fn live(&self) -> Result<Snapshot, RowsFault> {
+impl<R: KeyRepository> KeyRepository for Announced<R> {
+    async fn live(&self) -> Result<Snapshot, RepositoryError> {
         self.rows.live().await
     }
 
-    async fn history(&self) -> Result<Vec<KeyRecord>, RowsFault> {
+    async fn history(&self) -> Result<Vec<KeyRecord>, RepositoryError> {
         self.rows.history().await
     }
 
-    async fn events(&self) -> Result<Vec<KeyEvent>, RowsFault> {
+    async fn events(&self) -> Result<Vec<KeyEvent>, RepositoryError> {
         self.rows.events().await
     }
 
-    async fn write(&self, expected: Version, rows: &[KeyRow], events: &[KeyEvent]) -> Result<(), RowsFault> {
+    async fn write(
+        &self,
+        expected: Version,
+        rows: &[KeyRow],
+        events: &[KeyEvent],
+    ) -> Result<(), RepositoryError> {
         self.rows.write(expected, rows, events).await?;
         if let Some(link) = &self.link {
             link.tell_of_keys(None).await;

@@ -14,8 +14,8 @@ use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
 
 use super::link::{BEAT, ENDED, Line, Link};
 use super::revocations::Revocations;
-use crate::clock::{Clock, Timestamp};
-use crate::token::jwk::Kid;
+use signet_verify::clock::{Clock, Timestamp};
+use signet_verify::jose::jwk::Kid;
 
 /// How long a start waits for what Redis remembers; then it goes on without.
 const START_PATIENCE: Duration = Duration::from_secs(1);

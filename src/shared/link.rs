@@ -17,9 +17,9 @@ use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 use tokio::time::{MissedTickBehavior, interval, timeout};
 
 use super::throttle::{RetryAfter, Rule};
-use crate::clock::Timestamp;
 use crate::config::RedisUrl;
-use crate::token::jwk::Kid;
+use signet_verify::clock::Timestamp;
+use signet_verify::jose::jwk::Kid;
 
 /// How long a command may take, with everything around it.
 const PATIENCE: Duration = Duration::from_millis(250);

@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 
-use crate::clock::{Clock, Timestamp};
+use signet_verify::clock::{Clock, Timestamp};
 
 /// How a session that ended is told to other instances; it must not wait.
 type Teller = Box<dyn Fn((String, Timestamp)) + Send + Sync>;
@@ -21,6 +21,12 @@ pub struct Revocations {
 impl std::fmt::Debug for Revocations {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Revocations").finish_non_exhaustive()
+    }
+}
+
+impl signet_verify::verifier::Revocations for Revocations {
+    fn is_revoked(&self, sid: &str) -> bool {
+        self.contains(sid)
     }
 }
 
@@ -93,7 +99,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::clock::ManualClock;
+    use signet_verify::clock::ManualClock;
 
     #[test]
     fn an_ended_session_is_remembered_until_its_tokens_are_dead_and_then_forgotten() {

@@ -11,7 +11,7 @@ use std::time::Duration;
 use ring::digest;
 
 use super::link::Link;
-use crate::clock::Clock;
+use signet_verify::clock::Clock;
 
 /// How often something may be tried: `burst` times at once, and `burst` times in every `window` after that.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -171,7 +171,7 @@ fn bucket(rule: &str, who: &str) -> [u8; 16] {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::clock::{ManualClock, Timestamp};
+    use signet_verify::clock::{ManualClock, Timestamp};
 
     const RULE: Rule = Rule { name: "sign-in", burst: 3, window: Duration::from_secs(10) };
 

@@ -8,7 +8,7 @@ use sqlx::any::AnyRow;
 
 use super::sessions::{NewSession, insert_session};
 use super::{Database, StoreError, flag, moment};
-use crate::clock::Timestamp;
+use signet_verify::clock::Timestamp;
 
 /// The provider id of accounts that sign in with a password.
 pub const CREDENTIAL: &str = "credential";

@@ -8,12 +8,12 @@ use sqlx::Row;
 use sqlx::any::AnyRow;
 
 use super::{Database, StoreError, moment, moment_or_none};
-use crate::clock::Timestamp;
 use crate::keys::lifecycle::{Event, KeyRecord, KeyState};
-use crate::keys::port::{KeyEvent, KeyRow, KeyRows, RowsFault, Snapshot, Version};
-use crate::keys::vault::{ALGORITHM, SealedSeed};
-use crate::token::arithmetic::VerifyingKey;
-use crate::token::jwk::Kid;
+use crate::keys::repository::{KeyEvent, KeyRepository, KeyRow, RepositoryError, Snapshot, Version};
+use crate::vault::Sealed;
+use signet_verify::clock::Timestamp;
+use signet_verify::crypto::{Algorithm, PublicKey};
+use signet_verify::jose::jwk::Kid;
 
 /// The port of the signing keys.
 #[derive(Clone, Debug)]
@@ -31,12 +31,11 @@ impl Keys {
         // One statement, so that version and keys are of the same moment on every database. Keys of algorithms that a
         // later version may add are none of ours.
         let rows = sqlx::query(
-            "SELECT r.version, k.kid, k.public_key, k.sealed_seed, k.master_key, k.state, k.announced_at, \
+            "SELECT r.version, k.kid, k.algorithm, k.public_key, k.sealed_seed, k.master_key, k.state, k.announced_at, \
              k.lead, k.retain, k.requested_at, k.activated_at, k.retired_at, k.removed_at, k.revoked_at, k.reason \
              FROM keyring r LEFT JOIN signing_keys k \
-             ON k.algorithm = $1 AND k.state IN ('pending', 'active', 'retiring') WHERE r.id = 1",
+             ON k.algorithm IN ('EdDSA', 'ES256', 'RS256') AND k.state IN ('pending', 'active', 'retiring') WHERE r.id = 1",
         )
-        .bind(ALGORITHM)
         .fetch_all(self.database.reader())
         .await?;
         let first =
@@ -54,10 +53,9 @@ impl Keys {
 
     async fn records(&self) -> Result<Vec<KeyRecord>, StoreError> {
         let rows = sqlx::query(
-            "SELECT kid, public_key, state, announced_at, lead, retain, requested_at, activated_at, retired_at, removed_at, \
-             revoked_at, reason FROM signing_keys WHERE algorithm = $1 ORDER BY announced_at DESC, kid",
+            "SELECT kid, algorithm, public_key, state, announced_at, lead, retain, requested_at, activated_at, retired_at, removed_at, \
+             revoked_at, reason FROM signing_keys WHERE algorithm IN ('EdDSA', 'ES256', 'RS256') ORDER BY announced_at DESC, kid",
         )
-        .bind(ALGORITHM)
         .fetch_all(self.database.reader())
         .await?;
         rows.iter().map(record).collect()
@@ -108,30 +106,35 @@ impl Keys {
     }
 }
 
-impl KeyRows for Keys {
-    async fn live(&self) -> Result<Snapshot, RowsFault> {
+impl KeyRepository for Keys {
+    async fn live(&self) -> Result<Snapshot, RepositoryError> {
         self.snapshot().await.map_err(fault)
     }
 
-    async fn history(&self) -> Result<Vec<KeyRecord>, RowsFault> {
+    async fn history(&self) -> Result<Vec<KeyRecord>, RepositoryError> {
         self.records().await.map_err(fault)
     }
 
-    async fn events(&self) -> Result<Vec<KeyEvent>, RowsFault> {
+    async fn events(&self) -> Result<Vec<KeyEvent>, RepositoryError> {
         self.past().await.map_err(fault)
     }
 
-    async fn write(&self, expected: Version, rows: &[KeyRow], events: &[KeyEvent]) -> Result<(), RowsFault> {
+    async fn write(
+        &self,
+        expected: Version,
+        rows: &[KeyRow],
+        events: &[KeyEvent],
+    ) -> Result<(), RepositoryError> {
         match self.put(expected, rows, events).await {
             Ok(true) => Ok(()),
-            Ok(false) => Err(RowsFault::Stale),
+            Ok(false) => Err(RepositoryError::Stale),
             Err(error) => Err(fault(error)),
         }
     }
 }
 
-fn fault(error: StoreError) -> RowsFault {
-    RowsFault::Database(Box::new(error))
+fn fault(error: StoreError) -> RepositoryError {
+    RepositoryError::Database(Box::new(error))
 }
 
 /// Writes a key as it should be. What it was made with (public half, algorithm, announcement) never changes.
@@ -151,8 +154,8 @@ async fn put_row(
          reason = excluded.reason WHERE signing_keys.state NOT IN ('removed', 'revoked')",
     )
     .bind(record.kid.as_ref())
-    .bind(ALGORITHM)
-    .bind(record.public.as_bytes().as_slice())
+    .bind(record.algorithm().name())
+    .bind(record.public.as_bytes())
     .bind(sealed.as_ref().map(|sealed| sealed.bytes.clone()))
     .bind(sealed.as_ref().map(|sealed| sealed.master_key.clone()))
     .bind(record.state.name())
@@ -174,17 +177,19 @@ async fn put_row(
 fn key_row(row: &AnyRow) -> Result<KeyRow, StoreError> {
     let bytes: Option<Vec<u8>> = row.try_get("sealed_seed")?;
     let master_key: Option<String> = row.try_get("master_key")?;
-    let sealed = bytes.zip(master_key).map(|(bytes, master_key)| SealedSeed { bytes, master_key });
+    let sealed = bytes.zip(master_key).map(|(bytes, master_key)| Sealed { bytes, master_key });
     Ok(KeyRow { record: record(row)?, sealed })
 }
 
 fn record(row: &AnyRow) -> Result<KeyRecord, StoreError> {
     let kid = kid(row)?;
     let corrupt = |what: &str| StoreError::Corrupt(format!("{what} of signing key {kid}"));
+    let algorithm: String = row.try_get("algorithm")?;
+    let algorithm: Algorithm = algorithm.parse().map_err(|_| corrupt("the algorithm"))?;
     let public: Vec<u8> = row.try_get("public_key")?;
     let state: String = row.try_get("state")?;
     Ok(KeyRecord {
-        public: VerifyingKey::from_bytes(&public).map_err(|_| corrupt("the public half"))?,
+        public: PublicKey::from_bytes(algorithm, &public).map_err(|_| corrupt("the public half"))?,
         state: KeyState::parse(&state).ok_or_else(|| corrupt("the state"))?,
         announced_at: moment(row, "announced_at")?,
         lead: span(row, "lead")?,

@@ -18,7 +18,7 @@ use sqlx::{AnyPool, Connection, Executor, Row};
 use tokio::time::timeout;
 use tracing::Instrument;
 
-use crate::clock::Timestamp;
+use signet_verify::clock::Timestamp;
 
 /// What went wrong, sorted by what a caller can do.
 #[derive(Debug, thiserror::Error)]

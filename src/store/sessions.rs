@@ -9,7 +9,7 @@ use sqlx::any::AnyRow;
 
 use super::accounts::{self, User, update_password};
 use super::{Database, StoreError, flag, moment};
-use crate::clock::Timestamp;
+use signet_verify::clock::Timestamp;
 
 /// How many rows of each kind one sweep deletes at most: no slow statement, and no long lock.
 pub const SWEPT_AT_ONCE: u64 = 5000;

@@ -6,7 +6,7 @@ use sqlx::Row;
 use sqlx::any::AnyRow;
 
 use super::{Database, StoreError, flag, moment};
-use crate::clock::Timestamp;
+use signet_verify::clock::Timestamp;
 
 /// The statement behind [`Tasks::page`], for who asks a database how it goes about it.
 ///

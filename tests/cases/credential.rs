@@ -52,7 +52,8 @@ pub async fn malformed(rig: &Rig) -> Vec<Case> {
 
 pub async fn two(rig: &Rig) -> Vec<Case> {
     let token = rig.issuer.token();
-    let forged = signet::token::sign::eddsa(&signing_key(66), &rig.issuer.kid, &rig.issuer.claims()).unwrap();
+    let forged =
+        signet_verify::jose::sign::jwt(&signing_key(66), &rig.issuer.kid, &rig.issuer.claims()).unwrap();
     let pair = |first: &str, second: &str| {
         Case::lines("two headers", format!("authorization: {first}\r\nauthorization: {second}\r\n"))
     };

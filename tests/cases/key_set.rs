@@ -5,8 +5,9 @@ use std::time::Duration;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
-use signet::token::arithmetic::VerifyingKey;
-use signet::token::base64url;
+use signet_verify::crypto::Algorithm;
+use signet_verify::crypto::PublicKey;
+use signet_verify::jose::base64url;
 
 use super::rig::{Case, Rig};
 use crate::resource::origin::Answer;
@@ -50,7 +51,7 @@ pub async fn mixed_order(rig: &Rig) -> Vec<Case> {
     rig.publish([3, 4, 5].into_iter().zip(names).map(|(number, name)| okp(name, &field(number, "pub_key"))))
         .await;
     for (number, accepted) in [(3, true), (4, false), (5, false)] {
-        let key = VerifyingKey::from_bytes(&field(number, "pub_key")).unwrap();
+        let key = PublicKey::from_bytes(Algorithm::EdDsa, &field(number, "pub_key")).unwrap();
         assert_eq!(
             key.verify(&field(number, "message"), &field(number, "signature")),
             accepted,
@@ -78,7 +79,7 @@ pub async fn odd_keys(rig: &Rig) -> Vec<Case> {
         }
         let named = entry["kid"].as_str().unwrap_or(&kid).to_owned();
         let input = signing_input(&rig.issuer.header_with("kid", json!(named)), &rig.issuer.claims());
-        let signature = base64url::encode(&signing_key(9).sign(input.as_bytes()));
+        let signature = base64url::encode(&signing_key(9).sign(input.as_bytes()).unwrap());
         cases.push(Case::token(format!("{reason}: {entry}"), format!("{input}.{signature}")));
         let mac = json!({ "alg": "HS256", "kid": named });
         cases.push(Case::token(format!("{reason}: {entry}, as a secret"), rig.mac(&[7; 32], &mac)));

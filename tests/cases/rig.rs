@@ -4,10 +4,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::Value;
-use signet::clock::{ManualClock, Timestamp};
 use signet::config::SecretText;
-use signet::token::jwk::{KeySet, thumbprint};
-use signet::token::{base64url, sign};
+use signet_verify::clock::{ManualClock, Timestamp};
+use signet_verify::jose::jwk::{KeySet, thumbprint};
+use signet_verify::jose::{base64url, sign};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
@@ -86,16 +86,16 @@ impl Rig {
     /// Publishes these entries beside the good key, and waits until the server has them.
     pub async fn publish(&self, entries: impl IntoIterator<Item = Value>) {
         let marker = signing_key(200);
-        let kid = thumbprint(&marker.public());
+        let kid = thumbprint(marker.public());
         let sound = KeySet::new([
-            (self.issuer.kid.clone(), self.issuer.key.public()),
-            (kid.clone(), marker.public()),
+            (self.issuer.kid.clone(), self.issuer.key.public().clone()),
+            (kid.clone(), marker.public().clone()),
         ]);
         let mut document: Value = serde_json::from_str(&sound.to_json()).unwrap();
         document["keys"].as_array_mut().unwrap().extend(entries);
         self.origin.lie(document.to_string());
         self.clock.advance(RENEWAL);
-        let token = sign::eddsa(&marker, &kid, &self.issuer.claims()).unwrap();
+        let token = sign::jwt(&marker, &kid, &self.issuer.claims()).unwrap();
         let answered = self.ask(&Case::token("of a key that is new in the set", token)).await;
         assert_eq!(answered.status, 200, "{answered:?}");
     }

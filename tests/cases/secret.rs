@@ -1,7 +1,7 @@
 //! Rows about MACs: public or guessed values taken for the secret, and the two kinds of token mixed up.
 
 use serde_json::{Value, json};
-use signet::token::base64url;
+use signet_verify::jose::base64url;
 
 use super::rig::{Case, Rig, tag};
 use crate::token::support::{SECRET, parts, signing_input, signing_key};
@@ -19,7 +19,7 @@ fn named(rig: &Rig, kids: &[&str], keys: &[&[u8]]) -> Vec<Case> {
         let header = json!({ "alg": "HS256", "kid": kid });
         cases.extend(keys.iter().map(|key| Case::token(*kid, rig.mac(key, &header))));
         let input = signing_input(&rig.issuer.header_with("kid", json!(kid)), &rig.issuer.claims());
-        let own = base64url::encode(&signing_key(66).sign(input.as_bytes()));
+        let own = base64url::encode(&signing_key(66).sign(input.as_bytes()).unwrap());
         cases.push(Case::token(format!("{kid}, own key"), format!("{input}.{own}")));
     }
     cases

@@ -1,7 +1,7 @@
 //! Rows about signatures.
 
 use serde_json::{Value, json};
-use signet::token::{base64url, sign};
+use signet_verify::jose::{base64url, sign};
 
 use super::rig::{Case, Rig};
 use crate::token::signature::{ORDER, add, subtract, with_neutral_r};
@@ -136,7 +136,7 @@ pub async fn payload_replaced(rig: &Rig) -> Vec<Case> {
 
 pub async fn own_key(rig: &Rig) -> Vec<Case> {
     [66, 67]
-        .map(|number| sign::eddsa(&signing_key(number), &rig.issuer.kid, &rig.issuer.claims()).unwrap())
+        .map(|number| sign::jwt(&signing_key(number), &rig.issuer.kid, &rig.issuer.claims()).unwrap())
         .map(|token| Case::token("own key, the known kid", token))
         .into()
 }
@@ -151,6 +151,6 @@ pub async fn other_input(rig: &Rig) -> Vec<Case> {
         ("decoded", decoded.as_bytes()),
         ("claims alone", claims_alone.as_bytes()),
     ]
-    .map(|(name, message)| resigned(rig, name, &rig.issuer.key.sign(message)))
+    .map(|(name, message)| resigned(rig, name, &rig.issuer.key.sign(message).unwrap()))
     .into()
 }

@@ -114,7 +114,7 @@ async fn tokens_around_a_rotation() -> (TestApp, String, String, [String; 2]) {
         new = alice.jwt().await;
     }
     assert_ne!(kid(&new), kid(&old), "the key changes within its interval");
-    let claims = signet::token::base64url::decode(old.split('.').nth(1).unwrap()).unwrap();
+    let claims = signet_verify::jose::base64url::decode(old.split('.').nth(1).unwrap()).unwrap();
     let claims: serde_json::Value = serde_json::from_slice(&claims).unwrap();
     let issuer = claims["iss"].as_str().unwrap().to_owned();
     (app, alice.id, issuer, [old, new])

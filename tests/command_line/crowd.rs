@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use signet::clock::{Clock, SystemClock};
+use signet_verify::clock::{Clock, SystemClock};
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 use tokio::task::JoinSet;

@@ -5,8 +5,8 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::sync::Barrier;
 
-use signet::clock::SeededEntropy;
 use signet::config::{Config, Fault, IssuerSecrets, Settings};
+use signet_verify::clock::SeededEntropy;
 
 use super::{resolve, secret, text};
 

@@ -3,8 +3,8 @@
 use std::fs;
 use std::time::Duration;
 
-use signet::clock::Timestamp;
 use signet::config::{Role, Settings, TokenMode, Upstream};
+use signet_verify::clock::Timestamp;
 
 use super::{refused, resolve, secret, text};
 

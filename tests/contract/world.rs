@@ -3,11 +3,11 @@
 use std::time::Duration;
 
 use serde_json::json;
-use signet::clock::{Clock, SystemClock};
 use signet::config::SecretText;
 use signet::secret::OpaqueToken;
 use signet::store::Database;
 use signet::store::sessions::{NewSession, Session, Sessions};
+use signet_verify::clock::{Clock, SystemClock};
 
 use super::SECRET;
 use super::capture::Capture;

@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use signet::clock::{Clock, ManualClock};
 use signet::config::SecretText;
+use signet_verify::clock::{Clock, ManualClock};
 
 use super::*;
 use crate::support::{BEGINNING, TestApp};

@@ -283,6 +283,6 @@ async fn a_storm_on_a_slow_database_is_turned_away_and_stops_neither_rotation_no
 
 /// What a part of a token says.
 fn part(token: &str, number: usize) -> serde_json::Value {
-    let part = signet::token::base64url::decode(token.split('.').nth(number).unwrap()).unwrap();
+    let part = signet_verify::jose::base64url::decode(token.split('.').nth(number).unwrap()).unwrap();
     serde_json::from_slice(&part).unwrap()
 }

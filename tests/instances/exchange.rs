@@ -2,12 +2,12 @@
 
 use std::sync::{Arc, Mutex};
 
-use signet::clock::{Clock, SystemClock, Timestamp};
 use signet::config::{Config, SecretText, Settings};
 use signet::shared::exchange::{Exchange, KeyNews};
 use signet::shared::link::Link;
 use signet::shared::revocations::Revocations;
-use signet::token::jwk::Kid;
+use signet_verify::clock::{Clock, SystemClock, Timestamp};
+use signet_verify::jose::jwk::Kid;
 use tokio::sync::oneshot;
 
 use super::*;

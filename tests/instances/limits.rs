@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use reqwest::Method;
-use signet::clock::{Clock, SystemClock};
+use signet_verify::clock::{Clock, SystemClock};
 
 use super::*;
 use crate::support::Reply;

@@ -3,11 +3,10 @@
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use signet::clock::{Clock, SystemClock};
-use signet::secret::Seed;
-use signet::token::arithmetic::SigningKey;
-use signet::token::jwk::{KeySet, Kid, thumbprint};
-use signet::token::sign;
+use signet_verify::clock::{Clock, SystemClock};
+use signet_verify::crypto::SigningKey;
+use signet_verify::jose::jwk::{KeySet, Kid, thumbprint};
+use signet_verify::jose::sign;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 
@@ -22,9 +21,9 @@ pub struct Issuer {
 impl Issuer {
     /// Publishes a key set on a port of its own, for as long as the test runs.
     pub async fn start() -> Self {
-        let key = SigningKey::from_seed(&Seed::new([42; 32])).unwrap();
-        let kid = thumbprint(&key.public());
-        let document = KeySet::new([(kid.clone(), key.public())]).to_json();
+        let key = SigningKey::from_seed(&[42; 32]).unwrap();
+        let kid = thumbprint(key.public());
+        let document = KeySet::new([(kid.clone(), key.public().clone())]).to_json();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         tokio::spawn(async move {
@@ -47,18 +46,18 @@ impl Issuer {
             "iat": now.seconds(), "exp": now.after(Duration::from_secs(600)).seconds(),
         });
         change(&mut claims);
-        sign::eddsa(&self.key, &self.kid, &claims).unwrap()
+        sign::jwt(&self.key, &self.kid, &claims).unwrap()
     }
 
     /// A token signed with another key in the name of this one.
     pub fn forged(&self, subject: &str) -> String {
-        let key = SigningKey::from_seed(&Seed::new([43; 32])).unwrap();
+        let key = SigningKey::from_seed(&[43; 32]).unwrap();
         Self { key, kid: self.kid.clone(), url: self.url.clone(), jwks_url: String::new() }
             .token(subject, |_| {})
     }
 
     /// The public key as bytes.
     pub fn public(&self) -> [u8; 32] {
-        *self.key.public().as_bytes()
+        self.key.public().as_bytes().try_into().unwrap()
     }
 }

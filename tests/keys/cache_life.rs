@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use signet::clock::Clock;
 use signet::store::Database;
+use signet_verify::clock::Clock;
 
 use super::support::{Process, contract, seconds};
 
@@ -19,7 +19,7 @@ async fn the_cache_life_never_exceeds_the_contract_and_shrinks_before_a_change()
         assert!(age >= seconds(1) && age <= contract().jwks_max_age(), "{age:?}");
         seen.push(age);
         process.clock.advance(Duration::from_millis(500));
-        worker.settle().await.unwrap();
+        worker.reconcile().await.unwrap();
     }
     assert_eq!(seen[0], seconds(4));
     // 49.5 s: the successor comes in half a second.

@@ -3,14 +3,14 @@
 use std::time::Duration;
 
 use proptest::prelude::*;
-use signet::clock::Timestamp;
+use signet::keys::algorithms::Algorithms;
 use signet::keys::contract::{Contract, Terms};
 use signet::keys::lifecycle::{
-    Event, KeyRecord, KeyState, Transition, WrongState, due, enact, next_deadline, published,
+    Event, KeyRecord, KeyState, Transition, WrongState, apply, due, next_deadline, published,
 };
-use signet::secret::Seed;
-use signet::token::arithmetic::{SigningKey, VerifyingKey};
-use signet::token::jwk::{Kid, thumbprint};
+use signet_verify::clock::Timestamp;
+use signet_verify::crypto::{Algorithm, PublicKey, SigningKey};
+use signet_verify::jose::jwk::{Kid, thumbprint};
 
 use super::support::{START, contract, contract_of, seconds};
 
@@ -35,11 +35,11 @@ impl Issuer {
         }
         self.made += 1;
         let fresh = key(self.made);
-        enact::<WrongState>(&mut self.keys, step, || Ok(fresh), &self.contract, self.now).unwrap();
+        apply::<WrongState>(&mut self.keys, step, |_| Ok(fresh), &self.contract, self.now).unwrap();
     }
 
     /// Takes every step that is due, as a worker does.
-    fn settle(&mut self) {
+    fn reconcile(&mut self) {
         for round in 0.. {
             let steps = due(&self.keys, &self.contract, self.now);
             if steps.is_empty() {
@@ -86,10 +86,10 @@ impl Issuer {
     }
 }
 
-fn key(number: u64) -> (Kid, VerifyingKey) {
+fn key(number: u64) -> (Kid, PublicKey) {
     let mut seed = [0; 32];
     seed[..8].copy_from_slice(&number.to_be_bytes());
-    let public = SigningKey::from_seed(&Seed::new(seed)).unwrap().public();
+    let public = SigningKey::from_seed(&seed).unwrap().public().clone();
     (thumbprint(&public), public)
 }
 
@@ -138,7 +138,7 @@ proptest! {
         story in proptest::collection::vec(happening(), 1..60)
     ) {
         let mut issuer = Issuer::new(contract());
-        issuer.settle();
+        issuer.reconcile();
         for happening in story {
             match happening {
                 Happening::Sleep(span) => issuer.now = issuer.now.after(span),
@@ -146,7 +146,7 @@ proptest! {
                     let end = issuer.now.after(span);
                     while let Some(deadline) = next_deadline(&issuer.keys, &issuer.contract).filter(|at| *at <= end) {
                         issuer.now = deadline;
-                        issuer.settle();
+                        issuer.reconcile();
                         issuer.check_settled();
                     }
                     issuer.now = end;
@@ -156,7 +156,7 @@ proptest! {
                 }
                 Happening::Rotate => {
                     if issuer.in_state(KeyState::Pending).is_empty() {
-                        issuer.take(&Transition::Announce);
+                        issuer.take(&Transition::Announce { algorithm: Algorithm::EdDsa });
                     }
                     let kid = issuer.in_state(KeyState::Pending)[0].kid.clone();
                     issuer.take(&Transition::Request { kid });
@@ -165,7 +165,7 @@ proptest! {
                 Happening::RevokePending => revoke(&mut issuer, KeyState::Pending),
                 Happening::Restart(contract) => issuer.contract = contract,
             }
-            issuer.settle();
+            issuer.reconcile();
             issuer.check_settled();
         }
     }
@@ -176,14 +176,15 @@ proptest! {
     ) {
         let terms = Terms {
             rotate_every: seconds(rotate), jwks_max_age: seconds(max_age), token_ttl: seconds(ttl), leeway: seconds(leeway),
+            algorithms: Algorithms::only(Algorithm::EdDsa),
         };
         let contract = Contract::new(terms);
         prop_assume!(contract.is_ok());
         let mut issuer = Issuer::new(contract.unwrap());
-        issuer.settle();
+        issuer.reconcile();
         for _ in 0..40 {
             issuer.now = next_deadline(&issuer.keys, &issuer.contract).unwrap();
-            issuer.settle();
+            issuer.reconcile();
             issuer.check_settled();
         }
         for key in &issuer.keys {
@@ -200,10 +201,13 @@ proptest! {
 #[test]
 fn a_worker_that_slept_a_month_announces_first_and_signs_a_lead_later() {
     let mut issuer = Issuer::new(contract());
-    issuer.settle();
+    issuer.reconcile();
     issuer.now = issuer.now.after(seconds(30 * 86_400));
-    assert_eq!(due(&issuer.keys, &issuer.contract, issuer.now), vec![Transition::Announce]);
-    issuer.settle();
+    assert_eq!(
+        due(&issuer.keys, &issuer.contract, issuer.now),
+        vec![Transition::Announce { algorithm: Algorithm::EdDsa }]
+    );
+    issuer.reconcile();
     issuer.now = issuer.now.after(issuer.contract.lead() - Duration::from_millis(1));
     assert_eq!(due(&issuer.keys, &issuer.contract, issuer.now), vec![]);
     issuer.now = issuer.now.after(Duration::from_millis(1));
@@ -217,19 +221,19 @@ fn a_worker_that_slept_a_month_announces_first_and_signs_a_lead_later() {
 fn a_restart_with_shorter_spans_keeps_what_was_promised_before_it() {
     let (long, short) = (contract_of(600, 60, 900), contract());
     let mut issuer = Issuer::new(long);
-    issuer.settle();
+    issuer.reconcile();
     issuer.contract = short;
-    issuer.settle();
+    issuer.reconcile();
     let pending = issuer.in_state(KeyState::Pending)[0].kid.clone();
     issuer.take(&Transition::Request { kid: pending });
     // Caches may still hold the set of before for the long lead, and tokens live for the long life.
     assert_eq!(next_deadline(&issuer.keys, &short), Some(issuer.now.after(long.lead())));
     issuer.now = issuer.now.after(long.lead());
-    issuer.settle();
+    issuer.reconcile();
     let retiring = issuer.in_state(KeyState::Retiring)[0];
     assert_eq!(retiring.public_until(), issuer.now.after(long.retain()));
     // What comes after that is of the new time alone.
-    issuer.take(&Transition::Announce);
+    issuer.take(&Transition::Announce { algorithm: Algorithm::EdDsa });
     let pending = issuer.in_state(KeyState::Pending)[0].kid.clone();
     issuer.take(&Transition::Request { kid: pending });
     assert_eq!(next_deadline(&issuer.keys, &short), Some(issuer.now.after(short.lead())));
@@ -238,10 +242,10 @@ fn a_restart_with_shorter_spans_keeps_what_was_promised_before_it() {
 #[test]
 fn a_retired_key_is_not_public_after_its_time_even_if_nobody_wrote_that_down() {
     let mut issuer = Issuer::new(contract());
-    issuer.settle();
+    issuer.reconcile();
     for _ in 0..2 {
         issuer.now = next_deadline(&issuer.keys, &issuer.contract).unwrap();
-        issuer.settle();
+        issuer.reconcile();
     }
     let retired = issuer.in_state(KeyState::Retiring)[0].clone();
     let end = retired.public_until();
@@ -253,7 +257,7 @@ fn a_retired_key_is_not_public_after_its_time_even_if_nobody_wrote_that_down() {
 #[test]
 fn a_step_that_does_not_fit_changes_nothing() {
     let mut issuer = Issuer::new(contract());
-    issuer.settle();
+    issuer.reconcile();
     let before = issuer.keys.clone();
     let active = before[0].kid.clone();
     let stranger = key(99).0;
@@ -265,7 +269,7 @@ fn a_step_that_does_not_fit_changes_nothing() {
         Transition::Revoke { kid: stranger, reason: String::new() },
     ] {
         assert!(
-            enact::<WrongState>(&mut issuer.keys, &step, || Ok(key(98)), &contract(), START).is_err(),
+            apply::<WrongState>(&mut issuer.keys, &step, |_| Ok(key(98)), &contract(), START).is_err(),
             "{step:?}"
         );
         assert_eq!(issuer.keys, before, "{step:?}");

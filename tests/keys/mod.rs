@@ -3,9 +3,9 @@
 #![cfg(test)]
 
 mod cache_life;
+mod key_formats;
 mod lifecycle;
 mod race;
 mod stored;
 pub mod suite;
 pub mod support;
-mod transfer;

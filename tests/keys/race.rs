@@ -4,13 +4,16 @@ use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::time::Duration;
 
-use signet::clock::{Clock, SystemClock, SystemEntropy};
+use signet::keys::algorithms::Algorithms;
 use signet::keys::contract::{Contract, Terms};
-use signet::keys::port::KeyRows;
+use signet::keys::generator::SystemGenerator;
+use signet::keys::repository::KeyRepository;
 use signet::keys::rotation::Rotation;
-use signet::keys::vault::Vault;
 use signet::keys::worker::RotationWorker;
 use signet::store::keys::Keys;
+use signet::vault::Vault;
+use signet_verify::clock::{Clock, SystemClock};
+use signet_verify::crypto::{Algorithm, SystemEntropy};
 
 use super::support::{Place, Process, master, open, seconds, signing, sqlite};
 
@@ -59,11 +62,13 @@ async fn rotation(place: &Place) -> Rotation<Keys> {
         jwks_max_age: seconds(1),
         token_ttl: seconds(1),
         leeway: seconds(0),
+        algorithms: Algorithms::only(Algorithm::EdDsa),
     };
     let entropy = Arc::new(SystemEntropy::new());
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
-    let vault = Arc::new(Vault::new(master(1), Vec::new(), entropy));
-    Rotation::new(Keys::new(open(&place.url).await), vault, Contract::new(terms).unwrap(), clock)
+    let vault = Arc::new(Vault::new(master(1), Vec::new(), entropy.clone()));
+    let generator = Arc::new(SystemGenerator::new(entropy));
+    Rotation::new(Keys::new(open(&place.url).await), vault, generator, Contract::new(terms).unwrap(), clock)
 }
 
 #[tokio::test]
@@ -83,7 +88,7 @@ async fn a_running_server_hears_of_an_order_that_was_given_elsewhere_and_stops_w
         }
     });
 
-    let request = rotation(&place).await.request_rotation("alice").await.unwrap();
+    let request = rotation(&place).await.request_rotation(Algorithm::EdDsa, "alice").await.unwrap();
     tokio::time::timeout(
         Duration::from_secs(10),
         told.wait_for(|set| set.get(request.kid.as_ref()).is_some()),

@@ -4,18 +4,19 @@
 use std::sync::Arc;
 use std::task::Poll;
 
-use signet::clock::{Clock, ManualClock};
-use signet::keys::lifecycle::{Adoption, Event, KeyRecord, KeyState};
-use signet::keys::operator::WhenSealed;
-use signet::keys::port::{KeyEvent, KeyRow, KeyRows, RowsFault, Snapshot, Version};
-use signet::keys::rotation::{Order, RotationFault};
-use signet::keys::transfer::{self, ForeignKey};
-use signet::keys::vault::SealedSeed;
-use signet::secret::Seed;
+use signet::keys::commands::UnreadableKey;
+use signet::keys::key_formats::{self, ImportedKey};
+use signet::keys::lifecycle::{Event, ImportAs, KeyRecord, KeyState};
+use signet::keys::repository::{KeyEvent, KeyRepository, KeyRow, RepositoryError, Snapshot, Version};
+use signet::keys::rotation::{Order, RotationError};
+use signet::keys::selection::Selection;
 use signet::store::Database;
 use signet::store::keys::Keys;
-use signet::token::arithmetic::SigningKey;
-use signet::token::jwk::{Kid, thumbprint};
+use signet::vault::Sealed;
+use signet_verify::clock::{Clock, ManualClock};
+use signet_verify::crypto::SigningKey;
+use signet_verify::crypto::{Algorithm, PrivateKey};
+use signet_verify::jose::jwk::{Kid, thumbprint};
 
 use super::support::{Process, START, contract, contract_of, open, public, seconds, signing};
 
@@ -63,8 +64,8 @@ pub async fn a_first_start_makes_one_key_that_signs_and_is_public(url: &str) {
     let keyring = Process::new(&open(url).await, 1).start().await.unwrap().keyring();
     let signer = keyring.signer().unwrap();
     let published = keyring.published();
-    assert_eq!(published.set.get(signer.kid.as_ref()), Some(&signer.key.public()));
-    assert_eq!(signer.kid, thumbprint(&signer.key.public()));
+    assert_eq!(published.set.get(signer.kid.as_ref()), Some(signer.key.public()));
+    assert_eq!(signer.kid, thumbprint(signer.key.public()));
     assert_eq!(signer.latest_exp, START.after(contract().token_ttl()));
 
     let text = String::from_utf8(published.json.to_vec()).unwrap();
@@ -109,7 +110,7 @@ pub async fn a_key_lives_exactly_as_the_contract_says(url: &str) {
         [(49, 1, true), (50, 2, true), (59, 2, true), (60, 2, false), (72, 2, false), (73, 1, false)]
     {
         process.clock.advance(seconds(at) - process.clock.monotonic());
-        worker.settle().await.unwrap();
+        worker.reconcile().await.unwrap();
         assert_eq!(public(&keyring).len(), keys, "after {at} s");
         assert_eq!(signing(&keyring).unwrap() == first, first_signs, "after {at} s");
         let announced = keyring.published().set.iter().next().map(|(kid, _)| kid.to_string());
@@ -134,7 +135,7 @@ pub async fn a_restart_with_other_settings_keeps_what_was_promised(url: &str) {
     start(2, long).await;
     let worker = start(3, short).await;
     let first = signing(&worker.keyring()).unwrap();
-    let request = worker.rotation().request_rotation("alice").await.unwrap();
+    let request = worker.rotation().request_rotation(Algorithm::EdDsa, "alice").await.unwrap();
     assert_eq!(request.signs_from, START.after(long.lead()));
 
     for (later, first_signs, first_is_public) in [
@@ -144,7 +145,7 @@ pub async fn a_restart_with_other_settings_keeps_what_was_promised(url: &str) {
         (seconds(1), false, false),
     ] {
         clock.advance(later);
-        worker.settle().await.unwrap();
+        worker.reconcile().await.unwrap();
         assert_eq!(signing(&worker.keyring()).unwrap() == first, first_signs, "{:?}", clock.monotonic());
         assert_eq!(public(&worker.keyring()).contains(&first), first_is_public, "{:?}", clock.monotonic());
     }
@@ -155,7 +156,7 @@ pub async fn a_private_half_is_dropped_as_soon_as_it_signs_no_more(url: &str) {
     let worker = process.start().await.unwrap();
     for _ in 0..2 {
         process.clock.advance(seconds(60));
-        worker.settle().await.unwrap();
+        worker.reconcile().await.unwrap();
     }
     let rows = worker.rotation().rows().live().await.unwrap().keys;
     assert!(rows.iter().any(|row| row.record.state == KeyState::Retiring));
@@ -168,20 +169,20 @@ pub async fn a_requested_rotation_waits_for_every_cache_and_no_longer(url: &str)
     let process = Process::new(&open(url).await, 1);
     let worker = process.start().await.unwrap();
     process.clock.advance(seconds(5));
-    let request = worker.rotation().request_rotation("alice").await.unwrap();
+    let request = worker.rotation().request_rotation(Algorithm::EdDsa, "alice").await.unwrap();
     assert_eq!(request.public_since, START.after(seconds(5)));
     assert_eq!(request.signs_from, START.after(seconds(15)));
     assert!(request.to_string().contains(&request.signs_from.iso_8601()), "{request}");
 
-    worker.settle().await.unwrap();
+    worker.reconcile().await.unwrap();
     process.clock.advance(seconds(9));
-    assert_eq!(worker.rotation().request_rotation("bob").await.unwrap(), request);
-    worker.settle().await.unwrap();
+    assert_eq!(worker.rotation().request_rotation(Algorithm::EdDsa, "bob").await.unwrap(), request);
+    worker.reconcile().await.unwrap();
     assert_ne!(signing(&worker.keyring()), Some(request.kid.to_string()));
     assert!(public(&worker.keyring()).contains(&request.kid.to_string()));
 
     process.clock.advance(seconds(1));
-    worker.settle().await.unwrap();
+    worker.reconcile().await.unwrap();
     assert_eq!(signing(&worker.keyring()), Some(request.kid.to_string()));
 }
 
@@ -192,14 +193,14 @@ pub async fn every_process_follows_what_another_one_wrote(url: &str) {
     let mut told = two.keyring().subscribe();
     assert!(!told.has_changed().unwrap());
 
-    let request = one.rotation().request_rotation("alice").await.unwrap();
-    two.settle().await.unwrap();
+    let request = one.rotation().request_rotation(Algorithm::EdDsa, "alice").await.unwrap();
+    two.reconcile().await.unwrap();
     assert!(told.has_changed().unwrap());
     assert!(told.borrow_and_update().get(request.kid.as_ref()).is_some());
 
     clock.advance(contract().lead());
-    two.settle().await.unwrap();
-    one.settle().await.unwrap();
+    two.reconcile().await.unwrap();
+    one.reconcile().await.unwrap();
     for process in [&one, &two] {
         assert_eq!(signing(&process.keyring()), Some(request.kid.to_string()));
     }
@@ -214,14 +215,17 @@ pub async fn a_revoked_key_is_gone_at_once_and_another_signs(url: &str) {
     // Without a successor in waiting, then with one.
     for waiting in [false, true] {
         let before = keyring.signer().unwrap().kid.clone();
-        let pending =
-            if waiting { Some(worker.rotation().request_rotation("alice").await.unwrap().kid) } else { None };
+        let pending = if waiting {
+            Some(worker.rotation().request_rotation(Algorithm::EdDsa, "alice").await.unwrap().kid)
+        } else {
+            None
+        };
         let revoked =
-            worker.rotation().revoke(&before, "alice", "laptop stolen", WhenSealed::Refuse).await.unwrap();
-        worker.settle().await.unwrap();
-        assert_eq!(signing(&keyring), Some(revoked.signs_now.to_string()));
+            worker.rotation().revoke(&before, "alice", "laptop stolen", UnreadableKey::Refuse).await.unwrap();
+        worker.reconcile().await.unwrap();
+        assert_eq!(signing(&keyring), Some(revoked.signs_now.as_ref().unwrap().to_string()));
         assert!(!public(&keyring).contains(&before.to_string()));
-        assert!(pending.is_none_or(|kid| kid == revoked.signs_now));
+        assert!(pending.is_none_or(|kid| Some(kid) == revoked.signs_now));
         assert_eq!(revoked.refused_from, START.after(contract().revocation_bound()));
         let history = worker.rotation().rows().history().await.unwrap();
         let tombstone = history.iter().find(|key| key.kid == before).unwrap();
@@ -237,27 +241,29 @@ pub async fn a_revoked_pending_key_is_replaced_in_time(url: &str) {
     let worker = process.start().await.unwrap();
     let first = signing(&worker.keyring());
     process.clock.advance(seconds(55));
-    worker.settle().await.unwrap();
+    worker.reconcile().await.unwrap();
     let pending = Kid::parse(&public(&worker.keyring())[0]).unwrap();
-    let revoked = worker.rotation().revoke(&pending, "alice", "mistake", WhenSealed::Refuse).await.unwrap();
-    assert_eq!(Some(revoked.signs_now.to_string()), first);
+    let revoked =
+        worker.rotation().revoke(&pending, "alice", "mistake", UnreadableKey::Refuse).await.unwrap();
+    assert_eq!(Some(revoked.signs_now.as_ref().unwrap().to_string()), first);
 
-    worker.settle().await.unwrap();
+    worker.reconcile().await.unwrap();
     process.clock.advance(seconds(9));
-    worker.settle().await.unwrap();
+    worker.reconcile().await.unwrap();
     assert_eq!(signing(&worker.keyring()), first, "the replacement has to be public for its lead");
     process.clock.advance(seconds(1));
-    worker.settle().await.unwrap();
+    worker.reconcile().await.unwrap();
     assert_ne!(signing(&worker.keyring()), first);
 }
 
 pub async fn a_key_that_is_not_public_cannot_be_revoked(url: &str) {
     let worker = Process::new(&open(url).await, 1).start().await.unwrap();
     let kid = worker.keyring().signer().unwrap().kid.clone();
-    let revoke = async |kid: &Kid| worker.rotation().revoke(kid, "alice", "test", WhenSealed::Refuse).await;
+    let revoke =
+        async |kid: &Kid| worker.rotation().revoke(kid, "alice", "test", UnreadableKey::Refuse).await;
     revoke(&kid).await.unwrap();
     for kid in [kid, Kid::parse("never-made").unwrap()] {
-        assert!(matches!(revoke(&kid).await, Err(RotationFault::UnknownKey(unknown)) if unknown == kid));
+        assert!(matches!(revoke(&kid).await, Err(RotationError::UnknownKey(unknown)) if unknown == kid));
     }
 }
 
@@ -275,27 +281,27 @@ pub async fn the_wrong_master_key_stops_the_start_with_a_sentence_that_helps(url
     }
     // Neither does it make keys that the others cannot open.
     assert!(matches!(
-        stranger.rotation().request_rotation("eve").await,
-        Err(RotationFault::ActiveSealed { .. })
+        stranger.rotation().request_rotation(Algorithm::EdDsa, "eve").await,
+        Err(RotationError::ActiveSealed { .. })
     ));
-    let refused = stranger.rotation().revoke(&first, "eve", "test", WhenSealed::Refuse).await;
-    assert!(matches!(refused, Err(RotationFault::ActiveSealed { .. })));
+    let refused = stranger.rotation().revoke(&first, "eve", "test", UnreadableKey::Refuse).await;
+    assert!(matches!(refused, Err(RotationError::ActiveSealed { .. })));
     stranger.clock.advance(seconds(3600));
-    stranger.rotation().settle().await.unwrap();
+    stranger.rotation().reconcile().await.unwrap();
     assert_eq!(Keys::new(database.clone()).history().await.unwrap().len(), 1);
 
     // The master key is lost: the way out that the sentence names.
     let revoked =
-        stranger.rotation().revoke(&first, "alice", "master key lost", WhenSealed::Abandon).await.unwrap();
+        stranger.rotation().revoke(&first, "alice", "master key lost", UnreadableKey::Abandon).await.unwrap();
     let keyring = stranger.start().await.unwrap().keyring();
-    assert_eq!(public(&keyring), [revoked.signs_now.to_string()]);
+    assert_eq!(public(&keyring), [revoked.signs_now.as_ref().unwrap().to_string()]);
 }
 
 pub async fn an_old_master_key_still_opens_and_a_rewrap_makes_it_needless(url: &str) {
     let database = open(url).await;
     let worker = Process::new(&database, 1).start().await.unwrap();
     let first = signing(&worker.keyring());
-    worker.rotation().request_rotation("alice").await.unwrap();
+    worker.rotation().request_rotation(Algorithm::EdDsa, "alice").await.unwrap();
 
     let changed = Process::new(&database, 2).with_masters(&[2, 1]);
     assert_eq!(signing(&changed.start().await.unwrap().keyring()), first);
@@ -316,34 +322,34 @@ pub async fn a_key_that_cannot_be_opened_harms_no_other(url: &str) {
     let behind = Process::new(&database, 1).with_clock(&clock).start().await.unwrap();
     let ahead = Process::new(&database, 2).with_masters(&[2, 1]).with_clock(&clock).start().await.unwrap();
     let first = signing(&behind.keyring());
-    let pending = ahead.rotation().request_rotation("alice").await.unwrap().kid;
+    let pending = ahead.rotation().request_rotation(Algorithm::EdDsa, "alice").await.unwrap().kid;
 
     clock.advance(seconds(30));
-    behind.settle().await.unwrap();
+    behind.reconcile().await.unwrap();
     assert_eq!(signing(&behind.keyring()), first, "it does not hand over to a key that it cannot open");
     assert!(public(&behind.keyring()).contains(&pending.to_string()));
     let unreadable = behind.keyring().health().unreadable;
     assert!(unreadable.len() == 1 && unreadable[0].kid == pending, "{unreadable:?}");
     assert!(unreadable[0].why.contains(&super::support::master(2).fingerprint()), "{unreadable:?}");
     let first = Kid::parse(&first.unwrap()).unwrap();
-    behind.rotation().revoke(&first, "alice", "test", WhenSealed::Refuse).await.unwrap();
-    behind.settle().await.unwrap();
+    behind.rotation().revoke(&first, "alice", "test", UnreadableKey::Refuse).await.unwrap();
+    behind.reconcile().await.unwrap();
     let second = signing(&behind.keyring());
     assert!(second.is_some() && second != Some(pending.to_string()), "it makes one that it can open instead");
 
     // The other one hands over; the set stays right where nothing can be signed any more.
-    ahead.settle().await.unwrap();
+    ahead.reconcile().await.unwrap();
     clock.advance(seconds(30));
-    ahead.settle().await.unwrap();
+    ahead.reconcile().await.unwrap();
     assert_eq!(signing(&ahead.keyring()), Some(pending.to_string()));
-    behind.settle().await.unwrap();
+    behind.reconcile().await.unwrap();
     assert_eq!(signing(&behind.keyring()), None);
     assert_eq!(public(&behind.keyring()), public(&ahead.keyring()));
 }
 
 /// A row in `state` that no vault has sealed.
 fn row(number: u8, state: KeyState) -> KeyRow {
-    let public = SigningKey::from_seed(&Seed::new([number; 32])).unwrap().public();
+    let public = SigningKey::from_seed(&[number; 32]).unwrap().public().clone();
     let since = |states: &[KeyState]| states.contains(&state).then_some(START);
     use KeyState::{Active, Removed, Retiring, Revoked};
     let record = KeyRecord {
@@ -354,10 +360,9 @@ fn row(number: u8, state: KeyState) -> KeyRow {
         removed_at: since(&[Removed]),
         revoked_at: since(&[Revoked]),
         reason: (state == Revoked).then(|| "test".to_owned()),
-        ..KeyRecord::announced(thumbprint(&public), public, &contract(), START)
+        ..KeyRecord::announced(thumbprint(&public), public.clone(), &contract(), START)
     };
-    let sealed =
-        state.signs().then(|| SealedSeed { bytes: vec![number; 61], master_key: "00000000".to_owned() });
+    let sealed = state.signs().then(|| Sealed { bytes: vec![number; 61], master_key: "00000000".to_owned() });
     KeyRow { record, sealed }
 }
 
@@ -372,7 +377,7 @@ pub async fn a_write_on_top_of_a_passed_version_changes_nothing(url: &str) {
     keys.write(seen, &[row(1, KeyState::Active)], &[]).await.unwrap();
     let outcome =
         keys.write(seen, &[row(2, KeyState::Pending)], &[announced(&row(2, KeyState::Pending))]).await;
-    assert!(matches!(outcome, Err(RowsFault::Stale)), "{outcome:?}");
+    assert!(matches!(outcome, Err(RepositoryError::Stale)), "{outcome:?}");
     let Snapshot { version, keys: rows } = keys.live().await.unwrap();
     assert_eq!((version, rows), (Version(seen.0 + 1), vec![row(1, KeyState::Active)]));
     assert!(keys.events().await.unwrap().is_empty());
@@ -383,7 +388,7 @@ pub async fn a_write_that_fails_half_way_leaves_nothing(url: &str) {
     let before = keys.live().await.unwrap().version;
     // The second active key is refused after the first one was written.
     let rows = [row(1, KeyState::Active), row(2, KeyState::Active)];
-    assert!(matches!(keys.write(before, &rows, &[]).await, Err(RowsFault::Database(_))));
+    assert!(matches!(keys.write(before, &rows, &[]).await, Err(RepositoryError::Database(_))));
     let Snapshot { version, keys: rows } = keys.live().await.unwrap();
     assert_eq!((version, rows), (before, vec![]));
 }
@@ -421,7 +426,7 @@ pub async fn a_write_that_is_cut_off_anywhere_leaves_all_or_nothing(url: &str) {
         .await;
         drop(write);
         let too_late = keys.write(Version(version.0 + 1000), &rows, &[]).await;
-        assert!(matches!(too_late, Err(RowsFault::Stale)), "{too_late:?}");
+        assert!(matches!(too_late, Err(RepositoryError::Stale)), "{too_late:?}");
         let after = keys.live().await.unwrap();
         let recorded = keys.events().await.unwrap().iter().any(|event| event.kid == next.record.kid);
         match outcome {
@@ -497,32 +502,32 @@ pub async fn a_clock_that_leaps_ahead_makes_no_key_sign_before_caches_know_it(ur
     let process = Process::new(&open(url).await, 1);
     let worker = process.start().await.unwrap();
     let first = signing(&worker.keyring());
-    let pending = worker.rotation().request_rotation("alice").await.unwrap().kid;
-    worker.settle().await.unwrap();
+    let pending = worker.rotation().request_rotation(Algorithm::EdDsa, "alice").await.unwrap().kid;
+    worker.reconcile().await.unwrap();
 
     process.clock.set_wall(START.after(seconds(86_400 * 365)));
     process.clock.advance(seconds(9));
-    worker.settle().await.unwrap();
+    worker.reconcile().await.unwrap();
     assert_eq!(signing(&worker.keyring()), first);
     process.clock.advance(seconds(1));
-    worker.settle().await.unwrap();
+    worker.reconcile().await.unwrap();
     assert_eq!(signing(&worker.keyring()), Some(pending.to_string()));
 
     // Back again: the keys of that future are young, and nothing is lost.
     process.clock.set_wall(START);
-    worker.settle().await.unwrap();
+    worker.reconcile().await.unwrap();
     assert_eq!(signing(&worker.keyring()), Some(pending.to_string()));
     assert_eq!(public(&worker.keyring()).len(), 2);
     assert!(worker.keyring().health().ahead > seconds(86_400 * 364));
 
     // Time would bring no rotation for a year, but an operator can.
     process.clock.advance(seconds(3600));
-    worker.settle().await.unwrap();
-    let next = worker.rotation().request_rotation("alice").await.unwrap();
+    worker.reconcile().await.unwrap();
+    let next = worker.rotation().request_rotation(Algorithm::EdDsa, "alice").await.unwrap();
     assert_eq!(next.signs_from, process.clock.now().after(contract().lead()));
-    worker.settle().await.unwrap();
+    worker.reconcile().await.unwrap();
     process.clock.advance(contract().lead());
-    worker.settle().await.unwrap();
+    worker.reconcile().await.unwrap();
     assert_eq!(signing(&worker.keyring()), Some(next.kid.to_string()));
     assert_eq!(worker.keyring().health().ahead, seconds(0));
 }
@@ -532,14 +537,14 @@ pub async fn without_a_database_keys_are_served_and_tokens_end_in_time(url: &str
     let worker = process.start().await.unwrap();
     let keyring = worker.keyring();
     process.clock.advance(seconds(50));
-    worker.settle().await.unwrap();
+    worker.reconcile().await.unwrap();
     process.clock.advance(seconds(10));
-    worker.settle().await.unwrap();
+    worker.reconcile().await.unwrap();
     assert_eq!(public(&keyring).len(), 2, "one signs, one retires until 73 s");
     let ttl = contract().token_ttl();
 
     process.database.close().await;
-    assert!(worker.settle().await.is_err());
+    assert!(worker.reconcile().await.is_err());
     assert_eq!(keyring.max_age(process.clock.now()), seconds(4));
     assert_eq!(keyring.signer().unwrap().latest_exp, process.clock.now().after(ttl));
 
@@ -553,10 +558,10 @@ pub async fn without_a_database_keys_are_served_and_tokens_end_in_time(url: &str
 
     // Time goes on for the key set: what was retired leaves it, what signs stays.
     process.clock.advance(seconds(1));
-    assert!(worker.settle().await.is_err());
+    assert!(worker.reconcile().await.is_err());
     assert_eq!(public(&keyring).len(), 1);
     process.clock.advance(seconds(3600));
-    assert!(worker.settle().await.is_err());
+    assert!(worker.reconcile().await.is_err());
     assert_eq!(public(&keyring).len(), 1);
 }
 
@@ -564,8 +569,8 @@ pub async fn the_record_says_who_did_what_and_why(url: &str) {
     let process = Process::new(&open(url).await, 1);
     let worker = process.start().await.unwrap();
     let first = worker.keyring().signer().unwrap().kid.clone();
-    let second = worker.rotation().request_rotation("alice").await.unwrap().kid;
-    worker.rotation().revoke(&first, "bob", "laptop stolen", WhenSealed::Refuse).await.unwrap();
+    let second = worker.rotation().request_rotation(Algorithm::EdDsa, "alice").await.unwrap().kid;
+    worker.rotation().revoke(&first, "bob", "laptop stolen", UnreadableKey::Refuse).await.unwrap();
 
     let mut events: Vec<(String, &str, String, Option<String>)> = Vec::new();
     for event in worker.rotation().rows().events().await.unwrap() {
@@ -593,18 +598,18 @@ pub async fn a_clock_that_leaps_ahead_takes_no_key_from_tokens_that_live(url: &s
     let first = signing(&worker.keyring()).unwrap();
     for at in [50, 60] {
         process.clock.advance(seconds(at) - process.clock.monotonic());
-        worker.settle().await.unwrap();
+        worker.reconcile().await.unwrap();
     }
     assert_ne!(signing(&worker.keyring()).unwrap(), first, "it retires now, and is public until 73 s");
 
     process.clock.set_wall(process.clock.now().after(seconds(3600)));
-    worker.settle().await.unwrap();
+    worker.reconcile().await.unwrap();
     assert!(public(&worker.keyring()).contains(&first), "its last tokens live, whatever the clock says");
     process.clock.advance(seconds(12));
-    worker.settle().await.unwrap();
+    worker.reconcile().await.unwrap();
     assert!(public(&worker.keyring()).contains(&first));
     process.clock.advance(seconds(1));
-    worker.settle().await.unwrap();
+    worker.reconcile().await.unwrap();
     assert!(!public(&worker.keyring()).contains(&first), "after its time by a clock that nobody can set");
 }
 
@@ -618,14 +623,19 @@ pub async fn a_rotation_that_cannot_wait_costs_no_token_that_exists(url: &str) {
         let pending = match waited {
             None => None,
             Some(waited) => {
-                let pending = worker.rotation().request_rotation("alice").await.unwrap().kid;
+                let pending =
+                    worker.rotation().request_rotation(Algorithm::EdDsa, "alice").await.unwrap().kid;
                 process.clock.advance(waited);
                 Some(pending)
             }
         };
         let why = Some("the laptop may be lost".to_owned());
-        let hurried = worker.rotation().rotate_now(Order { by: "alice".to_owned(), why }).await.unwrap();
-        worker.settle().await.unwrap();
+        let hurried = worker
+            .rotation()
+            .rotate_now(Algorithm::EdDsa, Order { by: "alice".to_owned(), why })
+            .await
+            .unwrap();
+        worker.reconcile().await.unwrap();
         assert_eq!(signing(&keyring), Some(hurried.kid.to_string()));
         assert!(pending.is_none_or(|kid| kid == hurried.kid));
         assert!(public(&keyring).contains(&before), "tokens of the key before it live");
@@ -645,10 +655,10 @@ pub async fn a_rotation_that_cannot_wait_costs_no_token_that_exists(url: &str) {
 }
 
 /// A key that somebody else has made.
-fn foreign(number: u8, kid: &str) -> ForeignKey {
-    let seed = Seed::new([number; 32]);
-    let public = SigningKey::from_seed(&seed).unwrap().public();
-    ForeignKey { kid: Kid::parse(kid).unwrap(), public, seed: Some(seed) }
+fn foreign(number: u8, kid: &str) -> ImportedKey {
+    let public = SigningKey::from_seed(&[number; 32]).unwrap().public().clone();
+    let private = Some(PrivateKey::ed25519([number; 32]));
+    ImportedKey { kid: Kid::parse(kid).unwrap(), public, private }
 }
 
 pub async fn an_imported_key_waits_for_its_lead_like_any_other(url: &str) {
@@ -657,21 +667,21 @@ pub async fn an_imported_key_waits_for_its_lead_like_any_other(url: &str) {
     let first = signing(&worker.keyring());
     let key = foreign(77, "theirs-1");
     process.clock.advance(seconds(1));
-    let adopted = worker.rotation().import(&key, Adoption::Successor, "alice").await.unwrap();
+    let adopted = worker.rotation().import(&key, ImportAs::Successor, "alice").await.unwrap();
     assert!(adopted.to_string().contains("theirs-1"), "{adopted}");
-    worker.settle().await.unwrap();
+    worker.reconcile().await.unwrap();
     assert_eq!(public(&worker.keyring())[0], "theirs-1");
     assert_eq!(signing(&worker.keyring()), first);
 
-    let another = worker.rotation().import(&foreign(78, "theirs-2"), Adoption::Successor, "alice").await;
-    assert!(matches!(another, Err(RotationFault::SuccessorWaits(kid)) if kid == key.kid));
+    let another = worker.rotation().import(&foreign(78, "theirs-2"), ImportAs::Successor, "alice").await;
+    assert!(matches!(another, Err(RotationError::SuccessorWaits(kid)) if kid == key.kid));
     for at in [59, 60] {
         assert_eq!(signing(&worker.keyring()), first);
         process.clock.advance(seconds(at) - process.clock.monotonic());
-        worker.settle().await.unwrap();
+        worker.reconcile().await.unwrap();
     }
     let signer = worker.keyring().signer().unwrap();
-    assert_eq!((signer.kid.as_ref(), signer.key.public()), ("theirs-1", key.public));
+    assert_eq!((signer.kid.as_ref(), signer.key.public()), ("theirs-1", &key.public));
     let events = worker.rotation().rows().events().await.unwrap();
     let imported = events.iter().find(|event| event.event == Event::Imported).unwrap();
     assert_eq!((imported.kid.as_ref(), imported.actor.as_str()), ("theirs-1", "alice"));
@@ -679,7 +689,7 @@ pub async fn an_imported_key_waits_for_its_lead_like_any_other(url: &str) {
 
 pub async fn the_first_key_of_a_deployment_may_come_from_elsewhere(url: &str) {
     let process = Process::new(&open(url).await, 1);
-    process.rotation().import(&foreign(77, "theirs"), Adoption::Successor, "alice").await.unwrap();
+    process.rotation().import(&foreign(77, "theirs"), ImportAs::Successor, "alice").await.unwrap();
     let keyring = process.start().await.unwrap().keyring();
     assert_eq!(signing(&keyring).as_deref(), Some("theirs"));
     assert_eq!(public(&keyring), ["theirs"]);
@@ -688,15 +698,15 @@ pub async fn the_first_key_of_a_deployment_may_come_from_elsewhere(url: &str) {
 pub async fn a_key_for_verifying_only_is_public_as_long_as_its_tokens_live(url: &str) {
     let process = Process::new(&open(url).await, 1);
     let worker = process.start().await.unwrap();
-    let key = ForeignKey { seed: None, ..foreign(77, "theirs") };
-    let refused = worker.rotation().import(&key, Adoption::Successor, "alice").await;
-    assert!(matches!(refused, Err(RotationFault::NoPrivateHalf(_))));
+    let key = ImportedKey { private: None, ..foreign(77, "theirs") };
+    let refused = worker.rotation().import(&key, ImportAs::Successor, "alice").await;
+    assert!(matches!(refused, Err(RotationError::NoPrivateHalf(_))));
     let retain = contract().retain_for(seconds(300));
     assert_eq!(retain, contract().retain() + seconds(290));
-    worker.rotation().import(&key, Adoption::VerifyOnly { retain }, "alice").await.unwrap();
+    worker.rotation().import(&key, ImportAs::VerifyOnly { retain }, "alice").await.unwrap();
     for (later, is_public) in [(seconds(0), true), (retain - seconds(1), true), (seconds(1), false)] {
         process.clock.advance(later);
-        worker.settle().await.unwrap();
+        worker.reconcile().await.unwrap();
         assert_eq!(public(&worker.keyring()).contains(&"theirs".to_owned()), is_public);
         assert_ne!(signing(&worker.keyring()).as_deref(), Some("theirs"));
     }
@@ -705,38 +715,41 @@ pub async fn a_key_for_verifying_only_is_public_as_long_as_its_tokens_live(url: 
 pub async fn what_is_gone_cannot_be_imported_again(url: &str) {
     let worker = Process::new(&open(url).await, 1).start().await.unwrap();
     let key = foreign(77, "theirs");
-    worker.rotation().import(&key, Adoption::Successor, "alice").await.unwrap();
-    worker.rotation().revoke(&key.kid, "alice", "leaked", WhenSealed::Refuse).await.unwrap();
+    worker.rotation().import(&key, ImportAs::Successor, "alice").await.unwrap();
+    worker.rotation().revoke(&key.kid, "alice", "leaked", UnreadableKey::Refuse).await.unwrap();
     // Neither under its name, nor under another one, nor another key under its name.
     for again in [key.clone(), foreign(77, "renamed"), foreign(79, "theirs")] {
-        for as_what in [Adoption::Successor, Adoption::VerifyOnly { retain: seconds(60) }] {
-            let fault = worker.rotation().import(&again, as_what, "alice").await.unwrap_err();
-            let known = matches!(&fault, RotationFault::KnownKey { kid, state: KeyState::Revoked } if *kid == key.kid);
+        for import_as in [ImportAs::Successor, ImportAs::VerifyOnly { retain: seconds(60) }] {
+            let fault = worker.rotation().import(&again, import_as, "alice").await.unwrap_err();
+            let known = matches!(&fault, RotationError::KnownKey { kid, state: KeyState::Revoked } if *kid == key.kid);
             assert!(known, "{fault}");
         }
     }
-    worker.settle().await.unwrap();
+    worker.reconcile().await.unwrap();
     assert_eq!(public(&worker.keyring()).len(), 1);
 }
 
 pub async fn a_sealed_key_moves_to_whoever_has_its_master_key(url: &str) {
     let database = open(url).await;
     let here = Process::new(&database, 1).start().await.unwrap();
-    let document = here.rotation().export_sealed(None).await.unwrap();
+    let document = here.rotation().export_sealed(&Selection::All).await.unwrap();
     let signer = here.keyring().signer().unwrap();
     let there = |masters: &[u8]| Process::new(&database, 2).with_masters(masters).rotation();
 
-    let key = transfer::read(&document, there(&[2, 1]).vault()).unwrap();
-    assert_eq!((&key.kid, key.public), (&signer.kid, signer.key.public()));
-    assert_eq!(SigningKey::from_seed(&key.seed.unwrap()).unwrap().sign(b"x"), signer.key.sign(b"x"));
-    let fault = transfer::read(&document, there(&[2]).vault()).unwrap_err().to_string();
+    let key = key_formats::read(&document, None, there(&[2, 1]).vault()).unwrap();
+    assert_eq!((&key.kid, &key.public), (&signer.kid, signer.key.public()));
+    assert_eq!(
+        SigningKey::new(&key.private.unwrap(), &key.public).unwrap().sign(b"x"),
+        signer.key.sign(b"x")
+    );
+    let fault = key_formats::read(&document, None, there(&[2]).vault()).unwrap_err().to_string();
     assert!(fault.contains(&super::support::master(1).fingerprint()), "{fault}");
     // Bound to its name and its moment: nothing in the document can be changed.
     for (from, to) in [(signer.kid.as_ref(), "another"), ("\"created\": 1", "\"created\": 2")] {
         assert!(document.contains(from));
-        assert!(transfer::read(&document.replace(from, to), there(&[1]).vault()).is_err(), "{from}");
+        assert!(key_formats::read(&document.replace(from, to), None, there(&[1]).vault()).is_err(), "{from}");
     }
-    let listed = here.rotation().export_public(None).await.unwrap();
+    let listed = here.rotation().export_public(&Selection::All).await.unwrap();
     let listed: serde_json::Value = serde_json::from_str(&listed).unwrap();
     assert_eq!(listed["keys"][0]["kid"], signer.kid.as_ref());
     assert!(listed["keys"][0].get("d").is_none());
@@ -746,7 +759,8 @@ pub async fn a_process_that_was_away_lets_caches_catch_up_before_the_next_key_si
     let process = Process::new(&open(url).await, 1);
     let worker = process.start().await.unwrap();
     let first = signing(&worker.keyring());
-    let pending = worker.rotation().request_rotation("alice").await.unwrap().kid.to_string();
+    let pending =
+        worker.rotation().request_rotation(Algorithm::EdDsa, "alice").await.unwrap().kid.to_string();
     drop(worker);
     // Nobody served the new key meanwhile; shared caches went on handing out the old set.
     process.clock.advance(seconds(3600));
@@ -754,9 +768,9 @@ pub async fn a_process_that_was_away_lets_caches_catch_up_before_the_next_key_si
     assert_eq!(signing(&worker.keyring()), first);
     assert!(public(&worker.keyring()).contains(&pending));
     process.clock.advance(contract().refresh() - seconds(1));
-    worker.settle().await.unwrap();
+    worker.reconcile().await.unwrap();
     assert_eq!(signing(&worker.keyring()), first);
     process.clock.advance(seconds(1));
-    worker.settle().await.unwrap();
+    worker.reconcile().await.unwrap();
     assert_eq!(signing(&worker.keyring()), Some(pending));
 }

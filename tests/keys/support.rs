@@ -3,15 +3,18 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use signet::clock::{Clock, ManualClock, SeededEntropy, Timestamp};
+use signet::keys::algorithms::Algorithms;
 use signet::keys::contract::{Contract, Terms};
+use signet::keys::generator::SystemGenerator;
 use signet::keys::keyring::Keyring;
-use signet::keys::rotation::{Rotation, RotationFault};
-use signet::keys::vault::Vault;
+use signet::keys::rotation::{Rotation, RotationError};
 use signet::keys::worker::RotationWorker;
 use signet::secret::MasterKey;
 use signet::store::Database;
 use signet::store::keys::Keys;
+use signet::vault::Vault;
+use signet_verify::clock::{Clock, ManualClock, SeededEntropy, Timestamp};
+use signet_verify::crypto::Algorithm;
 
 /// When stories begin.
 pub const START: Timestamp = Timestamp::from_seconds(1_800_000_000);
@@ -32,6 +35,7 @@ pub fn contract_of(rotate_every: u64, jwks_max_age: u64, token_ttl: u64) -> Cont
         jwks_max_age: seconds(jwks_max_age),
         token_ttl: seconds(token_ttl),
         leeway: seconds(1),
+        algorithms: Algorithms::only(Algorithm::EdDsa),
     };
     Contract::new(terms).unwrap()
 }
@@ -92,13 +96,15 @@ impl Process {
     pub fn rotation(&self) -> Rotation<Keys> {
         let (current, old) = self.masters.split_first().unwrap();
         let old = old.iter().map(|byte| master(*byte)).collect();
-        let vault = Arc::new(Vault::new(master(*current), old, Arc::new(SeededEntropy::new(self.seed))));
+        let entropy = Arc::new(SeededEntropy::new(self.seed));
+        let vault = Arc::new(Vault::new(master(*current), old, entropy.clone()));
+        let generator = Arc::new(SystemGenerator::new(entropy));
         let clock: Arc<dyn Clock> = Arc::clone(&self.clock) as Arc<dyn Clock>;
-        Rotation::new(Keys::new(self.database.clone()), vault, self.contract, clock)
+        Rotation::new(Keys::new(self.database.clone()), vault, generator, self.contract, clock)
     }
 
     /// Starts it as a server.
-    pub async fn start(&self) -> Result<RotationWorker<Keys>, RotationFault> {
+    pub async fn start(&self) -> Result<RotationWorker<Keys>, RotationError> {
         RotationWorker::start(self.rotation()).await
     }
 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use signet::resource::key_cache::{KeyCache, KeyMiss, Settings};
+use signet_verify::jwks::{KeyCache, KeyMiss, Settings};
 
 use super::origin::{Answer, Origin};
 use super::{at_once, cache_of, eventually, impatient, manual_clock, set};
@@ -55,7 +55,7 @@ async fn an_odd_key_is_left_out_and_the_good_one_beside_it_works() {
 }
 
 /// Lets a renewal fall due and end.
-async fn renew(cache: &KeyCache, clock: &signet::clock::ManualClock) {
+async fn renew(cache: &KeyCache, clock: &signet_verify::clock::ManualClock) {
     clock.advance(Duration::from_secs(270));
     let before = cache.status().attempts;
     assert!(at_once(cache.keys_for("good")).is_ok());

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use signet::clock::Clock;
-use signet::resource::fetch::{Fetch, FetchFault, Fetched, JwksEndpoint, Limits};
+use signet_verify::clock::Clock;
+use signet_verify::jwks::fetch::{Fetch, FetchError, Fetched, JwksEndpoint, Limits};
 
 use super::origin::{Answer, Origin};
 use super::{set, system_clock};
@@ -13,7 +13,7 @@ fn endpoint(origin: &Origin) -> JwksEndpoint {
     JwksEndpoint::new(&origin.url(), limits).unwrap()
 }
 
-async fn fault(origin: &Origin) -> FetchFault {
+async fn fault(origin: &Origin) -> FetchError {
     endpoint(origin).fetch(None).await.unwrap_err()
 }
 
@@ -48,7 +48,7 @@ async fn redirects_are_not_followed() {
         let head =
             format!("HTTP/1.1 {status} Moved\r\nLocation: {}\r\nContent-Length: 0\r\n\r\n", elsewhere.url());
         origin.answer(Answer::Raw(head.into_bytes()));
-        assert_eq!(fault(&origin).await, FetchFault::Status(status));
+        assert_eq!(fault(&origin).await, FetchError::Status(status));
     }
     assert_eq!((origin.fetches(), elsewhere.fetches()), (5, 0));
 }
@@ -58,14 +58,14 @@ async fn nothing_but_200_and_304_is_read() {
     let origin = Origin::answering(Answer::Hang).await;
     for status in [201, 204, 206, 400, 401, 404, 429, 500, 503] {
         origin.status(&format!("{status} Any"));
-        assert_eq!(fault(&origin).await, FetchFault::Status(status));
+        assert_eq!(fault(&origin).await, FetchError::Status(status));
     }
 }
 
 #[tokio::test]
 async fn an_endless_document_is_cut_off_early() {
     let origin = Origin::answering(Answer::Endless).await;
-    assert_eq!(fault(&origin).await, FetchFault::TooLarge(256 * 1024));
+    assert_eq!(fault(&origin).await, FetchError::TooLarge(256 * 1024));
     assert!(origin.bytes_sent() <= 1 << 20, "{} bytes were sent", origin.bytes_sent());
 }
 
@@ -73,14 +73,14 @@ async fn an_endless_document_is_cut_off_early() {
 async fn a_document_that_announces_to_be_too_long_is_not_read_at_all() {
     let origin =
         Origin::answering(Answer::Raw(b"HTTP/1.1 200 OK\r\nContent-Length: 262145\r\n\r\n".to_vec())).await;
-    assert_eq!(fault(&origin).await, FetchFault::TooLarge(256 * 1024));
+    assert_eq!(fault(&origin).await, FetchError::TooLarge(256 * 1024));
 }
 
 #[tokio::test]
 async fn endless_headers_are_cut_off() {
     let flood = format!("HTTP/1.1 200 OK\r\nX-Flood: {}\r\n\r\n", "x".repeat(64 * 1024));
     let origin = Origin::answering(Answer::Raw(flood.into_bytes())).await;
-    assert!(matches!(fault(&origin).await, FetchFault::Unreachable(_)));
+    assert!(matches!(fault(&origin).await, FetchError::Unreachable(_)));
 }
 
 #[tokio::test]
@@ -88,7 +88,7 @@ async fn the_whole_exchange_ends_in_time_however_slowly_it_goes() {
     for answer in [Answer::Hang, Answer::Trickle] {
         let origin = Origin::answering(answer.clone()).await;
         let since = system_clock();
-        assert_eq!(fault(&origin).await, FetchFault::Timeout(Duration::from_millis(300)), "{answer:?}");
+        assert_eq!(fault(&origin).await, FetchError::Timeout(Duration::from_millis(300)), "{answer:?}");
         assert!(since.monotonic() < Duration::from_secs(2));
     }
 }
@@ -96,14 +96,14 @@ async fn the_whole_exchange_ends_in_time_however_slowly_it_goes() {
 #[tokio::test]
 async fn a_broken_connection_is_a_fault_with_its_cause() {
     let origin = Origin::answering(Answer::Reset).await;
-    assert!(matches!(fault(&origin).await, FetchFault::Unreachable(_)));
+    assert!(matches!(fault(&origin).await, FetchError::Unreachable(_)));
     let cut = b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{\"keys\":[".to_vec();
     origin.answer(Answer::Raw(cut));
-    assert!(matches!(fault(&origin).await, FetchFault::Unreachable(_)));
+    assert!(matches!(fault(&origin).await, FetchError::Unreachable(_)));
     origin.answer(Answer::Raw(b"SSH-2.0-OpenSSH_9.9\r\n\r\n".to_vec()));
-    assert!(matches!(fault(&origin).await, FetchFault::Unreachable(_)));
+    assert!(matches!(fault(&origin).await, FetchError::Unreachable(_)));
     let closed = JwksEndpoint::new("http://127.0.0.1:1/jwks", Limits::default()).unwrap();
-    let FetchFault::Unreachable(cause) = closed.fetch(None).await.unwrap_err() else { panic!() };
+    let FetchError::Unreachable(cause) = closed.fetch(None).await.unwrap_err() else { panic!() };
     assert!(cause.contains("refused"), "{cause}");
 }
 

@@ -4,11 +4,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::json;
-use signet::clock::{Clock, Entropy, EntropyUnavailable, SeededEntropy};
-use signet::resource::fetch::{JwksEndpoint, Limits};
-use signet::resource::key_cache::{KeyCache, KeyMiss, LoadFault, Settings};
-use signet::resource::verifier::{Denied, KeySource, Trust, Verifier};
-use signet::token::verify::Refusal;
+use signet_verify::clock::{Clock, Entropy, EntropyUnavailable, SeededEntropy};
+use signet_verify::jose::verify::Refusal;
+use signet_verify::jwks::fetch::{JwksEndpoint, Limits};
+use signet_verify::jwks::{KeyCache, KeyMiss, LoadError, Settings};
+use signet_verify::verifier::{Denied, IssuerKeys, KeySource, Verifier};
 
 use super::origin::{Answer, Origin};
 use super::{
@@ -85,7 +85,7 @@ async fn a_withdrawn_key_is_refused_within_max_age_and_fifteen_seconds_while_tok
         let mut policy = policy();
         policy.max_lifetime = Duration::from_secs(86_400);
         let verifier =
-            Verifier::new(Trust::Published(KeySource::Remote(cache.clone())), policy, clock.clone());
+            Verifier::new(IssuerKeys::Published(KeySource::Remote(cache.clone())), policy, clock.clone());
         let mut claims = claims();
         claims["exp"] = json!(NOW + 86_400);
         let token = Signer::new("one").token(&claims);
@@ -150,6 +150,7 @@ async fn one_task_keeps_the_set_however_often_it_is_renewed() {
 }
 
 /// Bytes that are always the same.
+#[derive(Debug)]
 struct Constant(u8);
 
 impl Entropy for Constant {
@@ -182,7 +183,7 @@ async fn failed_fetches_are_counted_by_reasons_from_a_closed_list() {
     let (origin, clock) = (Origin::answering(Answer::Hang).await, manual_clock());
     let patient = Settings { patience: 60 * SECOND, ..impatient() };
     let cache = cache_of(&origin, patient, clock.clone());
-    assert!(cache.faults().map(|(reason, _)| reason).eq(LoadFault::CODES));
+    assert!(cache.faults().map(|(reason, _)| reason).eq(LoadError::CODES));
     assert!(cache.faults().all(|(_, count)| count == 0));
     let many = format!(r#"{{"keys":[{}0]}}"#, "0,".repeat(64));
     let told = |body: &str| Answer::Document { body: body.into(), etag: None, headers: String::new() };

@@ -3,13 +3,13 @@
 use std::time::Duration;
 
 use hyper::header::{AUTHORIZATION, COOKIE, HeaderMap, HeaderValue};
-use signet::resource::guard::{
+use signet_verify::guard::{
     CHALLENGE, CHALLENGE_INSUFFICIENT_SCOPE, CHALLENGE_INVALID_TOKEN, Credential, Unauthenticated,
     authenticate,
 };
-use signet::resource::verifier::{Denied, KeySource, Trust, Verifier};
-use signet::token::MAX_TOKEN_BYTES;
-use signet::token::verify::Refusal;
+use signet_verify::jose::MAX_TOKEN_BYTES;
+use signet_verify::jose::verify::Refusal;
+use signet_verify::verifier::{Denied, IssuerKeys, KeySource, Verifier};
 
 use super::{Signer, claims, manual_clock, policy, set};
 
@@ -116,7 +116,7 @@ fn every_bad_credential_is_answered_alike_and_a_missing_one_names_no_error() {
 #[tokio::test]
 async fn only_a_good_token_in_the_authorization_header_makes_a_principal() {
     let (_publish, keys) = tokio::sync::watch::channel(std::sync::Arc::new(set(&["one"])));
-    let verifier = Verifier::new(Trust::Published(KeySource::Local(keys)), policy(), manual_clock());
+    let verifier = Verifier::new(IssuerKeys::Published(KeySource::Local(keys)), policy(), manual_clock());
     let token = Signer::new("one").token(&claims());
 
     let good = headers(&[format!("Bearer {token}").as_bytes()]);

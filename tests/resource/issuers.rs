@@ -3,11 +3,11 @@
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use signet::resource::verifier::{Denied, KeySource, Trust, Verifier};
 use signet::secret::SharedSecret;
-use signet::token::arithmetic::MacKey;
-use signet::token::sign;
-use signet::token::verify::{Policy, Refusal, SharedKey};
+use signet_verify::crypto::MacKey;
+use signet_verify::jose::sign;
+use signet_verify::jose::verify::{Policy, Refusal, SharedKey};
+use signet_verify::verifier::{Denied, IssuerKeys, KeySource, Verifier};
 
 use super::origin::{Answer, Origin};
 use super::{AUDIENCE, NOW, Signer, at_once, cache_of, claims, impatient, manual_clock, policy, set};
@@ -27,7 +27,8 @@ fn other_policy() -> Policy {
 
 /// A verifier of both issuers, whose key sets these servers hold.
 fn verifier_of(ours: &Origin, others: &Origin) -> Verifier {
-    let trust = |origin| Trust::Published(KeySource::Remote(cache_of(origin, impatient(), manual_clock())));
+    let trust =
+        |origin| IssuerKeys::Published(KeySource::Remote(cache_of(origin, impatient(), manual_clock())));
     Verifier::new(trust(ours), policy(), manual_clock()).and(trust(others), other_policy())
 }
 
@@ -53,7 +54,10 @@ async fn a_key_of_the_same_name_is_still_the_other_issuers_key() {
     let (ours, others) = (Origin::publishing(&set(&["one"])).await, Origin::publishing(&set(&["one"])).await);
     let mut impostor = Signer::new("evil");
     impostor.kid = Signer::new("one").kid;
-    others.publish(&signet::token::jwk::KeySet::new([(impostor.kid.clone(), impostor.key.public())]));
+    others.publish(&signet_verify::jose::jwk::KeySet::new([(
+        impostor.kid.clone(),
+        impostor.key.public().clone(),
+    )]));
     let verifier = verifier_of(&ours, &others);
     let forged = impostor.token(&claims());
     assert_eq!(verifier.verify(&forged).await.err(), Some(Denied::Invalid(Refusal::Signature)));
@@ -105,8 +109,8 @@ async fn a_token_under_a_shared_secret_is_judged_by_the_party_that_shares_one() 
     let key = MacKey::new(&secret);
     let cache = cache_of(&origin, impatient(), manual_clock());
     let token = sign::hs256(&key, &json!({ "sub": "alice", "exp": NOW + 900 })).unwrap();
-    let published = || Trust::Published(KeySource::Remote(cache.clone()));
-    let shared = Trust::Shared(SharedKey { key, until: None });
+    let published = || IssuerKeys::Published(KeySource::Remote(cache.clone()));
+    let shared = IssuerKeys::Shared(SharedKey { key, until: None });
     let both = Verifier::new(published(), policy(), manual_clock()).and(shared, other_policy());
     assert!(at_once(both.verify(&token)).is_ok());
     let neither = Verifier::new(published(), policy(), manual_clock()).and(published(), other_policy());

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use signet::clock::Clock;
-use signet::resource::key_cache::{KeyMiss, Settings};
+use signet_verify::clock::Clock;
+use signet_verify::jwks::{KeyMiss, Settings};
 
 use super::origin::{Answer, Origin};
 use super::{at_once, begin_and_give_up, cache_of, eventually, manual_clock, set, system_clock};
@@ -128,8 +128,8 @@ async fn one_unknown_kid_that_keeps_coming_leaves_the_budget_to_others() {
     assert!(cache.keys_for("two").await.is_ok());
 }
 
-fn long() -> signet::resource::key_cache::Backoff {
-    signet::resource::key_cache::Backoff { first: 60 * SECOND, longest: 60 * SECOND }
+fn long() -> signet_verify::jwks::Backoff {
+    signet_verify::jwks::Backoff { first: 60 * SECOND, longest: 60 * SECOND }
 }
 
 #[tokio::test]

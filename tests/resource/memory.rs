@@ -6,13 +6,13 @@ use std::time::Duration;
 
 use proptest::prelude::*;
 use serde_json::{Value, json};
-use signet::clock::{Clock, ManualClock, Timestamp};
-use signet::resource::verifier::{Denied, KeySource, Trust, Verifier};
 use signet::secret::SharedSecret;
-use signet::token::arithmetic::MacKey;
-use signet::token::jwk::KeySet;
-use signet::token::sign;
-use signet::token::verify::{Refusal, SharedKey};
+use signet_verify::clock::{Clock, ManualClock, Timestamp};
+use signet_verify::crypto::MacKey;
+use signet_verify::jose::jwk::KeySet;
+use signet_verify::jose::sign;
+use signet_verify::jose::verify::{Refusal, SharedKey};
+use signet_verify::verifier::{Denied, IssuerKeys, KeySource, Verifier};
 use tokio::sync::watch;
 
 use super::origin::{Answer, Origin};
@@ -22,7 +22,7 @@ type Publish = watch::Sender<Arc<KeySet>>;
 
 fn verifier_of(names: &[&str], clock: &Arc<ManualClock>) -> (Publish, Verifier) {
     let (publish, keys) = watch::channel(Arc::new(set(names)));
-    (publish, Verifier::new(Trust::Published(KeySource::Local(keys)), policy(), clock.clone()))
+    (publish, Verifier::new(IssuerKeys::Published(KeySource::Local(keys)), policy(), clock.clone()))
 }
 
 /// A good token that no other call makes.
@@ -44,7 +44,7 @@ fn a_token_seen_before_is_found_and_says_the_same() {
     let again = at_once(verifier.verify(&token)).unwrap();
     assert_eq!(format!("{first:?}"), format!("{again:?}"));
     assert_eq!(first.claim("aud"), again.claim("aud"));
-    let status = verifier.verdicts().unwrap();
+    let status = verifier.token_cache().unwrap();
     assert_eq!((status.tokens, status.hits, status.misses), (1, 1, 1));
 }
 
@@ -59,7 +59,7 @@ fn a_token_that_differs_in_one_character_is_not_the_one_seen_before() {
         let other = String::from_utf8(other).unwrap();
         assert!(other == token || verify(&verifier, &other).is_err(), "{other}");
     }
-    assert_eq!(verifier.verdicts().unwrap().hits, 0);
+    assert_eq!(verifier.token_cache().unwrap().hits, 0);
 }
 
 #[test]
@@ -70,7 +70,7 @@ fn no_token_is_remembered_that_was_refused() {
     for token in [Signer::new("two").token(&claims()), Signer::new("one").token(&late), "a.b.c".to_owned()] {
         verify(&verifier, &token).unwrap_err();
     }
-    assert_eq!(verifier.verdicts().unwrap().tokens, 0);
+    assert_eq!(verifier.token_cache().unwrap().tokens, 0);
 }
 
 #[test]
@@ -83,7 +83,7 @@ fn a_remembered_token_ends_with_its_exp_and_is_forgotten() {
     verify(&verifier, &token).unwrap();
     clock.advance(Duration::from_millis(1));
     assert_eq!(verify(&verifier, &token), Err(Denied::Invalid(Refusal::Expired)));
-    let status = verifier.verdicts().unwrap();
+    let status = verifier.token_cache().unwrap();
     assert_eq!((status.tokens, status.bytes, status.hits), (0, 0, 2));
 }
 
@@ -104,7 +104,7 @@ fn a_remembered_token_does_not_survive_another_key_of_the_same_name() {
     let token = Signer::new("one").token(&claims());
     verify(&verifier, &token).unwrap();
     let (kid, key) = (Signer::new("one").kid, Signer::new("two").key);
-    publish.send_replace(Arc::new(KeySet::new([(kid, key.public())])));
+    publish.send_replace(Arc::new(KeySet::new([(kid, key.public().clone())])));
     assert_eq!(verify(&verifier, &token), Err(Denied::Invalid(Refusal::Signature)));
 }
 
@@ -113,7 +113,8 @@ fn a_remembered_token_ends_with_its_session() {
     let ended = Arc::new(Mutex::new(false));
     let (_publish, verifier) = verifier_of(&["one"], &manual_clock());
     let asked = ended.clone();
-    let verifier = verifier.with_revocations(Arc::new(move |_: &str| *asked.lock().unwrap()));
+    let verifier =
+        verifier.with_revocations(Arc::new(super::RevokedIf(move |_: &str| *asked.lock().unwrap())));
     let token = Signer::new("one").token(&claims());
     verify(&verifier, &token).unwrap();
     *ended.lock().unwrap() = true;
@@ -126,10 +127,10 @@ fn a_remembered_token_under_the_shared_secret_ends_with_the_secret() {
     let shared = SharedKey { key: MacKey::new(&secret), until: Some(Timestamp::from_seconds(NOW + 600)) };
     let token = sign::hs256(&shared.key, &json!({ "sub": "alice", "exp": NOW + 900 })).unwrap();
     let clock = manual_clock();
-    let verifier = Verifier::new(Trust::Shared(shared), policy(), clock.clone());
+    let verifier = Verifier::new(IssuerKeys::Shared(shared), policy(), clock.clone());
     verify(&verifier, &token).unwrap();
     verify(&verifier, &token).unwrap();
-    assert_eq!((verifier.verdicts().unwrap().hits, verifier.hs256_uses()), (1, 2));
+    assert_eq!((verifier.token_cache().unwrap().hits, verifier.hs256_uses()), (1, 2));
     clock.advance(Duration::from_secs(600));
     assert_eq!(verify(&verifier, &token), Err(Denied::Invalid(Refusal::SharedSecretExpired)));
 }
@@ -138,7 +139,8 @@ fn a_remembered_token_under_the_shared_secret_ends_with_the_secret() {
 async fn a_remembered_token_ends_when_the_set_without_its_key_has_come() {
     let (origin, clock) = (Origin::publishing(&set(&["one", "two"])).await, manual_clock());
     let cache = cache_of(&origin, impatient(), clock.clone());
-    let verifier = Verifier::new(Trust::Published(KeySource::Remote(cache.clone())), policy(), clock.clone());
+    let verifier =
+        Verifier::new(IssuerKeys::Published(KeySource::Remote(cache.clone())), policy(), clock.clone());
     let token = Signer::new("one").token(&claims());
     verifier.verify(&token).await.unwrap();
     assert!(verify(&verifier, &token).is_ok());
@@ -155,7 +157,8 @@ async fn a_remembered_token_is_not_trusted_past_the_bound_of_stale_keys() {
     let cache = cache_of(&origin, impatient(), clock.clone());
     let mut policy = policy();
     policy.max_lifetime = Duration::from_secs(30 * 24 * 3600);
-    let verifier = Verifier::new(Trust::Published(KeySource::Remote(cache.clone())), policy, clock.clone());
+    let verifier =
+        Verifier::new(IssuerKeys::Published(KeySource::Remote(cache.clone())), policy, clock.clone());
     let mut long = claims();
     long["exp"] = json!(NOW + 30 * 24 * 3600);
     let token = Signer::new("one").token(&long);
@@ -170,38 +173,38 @@ async fn a_remembered_token_is_not_trusted_past_the_bound_of_stale_keys() {
 fn thousands_of_tokens_stay_within_the_memory_they_may_take() {
     const BYTES: usize = 1 << 20;
     let (_publish, verifier) = verifier_of(&["one"], &manual_clock());
-    let verifier = verifier.with_memory(BYTES);
+    let verifier = verifier.with_cache_bytes(BYTES);
     for number in 0..2_000 {
         verify(&verifier, &numbered(number)).unwrap();
-        let status = verifier.verdicts().unwrap();
+        let status = verifier.token_cache().unwrap();
         assert!(status.bytes <= status.capacity && status.capacity <= BYTES as u64, "{status:?}");
     }
-    let status = verifier.verdicts().unwrap();
+    let status = verifier.token_cache().unwrap();
     assert!(status.tokens > 100, "{status:?}");
 }
 
 #[test]
 fn a_token_that_keeps_coming_is_not_pushed_out_by_thousands_that_come_once() {
     let (_publish, verifier) = verifier_of(&["one"], &manual_clock());
-    let verifier = verifier.with_memory(1 << 20);
+    let verifier = verifier.with_cache_bytes(1 << 20);
     let mine = Signer::new("one").token(&claims());
     verify(&verifier, &mine).unwrap();
     for number in 0..1_500 {
         verify(&verifier, &numbered(number)).unwrap();
         verify(&verifier, &mine).unwrap();
     }
-    let hits = verifier.verdicts().unwrap().hits;
+    let hits = verifier.token_cache().unwrap().hits;
     assert!(hits >= 1_490, "{hits}");
 }
 
 #[test]
 fn with_no_memory_nothing_is_remembered_and_all_is_verified() {
     let (_publish, verifier) = verifier_of(&["one"], &manual_clock());
-    let verifier = verifier.with_memory(0);
+    let verifier = verifier.with_cache_bytes(0);
     let token = Signer::new("one").token(&claims());
     verify(&verifier, &token).unwrap();
     verify(&verifier, &token).unwrap();
-    assert!(verifier.verdicts().is_none());
+    assert!(verifier.token_cache().is_none());
 }
 
 /// What can happen between two requests.
@@ -249,12 +252,12 @@ proptest! {
         let ended = Arc::new(Mutex::new(HashSet::<String>::new()));
         let (publish, keys) = watch::channel(Arc::new(set(&KEYS)));
         let verifier = || {
-            let trust = Trust::Published(KeySource::Local(keys.clone()));
+            let trust = IssuerKeys::Published(KeySource::Local(keys.clone()));
             let ended = ended.clone();
             let is_ended = move |sid: &str| ended.lock().unwrap().contains(sid);
-            Verifier::new(trust, policy(), clock.clone()).with_revocations(Arc::new(is_ended))
+            Verifier::new(trust, policy(), clock.clone()).with_revocations(Arc::new(super::RevokedIf(is_ended)))
         };
-        let (remembering, forgetful) = (verifier(), verifier().with_memory(0));
+        let (remembering, forgetful) = (verifier(), verifier().with_cache_bytes(0));
         let tokens = tokens();
         for event in events {
             match event {

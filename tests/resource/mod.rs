@@ -17,14 +17,13 @@ use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use signet::clock::{Clock, ManualClock, SeededEntropy, SystemClock, Timestamp};
-use signet::resource::fetch::{JwksEndpoint, Limits};
-use signet::resource::key_cache::{KeyCache, Settings};
-use signet::secret::Seed;
-use signet::token::arithmetic::SigningKey;
-use signet::token::jwk::{KeySet, Kid};
-use signet::token::sign;
-use signet::token::verify::Policy;
+use signet_verify::clock::{Clock, ManualClock, SeededEntropy, SystemClock, Timestamp};
+use signet_verify::crypto::SigningKey;
+use signet_verify::jose::jwk::{KeySet, Kid};
+use signet_verify::jose::sign;
+use signet_verify::jose::verify::Policy;
+use signet_verify::jwks::fetch::{JwksEndpoint, Limits};
+use signet_verify::jwks::{KeyCache, Settings};
 
 use self::origin::Origin;
 
@@ -43,17 +42,19 @@ impl Signer {
     fn new(name: &str) -> Self {
         let mut seed = [7; 32];
         seed[..name.len()].copy_from_slice(name.as_bytes());
-        Self { kid: Kid::parse(name).unwrap(), key: SigningKey::from_seed(&Seed::new(seed)).unwrap() }
+        Self { kid: Kid::parse(name).unwrap(), key: SigningKey::from_seed(&seed).unwrap() }
     }
 
     fn token(&self, claims: &Value) -> String {
-        sign::eddsa(&self.key, &self.kid, claims).unwrap()
+        sign::jwt(&self.key, &self.kid, claims).unwrap()
     }
 }
 
 /// The set of the keys of these names.
 fn set(names: &[&str]) -> KeySet {
-    KeySet::new(names.iter().map(|name| Signer::new(name)).map(|signer| (signer.kid, signer.key.public())))
+    KeySet::new(
+        names.iter().map(|name| Signer::new(name)).map(|signer| (signer.kid, signer.key.public().clone())),
+    )
 }
 
 /// Good claims at [`NOW`].
@@ -110,4 +111,19 @@ fn begin_and_give_up<T>(future: impl Future<Output = T>) {
 
 fn poll_once<T>(future: impl Future<Output = T>) -> Poll<T> {
     std::pin::pin!(future).poll(&mut Context::from_waker(Waker::noop()))
+}
+
+/// Revokes the sessions of which the test says so.
+pub struct RevokedIf<F>(pub F);
+
+impl<F> std::fmt::Debug for RevokedIf<F> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("RevokedIf(..)")
+    }
+}
+
+impl<F: Fn(&str) -> bool + Send + Sync + 'static> signet_verify::verifier::Revocations for RevokedIf<F> {
+    fn is_revoked(&self, sid: &str) -> bool {
+        self.0(sid)
+    }
 }

@@ -4,9 +4,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use signet::clock::{Clock, SeededEntropy};
-use signet::resource::fetch::{Fetch, FetchFault, Fetched};
-use signet::resource::key_cache::{Backoff, KeyCache, KeyMiss, LoadFault, Settings};
+use signet_verify::clock::{Clock, SeededEntropy};
+use signet_verify::jwks::fetch::{Fetch, FetchError, Fetched};
+use signet_verify::jwks::{Backoff, KeyCache, KeyMiss, LoadError, Settings};
 
 use super::origin::{Answer, Origin};
 use super::{at_once, begin_and_give_up, cache_of, eventually, impatient, manual_clock, set, system_clock};
@@ -134,7 +134,7 @@ async fn without_any_key_the_issuer_is_asked_every_few_seconds() {
     }
     let attempts = cache.status().attempts;
     assert!((12..=30).contains(&attempts), "{attempts} attempts in 60 s");
-    assert!(matches!(cache.status().last_fault, Some(LoadFault::Fetch(FetchFault::Unreachable(_)))));
+    assert!(matches!(cache.status().last_fault, Some(LoadError::Fetch(FetchError::Unreachable(_)))));
 }
 
 async fn settle(cache: &KeyCache) {
@@ -162,7 +162,7 @@ async fn an_issuer_that_comes_up_later_is_found_without_a_request() {
 struct Stuck;
 
 impl Fetch for Stuck {
-    async fn fetch(&self, _etag: Option<&str>) -> Result<Fetched, FetchFault> {
+    async fn fetch(&self, _etag: Option<&str>) -> Result<Fetched, FetchError> {
         std::future::pending().await
     }
 }
@@ -173,14 +173,14 @@ async fn a_fetch_that_never_ends_is_given_up() {
     assert!(is_unavailable(cache.keys_for("one").await.err()));
     eventually("the fetch is given up", || cache.status().failures == 1).await;
     let limit = impatient().fetch_timeout;
-    assert_eq!(cache.status().last_fault, Some(LoadFault::Fetch(FetchFault::Timeout(limit))));
+    assert_eq!(cache.status().last_fault, Some(LoadError::Fetch(FetchError::Timeout(limit))));
 }
 
 /// Panics the first time, and brings a set after that.
 struct Stumbling(AtomicUsize);
 
 impl Fetch for Stumbling {
-    async fn fetch(&self, _etag: Option<&str>) -> Result<Fetched, FetchFault> {
+    async fn fetch(&self, _etag: Option<&str>) -> Result<Fetched, FetchError> {
         assert_ne!(self.0.fetch_add(1, Ordering::SeqCst), 0, "the first fetch panics, as this test wants");
         Ok(Fetched::Fresh { bytes: set(&["one"]).to_json().into_bytes(), etag: None, max_age: None })
     }
@@ -192,7 +192,7 @@ async fn a_fetch_that_panics_leaves_nobody_waiting() {
     let stumbling = Stumbling(AtomicUsize::new(0));
     let cache = KeyCache::new(stumbling, impatient(), clock.clone(), Arc::new(SeededEntropy::new(1)));
     assert!(is_unavailable(cache.keys_for("one").await.err()));
-    assert_eq!(cache.status().last_fault, Some(LoadFault::Abandoned));
+    assert_eq!(cache.status().last_fault, Some(LoadError::Abandoned));
     clock.advance(SECOND);
     assert!(cache.keys_for("one").await.is_ok());
 }
@@ -214,7 +214,7 @@ fn a_fetch_whose_runtime_is_shut_down_leaves_nobody_waiting() {
 struct Confused;
 
 impl Fetch for Confused {
-    async fn fetch(&self, _etag: Option<&str>) -> Result<Fetched, FetchFault> {
+    async fn fetch(&self, _etag: Option<&str>) -> Result<Fetched, FetchError> {
         Ok(Fetched::NotModified { max_age: None })
     }
 }
@@ -223,14 +223,14 @@ impl Fetch for Confused {
 async fn not_modified_is_no_answer_to_somebody_who_has_nothing() {
     let cache = KeyCache::new(Confused, impatient(), manual_clock(), Arc::new(SeededEntropy::new(1)));
     assert!(is_unavailable(cache.keys_for("one").await.err()));
-    assert_eq!(cache.status().last_fault, Some(LoadFault::NothingToKeep));
+    assert_eq!(cache.status().last_fault, Some(LoadError::NothingToKeep));
 }
 
 /// Answers when it is told to.
 struct Slow(Arc<tokio::sync::Notify>);
 
 impl Fetch for Slow {
-    async fn fetch(&self, _etag: Option<&str>) -> Result<Fetched, FetchFault> {
+    async fn fetch(&self, _etag: Option<&str>) -> Result<Fetched, FetchError> {
         self.0.notified().await;
         Ok(Fetched::Fresh { bytes: set(&["one"]).to_json().into_bytes(), etag: None, max_age: None })
     }

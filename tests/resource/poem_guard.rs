@@ -6,8 +6,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use poem::http::StatusCode;
 use poem::http::header::AUTHORIZATION;
 use poem::{Endpoint, EndpointExt, Request, Response, handler};
-use signet::resource::poem::{Caller, Guard};
-use signet::resource::verifier::{KeySource, Trust, Verifier};
+use signet_verify::guard::poem::{Caller, Guard};
+use signet_verify::verifier::{IssuerKeys, KeySource, Verifier};
 
 use super::origin::{Answer, Origin};
 use super::{Signer, cache_of, claims, impatient, manual_clock, policy, set};
@@ -27,7 +27,7 @@ async fn ask(service: &impl Endpoint, token: Option<&str>) -> Response {
 
 fn verifier_of(origin: &Origin) -> Verifier {
     let cache = cache_of(origin, impatient(), manual_clock());
-    Verifier::new(Trust::Published(KeySource::Remote(cache)), policy(), manual_clock())
+    Verifier::new(IssuerKeys::Published(KeySource::Remote(cache)), policy(), manual_clock())
 }
 
 #[tokio::test]

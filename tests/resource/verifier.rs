@@ -4,13 +4,13 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use signet::clock::{Clock, Timestamp};
-use signet::resource::verifier::{Denied, KeySource, Trust, Verifier};
 use signet::secret::SharedSecret;
-use signet::token::arithmetic::MacKey;
-use signet::token::jwk::KeySet;
-use signet::token::sign;
-use signet::token::verify::{Refusal, SharedKey};
+use signet_verify::clock::{Clock, Timestamp};
+use signet_verify::crypto::MacKey;
+use signet_verify::jose::jwk::KeySet;
+use signet_verify::jose::sign;
+use signet_verify::jose::verify::{Refusal, SharedKey};
+use signet_verify::verifier::{Denied, IssuerKeys, KeySource, Verifier};
 use tokio::sync::watch;
 
 use super::origin::{Answer, Origin};
@@ -37,7 +37,7 @@ async fn refusal(verifier: &Verifier, token: &str) -> Denied {
 #[tokio::test]
 async fn a_verifier_of_published_keys_takes_no_shared_secret() {
     let (_publish, source) = local(&["one"]);
-    let verifier = Verifier::new(Trust::Published(source), policy(), manual_clock());
+    let verifier = Verifier::new(IssuerKeys::Published(source), policy(), manual_clock());
     let alice = verifier.verify(&Signer::new("one").token(&claims())).await.unwrap();
     assert_eq!((alice.subject.as_str(), alice.session.as_deref()), ("alice", Some("session-1")));
     assert_eq!(refusal(&verifier, &hs256()).await, Denied::Invalid(Refusal::NotTrusted));
@@ -45,7 +45,7 @@ async fn a_verifier_of_published_keys_takes_no_shared_secret() {
 
 #[tokio::test]
 async fn a_verifier_of_the_shared_secret_needs_no_key_set() {
-    let verifier = Verifier::new(Trust::Shared(shared()), policy(), manual_clock());
+    let verifier = Verifier::new(IssuerKeys::Shared(shared()), policy(), manual_clock());
     assert!(verifier.is_ready());
     assert!(verifier.verify(&hs256()).await.unwrap().kid.is_none());
     let signed = Signer::new("one").token(&claims());
@@ -55,7 +55,7 @@ async fn a_verifier_of_the_shared_secret_needs_no_key_set() {
 #[tokio::test]
 async fn a_migrating_verifier_takes_both_until_the_secret_ends_and_counts_its_uses() {
     let ((_publish, source), clock) = (local(&["one"]), manual_clock());
-    let verifier = Verifier::new(Trust::Migrating(source, shared()), policy(), clock.clone());
+    let verifier = Verifier::new(IssuerKeys::Migrating(source, shared()), policy(), clock.clone());
     let signed = Signer::new("one").token(&claims());
     for _ in 0..3 {
         assert!(verifier.verify(&hs256()).await.is_ok());
@@ -73,7 +73,7 @@ async fn migrating_tokens_under_the_secret_do_not_depend_on_the_key_set() {
     let origin = Origin::answering(Answer::Hang).await;
     let cache = cache_of(&origin, impatient(), manual_clock());
     let verifier =
-        Verifier::new(Trust::Migrating(KeySource::Remote(cache), shared()), policy(), manual_clock());
+        Verifier::new(IssuerKeys::Migrating(KeySource::Remote(cache), shared()), policy(), manual_clock());
     assert!(super::at_once(verifier.verify(&hs256())).is_ok());
     assert_eq!(origin.fetches(), 0);
 }
@@ -81,7 +81,7 @@ async fn migrating_tokens_under_the_secret_do_not_depend_on_the_key_set() {
 #[tokio::test]
 async fn keys_of_the_same_process_count_from_the_moment_they_are_published() {
     let (publish, source) = local(&[]);
-    let verifier = Verifier::new(Trust::Published(source), policy(), manual_clock());
+    let verifier = Verifier::new(IssuerKeys::Published(source), policy(), manual_clock());
     let token = Signer::new("one").token(&claims());
     assert!(!verifier.is_ready());
     assert!(matches!(refusal(&verifier, &token).await, Denied::KeySetUnavailable { .. }));
@@ -96,7 +96,7 @@ async fn tokens_of_a_remote_issuer_are_verified_without_asking_it_again() {
     let origin = Origin::publishing(&set(&["one"])).await;
     let clock = manual_clock();
     let cache = cache_of(&origin, impatient(), clock.clone());
-    let verifier = Verifier::new(Trust::Published(KeySource::Remote(cache)), policy(), clock.clone());
+    let verifier = Verifier::new(IssuerKeys::Published(KeySource::Remote(cache)), policy(), clock.clone());
     assert!(!verifier.is_ready());
     verifier.key_caches().next().unwrap().warm_up().await.unwrap();
     let token = Signer::new("one").token(&claims());
@@ -117,7 +117,7 @@ async fn tokens_of_a_remote_issuer_are_verified_without_asking_it_again() {
 async fn an_issuer_that_cannot_be_reached_is_never_called_an_invalid_token() {
     let origin = Origin::answering(Answer::Reset).await;
     let cache = cache_of(&origin, impatient(), manual_clock());
-    let verifier = Verifier::new(Trust::Published(KeySource::Remote(cache)), policy(), manual_clock());
+    let verifier = Verifier::new(IssuerKeys::Published(KeySource::Remote(cache)), policy(), manual_clock());
     let denied = refusal(&verifier, &Signer::new("one").token(&claims())).await;
     assert!(
         matches!(denied, Denied::KeySetUnavailable { retry_after } if retry_after >= Duration::from_secs(1))
@@ -128,7 +128,7 @@ async fn an_issuer_that_cannot_be_reached_is_never_called_an_invalid_token() {
 async fn what_no_key_could_make_valid_is_refused_without_a_fetch() {
     let origin = Origin::publishing(&set(&["one"])).await;
     let cache = cache_of(&origin, impatient(), manual_clock());
-    let verifier = Verifier::new(Trust::Published(KeySource::Remote(cache)), policy(), manual_clock());
+    let verifier = Verifier::new(IssuerKeys::Published(KeySource::Remote(cache)), policy(), manual_clock());
     let signed = Signer::new("one").token(&claims());
     let cut = &signed[..signed.len() - 4];
     let dots = ".".repeat(100_000);
@@ -143,9 +143,10 @@ async fn a_revoked_session_ends_its_tokens_and_no_others() {
     let (_publish, source) = local(&["one"]);
     let revoked = Arc::new(Mutex::new(Vec::<String>::new()));
     let known = revoked.clone();
-    let verifier = Verifier::new(Trust::Published(source), policy(), manual_clock()).with_revocations(
-        Arc::new(move |sid: &str| known.lock().unwrap().iter().any(|revoked| revoked == sid)),
-    );
+    let verifier =
+        Verifier::new(IssuerKeys::Published(source), policy(), manual_clock()).with_revocations(Arc::new(
+            super::RevokedIf(move |sid: &str| known.lock().unwrap().iter().any(|revoked| revoked == sid)),
+        ));
     let of_session = |sid: Value| {
         let mut claims = claims();
         claims["sid"] = sid;
@@ -161,7 +162,7 @@ async fn a_revoked_session_ends_its_tokens_and_no_others() {
 #[tokio::test]
 async fn refusals_are_counted_by_reason_and_successes_are_not() {
     let ((_publish, source), clock) = (local(&["one"]), manual_clock());
-    let verifier = Verifier::new(Trust::Published(source), policy(), clock.clone());
+    let verifier = Verifier::new(IssuerKeys::Published(source), policy(), clock.clone());
     let token = Signer::new("one").token(&claims());
     verifier.verify(&token).await.unwrap();
     assert!(verifier.denials().all(|(_, count)| count == 0));

@@ -1,6 +1,6 @@
 //! Luck that can be repeated: the same seed gives the same story.
 
-use signet::clock::{Entropy, SeededEntropy};
+use signet_verify::clock::{Entropy, SeededEntropy};
 
 /// Dice that fall the same way for the same seed.
 pub struct Dice(SeededEntropy);

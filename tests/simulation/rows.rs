@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use signet::keys::lifecycle::{Event, KeyRecord, KeyState};
-use signet::keys::port::{KeyEvent, KeyRow, KeyRows, RowsFault, Snapshot, Version};
+use signet::keys::repository::{KeyEvent, KeyRepository, KeyRow, RepositoryError, Snapshot, Version};
 
 #[derive(Default)]
 struct Table {
@@ -122,7 +122,7 @@ impl Connection {
         self.state.lock().unwrap().crashed
     }
 
-    fn reach(&self, point: Crash) -> Result<(), RowsFault> {
+    fn reach(&self, point: Crash) -> Result<(), RepositoryError> {
         let mut way = self.state.lock().unwrap();
         if way.crash == Some(point) {
             way.crashed = true;
@@ -131,12 +131,12 @@ impl Connection {
     }
 }
 
-fn gone() -> RowsFault {
-    RowsFault::Database("the connection is gone".into())
+fn gone() -> RepositoryError {
+    RepositoryError::Database("the connection is gone".into())
 }
 
-impl KeyRows for Connection {
-    async fn live(&self) -> Result<Snapshot, RowsFault> {
+impl KeyRepository for Connection {
+    async fn live(&self) -> Result<Snapshot, RepositoryError> {
         self.reach(Crash::Reading)?;
         let table = self.rows.0.lock().unwrap();
         let live = |row: &&KeyRow| !matches!(row.record.state, KeyState::Removed | KeyState::Revoked);
@@ -144,21 +144,26 @@ impl KeyRows for Connection {
         Ok(Snapshot { version: Version(table.version), keys })
     }
 
-    async fn history(&self) -> Result<Vec<KeyRecord>, RowsFault> {
+    async fn history(&self) -> Result<Vec<KeyRecord>, RepositoryError> {
         self.reach(Crash::Reading)?;
         Ok(self.rows.0.lock().unwrap().rows.iter().map(|row| row.record.clone()).collect())
     }
 
-    async fn events(&self) -> Result<Vec<KeyEvent>, RowsFault> {
+    async fn events(&self) -> Result<Vec<KeyEvent>, RepositoryError> {
         Ok(Vec::new()) // nobody in these stories reads the record
     }
 
-    async fn write(&self, expected: Version, rows: &[KeyRow], events: &[KeyEvent]) -> Result<(), RowsFault> {
+    async fn write(
+        &self,
+        expected: Version,
+        rows: &[KeyRow],
+        events: &[KeyEvent],
+    ) -> Result<(), RepositoryError> {
         self.reach(Crash::BeforeCommit)?;
         {
             let mut table = self.rows.0.lock().unwrap();
             if table.version != expected.0 {
-                return Err(RowsFault::Stale);
+                return Err(RepositoryError::Stale);
             }
             table.version += 1;
             rows.iter().for_each(|row| table.put(row));

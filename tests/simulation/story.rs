@@ -5,24 +5,25 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use signet::clock::{Clock, ManualClock, SeededEntropy, Timestamp};
 use signet::identity::issuing::{Issuer, Signature, Terms};
+use signet::keys::commands::UnreadableKey;
 use signet::keys::contract::Contract;
+use signet::keys::generator::SystemGenerator;
+use signet::keys::key_formats::ImportedKey;
 use signet::keys::keyring::Signer;
-use signet::keys::lifecycle::{Adoption, Event};
-use signet::keys::operator::WhenSealed;
-use signet::keys::rotation::{Rotation, RotationFault};
-use signet::keys::transfer::ForeignKey;
-use signet::keys::vault::Vault;
+use signet::keys::lifecycle::{Event, ImportAs};
+use signet::keys::rotation::{Rotation, RotationError};
 use signet::keys::worker::RotationWorker;
-use signet::secret::Seed;
 use signet::store::accounts::User;
 use signet::store::sessions::Session;
-use signet::token::arithmetic::SigningKey;
-use signet::token::claims::{IssuedClaims, UserClaims};
-use signet::token::jwk::{Kid, thumbprint};
-use signet::token::sign;
-use signet::token::verify::Unverified;
+use signet::vault::Vault;
+use signet_verify::clock::{Clock, ManualClock, SeededEntropy, Timestamp};
+use signet_verify::crypto::SigningKey;
+use signet_verify::crypto::{Algorithm, PrivateKey};
+use signet_verify::jose::claims::{IssuedClaims, UserClaims};
+use signet_verify::jose::jwk::{Kid, thumbprint};
+use signet_verify::jose::sign;
+use signet_verify::jose::verify::Unverified;
 
 use super::dice::Dice;
 use super::rows::{Connection, Crash, News, Rows};
@@ -243,7 +244,7 @@ impl Story {
             // A deployment whose first key comes from elsewhere.
             let rotation = story.rotation(0);
             let key = story.foreign_key();
-            rotation.import(&key, Adoption::Successor, "operator").await.unwrap();
+            rotation.import(&key, ImportAs::Successor, "operator").await.unwrap();
         }
         story
     }
@@ -253,19 +254,19 @@ impl Story {
         self.made
     }
 
-    fn foreign_key(&mut self) -> ForeignKey {
+    fn foreign_key(&mut self) -> ImportedKey {
         let mut bytes = [7; 32];
         bytes[..8].copy_from_slice(&self.fresh_seed().to_le_bytes());
-        let seed = Seed::new(bytes);
-        let public = SigningKey::from_seed(&seed).unwrap().public();
-        ForeignKey { kid: thumbprint(&public), public, seed: Some(seed) }
+        let public = SigningKey::from_seed(&bytes).unwrap().public().clone();
+        ImportedKey { kid: thumbprint(&public), public, private: Some(PrivateKey::ed25519(bytes)) }
     }
 
     fn rotation(&mut self, which: usize) -> Rotation<Connection> {
         let entropy = Arc::new(SeededEntropy::new(self.fresh_seed()));
-        let vault = Arc::new(Vault::new(master(1), Vec::new(), entropy));
+        let vault = Arc::new(Vault::new(master(1), Vec::new(), entropy.clone()));
+        let generator = Arc::new(SystemGenerator::new(entropy));
         let member = &self.members[which];
-        Rotation::new(member.connection.clone(), vault, member.contract, member.clock.clone())
+        Rotation::new(member.connection.clone(), vault, generator, member.contract, member.clock.clone())
     }
 
     async fn tick(&mut self) -> Result<(), String> {
@@ -377,9 +378,9 @@ impl Story {
             }
             let member = &mut self.members[which];
             let worker = &member.running.as_ref().unwrap().worker;
-            match worker.settle().await {
+            match worker.reconcile().await {
                 Ok(()) => member.read_at = elapsed,
-                Err(RotationFault::Rows(_)) => {}
+                Err(RotationError::Rows(_)) => {}
                 Err(fault) => return Err(format!("process {which} could not settle: {fault}")),
             }
             let reload = member.contract.reload();
@@ -420,7 +421,7 @@ impl Story {
                 room.revocations.add(ended);
                 Some(Running { worker, issuer, room, signer: None })
             }
-            Err(RotationFault::Rows(_)) => None,
+            Err(RotationError::Rows(_)) => None,
             Err(fault) => return Err(format!("process {which} does not start: {fault}")),
         };
         Ok(())
@@ -496,18 +497,18 @@ impl Story {
         let worker = &self.members[which].running.as_ref().unwrap().worker;
         let rotation = worker.rotation();
         let outcome = match luck {
-            0..12 => rotation.request_rotation("operator").await.map(drop),
-            12..15 => rotation.rotate_now("operator").await.map(drop),
-            15..19 => match worker.keyring().health().active {
-                Some(kid) => rotation.revoke(&kid, "operator", "test", WhenSealed::Refuse).await.map(drop),
+            0..12 => rotation.request_rotation(Algorithm::EdDsa, "operator").await.map(drop),
+            12..15 => rotation.rotate_now(Algorithm::EdDsa, "operator").await.map(drop),
+            15..19 => match worker.keyring().health().rings[0].active.clone() {
+                Some(kid) => rotation.revoke(&kid, "operator", "test", UnreadableKey::Refuse).await.map(drop),
                 None => Ok(()),
             },
-            _ => rotation.import(&key, Adoption::Successor, "operator").await.map(drop),
+            _ => rotation.import(&key, ImportAs::Successor, "operator").await.map(drop),
         };
         match outcome {
             // Somebody else was there first, or the process died over it.
             Ok(())
-            | Err(RotationFault::Rows(_) | RotationFault::UnknownKey(_) | RotationFault::SuccessorWaits(_)) => {
+            | Err(RotationError::Rows(_) | RotationError::UnknownKey(_) | RotationError::SuccessorWaits(_)) => {
                 Ok(())
             }
             Err(fault) => Err(format!("an order failed: {fault}")),
@@ -610,7 +611,7 @@ impl Story {
         }
         let claims = text.split('.').nth(1).unwrap();
         let claims: serde_json::Value =
-            serde_json::from_slice(&signet::token::base64url::decode(claims).unwrap()).unwrap();
+            serde_json::from_slice(&signet_verify::jose::base64url::decode(claims).unwrap()).unwrap();
         let exp = Timestamp::from_seconds(claims["exp"].as_i64().unwrap());
         self.tokens.push(Bearer { text, kid, sid, exp });
         Ok(())
@@ -760,5 +761,5 @@ fn mint(signer: &Signer, sid: &str, now: Timestamp, life: Duration) -> String {
         user_id_camel: None,
         user_id_snake: None,
     };
-    sign::eddsa(&signer.key, &signer.kid, &claims).unwrap()
+    sign::jwt(&signer.key, &signer.kid, &claims).unwrap()
 }

@@ -3,14 +3,14 @@
 use std::sync::{Arc, Mutex, Weak};
 use std::time::Duration;
 
-use signet::clock::{Clock, ManualClock, SeededEntropy, Timestamp};
 use signet::keys::keyring::Keyring;
-use signet::resource::fetch::{Fetch, FetchFault, Fetched};
-use signet::resource::key_cache::{KeyCache, Settings};
-use signet::resource::verifier::{Denied, KeySource, Trust, Verifier};
 use signet::shared::revocations::Revocations;
-use signet::token::jwk::KeySet;
-use signet::token::verify::{Policy, Refusal};
+use signet_verify::clock::{Clock, ManualClock, SeededEntropy, Timestamp};
+use signet_verify::jose::jwk::KeySet;
+use signet_verify::jose::verify::{Policy, Refusal};
+use signet_verify::jwks::fetch::{Fetch, FetchError, Fetched};
+use signet_verify::jwks::{KeyCache, Settings};
+use signet_verify::verifier::{Denied, IssuerKeys, KeySource, Verifier};
 
 use super::dice::Dice;
 use super::story::{AUDIENCE, ISSUER, LEEWAY, LONGEST_TOKEN};
@@ -58,10 +58,10 @@ pub struct Line {
 }
 
 impl Fetch for Line {
-    async fn fetch(&self, etag: Option<&str>) -> Result<Fetched, FetchFault> {
+    async fn fetch(&self, etag: Option<&str>) -> Result<Fetched, FetchError> {
         let cut = *self.cut.lock().unwrap();
         let answer = if cut { None } else { self.balancer.fetch() };
-        let (bytes, tag, max_age, _) = answer.ok_or(FetchFault::Timeout(Duration::from_secs(5)))?;
+        let (bytes, tag, max_age, _) = answer.ok_or(FetchError::Timeout(Duration::from_secs(5)))?;
         Ok(if etag == Some(&*tag) {
             Fetched::NotModified { max_age: Some(max_age) }
         } else {
@@ -109,18 +109,18 @@ impl Ours {
         let line = Line { balancer: balancer.clone(), cut: cut.clone() };
         let entropy = Arc::new(SeededEntropy::new(seed));
         let cache = KeyCache::new(line, Settings::default(), clock.clone(), entropy);
-        let trust = Trust::Published(KeySource::Remote(cache.clone()));
+        let trust = IssuerKeys::Published(KeySource::Remote(cache.clone()));
         Self::new(trust, Some(cache), cut, clock, memory)
     }
 
     /// A room of the process whose keyring this is.
     pub fn local(keyring: &Keyring, clock: Arc<ManualClock>, memory: usize) -> Self {
-        let trust = Trust::Published(KeySource::Local(keyring.subscribe()));
+        let trust = IssuerKeys::Published(KeySource::Local(keyring.subscribe()));
         Self::new(trust, None, Arc::default(), clock, memory)
     }
 
     fn new(
-        trust: Trust,
+        trust: IssuerKeys,
         cache: Option<KeyCache>,
         cut: Arc<Mutex<bool>>,
         clock: Arc<ManualClock>,
@@ -128,9 +128,8 @@ impl Ours {
     ) -> Self {
         let revocations = Arc::new(Revocations::new(clock.clone()));
         let ended = revocations.clone();
-        let verifier = Verifier::new(trust, policy(), clock.clone())
-            .with_memory(memory)
-            .with_revocations(Arc::new(move |sid: &str| ended.contains(sid)));
+        let verifier =
+            Verifier::new(trust, policy(), clock.clone()).with_cache_bytes(memory).with_revocations(ended);
         Self { clock, revocations, verifier, cache, cut, asked_at: Duration::ZERO }
     }
 

@@ -4,11 +4,11 @@
 use std::task::Poll;
 use std::time::Duration;
 
-use signet::clock::Timestamp;
 use signet::store::accounts::{Accounts, CREDENTIAL, ProfileChange, User};
 use signet::store::sessions::{NewSession, Session, Sessions, Which};
 use signet::store::tasks::{Place, Task, Tasks};
 use signet::store::{Database, StoreError};
+use signet_verify::clock::Timestamp;
 use tokio::task::JoinSet;
 
 /// Calls `$make!` with the name of every promise of this module.

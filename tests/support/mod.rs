@@ -14,8 +14,9 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use signet::app::{Ambient, App};
-use signet::clock::{ManualClock, SystemClock, SystemEntropy, Timestamp};
 use signet::config::{Config, SecretText, Settings};
+use signet_verify::clock::{ManualClock, SystemClock, Timestamp};
+use signet_verify::crypto::SystemEntropy;
 use tempfile::TempDir;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
@@ -148,7 +149,7 @@ impl Builder {
     /// Binds and runs it.
     pub async fn start(self) -> TestApp {
         let config = Config::resolve(&self.settings).unwrap();
-        let clock: Arc<dyn signet::clock::Clock> = match &self.clock {
+        let clock: Arc<dyn signet_verify::clock::Clock> = match &self.clock {
             Some(clock) => clock.clone(),
             None => Arc::new(SystemClock::new()),
         };

@@ -1,8 +1,8 @@
 //! A signed token is still refused when its claims are missing, malformed, or meant for somebody or some time else.
 
 use serde_json::{Value, json};
-use signet::clock::Timestamp;
-use signet::token::verify::{Policy, Refusal};
+use signet_verify::clock::Timestamp;
+use signet_verify::jose::verify::{Policy, Refusal};
 
 use super::support::{Issuer, LEEWAY, MAX_LIFETIME, NOW};
 

@@ -1,11 +1,11 @@
 //! The header chooses among our keys by name, and has no other say.
 
 use serde_json::{Value, json};
-use signet::token::arithmetic::MacKey;
-use signet::token::base64url;
-use signet::token::jwk::KeySet;
-use signet::token::sign;
-use signet::token::verify::{Refusal, Unverified};
+use signet_verify::crypto::MacKey;
+use signet_verify::jose::base64url;
+use signet_verify::jose::jwk::KeySet;
+use signet_verify::jose::sign;
+use signet_verify::jose::verify::{Refusal, Unverified};
 
 use super::support::{Issuer, SECRET, parts, signing_input, signing_key};
 
@@ -177,14 +177,14 @@ fn a_key_that_the_token_brings_along_is_never_used() {
     for (name, value) in members {
         let header = issuer.header_with(name, value);
         let input = signing_input(&header, &issuer.claims());
-        let theirs = format!("{input}.{}", base64url::encode(&mallory.sign(input.as_bytes())));
+        let theirs = format!("{input}.{}", base64url::encode(&mallory.sign(input.as_bytes()).unwrap()));
         issuer.refuses(name, &theirs, Refusal::HeaderMember);
         issuer.refuses(name, &issuer.token_headed(&header), Refusal::HeaderMember);
         let mut unnamed = header;
         unnamed.as_object_mut().unwrap().remove("kid");
         issuer.refuses(name, &issuer.token_headed(&unnamed), Refusal::HeaderMember);
     }
-    let forged = sign::eddsa(&mallory, &issuer.kid, &issuer.claims()).unwrap();
+    let forged = sign::jwt(&mallory, &issuer.kid, &issuer.claims()).unwrap();
     issuer.refuses("own key under a known kid", &forged, Refusal::Signature);
 }
 

@@ -3,10 +3,10 @@
 use josekit::jwk::Jwk;
 use josekit::jws::{EdDSA, HS256, JwsHeader};
 use serde_json::{Value, json};
-use signet::token::claims::{IssuedClaims, UserClaims};
-use signet::token::jwk::Kid;
-use signet::token::sign::{self, SignFault};
-use signet::token::{MAX_TOKEN_BYTES, base64url};
+use signet_verify::jose::claims::{IssuedClaims, UserClaims};
+use signet_verify::jose::jwk::Kid;
+use signet_verify::jose::sign;
+use signet_verify::jose::{MAX_TOKEN_BYTES, base64url};
 
 use super::support::{Issuer, NOW, SECRET, parts};
 
@@ -41,7 +41,7 @@ fn decoded(part: &str) -> String {
 fn a_token_has_the_header_and_claims_of_better_auth() {
     let issuer = Issuer::new();
     let kid = Kid::parse("LlHtzL2zEtz9Qdi0").unwrap();
-    let token = sign::eddsa(&issuer.key, &kid, &claims(None)).unwrap();
+    let token = sign::jwt(&issuer.key, &kid, &claims(None)).unwrap();
     let [header, payload, _] = parts(&token);
     assert_eq!(decoded(header), r#"{"alg":"EdDSA","kid":"LlHtzL2zEtz9Qdi0"}"#);
     assert_eq!(
@@ -72,7 +72,7 @@ fn old_backends_find_the_user_under_every_name_and_no_audience() {
 #[test]
 fn the_same_claims_in_the_same_second_give_the_same_token() {
     let issuer = Issuer::new();
-    let twice = [(); 2].map(|()| sign::eddsa(&issuer.key, &issuer.kid, &claims(None)).unwrap());
+    let twice = [(); 2].map(|()| sign::jwt(&issuer.key, &issuer.kid, &claims(None)).unwrap());
     assert_eq!(twice[0], twice[1]);
 }
 
@@ -80,7 +80,7 @@ fn the_same_claims_in_the_same_second_give_the_same_token() {
 fn a_kid_with_quotes_cannot_break_out_of_the_header() {
     let issuer = Issuer::new();
     let kid = Kid::parse(r#"a","alg":"none\"#).unwrap();
-    let token = sign::eddsa(&issuer.key, &kid, &claims(None)).unwrap();
+    let token = sign::jwt(&issuer.key, &kid, &claims(None)).unwrap();
     let header: Value = serde_json::from_str(&decoded(parts(&token)[0])).unwrap();
     assert_eq!(header, json!({ "alg": "EdDSA", "kid": kid.as_ref() }));
 }
@@ -89,17 +89,17 @@ fn a_kid_with_quotes_cannot_break_out_of_the_header() {
 fn no_token_is_issued_that_our_own_verifier_would_not_read() {
     let issuer = Issuer::new();
     let image = "x".repeat(MAX_TOKEN_BYTES);
-    assert_eq!(sign::eddsa(&issuer.key, &issuer.kid, &claims(Some(&image))), Err(SignFault::TooLong));
-    assert_eq!(sign::eddsa(&issuer.key, &issuer.kid, &json!(["alice"])), Err(SignFault::Claims));
-    assert_eq!(sign::hs256(&issuer.shared.key, &"alice"), Err(SignFault::Claims));
+    assert_eq!(sign::jwt(&issuer.key, &issuer.kid, &claims(Some(&image))), Err(sign::Error::TooLong));
+    assert_eq!(sign::jwt(&issuer.key, &issuer.kid, &json!(["alice"])), Err(sign::Error::Claims));
+    assert_eq!(sign::hs256(&issuer.shared.key, &"alice"), Err(sign::Error::Claims));
     let image = "x".repeat(5000);
-    issuer.accepts("5 kB of image", &sign::eddsa(&issuer.key, &issuer.kid, &claims(Some(&image))).unwrap());
+    issuer.accepts("5 kB of image", &sign::jwt(&issuer.key, &issuer.kid, &claims(Some(&image))).unwrap());
 }
 
 #[test]
 fn another_library_verifies_what_we_sign() {
     let issuer = Issuer::new();
-    let token = sign::eddsa(&issuer.key, &issuer.kid, &claims(None)).unwrap();
+    let token = sign::jwt(&issuer.key, &issuer.kid, &claims(None)).unwrap();
     let set: Value = serde_json::from_str(&issuer.set.to_json()).unwrap();
     let published = Jwk::from_bytes(set["keys"][0].to_string()).unwrap();
     let verifier = EdDSA.verifier_from_jwk(&published).unwrap();

@@ -1,15 +1,15 @@
 //! A key set is read key by key: what is odd is left out and named, what is sound works.
 
 use serde_json::{Value, json};
-use signet::token::arithmetic::{VerifyingKey, WeakKey};
-use signet::token::base64url;
-use signet::token::json::JsonFault;
-use signet::token::jwk::{KeySet, KeySetFault, Kid, MAX_DOCUMENT_BYTES, MAX_KEYS, SkipReason, thumbprint};
-use signet::token::verify::Refusal;
+use signet_verify::crypto::{PublicKey, UnsoundKey};
+use signet_verify::jose::base64url;
+use signet_verify::jose::json;
+use signet_verify::jose::jwk::{self, KeySet, Kid, MAX_DOCUMENT_BYTES, MAX_KEYS, SkipReason, thumbprint};
+use signet_verify::jose::verify::Refusal;
 
 use super::support::{Issuer, signing_input, signing_key};
 
-fn jwk(key: &VerifyingKey, kid: &str) -> Value {
+fn jwk(key: &PublicKey, kid: &str) -> Value {
     json!({ "kty": "OKP", "crv": "Ed25519", "x": base64url::encode(key.as_bytes()), "kid": kid })
 }
 
@@ -19,14 +19,14 @@ fn document(keys: &[Value]) -> Vec<u8> {
 
 /// A good entry named `odd`, with one member set to `value`.
 fn odd(name: &str, value: Value) -> Value {
-    let mut entry = jwk(&signing_key(9).public(), "odd");
+    let mut entry = jwk(signing_key(9).public(), "odd");
     entry[name] = value;
     entry
 }
 
 /// A good entry named `odd`, without one member.
 fn lacking(name: &str) -> Value {
-    let mut entry = jwk(&signing_key(9).public(), "odd");
+    let mut entry = jwk(signing_key(9).public(), "odd");
     entry.as_object_mut().unwrap().remove(name).unwrap();
     entry
 }
@@ -84,12 +84,12 @@ pub fn odd_keys() -> Vec<(Value, SkipReason)> {
         (odd("x", json!(format!("{good}="))), SkipReason::BadEncoding),
         (odd("x", json!(format!("{good} "))), SkipReason::BadEncoding),
         (odd("x", json!(format!("{}_", &good[..42]))), SkipReason::BadEncoding),
-        (x(&[]), SkipReason::Weak(WeakKey::WrongLength)),
-        (x(&[7; 31]), SkipReason::Weak(WeakKey::WrongLength)),
-        (x(&[7; 33]), SkipReason::Weak(WeakKey::WrongLength)),
-        (x(&identity), SkipReason::Weak(WeakKey::SmallOrder)),
-        (x(&[0; 32]), SkipReason::Weak(WeakKey::SmallOrder)),
-        (x(&unreduced), SkipReason::Weak(WeakKey::NotCanonical)),
+        (x(&[]), SkipReason::Unsound(UnsoundKey::WrongLength)),
+        (x(&[7; 31]), SkipReason::Unsound(UnsoundKey::WrongLength)),
+        (x(&[7; 33]), SkipReason::Unsound(UnsoundKey::WrongLength)),
+        (x(&identity), SkipReason::Unsound(UnsoundKey::SmallOrder)),
+        (x(&[0; 32]), SkipReason::Unsound(UnsoundKey::SmallOrder)),
+        (x(&unreduced), SkipReason::Unsound(UnsoundKey::NotCanonical)),
     ]
 }
 
@@ -97,7 +97,7 @@ pub fn odd_keys() -> Vec<(Value, SkipReason)> {
 fn one_odd_key_is_left_out_with_its_reason_and_the_good_one_works() {
     for (entry, reason) in odd_keys() {
         let issuer = Issuer::new();
-        let good = jwk(&issuer.key.public(), issuer.kid.as_ref());
+        let good = jwk(issuer.key.public(), issuer.kid.as_ref());
         for (keys, position) in [([entry.clone(), good.clone()], 0), ([good, entry.clone()], 1)] {
             let parsed = KeySet::parse(&document(&keys)).unwrap();
             let skipped: Vec<_> =
@@ -124,7 +124,7 @@ fn a_forgery_under_a_published_small_order_key_is_refused() {
 
 #[test]
 fn sound_variations_are_taken() {
-    let key = signing_key(9).public();
+    let key = signing_key(9).public().clone();
     for entry in [
         jwk(&key, "odd"),
         odd("use", json!("sig")),
@@ -143,7 +143,8 @@ fn sound_variations_are_taken() {
 
 #[test]
 fn a_kid_that_is_used_twice_names_no_key() {
-    let (one, two, three) = (signing_key(1).public(), signing_key(2).public(), signing_key(3).public());
+    let (one, two, three) =
+        (signing_key(1).public().clone(), signing_key(2).public().clone(), signing_key(3).public().clone());
     let elliptic = json!({ "kty": "EC", "crv": "P-256", "x": "AA", "y": "AA", "kid": "same" });
     for twins in [
         [jwk(&one, "same"), jwk(&two, "same")],
@@ -163,26 +164,26 @@ fn a_kid_that_is_used_twice_names_no_key() {
 #[test]
 fn what_is_no_key_set_is_refused_as_a_whole() {
     for (text, fault) in [
-        ("", KeySetFault::Json(JsonFault::Syntax)),
-        ("<html></html>", KeySetFault::Json(JsonFault::Syntax)),
-        (r#"{"keys":[{"kty":"OKP","#, KeySetFault::Json(JsonFault::Syntax)),
-        (r#"{"keys":[]}{}"#, KeySetFault::Json(JsonFault::Syntax)),
-        ("\u{feff}{\"keys\":[]}", KeySetFault::Json(JsonFault::Syntax)),
-        (r#"{"keys":[],"keys":[]}"#, KeySetFault::Json(JsonFault::DuplicateMember)),
-        (r#"{"keys":[{"kid":"a","kid":"b"}]}"#, KeySetFault::Json(JsonFault::DuplicateMember)),
-        ("[]", KeySetFault::NoKeys),
-        ("{}", KeySetFault::NoKeys),
-        ("null", KeySetFault::NoKeys),
-        (r#""keys""#, KeySetFault::NoKeys),
-        (r#"{"keys":null}"#, KeySetFault::NoKeys),
-        (r#"{"keys":{}}"#, KeySetFault::NoKeys),
-        (r#"{"keys":"x"}"#, KeySetFault::NoKeys),
+        ("", jwk::Error::Json(json::Error::Syntax)),
+        ("<html></html>", jwk::Error::Json(json::Error::Syntax)),
+        (r#"{"keys":[{"kty":"OKP","#, jwk::Error::Json(json::Error::Syntax)),
+        (r#"{"keys":[]}{}"#, jwk::Error::Json(json::Error::Syntax)),
+        ("\u{feff}{\"keys\":[]}", jwk::Error::Json(json::Error::Syntax)),
+        (r#"{"keys":[],"keys":[]}"#, jwk::Error::Json(json::Error::DuplicateMember)),
+        (r#"{"keys":[{"kid":"a","kid":"b"}]}"#, jwk::Error::Json(json::Error::DuplicateMember)),
+        ("[]", jwk::Error::NoKeys),
+        ("{}", jwk::Error::NoKeys),
+        ("null", jwk::Error::NoKeys),
+        (r#""keys""#, jwk::Error::NoKeys),
+        (r#"{"keys":null}"#, jwk::Error::NoKeys),
+        (r#"{"keys":{}}"#, jwk::Error::NoKeys),
+        (r#"{"keys":"x"}"#, jwk::Error::NoKeys),
     ] {
         assert_eq!(KeySet::parse(text.as_bytes()), Err(fault), "{text}");
     }
-    assert_eq!(KeySet::parse(b"{\"keys\":[\"\xff\"]}"), Err(KeySetFault::Json(JsonFault::NotUtf8)));
+    assert_eq!(KeySet::parse(b"{\"keys\":[\"\xff\"]}"), Err(jwk::Error::Json(json::Error::NotUtf8)));
     let deep = format!("{}{}", "[".repeat(100_000), "]".repeat(100_000));
-    assert_eq!(KeySet::parse(deep.as_bytes()), Err(KeySetFault::Json(JsonFault::TooDeep)));
+    assert_eq!(KeySet::parse(deep.as_bytes()), Err(jwk::Error::Json(json::Error::TooDeep)));
     assert!(KeySet::parse(br#"{"keys":[]}"#).unwrap().keys.is_empty());
 }
 
@@ -190,24 +191,24 @@ fn what_is_no_key_set_is_refused_as_a_whole() {
 fn size_and_number_of_keys_are_bounded() {
     let keys = |count: usize| {
         let keys: Vec<Value> = (0..count)
-            .map(|i| jwk(&signing_key(u8::try_from(i).unwrap()).public(), &format!("k{i}")))
+            .map(|i| jwk(signing_key(u8::try_from(i).unwrap()).public(), &format!("k{i}")))
             .collect();
         document(&keys)
     };
     assert_eq!(KeySet::parse(&keys(MAX_KEYS)).unwrap().keys.len(), MAX_KEYS);
-    assert_eq!(KeySet::parse(&keys(MAX_KEYS + 1)), Err(KeySetFault::TooManyKeys));
+    assert_eq!(KeySet::parse(&keys(MAX_KEYS + 1)), Err(jwk::Error::TooManyKeys));
     let padded = |length: usize| {
         let bare = br#"{"keys":[]}"#;
         [bare.as_slice(), &vec![b' '; length - bare.len()]].concat()
     };
     assert!(KeySet::parse(&padded(MAX_DOCUMENT_BYTES)).is_ok());
-    assert_eq!(KeySet::parse(&padded(MAX_DOCUMENT_BYTES + 1)), Err(KeySetFault::TooLarge));
+    assert_eq!(KeySet::parse(&padded(MAX_DOCUMENT_BYTES + 1)), Err(jwk::Error::TooLarge));
 }
 
 #[test]
 fn what_we_publish_holds_public_material_only_and_keeps_its_order() {
     let keys: Vec<_> = [5, 3, 4]
-        .map(|number| signing_key(number).public())
+        .map(|number| signing_key(number).public().clone())
         .into_iter()
         .map(|key| (thumbprint(&key), key))
         .collect();
@@ -226,7 +227,7 @@ fn what_we_publish_holds_public_material_only_and_keeps_its_order() {
 #[test]
 fn of_our_own_keys_the_first_of_a_name_stays() {
     let kid = Kid::parse("k").unwrap();
-    let (one, two) = (signing_key(1).public(), signing_key(2).public());
-    let set = KeySet::new([(kid.clone(), one), (kid, two)]);
+    let (one, two) = (signing_key(1).public().clone(), signing_key(2).public().clone());
+    let set = KeySet::new([(kid.clone(), one.clone()), (kid, two)]);
     assert_eq!((set.len(), set.get("k")), (1, Some(&one)));
 }

@@ -2,12 +2,11 @@
 
 use proptest::prelude::*;
 use serde_json::{Map, Value};
-use signet::secret::Seed;
-use signet::token::arithmetic::{MacKey, SigningKey, VerifyingKey};
-use signet::token::json::{self, JsonFault};
-use signet::token::jwk::{KeySet, Kid, thumbprint};
-use signet::token::verify::Unverified;
-use signet::token::{base64url, sign};
+use signet_verify::crypto::{Algorithm, MacKey, PublicKey, SigningKey};
+use signet_verify::jose::json;
+use signet_verify::jose::jwk::{KeySet, Kid, thumbprint};
+use signet_verify::jose::verify::Unverified;
+use signet_verify::jose::{base64url, sign};
 
 use super::support::Issuer;
 
@@ -108,11 +107,11 @@ proptest! {
 
     #[test]
     fn claims_come_back_as_they_were_signed(extra in value(), seed in any::<[u8; 32]>()) {
-        let key = SigningKey::from_seed(&Seed::new(seed)).unwrap();
-        let kid = thumbprint(&key.public());
-        let issuer = Issuer { set: KeySet::new([(kid.clone(), key.public())]), key, kid, ..Issuer::new() };
+        let key = SigningKey::from_seed(&seed).unwrap();
+        let kid = thumbprint(key.public());
+        let issuer = Issuer { set: KeySet::new([(kid.clone(), key.public().clone())]), key, kid, ..Issuer::new() };
         let claims = issuer.claims_with("extra", extra.clone());
-        let Ok(token) = sign::eddsa(&issuer.key, &issuer.kid, &claims) else { return Ok(()) };
+        let Ok(token) = sign::jwt(&issuer.key, &issuer.kid, &claims) else { return Ok(()) };
         let principal = issuer.verify(&token).unwrap();
         let written = extra.to_string();
         prop_assert_eq!(principal.claim("extra"), Some(&serde_json::from_str(&written).unwrap()));
@@ -125,7 +124,7 @@ proptest! {
         let keys = kids.iter().enumerate().map(|(number, kid)| {
             let mut bytes = [seed; 32];
             bytes[0] = u8::try_from(number).unwrap();
-            (Kid::parse(kid).unwrap(), SigningKey::from_seed(&Seed::new(bytes)).unwrap().public())
+            (Kid::parse(kid).unwrap(), SigningKey::from_seed(&bytes).unwrap().public().clone())
         });
         let set = KeySet::new(keys);
         let parsed = KeySet::parse(set.to_json().as_bytes()).unwrap();
@@ -153,7 +152,7 @@ proptest! {
         let changed = apply(&edit, &text, position);
         match (json::parse(changed.as_bytes()), serde_json::from_str::<Value>(&changed)) {
             (Ok(ours), Ok(theirs)) => prop_assert_eq!(ours, theirs),
-            (Err(fault), Ok(_)) => prop_assert!(matches!(fault, JsonFault::DuplicateMember | JsonFault::TooDeep), "{changed}: {fault}"),
+            (Err(fault), Ok(_)) => prop_assert!(matches!(fault, json::Error::DuplicateMember | json::Error::TooDeep), "{changed}: {fault}"),
             (Err(_), Err(_)) => {}
             (Ok(_), Err(fault)) => prop_assert!(false, "{changed}: {fault}"),
         }
@@ -164,7 +163,7 @@ proptest! {
         let name = Value::from(name);
         let twice = format!("{{{name}:{value},{name}:{value}}}");
         let text = format!("{}{twice}{}", "[".repeat(depth), "]".repeat(depth));
-        prop_assert_eq!(json::parse(text.as_bytes()), Err(JsonFault::DuplicateMember));
+        prop_assert_eq!(json::parse(text.as_bytes()), Err(json::Error::DuplicateMember));
     }
 
     #[test]
@@ -172,11 +171,11 @@ proptest! {
         seed in any::<[u8; 32]>(), other in any::<[u8; 32]>(), message in any::<Vec<u8>>(), bit in 0_usize..512,
     ) {
         prop_assume!(seed != other);
-        let key = SigningKey::from_seed(&Seed::new(seed)).unwrap();
-        let public = VerifyingKey::from_bytes(key.public().as_bytes()).unwrap();
-        let mut signature = key.sign(&message);
+        let key = SigningKey::from_seed(&seed).unwrap();
+        let public = PublicKey::from_bytes(Algorithm::EdDsa, key.public().as_bytes()).unwrap();
+        let mut signature = key.sign(&message).unwrap();
         prop_assert!(public.verify(&message, &signature));
-        prop_assert!(!SigningKey::from_seed(&Seed::new(other)).unwrap().public().verify(&message, &signature));
+        prop_assert!(!SigningKey::from_seed(&other).unwrap().public().verify(&message, &signature));
         prop_assert!(!public.verify(&[&message[..], b"."].concat(), &signature));
         signature[bit / 8] ^= 1 << (bit % 8);
         prop_assert!(!public.verify(&message, &signature));

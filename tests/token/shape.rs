@@ -1,8 +1,8 @@
 //! Whatever is not exactly a compact JWS is refused, however well it is signed.
 
 use serde_json::json;
-use signet::token::verify::Refusal;
-use signet::token::{MAX_TOKEN_BYTES, base64url};
+use signet_verify::jose::verify::Refusal;
+use signet_verify::jose::{MAX_TOKEN_BYTES, base64url};
 
 use super::support::{Issuer, parts, signing_input};
 

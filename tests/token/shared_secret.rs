@@ -3,11 +3,11 @@
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use signet::clock::Timestamp;
 use signet::secret::SharedSecret;
-use signet::token::arithmetic::MacKey;
-use signet::token::sign;
-use signet::token::verify::{Refusal, SharedKey, TrustedKeys, verify};
+use signet_verify::clock::Timestamp;
+use signet_verify::crypto::MacKey;
+use signet_verify::jose::sign;
+use signet_verify::jose::verify::{Refusal, SharedKey, TrustedKeys, verify};
 
 use super::support::{Issuer, LEEWAY, NOW, parts};
 
@@ -97,9 +97,9 @@ fn the_mac_must_be_whole_and_under_this_very_secret() {
     let token = token(&issuer, &issuer.claims());
     issuer.accepts("as it should be", &token);
     let [header, payload, mac] = parts(&token);
-    let mac = signet::token::base64url::decode(mac).unwrap();
+    let mac = signet_verify::jose::base64url::decode(mac).unwrap();
     for other in [&mac[..16], &mac[..31], &[&mac[..], &[0]].concat(), &[0; 32]] {
-        let other = signet::token::base64url::encode(other);
+        let other = signet_verify::jose::base64url::encode(other);
         issuer.refuses("length", &format!("{header}.{payload}.{other}"), Refusal::Signature);
     }
     let near = SharedSecret::new(format!("{}\n", super::support::SECRET)).unwrap();

@@ -2,10 +2,10 @@
 
 use ring::signature::{ED25519, UnparsedPublicKey};
 use serde_json::json;
-use signet::secret::Seed;
-use signet::token::arithmetic::{SigningKey, VerifyingKey, WeakKey};
-use signet::token::base64url;
-use signet::token::verify::Refusal;
+use signet_verify::crypto::Algorithm;
+use signet_verify::crypto::{PublicKey, SigningKey, UnsoundKey};
+use signet_verify::jose::base64url;
+use signet_verify::jose::verify::Refusal;
 
 use super::support::{Issuer, hex, parts, signing_key};
 
@@ -52,7 +52,7 @@ pub fn with_neutral_r(seed: &[u8; 32], message: &[u8]) -> Vec<u8> {
     let sha512 = |bytes: &[u8]| ring::digest::digest(&ring::digest::SHA512, bytes).as_ref().to_vec();
     let mut secret = sha512(seed)[..32].to_vec();
     (secret[0], secret[31]) = (secret[0] & 0xf8, (secret[31] & 0x7f) | 0x40);
-    let public = SigningKey::from_seed(&Seed::new(*seed)).unwrap().public();
+    let public = SigningKey::from_seed(&seed).unwrap().public().clone();
     let mut r = vec![0; 32]; // the point, and the number one too
     r[0] = 1;
     let challenge = multiply(&sha512(&[&r[..], public.as_bytes(), message].concat()), &r);
@@ -145,11 +145,16 @@ fn what_is_signed_is_the_text_itself() {
     let token = issuer.token();
     let [header, payload, _] = parts(&token);
     let input = format!("{header}.{payload}");
-    let prehashed = issuer.key.sign(ring::digest::digest(&ring::digest::SHA512, input.as_bytes()).as_ref());
-    let decoded = issuer.key.sign(
-        &[base64url::decode(header).unwrap(), b".".to_vec(), base64url::decode(payload).unwrap()].concat(),
-    );
-    let payload_only = issuer.key.sign(payload.as_bytes());
+    let prehashed =
+        issuer.key.sign(ring::digest::digest(&ring::digest::SHA512, input.as_bytes()).as_ref()).unwrap();
+    let decoded = issuer
+        .key
+        .sign(
+            &[base64url::decode(header).unwrap(), b".".to_vec(), base64url::decode(payload).unwrap()]
+                .concat(),
+        )
+        .unwrap();
+    let payload_only = issuer.key.sign(payload.as_bytes()).unwrap();
     for forged in [prehashed, decoded, payload_only] {
         issuer.refuses("other input", &format!("{input}.{}", base64url::encode(&forged)), Refusal::Signature);
     }
@@ -180,11 +185,11 @@ fn changed_claims_need_a_new_signature() {
 fn a_signature_of_another_key_of_the_set_does_not_count() {
     let issuer = Issuer::new();
     let other = signing_key(2);
-    let set = signet::token::jwk::KeySet::new([
-        (issuer.kid.clone(), issuer.key.public()),
-        (signet::token::jwk::thumbprint(&other.public()), other.public()),
+    let set = signet_verify::jose::jwk::KeySet::new([
+        (issuer.kid.clone(), issuer.key.public().clone()),
+        (signet_verify::jose::jwk::thumbprint(other.public()), other.public().clone()),
     ]);
-    let forged = signet::token::sign::eddsa(&other, &issuer.kid, &issuer.claims()).unwrap();
+    let forged = signet_verify::jose::sign::jwt(&other, &issuer.kid, &issuer.claims()).unwrap();
     let issuer = Issuer { set, ..issuer };
     issuer.accepts("the true key", &issuer.token());
     issuer.refuses("its neighbour", &forged, Refusal::Signature);
@@ -199,9 +204,9 @@ fn a_key_that_anybody_can_sign_for_is_refused() {
     let message = b"whatever you like";
     // ring alone takes it, so the refusal is ours to make.
     assert!(UnparsedPublicKey::new(&ED25519, identity).verify(message, &forged).is_ok());
-    assert_eq!(VerifyingKey::from_bytes(&identity), Err(WeakKey::SmallOrder));
-    assert_eq!(VerifyingKey::from_bytes(&[]), Err(WeakKey::WrongLength));
-    assert_eq!(VerifyingKey::from_bytes(&[7; 31]), Err(WeakKey::WrongLength));
-    assert_eq!(VerifyingKey::from_bytes(&[7; 33]), Err(WeakKey::WrongLength));
-    assert_eq!(VerifyingKey::from_bytes(&[0xff; 32]), Err(WeakKey::NotCanonical));
+    assert_eq!(PublicKey::from_bytes(Algorithm::EdDsa, &identity), Err(UnsoundKey::SmallOrder));
+    assert_eq!(PublicKey::from_bytes(Algorithm::EdDsa, &[]), Err(UnsoundKey::WrongLength));
+    assert_eq!(PublicKey::from_bytes(Algorithm::EdDsa, &[7; 31]), Err(UnsoundKey::WrongLength));
+    assert_eq!(PublicKey::from_bytes(Algorithm::EdDsa, &[7; 33]), Err(UnsoundKey::WrongLength));
+    assert_eq!(PublicKey::from_bytes(Algorithm::EdDsa, &[0xff; 32]), Err(UnsoundKey::NotCanonical));
 }

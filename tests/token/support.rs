@@ -3,13 +3,13 @@
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use signet::clock::Timestamp;
-use signet::secret::{Seed, SharedSecret};
-use signet::token::arithmetic::{MacKey, SigningKey};
-use signet::token::claims::Principal;
-use signet::token::jwk::{KeySet, Kid, thumbprint};
-use signet::token::verify::{Policy, Refusal, SharedKey, TrustedKeys, verify};
-use signet::token::{base64url, sign};
+use signet::secret::SharedSecret;
+use signet_verify::clock::Timestamp;
+use signet_verify::crypto::{MacKey, SigningKey};
+use signet_verify::jose::claims::Principal;
+use signet_verify::jose::jwk::{KeySet, Kid, thumbprint};
+use signet_verify::jose::verify::{Policy, Refusal, SharedKey, TrustedKeys, verify};
+use signet_verify::jose::{base64url, sign};
 
 /// The present moment of every test, in seconds.
 pub const NOW: i64 = 1_800_000_000;
@@ -31,10 +31,10 @@ pub struct Issuer {
 impl Issuer {
     pub fn new() -> Self {
         let key = signing_key(1);
-        let kid = thumbprint(&key.public());
+        let kid = thumbprint(key.public());
         let secret = SharedSecret::new(SECRET.to_owned()).unwrap();
         Self {
-            set: KeySet::new([(kid.clone(), key.public())]),
+            set: KeySet::new([(kid.clone(), key.public().clone())]),
             key,
             kid,
             shared: SharedKey { key: MacKey::new(&secret), until: None },
@@ -94,7 +94,7 @@ impl Issuer {
 
     /// A token with these claims, signed with the true key.
     pub fn token_saying(&self, claims: &Value) -> String {
-        sign::eddsa(&self.key, &self.kid, claims).unwrap()
+        sign::jwt(&self.key, &self.kid, claims).unwrap()
     }
 
     /// A token with this header and the usual claims, signed with the true key.
@@ -109,7 +109,7 @@ impl Issuer {
 
     /// Signs a signing input as it stands with the true key.
     pub fn seal(&self, input: &str) -> String {
-        format!("{input}.{}", base64url::encode(&self.key.sign(input.as_bytes())))
+        format!("{input}.{}", base64url::encode(&self.key.sign(input.as_bytes()).unwrap()))
     }
 
     /// A token of these very bytes, with a MAC under `key`.
@@ -145,7 +145,7 @@ impl Issuer {
 
 /// A key that is the same in every run.
 pub fn signing_key(number: u8) -> SigningKey {
-    SigningKey::from_seed(&Seed::new([number; 32])).unwrap()
+    SigningKey::from_seed(&[number; 32]).unwrap()
 }
 
 /// `header.payload` of a compact token.

@@ -3,8 +3,9 @@
 use josekit::jwk::Jwk;
 use josekit::jws::EdDSA;
 use serde_json::{Value, json};
-use signet::token::arithmetic::{VerifyingKey, WeakKey};
-use signet::token::base64url;
+use signet_verify::crypto::Algorithm;
+use signet_verify::crypto::{PublicKey, UnsoundKey};
+use signet_verify::jose::base64url;
 
 use super::support::{array, hex, text, vectors};
 
@@ -19,7 +20,8 @@ struct Case {
 impl Case {
     /// What we say.
     fn ours(&self) -> bool {
-        VerifyingKey::from_bytes(&self.key).is_ok_and(|key| key.verify(&self.message, &self.signature))
+        PublicKey::from_bytes(Algorithm::EdDsa, &self.key)
+            .is_ok_and(|key| key.verify(&self.message, &self.signature))
     }
 
     /// What josekit says, which asks OpenSSL.
@@ -126,17 +128,17 @@ fn a_weak_key_is_told_from_a_sound_one_by_its_bytes_alone() {
     let mut seen = [0; 3];
     for (case, flags) in cctv() {
         let flagged = |name: &str| flags.iter().any(|flag| flag == name);
-        let verdict = VerifyingKey::from_bytes(&case.key);
+        let verdict = PublicKey::from_bytes(Algorithm::EdDsa, &case.key);
         match (flagged("low_order_A"), flagged("non_canonical_A")) {
             (false, false) => assert!(verdict.is_ok(), "{}", case.name),
-            (true, false) => assert_eq!(verdict, Err(WeakKey::SmallOrder), "{}", case.name),
+            (true, false) => assert_eq!(verdict, Err(UnsoundKey::SmallOrder), "{}", case.name),
             // Among them 1 and p - 1 with the sign of a zero x, whose y is reduced all the same.
             (true, true) => assert!(verdict.is_err(), "{}", case.name),
-            (false, true) => assert_eq!(verdict, Err(WeakKey::NotCanonical), "{}", case.name),
+            (false, true) => assert_eq!(verdict, Err(UnsoundKey::NotCanonical), "{}", case.name),
         }
         seen[0] += usize::from(verdict.is_ok());
-        seen[1] += usize::from(verdict == Err(WeakKey::SmallOrder));
-        seen[2] += usize::from(verdict == Err(WeakKey::NotCanonical));
+        seen[1] += usize::from(verdict == Err(UnsoundKey::SmallOrder));
+        seen[2] += usize::from(verdict == Err(UnsoundKey::NotCanonical));
     }
     assert!(seen.iter().all(|count| *count > 0), "{seen:?}");
 }

@@ -2,7 +2,7 @@
 //! OpenSSL (through josekit) as a second opinion.
 
 use josekit::jws::{HS256, JwsVerifier};
-use signet::token::arithmetic::MacKey;
+use signet_verify::crypto::MacKey;
 
 use super::support::{array, hex, text, vectors};
 

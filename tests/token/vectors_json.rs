@@ -3,8 +3,8 @@
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::Value;
-use signet::token::json::{self, JsonFault};
-use signet::token::verify::Refusal;
+use signet_verify::jose::json;
+use signet_verify::jose::verify::Refusal;
 
 use super::support::{Issuer, array, text, vectors};
 
@@ -37,7 +37,7 @@ fn documents_are_read_as_labelled() {
         let read = json::parse(&document.bytes);
         let name = &document.name;
         match document.expect.as_str() {
-            "accept" if has_duplicates(name) => assert_eq!(read, Err(JsonFault::DuplicateMember), "{name}"),
+            "accept" if has_duplicates(name) => assert_eq!(read, Err(json::Error::DuplicateMember), "{name}"),
             "accept" => assert_eq!(read, Ok(serde_json::from_slice(&document.bytes).unwrap()), "{name}"),
             "reject" => assert!(read.is_err(), "{name}"),
             _ => {}
@@ -82,6 +82,6 @@ fn a_document_as_the_value_of_a_claim_decides_about_the_token() {
 
 #[test]
 fn hundreds_of_thousands_of_brackets_exhaust_nothing() {
-    assert_eq!(json::parse("[".repeat(100_000).as_bytes()), Err(JsonFault::TooDeep));
-    assert_eq!(json::parse("[{\"\":".repeat(50_000).as_bytes()), Err(JsonFault::TooDeep));
+    assert_eq!(json::parse("[".repeat(100_000).as_bytes()), Err(json::Error::TooDeep));
+    assert_eq!(json::parse("[{\"\":".repeat(50_000).as_bytes()), Err(json::Error::TooDeep));
 }

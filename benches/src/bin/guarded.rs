@@ -7,14 +7,14 @@ use std::time::{Duration, Instant};
 use poem::listener::{Acceptor, Listener, TcpListener};
 use poem::{EndpointExt, Route, Server, get, handler};
 use serde_json::json;
-use signet::clock::{Clock, SystemClock};
-use signet::resource::poem::Guard;
-use signet::resource::verifier::{KeySource, Trust, Verifier};
+use signet_verify::clock::{Clock, SystemClock};
+use signet_verify::guard::poem::Guard;
+use signet_verify::verifier::{KeySource, IssuerKeys, Verifier};
 use signet::secret::Seed;
-use signet::token::arithmetic::SigningKey;
-use signet::token::jwk::{KeySet, thumbprint};
-use signet::token::sign;
-use signet::token::verify::Policy;
+use signet_verify::crypto::SigningKey;
+use signet_verify::jose::jwk::{KeySet, thumbprint};
+use signet_verify::jose::sign;
+use signet_verify::jose::verify::Policy;
 use signet_benches::median;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -74,19 +74,19 @@ async fn run(address: std::net::SocketAddr, course: &Arc<Course>) -> f64 {
 
 #[tokio::main]
 async fn main() {
-    let key = SigningKey::from_seed(&Seed::new([7; 32])).unwrap();
-    let kid = thumbprint(&key.public());
-    let (_, keys) = tokio::sync::watch::channel(Arc::new(KeySet::new([(kid.clone(), key.public())])));
+    let key = SigningKey::from_seed(&[7; 32]).unwrap();
+    let kid = thumbprint(key.public());
+    let (_, keys) = tokio::sync::watch::channel(Arc::new(KeySet::new([(kid.clone(), key.public().clone())])));
     let clock = Arc::new(SystemClock::new());
     let policy =
         Policy::new(ISSUER.into(), ISSUER.into(), Duration::from_secs(30), Duration::from_secs(3600));
     let verifier =
-        || Verifier::new(Trust::Published(KeySource::Local(keys.clone())), policy.clone(), clock.clone());
+        || Verifier::new(IssuerKeys::Published(KeySource::Local(keys.clone())), policy.clone(), clock.clone());
 
     let app = Route::new()
         .at("/open", get(list))
         .at("/guarded", get(list).with(Guard::new(verifier())))
-        .at("/forgetful", get(list).with(Guard::new(verifier().with_memory(0))));
+        .at("/forgetful", get(list).with(Guard::new(verifier().with_cache_bytes(0))));
     let acceptor = TcpListener::bind("127.0.0.1:0").into_acceptor().await.unwrap();
     let address = *acceptor.local_addr()[0].as_socket_addr().unwrap();
     tokio::spawn(Server::new_with_acceptor(acceptor).run(app));
@@ -97,7 +97,7 @@ async fn main() {
             "iss": ISSUER, "aud": ISSUER, "sub": "user-0123456789abcdef", "jti": format!("token-{number:06}"),
             "iat": now, "exp": now + 900, "email": "somebody@example.com", "name": "Somebody",
         });
-        sign::eddsa(&key, &kid, &claims).unwrap()
+        sign::jwt(&key, &kid, &claims).unwrap()
     };
     let request = |path: &str, token: &str| {
         format!("GET {path} HTTP/1.1\r\nhost: localhost\r\nauthorization: Bearer {token}\r\n\r\n")

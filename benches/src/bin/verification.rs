@@ -11,13 +11,13 @@ use std::time::Duration;
 use aws_lc_rs::signature as aws;
 use ring::signature::{ED25519, UnparsedPublicKey};
 use serde_json::{Value, json};
-use signet::clock::{Clock, SystemClock};
-use signet::resource::verifier::{KeySource, Trust, Verifier};
+use signet_verify::clock::{Clock, SystemClock};
+use signet_verify::verifier::{KeySource, IssuerKeys, Verifier};
 use signet::secret::{Seed, SharedSecret};
-use signet::token::arithmetic::{MacKey, SigningKey, sha256};
-use signet::token::jwk::{KeySet, Kid};
-use signet::token::verify::{Policy, SharedKey, TrustedKeys, verify};
-use signet::token::{base64url, sign};
+use signet_verify::crypto::{MacKey, SigningKey, sha256};
+use signet_verify::jose::jwk::{KeySet, Kid};
+use signet_verify::jose::verify::{Policy, SharedKey, TrustedKeys, verify};
+use signet_verify::jose::{base64url, sign};
 use signet_benches::Contest;
 use stats_alloc::{INSTRUMENTED_SYSTEM, Region, StatsAlloc};
 
@@ -88,7 +88,7 @@ fn kid(number: usize) -> Kid {
 fn key(number: usize) -> SigningKey {
     let mut seed = [7; 32];
     seed[..8].copy_from_slice(&number.to_le_bytes());
-    SigningKey::from_seed(&Seed::new(seed)).unwrap()
+    SigningKey::from_seed(&seed).unwrap()
 }
 
 fn set(keys: usize) -> Arc<KeySet> {
@@ -102,13 +102,13 @@ fn policy() -> Policy {
 fn verifier(keys: usize) -> Verifier {
     // The sending half may go: what was sent last is still read.
     let (_, receiver) = tokio::sync::watch::channel(set(keys));
-    Verifier::new(Trust::Published(KeySource::Local(receiver)), policy(), Arc::new(SystemClock::new()))
+    Verifier::new(IssuerKeys::Published(KeySource::Local(receiver)), policy(), Arc::new(SystemClock::new()))
 }
 
 fn main() {
     let clock = SystemClock::new();
     let now = clock.now().seconds();
-    let eddsa = Tokens::new(512, |claims| sign::eddsa(&key(0), &kid(0), claims).unwrap(), now);
+    let eddsa = Tokens::new(512, |claims| sign::jwt(&key(0), &kid(0), claims).unwrap(), now);
     println!("A token has {} bytes. Medians of {ROUNDS} rounds.", eddsa.texts[0].len());
     fresh(&eddsa, &clock);
     seen_before(&eddsa, now);
@@ -121,9 +121,9 @@ fn fresh(tokens: &Tokens, clock: &SystemClock) {
     let bytes = public.as_bytes();
     let ring = UnparsedPublicKey::new(&ED25519, bytes);
     let lc = aws::ParsedPublicKey::new(&aws::ED25519, bytes).unwrap();
-    let dalek = ed25519_dalek::VerifyingKey::from_bytes(bytes).unwrap();
+    let dalek = ed25519_dalek::PublicKey::from_bytes(bytes).unwrap();
     let (set, policy) = (set(2), policy());
-    let forgetful = verifier(2).with_memory(0);
+    let forgetful = verifier(2).with_cache_bytes(0);
     let (old, old_rules) = {
         use jsonwebtoken::{Algorithm, DecodingKey, Validation};
         let mut rules = Validation::new(Algorithm::EdDSA);
@@ -181,12 +181,12 @@ fn fresh(tokens: &Tokens, clock: &SystemClock) {
 fn seen_before(tokens: &Tokens, now: i64) {
     let text = &tokens.texts[0];
     let one = verifier(2);
-    let full = verifier(64).with_memory(8 << 20).with_revocations(Arc::new({
+    let full = verifier(64).with_cache_bytes(8 << 20).with_revocations(Arc::new({
         let ended: std::collections::HashSet<String> =
             (0..100_000).map(|number| format!("session-{number}")).collect();
         move |sid: &str| ended.contains(sid)
     }));
-    let many = Tokens::new(20_000, |claims| sign::eddsa(&key(0), &kid(0), claims).unwrap(), now);
+    let many = Tokens::new(20_000, |claims| sign::jwt(&key(0), &kid(0), claims).unwrap(), now);
     for token in &many.texts {
         at_once(full.verify(token)).unwrap();
     }
@@ -216,7 +216,7 @@ fn seen_before(tokens: &Tokens, now: i64) {
     );
 
     let region = Region::new(ALLOCATOR);
-    let fresh = verifier(2).with_memory(8 << 20);
+    let fresh = verifier(2).with_cache_bytes(8 << 20);
     for token in &many.texts {
         at_once(fresh.verify(token)).unwrap();
     }

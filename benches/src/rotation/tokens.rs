@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use serde_json::Value;
-use signet::token::base64url;
+use signet_verify::jose::base64url;
 
 use super::moments::{Clock, Moment};
 

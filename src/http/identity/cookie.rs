@@ -13,7 +13,7 @@ use zeroize::Zeroizing;
 
 use crate::identity::session::{REMEMBERED_FOR, SignedIn};
 use crate::secret::{OpaqueToken, SharedSecret};
-use crate::token::arithmetic::MacKey;
+use signet_verify::crypto::MacKey;
 
 /// The characters that JavaScript's `encodeURIComponent` leaves alone.
 const COMPONENT: &AsciiSet = &NON_ALPHANUMERIC

@@ -21,7 +21,6 @@ pub use cookie::Cookies;
 use request::Found;
 
 use super::error::ApiError;
-use crate::clock::Clock;
 use crate::config::TrustedOrigins;
 use crate::identity::account::AccountDesk;
 use crate::identity::issuing::Issuer;
@@ -29,6 +28,7 @@ use crate::identity::session::SessionDesk;
 use crate::keys::keyring::Keyring;
 use crate::secret::OpaqueToken;
 use crate::store::StoreError;
+use signet_verify::clock::Clock;
 
 /// Where the contract lives.
 pub const BASE_PATH: &str = "/api/auth";

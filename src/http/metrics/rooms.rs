@@ -10,15 +10,17 @@ use prometheus_client::encoding::DescriptorEncoder;
 
 use super::exposition::Page;
 use super::process;
-use crate::clock::Clock;
 use crate::http::server::Places;
 use crate::identity::password::Passwords;
 use crate::keys::keyring::Keyring;
-use crate::resource::verifier::Verifier;
+use crate::keys::lifecycle::KeyState;
 use crate::shared::link::Link;
 use crate::shared::revocations::Revocations;
 use crate::shared::throttle::Throttle;
 use crate::store::Database;
+use signet_verify::clock::Clock;
+use signet_verify::crypto::Algorithm;
+use signet_verify::verifier::Verifier;
 
 /// The rooms of this process that have something to tell.
 pub struct Rooms {
@@ -126,8 +128,11 @@ impl Rooms {
     fn keys(&self, keyring: &Keyring, page: &mut Page<'_>) -> fmt::Result {
         let (health, contract) = (keyring.health(), keyring.contract());
         let now = self.clock.now();
-        let counts = health.states.iter().map(|(state, count)| ([("state", state.name())], *count as f64));
-        page.gauges("signet_signing_keys", "Signing keys by state", counts)?;
+        let counts = health.rings.iter().flat_map(|ring| {
+            let labels = |state: KeyState| [("algorithm", ring.algorithm.name()), ("state", state.name())];
+            ring.states.iter().map(move |(state, count)| (labels(*state), *count as f64))
+        });
+        page.gauges("signet_signing_keys", "Signing keys by algorithm and state", counts)?;
         page.gauge(
             "signet_signing_keys_unreadable",
             "Keys that no master key of this process opens",
@@ -138,10 +143,14 @@ impl Rooms {
             "1 while this process can sign tokens, else 0",
             f64::from(u8::from(keyring.signer().is_some())),
         )?;
-        if let Some(age) = health.active_for {
-            let help = "Time since the active key began to sign";
-            page.gauge("signet_active_key_age_seconds", help, age.as_secs_f64())?;
-        }
+        let ages = health.rings.iter().filter_map(|ring| {
+            Some(([("algorithm", ring.algorithm.name())], ring.active_for?.as_secs_f64()))
+        });
+        page.gauges(
+            "signet_active_key_age_seconds",
+            "Time since the active key of each algorithm began to sign",
+            ages,
+        )?;
         if let Some(next) = health.next_deadline {
             let help = "Time until the next step of a key's life; negative when it is late";
             page.gauge(
@@ -166,7 +175,10 @@ impl Rooms {
             "The spans that keys are promised to keep",
             spans.map(|(span, length)| ([("span", span)], length.as_secs_f64())),
         )?;
-        let margins = health.margins.iter().map(|(rule, margin)| ([("rule", *rule)], *margin));
+        let margins = health.margins.iter().map(|margin| {
+            let algorithm = margin.algorithm.map_or("", Algorithm::name);
+            ([("algorithm", algorithm), ("rule", margin.rule)], margin.seconds)
+        });
         page.gauges(
             "signet_key_margin_seconds",
             "How far the keys are from breaking a rule of the contract; negative when one is broken",
@@ -187,7 +199,7 @@ fn verification(verifier: &Verifier, page: &mut Page<'_>) -> fmt::Result {
         "Tokens under the shared secret that were accepted",
         verifier.hs256_uses(),
     )?;
-    if let Some(memory) = verifier.verdicts() {
+    if let Some(memory) = verifier.token_cache() {
         page.counters(
             "signet_token_memory_lookups",
             "Tokens by whether they had been seen before",

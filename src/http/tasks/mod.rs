@@ -20,7 +20,7 @@ use super::answer::{Answer, Carried, Done, Refused, refusals};
 use super::body::TaskBody;
 use super::error::ApiError;
 use crate::resource::task::{DEFAULT_PAGE, MAX_PAGE, TaskDesk, TaskError};
-use crate::resource::verifier::Verifier;
+use signet_verify::verifier::Verifier;
 
 /// What the operations work with.
 #[derive(Debug)]

@@ -14,8 +14,8 @@ use poem_openapi::{ApiExtractor, ApiExtractorType, ExtractParamOptions};
 
 use super::Resource;
 use crate::http::error::ApiError;
-use crate::resource::guard::{CHALLENGE_INSUFFICIENT_SCOPE, Unauthenticated, authenticate};
-use crate::token::claims::Principal;
+use signet_verify::guard::{CHALLENGE_INSUFFICIENT_SCOPE, Unauthenticated, authenticate};
+use signet_verify::jose::claims::Principal;
 
 /// How the router calls the first variable of a path, which is `{user_id}` in every operation: poem-openapi numbers
 /// them. Were it wrong, nobody would pass.

@@ -13,7 +13,7 @@ use signet::secret::{OpaqueToken, Seed};
 use signet::store::Database;
 use signet::store::sessions::Sessions;
 use signet::store::tasks::{Task, Tasks};
-use signet::token::arithmetic::SigningKey;
+use signet_verify::crypto::SigningKey;
 use signet_benches::process::{Process, free_address};
 
 use signet_benches::people::Person;
@@ -74,7 +74,7 @@ fn endpoint(database: Database, owner: String, session: OpaqueToken) -> BoxEndpo
         }
     });
     let sessions = Arc::new(Sessions::new(database, std::time::Duration::ZERO));
-    let (key, token) = (Arc::new(SigningKey::from_seed(&Seed::new([7; 32])).unwrap()), Arc::new(session));
+    let (key, token) = (Arc::new(SigningKey::from_seed(&[7; 32]).unwrap()), Arc::new(session));
     let session = make(move |_| {
         let (sessions, key, token) = (sessions.clone(), key.clone(), token.clone());
         async move {

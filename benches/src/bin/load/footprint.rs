@@ -4,7 +4,7 @@ use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
-use signet::clock::{Clock, SystemClock};
+use signet_verify::clock::{Clock, SystemClock};
 use signet_benches::median;
 use signet_benches::process::Process;
 

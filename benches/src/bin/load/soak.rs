@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use signet::clock::{Clock, SystemClock};
+use signet_verify::clock::{Clock, SystemClock};
 use signet_benches::client::{Connection, get, post, request};
 use signet_benches::process::Process;
 

@@ -6,11 +6,11 @@ use std::time::Duration;
 
 use argon2::{Algorithm, Argon2, Block, Params, Version};
 use serde_json::json;
-use signet::clock::{Clock, SystemClock};
+use signet_verify::clock::{Clock, SystemClock};
 use signet::secret::{OpaqueToken, Seed};
 use signet::store::Database;
 use signet::store::sessions::Sessions;
-use signet::token::arithmetic::SigningKey;
+use signet_verify::crypto::SigningKey;
 use signet_benches::client::{Connection, get, post};
 use signet_benches::median;
 use signet_benches::process::Process;
@@ -142,7 +142,7 @@ fn millis(span: Duration) -> String {
 async fn bare(folder: &Path, reader: &Person) {
     println!("\n| bare | per second | each |\n| --- | --- | --- |");
     let row = |name: &str, rate: f64| println!("| {name} | {rate:.0} | {:.1} µs |", 1e6 / rate);
-    let key = SigningKey::from_seed(&Seed::new([7; 32])).unwrap();
+    let key = SigningKey::from_seed(&[7; 32]).unwrap();
     let signature = key.sign(&[1; 400]);
     let clock = SystemClock::new();
     let rate = |calls: u32, took: Duration| f64::from(calls) / took.as_secs_f64();

@@ -1,0 +1,226 @@
+//! Compact JWS in (RFC 7515 section 5.2, RFC 7519 section 7.2).
+//! In: a token from anybody, the trusted keys, the policy and the present moment. Out: a principal, or a refusal.
+//! Owns: the algorithm is a property of the key, and no claim is looked at before the signature is right.
+
+mod claim_rules;
+mod header;
+mod refusal;
+
+use std::fmt;
+use std::time::Duration;
+
+pub use refusal::Refusal;
+use serde_json::Value;
+
+use self::header::KeyReference;
+use super::claims::Principal;
+use super::jwk::KeySet;
+use super::{MAX_TOKEN_BYTES, base64url, json};
+use crate::clock::Timestamp;
+use crate::crypto::MacKey;
+
+/// The secret that old backends share with us, and until when tokens under it count.
+#[derive(Clone, Debug)]
+pub struct SharedKey {
+    /// The key of HS256.
+    pub key: MacKey,
+    /// From this moment on it is not accepted any more; none for no end.
+    pub until: Option<Timestamp>,
+}
+
+impl SharedKey {
+    /// Whether tokens under it still count.
+    ///
+    /// # Errors
+    /// [`Refusal::SharedSecretExpired`] when its time has passed.
+    pub fn check_time(&self, now: Timestamp) -> Result<(), Refusal> {
+        let over = self.until.is_some_and(|until| until <= now);
+        if over { Err(Refusal::SharedSecretExpired) } else { Ok(()) }
+    }
+}
+
+/// Whose tokens count. What is not given is not trusted.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct TrustedKeys<'a> {
+    /// The keys of tokens that name one. Each is bound to its algorithm.
+    pub set: Option<&'a KeySet>,
+    /// The key of tokens that name none. It is bound to HS256.
+    pub shared: Option<&'a SharedKey>,
+}
+
+/// What a token must say beside being signed.
+#[derive(Clone, Debug)]
+pub struct Policy {
+    /// The issuers that count; `iss` must be one of them byte for byte (RFC 8725 section 3.8).
+    pub issuers: Vec<String>,
+    /// Our own names; `aud` must hold one of them (RFC 8725 section 3.9).
+    pub audiences: Vec<String>,
+    /// How far the issuer's clock and ours may lie apart.
+    pub leeway: Duration,
+    /// How far ahead a token may end, so that an issuer's slip does not make one that lives for ever.
+    pub max_lifetime: Duration,
+    /// The same for tokens under the shared secret, which other systems issue for a week or more.
+    pub shared_max_lifetime: Duration,
+}
+
+impl Policy {
+    /// The usual [`shared_max_lifetime`](Self::shared_max_lifetime): 30 days.
+    pub const SHARED_MAX_LIFETIME: Duration = Duration::from_secs(30 * 24 * 60 * 60);
+
+    /// A policy for one issuer and one audience, with the usual lifetime under the shared secret.
+    pub fn new(issuer: String, audience: String, leeway: Duration, max_lifetime: Duration) -> Self {
+        Self {
+            issuers: vec![issuer],
+            audiences: vec![audience],
+            leeway,
+            max_lifetime,
+            shared_max_lifetime: Self::SHARED_MAX_LIFETIME,
+        }
+    }
+
+    /// Whether the time is still right for somebody whose token was verified before under this same policy.
+    ///
+    /// # Errors
+    /// The [`Refusal`] that verifying the token anew would give.
+    pub fn check_times(&self, principal: &Principal, now: Timestamp) -> Result<(), Refusal> {
+        claim_rules::check_times(principal, self, now)
+    }
+}
+
+/// A token that is well formed and has proved nothing.
+///
+/// Everything that can be refused without a key is refused by [`parse`](Self::parse), so that only a token which one
+/// more key could make valid is ever worth a fetch of the key set.
+pub struct Unverified<'a> {
+    signing_input: &'a str,
+    key: KeyReference,
+    payload: Vec<u8>,
+    signature: Vec<u8>,
+}
+
+impl<'a> Unverified<'a> {
+    /// Takes `text` apart.
+    ///
+    /// # Errors
+    /// [`Refusal`] when it is not a compact JWS with a header that we can go by.
+    pub fn parse(text: &'a str) -> Result<Self, Refusal> {
+        if text.len() > MAX_TOKEN_BYTES {
+            return Err(Refusal::TooLong);
+        }
+        let (signing_input, signature) = text.rsplit_once('.').ok_or(Refusal::Shape)?;
+        let (header, payload) = signing_input.split_once('.').ok_or(Refusal::Shape)?;
+        if payload.is_empty() || payload.contains('.') {
+            return Err(Refusal::Shape);
+        }
+        let key = header::read(header)?;
+        let payload = base64url::decode(payload).ok_or(Refusal::Encoding)?;
+        let signature = base64url::decode(signature).ok_or(Refusal::Encoding)?;
+        let fits = match key {
+            KeyReference::Published(_, algorithm) => algorithm.takes_signature_of(signature.len()),
+            KeyReference::Shared => signature.len() == 32,
+        };
+        if !fits {
+            return Err(Refusal::Signature);
+        }
+        Ok(Self { signing_input, key, payload, signature })
+    }
+
+    /// The name of the key that the token claims to be signed with; none under the shared secret.
+    pub fn kid(&self) -> Option<&str> {
+        match &self.key {
+            KeyReference::Published(kid, _) => Some(kid.as_ref()),
+            KeyReference::Shared => None,
+        }
+    }
+
+    /// The issuer that the token claims to come from; nobody has vouched for it. For choosing whose keys to try.
+    pub fn claimed_issuer(&self) -> Option<String> {
+        match json::parse(&self.payload).ok()? {
+            Value::Object(mut claims) => match claims.remove("iss")? {
+                Value::String(issuer) => Some(issuer),
+                _ => None,
+            },
+            _ => None,
+        }
+    }
+
+    /// Checks the signature, then the claims.
+    ///
+    /// # Errors
+    /// [`Refusal`] with the first rule that the token breaks.
+    pub fn verify(
+        &self,
+        keys: &TrustedKeys<'_>,
+        policy: &Policy,
+        now: Timestamp,
+    ) -> Result<Principal, Refusal> {
+        let input = self.signing_input.as_bytes();
+        let genuine = match &self.key {
+            KeyReference::Published(kid, algorithm) => {
+                let set = keys.set.ok_or(Refusal::NotTrusted)?;
+                let key = set.get(kid.as_ref()).ok_or(Refusal::UnknownKid)?;
+                if key.algorithm() != *algorithm {
+                    return Err(Refusal::Algorithm);
+                }
+                key.verify(input, &self.signature)
+            }
+            KeyReference::Shared => {
+                let shared = keys.shared.ok_or(Refusal::NotTrusted)?;
+                shared.check_time(now)?;
+                shared.key.verify(input, &self.signature)
+            }
+        };
+        if !genuine {
+            return Err(Refusal::Signature);
+        }
+        claim_rules::admit(&self.payload, &self.key, policy, now)
+    }
+}
+
+/// Shows the key that is wanted and nothing that was not verified.
+impl fmt::Debug for Unverified<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Unverified").field("kid", &self.kid()).finish_non_exhaustive()
+    }
+}
+
+/// Verifies the token `text` at the moment `now`.
+///
+/// # Errors
+/// [`Refusal`] with the first rule that the token breaks.
+///
+/// ```
+/// # #[cfg(feature = "signing")] {
+/// use std::time::Duration;
+/// use serde_json::json;
+/// use signet_verify::clock::Timestamp;
+/// use signet_verify::crypto::SigningKey;
+/// use signet_verify::jose::jwk::{KeySet, thumbprint};
+/// use signet_verify::jose::sign;
+/// use signet_verify::jose::verify::{Policy, Refusal, TrustedKeys, verify};
+///
+/// let key = SigningKey::from_seed(&[7; 32])?;
+/// let kid = thumbprint(key.public());
+/// let claims = json!({ "iss": "https://id.test", "aud": "https://api.test", "sub": "alice", "exp": 1_000 });
+/// let token = sign::jwt(&key, &kid, &claims)?;
+///
+/// let set = KeySet::new([(kid, key.public().clone())]);
+/// let keys = TrustedKeys { set: Some(&set), shared: None };
+/// let minute = Duration::from_secs(60);
+/// let policy = Policy::new("https://id.test".to_owned(), "https://api.test".to_owned(), Duration::ZERO, minute);
+///
+/// let alice = verify(&keys, &policy, &token, Timestamp::from_seconds(999))?;
+/// assert_eq!(alice.subject, "alice");
+/// let late = verify(&keys, &policy, &token, Timestamp::from_seconds(1_000));
+/// assert_eq!(late.err(), Some(Refusal::Expired));
+/// # }
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub fn verify(
+    keys: &TrustedKeys<'_>,
+    policy: &Policy,
+    text: &str,
+    now: Timestamp,
+) -> Result<Principal, Refusal> {
+    Unverified::parse(text)?.verify(keys, policy, now)
+}

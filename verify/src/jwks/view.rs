@@ -1,0 +1,246 @@
+//! What the cache knows at one moment, and when it may ask again.
+//! In: the outcomes of fetches, and the time. Out: usable keys; whether a fetch may start.
+//! Owns: one fetch at a time, no more than schedule and budget allow; a bad document never replaces good keys.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::budget::Budget;
+use super::settings::Settings;
+use crate::jose::jwk::{self, KeySet, ParsedSet};
+use crate::jwks::fetch::FetchError;
+
+/// Why a fetch brought no keys.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum LoadError {
+    /// The issuer could not be asked.
+    #[error(transparent)]
+    Fetch(#[from] FetchError),
+    /// The answer is no key set.
+    #[error(transparent)]
+    Document(#[from] jwk::Error),
+    /// The answer is a key set without a single key that can be used.
+    #[error("the key set holds no usable key")]
+    NoUsableKey,
+    /// "Not modified" came although nothing was at hand.
+    #[error("the key set was called unchanged although none was at hand")]
+    NothingToKeep,
+    /// The fetch ended without an outcome, because it panicked or its runtime was shut down.
+    #[error("the fetch was abandoned")]
+    Abandoned,
+}
+
+impl LoadError {
+    /// Every [`code`](Self::code).
+    pub const CODES: [&str; 10] = [
+        "timeout",
+        "unreachable",
+        "status",
+        "too_large",
+        "not_json",
+        "no_key_array",
+        "too_many_keys",
+        "no_usable_key",
+        "nothing_to_keep",
+        "abandoned",
+    ];
+
+    /// The stable name of the reason in logs and metrics; it repeats nothing of what the issuer sent.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Fetch(FetchError::Timeout(_)) => "timeout",
+            Self::Fetch(FetchError::Unreachable(_)) => "unreachable",
+            Self::Fetch(FetchError::Status(_)) => "status",
+            Self::Fetch(FetchError::TooLarge(_)) | Self::Document(jwk::Error::TooLarge) => "too_large",
+            Self::Document(jwk::Error::Json(_)) => "not_json",
+            Self::Document(jwk::Error::NoKeys) => "no_key_array",
+            Self::Document(jwk::Error::TooManyKeys) => "too_many_keys",
+            Self::NoUsableKey => "no_usable_key",
+            Self::NothingToKeep => "nothing_to_keep",
+            Self::Abandoned => "abandoned",
+        }
+    }
+}
+
+/// What a fetch brought.
+#[derive(Debug)]
+pub(super) enum Loaded {
+    /// Keys, at least one.
+    Keys { parsed: ParsedSet, etag: Option<String>, max_age: Option<Duration> },
+    /// The word that the keys at hand are still the right ones.
+    Unchanged { max_age: Option<Duration> },
+}
+
+/// Why a fetch is wanted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum FetchReason {
+    /// The schedule says so, or no usable key is held.
+    Due,
+    /// Somebody came with a kid that the set does not hold, and the set is past its life: they cannot be told yes or no.
+    StaleMiss,
+    /// Somebody came with a kid that a set within its life does not hold.
+    UnknownKid,
+    /// The issuer's own people say that its keys have changed.
+    Invalidated,
+}
+
+/// Keys and their times. All times are those of `Shared::now` and count from the *start* of the fetch that brought
+/// or confirmed the keys: what happened at the issuer after that may be missing from the answer.
+#[derive(Clone, Debug)]
+pub(super) struct Held {
+    /// The same allocation until the content changes, so that what was derived from it can be told to be current.
+    pub keys: Arc<KeySet>,
+    pub etag: Option<String>,
+    pub life: Duration,
+    pub confirmed_at: Duration,
+    pub refresh_at: Duration,
+    pub trusted_until: Duration,
+}
+
+/// Everything the cache knows. A value: each change makes a new one, which readers get hold of as a whole.
+#[derive(Clone, Debug)]
+pub(super) struct View {
+    pub held: Option<Held>,
+    /// How many fetches have started.
+    pub started: u64,
+    /// How many of them have ended; one less than started while one is under way.
+    pub landed: u64,
+    /// How many failed since the last good one.
+    pub failures: u32,
+    pub last_fault: Option<LoadError>,
+    /// Before this the schedule asks nobody again after a failure.
+    retry_at: Duration,
+    /// The same while somebody waits who cannot be told yes or no; never later.
+    urgent_at: Duration,
+    for_unknown_kids: Budget,
+    for_invalidations: Budget,
+}
+
+impl View {
+    /// Nothing is known and everything is allowed.
+    pub fn new(settings: &Settings) -> Self {
+        Self {
+            held: None,
+            started: 0,
+            landed: 0,
+            failures: 0,
+            last_fault: None,
+            retry_at: Duration::ZERO,
+            urgent_at: Duration::ZERO,
+            for_unknown_kids: Budget::new(settings.unknown_kid_budget()),
+            for_invalidations: Budget::new(settings.invalidation_budget()),
+        }
+    }
+
+    /// The keys that may be used now: fresh ones, or stale ones within their bound.
+    pub fn usable(&self, now: Duration) -> Option<&Held> {
+        self.held.as_ref().filter(|held| now < held.trusted_until)
+    }
+
+    /// The usable keys, if `kid` is among them.
+    pub fn keys_with(&self, kid: &str, now: Duration) -> Option<Arc<KeySet>> {
+        self.usable(now).filter(|held| held.keys.get(kid).is_some()).map(|held| held.keys.clone())
+    }
+
+    /// Whether the keys are within the life that their issuer gave them, so that it would have published by now what
+    /// is not among them.
+    pub fn is_fresh(&self, now: Duration) -> bool {
+        self.usable(now).is_some_and(|held| now < held.confirmed_at.saturating_add(held.life))
+    }
+
+    /// Whether a fetch is under way.
+    pub fn is_fetching(&self) -> bool {
+        self.started > self.landed
+    }
+
+    /// When the schedule wants the next fetch.
+    pub fn due_at(&self) -> Duration {
+        self.held.as_ref().map_or(self.retry_at, |held| held.refresh_at.max(self.retry_at))
+    }
+
+    /// How long somebody should wait who could not be told yes or no.
+    pub fn retry_after(&self, now: Duration) -> Duration {
+        let pause = if self.is_fetching() { Duration::ZERO } else { self.urgent_at.saturating_sub(now) };
+        pause.max(Duration::from_secs(1))
+    }
+
+    /// The view with one more fetch under way; none if `reason` does not allow it now.
+    pub fn launch(&self, reason: FetchReason, now: Duration, settings: &Settings) -> Option<Self> {
+        if self.is_fetching() {
+            return None;
+        }
+        let mut next = Self { started: self.started + 1, ..self.clone() };
+        match reason {
+            FetchReason::Due if self.due_at() <= now => {}
+            FetchReason::StaleMiss if self.urgent_at <= now => {}
+            FetchReason::Due | FetchReason::StaleMiss => return None,
+            _ if now < self.retry_at => return None,
+            FetchReason::UnknownKid => {
+                next.for_unknown_kids = self.for_unknown_kids.spend(now, settings.unknown_kid_budget())?;
+            }
+            FetchReason::Invalidated => {
+                next.for_invalidations = self.for_invalidations.spend(now, settings.invalidation_budget())?
+            }
+        }
+        Some(next)
+    }
+
+    /// The view after the fetch that began at `began` brought `outcome`; `share` (0 to 1) is the jitter.
+    pub fn land(
+        &self,
+        outcome: Result<Loaded, LoadError>,
+        began: Duration,
+        now: Duration,
+        share: f64,
+        settings: &Settings,
+    ) -> Self {
+        let landed = self.started;
+        let hold = |keys, etag, life| Held {
+            keys,
+            etag,
+            life,
+            confirmed_at: began,
+            refresh_at: began.saturating_add(settings.refresh_after(life, share)),
+            trusted_until: began.saturating_add(settings.stale_bound(life)),
+        };
+        let outcome = outcome.and_then(|loaded| match (loaded, &self.held) {
+            (Loaded::Keys { parsed, etag, max_age }, held) => {
+                let same = held.as_ref().filter(|held| *held.keys == parsed.keys);
+                let keys = same.map_or_else(|| Arc::new(parsed.keys), |held| held.keys.clone());
+                Ok(hold(keys, etag, settings.life(max_age)))
+            }
+            // A 304 may leave out what has not changed, the life included (RFC 9110 section 15.4.5).
+            (Loaded::Unchanged { max_age }, Some(held)) => {
+                let life = max_age.map_or(held.life, |max_age| settings.life(Some(max_age)));
+                Ok(hold(held.keys.clone(), held.etag.clone(), life))
+            }
+            (Loaded::Unchanged { .. }, None) => Err(LoadError::NothingToKeep),
+        });
+        match outcome {
+            Ok(held) => Self {
+                held: Some(held),
+                landed,
+                failures: 0,
+                last_fault: None,
+                retry_at: Duration::ZERO,
+                urgent_at: Duration::ZERO,
+                ..self.clone()
+            },
+            Err(fault) => {
+                let failures = self.failures.saturating_add(1);
+                let urgent_at = now.saturating_add(settings.cold_retry.pause(failures, share));
+                let retry_at = match self.usable(now) {
+                    // The end of trust is itself an reason, and from then on the quicker schedule counts.
+                    Some(held) => {
+                        let pause = settings.retry.pause(failures, share);
+                        now.saturating_add(pause).min(held.trusted_until)
+                    }
+                    None => urgent_at,
+                };
+                let urgent_at = urgent_at.min(retry_at);
+                Self { landed, failures, last_fault: Some(fault), retry_at, urgent_at, ..self.clone() }
+            }
+        }
+    }
+}
