@@ -17,7 +17,7 @@ pub mod keys;
 pub mod resource;
 pub mod secret;
 #[cfg(feature = "server")]
-pub mod shared;
-#[cfg(feature = "server")]
 pub mod store;
+#[cfg(feature = "server")]
+pub mod sync;
 pub mod token;

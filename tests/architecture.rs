@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 /// The rooms, in the order in which data flows through them: a room uses only rooms before it.
 const ROOMS: [&str; 11] =
-    ["clock", "secret", "config", "token", "keys", "store", "shared", "identity", "resource", "http", "app"];
+    ["clock", "secret", "config", "token", "keys", "store", "sync", "identity", "resource", "http", "app"];
 
 /// What a source file uses of the crate: the first two names of each path.
 fn uses(text: &str) -> BTreeSet<(String, String)> {

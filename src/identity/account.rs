@@ -11,10 +11,11 @@ use super::password::{HashingError, Passwords, Verdict};
 use super::session::{Device, SessionDesk, SessionError, SignedIn, new_id};
 use crate::clock::{Clock, Entropy, EntropyUnavailable};
 use crate::secret::Password;
-use crate::shared::throttle::{RetryAfter, Rule, Throttle};
 use crate::store::StoreError;
 use crate::store::accounts::{Account, Accounts, ProfileChange, User};
 use crate::store::sessions::Which;
+use crate::sync::limiter::Limiter;
+use crate::sync::rule::{RetryAfter, Rule};
 
 /// The shortest and the longest new password, in UTF-16 code units.
 pub const PASSWORD_LENGTH: std::ops::RangeInclusive<usize> = 8..=128;
@@ -89,7 +90,7 @@ pub struct AccountDesk {
     accounts: Accounts,
     sessions: Arc<SessionDesk>,
     passwords: Arc<Passwords>,
-    throttle: Arc<Throttle>,
+    throttle: Arc<Limiter>,
     clock: Arc<dyn Clock>,
     entropy: Arc<dyn Entropy>,
 }
@@ -106,7 +107,7 @@ impl AccountDesk {
         accounts: Accounts,
         sessions: Arc<SessionDesk>,
         passwords: Arc<Passwords>,
-        throttle: Arc<Throttle>,
+        throttle: Arc<Limiter>,
         clock: Arc<dyn Clock>,
         entropy: Arc<dyn Entropy>,
     ) -> Self {

@@ -7,10 +7,10 @@ use std::time::Duration;
 
 use crate::clock::{Clock, Entropy, EntropyUnavailable, random_alphanumeric};
 use crate::secret::OpaqueToken;
-use crate::shared::revocations::Revocations;
 use crate::store::StoreError;
 use crate::store::accounts::User;
 use crate::store::sessions::{NewSession, RevokedSession, Session, Sessions, Which};
+use crate::sync::revocations::Revocations;
 
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 

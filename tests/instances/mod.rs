@@ -3,10 +3,10 @@
 mod agreement;
 mod crashes;
 mod database;
-mod exchange;
 mod keys;
 mod limits;
 mod outages;
+mod pubsub;
 mod redis;
 mod sessions;
 
@@ -17,7 +17,7 @@ use tempfile::TempDir;
 
 use crate::command_line::server::Server;
 use crate::support::caller::PASSWORD;
-use crate::support::redis::Redis;
+use crate::support::redis::RedisServer;
 use crate::support::{Caller, postgres};
 
 /// The issuer of every deployment here; nobody asks there.

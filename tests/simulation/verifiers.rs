@@ -8,7 +8,7 @@ use signet::keys::keyring::Keyring;
 use signet::resource::fetch::{Fetch, FetchFault, Fetched};
 use signet::resource::key_cache::{KeyCache, Settings};
 use signet::resource::verifier::{Denied, KeySource, Trust, Verifier};
-use signet::shared::revocations::Revocations;
+use signet::sync::revocations::Revocations;
 use signet::token::jwk::KeySet;
 use signet::token::verify::{Policy, Refusal};
 

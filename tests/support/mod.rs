@@ -16,6 +16,7 @@ use std::time::Duration;
 use signet::app::{Ambient, App};
 use signet::clock::{ManualClock, SystemClock, SystemEntropy, Timestamp};
 use signet::config::{Config, SecretText, Settings};
+use signet::sync::redis::install_tls_provider;
 use tempfile::TempDir;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
@@ -147,6 +148,7 @@ impl Builder {
 
     /// Binds and runs it.
     pub async fn start(self) -> TestApp {
+        install_tls_provider();
         let config = Config::resolve(&self.settings).unwrap();
         let clock: Arc<dyn signet::clock::Clock> = match &self.clock {
             Some(clock) => clock.clone(),

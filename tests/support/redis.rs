@@ -13,7 +13,7 @@ struct Tls {
 }
 
 /// A running Redis.
-pub struct Redis {
+pub struct RedisServer {
     folder: TempDir,
     port: u16,
     password: Option<String>,
@@ -21,7 +21,7 @@ pub struct Redis {
     child: Option<Child>,
 }
 
-impl Redis {
+impl RedisServer {
     /// Starts one without password and TLS; none, said loudly, when there is no `redis-server` and something may be
     /// skipped.
     pub fn start() -> Option<Self> {
@@ -138,7 +138,7 @@ impl Redis {
     }
 }
 
-impl Drop for Redis {
+impl Drop for RedisServer {
     fn drop(&mut self) {
         if self.child.is_some() {
             self.kill();

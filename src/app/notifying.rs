@@ -1,28 +1,28 @@
-//! Key rows whose every change is told to the other instances.
-//! In: rows as the rotation writes them. Out: the same rows, and the word that they have changed.
-//! Owns: nothing is told that was not written; what cannot be told is found by the others' own reading.
+//! Key rows whose every change is published to the other instances.
+//! In: rows as the rotation writes them. Out: the same rows, and a message that they have changed.
+//! Owns: nothing is published that was not written; what cannot be sent is found by the others' own reading.
 
 use std::sync::Arc;
 
-use super::link::Link;
 use crate::keys::lifecycle::KeyRecord;
 use crate::keys::port::{KeyEvent, KeyRow, KeyRows, RowsFault, Snapshot, Version};
+use crate::sync::redis::Redis;
 
 /// Key rows of a deployment.
 #[derive(Debug)]
-pub struct Announced<R> {
+pub struct Notifying<R> {
     rows: R,
-    link: Option<Arc<Link>>,
+    redis: Option<Arc<Redis>>,
 }
 
-impl<R> Announced<R> {
-    /// The rows, whose changes are told through `link` where there are others to tell.
-    pub fn new(rows: R, link: Option<Arc<Link>>) -> Self {
-        Self { rows, link }
+impl<R> Notifying<R> {
+    /// The rows, whose changes are published through `redis` where there is one.
+    pub fn new(rows: R, redis: Option<Arc<Redis>>) -> Self {
+        Self { rows, redis }
     }
 }
 
-impl<R: KeyRows> KeyRows for Announced<R> {
+impl<R: KeyRows> KeyRows for Notifying<R> {
     async fn live(&self) -> Result<Snapshot, RowsFault> {
         self.rows.live().await
     }
@@ -37,8 +37,8 @@ impl<R: KeyRows> KeyRows for Announced<R> {
 
     async fn write(&self, expected: Version, rows: &[KeyRow], events: &[KeyEvent]) -> Result<(), RowsFault> {
         self.rows.write(expected, rows, events).await?;
-        if let Some(link) = &self.link {
-            link.tell_of_keys(None).await;
+        if let Some(redis) = &self.redis {
+            redis.publish_keys_changed().await;
         }
         Ok(())
     }
