@@ -13,7 +13,13 @@ use signet::token::jwk::KeySet;
 use signet::token::verify::{Policy, Refusal};
 
 use super::dice::Dice;
-use super::story::{AUDIENCE, ISSUER, LEEWAY, LONGEST_TOKEN};
+use crate::keys::support::seconds;
+
+pub const ISSUER: &str = "https://id.example";
+pub const AUDIENCE: &str = "https://api.example";
+/// How far two clocks may lie apart.
+pub const LEEWAY: Duration = seconds(1);
+const LONGEST_TOKEN: Duration = seconds(60);
 
 /// An issuer that answers now.
 pub struct Serving {
