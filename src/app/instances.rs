@@ -24,8 +24,8 @@ pub(super) struct Instance {
 }
 
 impl Instance {
-    /// Starts to listen and to publish: keys of this process go by way of `worker`, keys of an issuer elsewhere by way of
-    /// `cache`.
+    /// Starts to listen and to publish: keys of this process go by way of `worker`, keys of an issuer elsewhere by way
+    /// of `cache`.
     pub(super) fn spawn(
         self,
         worker: Option<Arc<Worker>>,

@@ -1,6 +1,7 @@
 //! What instances publish to each other, as JSON in Redis.
 //! In: revoked sessions, changed keys. Out: the text of a message, and the message that a text holds.
-//! Owns: what is published here is what is read here; what a later version adds is an error that the reader passes over.
+//! Owns: what is published here is what is read here; what a later version adds is an error that the reader passes
+//! over.
 
 use serde::{Deserialize, Serialize};
 

@@ -31,7 +31,8 @@ async fn a_redis_that_cannot_be_trusted_or_does_not_let_us_in_counts_as_down_and
         return;
     };
     let wrong = plain.url(0).replace("open-sesame", "close-sesame");
-    let nobody = format!("redis://127.0.0.1:{}", crate::support::free_port());
+    let (_bound, port) = crate::support::closed_port();
+    let nobody = format!("redis://127.0.0.1:{port}");
     for url in [wrong, tls.url(0), nobody] {
         let folder = tempfile::tempdir().unwrap();
         let server = Server::start(folder.path(), &[("REDIS_URL", &url), ("SIGNET_RATE_LIMIT", "on")]);

@@ -5,7 +5,6 @@
 mod cache_life;
 mod lifecycle;
 mod race;
-mod stored;
-pub mod suite;
+mod suite;
 pub mod support;
 mod transfer;
