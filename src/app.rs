@@ -12,8 +12,10 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 mod instances;
+pub mod notifying;
 
 use self::instances::Instance;
+use self::notifying::Notifying;
 use crate::config::{Config, Fault, IssuerSecrets, TokenMode, duration};
 use crate::http::identity::{Cookies, Identity};
 use crate::http::metrics::{self, Metrics, Rooms};
@@ -33,18 +35,19 @@ use crate::keys::rotation::{Rotation, RotationError};
 use crate::keys::worker::RotationWorker;
 use crate::resource::task::TaskDesk;
 use crate::secret::SharedSecret;
-use crate::shared::announced::Announced;
-use crate::shared::exchange::Exchange;
-use crate::shared::link::Link;
-use crate::shared::revocations::Revocations;
-use crate::shared::throttle::Throttle;
 use crate::store::accounts::Accounts;
 use crate::store::keys::Keys;
 use crate::store::sessions::{SWEPT_AT_ONCE, Sessions};
 use crate::store::tasks::Tasks;
 use crate::store::{Database, OpenError, StoreError};
+use crate::sync::limiter::Limiter;
+use crate::sync::pubsub::PubSub;
+use crate::sync::redis::Redis;
+use crate::sync::revocations::Revocations;
 use crate::vault::Vault;
-use signet_verify::clock::{Clock, Entropy, SystemClock};
+use signet_verify::clock::Clock;
+use signet_verify::clock::Entropy;
+use signet_verify::clock::SystemClock;
 use signet_verify::crypto::MacKey;
 use signet_verify::crypto::SystemEntropy;
 use signet_verify::jose::verify::{Policy, SharedKey};
@@ -182,7 +185,7 @@ pub struct App {
 }
 
 /// What keeps the keys of this process up to date, and the other instances too.
-type Worker = RotationWorker<Announced<Keys>>;
+type Worker = RotationWorker<Notifying<Keys>>;
 
 /// What the identity half needs of its secrets.
 struct Signing {
@@ -223,15 +226,15 @@ impl App {
         let (sessions, house) = (desk(&database), desk(&upkeep));
         house.recall_revocations().await?;
         database.note_answer(clock.monotonic());
-        let link = config.redis_url.as_ref().map(Link::new).transpose()?.map(Arc::new);
-        let instance = match &link {
-            Some(link) => {
-                let exchange = Exchange::join(link.clone(), revocations.clone(), clock.clone()).await;
-                Some(Instance { link: link.clone(), exchange })
+        let redis = config.redis_url.as_ref().map(Redis::new).transpose()?.map(Arc::new);
+        let instance = match &redis {
+            Some(redis) => {
+                let pubsub = PubSub::join(redis.clone(), revocations.clone(), clock.clone()).await;
+                Some(Instance { redis: redis.clone(), pubsub })
             }
             None => None,
         };
-        let throttle = Arc::new(Throttle::new(clock.clone(), config.server.rate_limit).shared(link.clone()));
+        let throttle = Arc::new(Limiter::new(clock.clone(), config.server.rate_limit).shared(redis.clone()));
 
         let mut notes = Vec::new();
         let signing = match secrets {
@@ -241,7 +244,7 @@ impl App {
                 notes.extend(secrets.warnings.iter().cloned());
                 let vault =
                     Vault::new(secrets.master.clone(), secrets.retired_masters.clone(), entropy.clone());
-                let keys = Announced::new(Keys::new(upkeep.clone()), link.clone());
+                let keys = Notifying::new(Keys::new(upkeep.clone()), redis.clone());
                 let generator = Arc::new(SystemGenerator::new(entropy.clone()));
                 let rotation = Rotation::new(keys, Arc::new(vault), generator, contract, clock.clone());
                 Some(Signing { secrets, worker: Arc::new(RotationWorker::start(rotation).await?) })
@@ -274,7 +277,7 @@ impl App {
             passwords: passwords.clone(),
             throttle: throttle.clone(),
             revocations: revocations.clone(),
-            link,
+            link: redis,
             clock: clock.clone(),
         });
         let identity = match (&signing, &keyring, passwords) {

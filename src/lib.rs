@@ -4,15 +4,15 @@
 
 pub mod secret;
 
-pub mod vault;
-
 pub mod config;
 
-pub mod store;
+pub mod vault;
 
-pub mod shared;
+pub mod sync;
 
 pub mod keys;
+
+pub mod store;
 
 pub mod identity;
 

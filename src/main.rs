@@ -6,6 +6,7 @@ use cli::{Command, ConfigCommand, Document, KeysCommand, TokenCommand};
 use signet::app::{Ambient, App, StartError, session_bound};
 use signet::config::{Config, Settings};
 use signet::http::docs;
+use signet::sync::redis::install_tls_provider;
 
 mod cli;
 
@@ -13,6 +14,7 @@ fn main() -> ExitCode {
     // What we write (secrets, a database of password hashes) is nobody else's business on this machine.
     #[cfg(unix)]
     rustix::process::umask(rustix::fs::Mode::RWXG | rustix::fs::Mode::RWXO);
+    install_tls_provider();
     match cli::parse(std::env::args_os()) {
         Command::Serve(settings) => with_config(&settings, serve),
         Command::Migrate(settings) => with_config(&settings, cli::database::migrate),

@@ -10,7 +10,7 @@ use signet::config::SecretText;
 
 use crate::isolation::issuer::Issuer;
 use crate::support::caller::PASSWORD;
-use crate::support::{Caller, TestApp, free_port};
+use crate::support::{Caller, TestApp, closed_port};
 
 /// The lines of `/metrics`, each as its series and its value.
 async fn page(caller: &Caller) -> BTreeMap<String, f64> {
@@ -78,7 +78,8 @@ async fn resource(issuer: &Issuer) -> TestApp {
 #[tokio::test]
 async fn the_docs_list_exactly_what_is_served() {
     let issuer = Issuer::start().await;
-    let nowhere = format!("redis://127.0.0.1:{}", free_port());
+    let (_bound, port) = closed_port();
+    let nowhere = format!("redis://127.0.0.1:{port}");
     let both = TestApp::builder().with(|settings| {
         settings.rate_limit = Some("on".to_owned());
         settings.redis_url = Some(SecretText::from(nowhere));

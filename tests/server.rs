@@ -22,25 +22,42 @@ use signet_verify::crypto::Algorithm;
 use signet_verify::crypto::SystemEntropy;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::oneshot;
+use tokio::sync::{Notify, oneshot};
 use tokio::task::JoinHandle;
 
+use crate::support::wait::{LONGEST, until};
 use crate::support::{Caller, TestApp};
 
 /// A server with short bounds: `/` answers at once, `/slow` after a second, `/large` with more than any buffer holds.
 async fn start(bounds: Bounds) -> (std::net::SocketAddr, oneshot::Sender<()>, JoinHandle<bool>) {
+    start_noting(bounds, Arc::default()).await
+}
+
+/// The same, which notes in `begun` that a request for `/slow` is being answered.
+async fn start_noting(
+    bounds: Bounds,
+    begun: Arc<Notify>,
+) -> (std::net::SocketAddr, oneshot::Sender<()>, JoinHandle<bool>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
-    let endpoint = poem::endpoint::make(|request: poem::Request| async move {
-        let answer = match request.uri().path() {
-            "/slow" => {
-                tokio::time::sleep(Duration::from_secs(1)).await;
-                "served".into_response()
-            }
-            "/large" => vec![b'x'; 64 << 20].into_response(),
-            _ => "served".into_response(),
-        };
-        Ok::<Response, poem::Error>(answer)
+    let endpoint = poem::endpoint::make(move |request: poem::Request| {
+        let begun = begun.clone();
+        async move {
+            let answer = match request.uri().path() {
+                "/slow" => {
+                    begun.notify_one();
+                    tokio::time::sleep(Duration::from_secs(1)).await;
+                    "served".into_response()
+                }
+                "/slower" => {
+                    tokio::time::sleep(Duration::from_secs(3)).await;
+                    "served".into_response()
+                }
+                "/large" => vec![b'x'; 64 << 20].into_response(),
+                _ => "served".into_response(),
+            };
+            Ok::<Response, poem::Error>(answer)
+        }
     });
     let (stop, stopped) = oneshot::channel::<()>();
     let running = tokio::spawn(serve(listener, endpoint.boxed(), Places::new(bounds), async move {
@@ -54,7 +71,7 @@ fn short() -> Bounds {
         connections: 4,
         quiet: Duration::from_millis(400),
         header_bytes: 16 * 1024,
-        drain: Duration::from_secs(4),
+        drain: Duration::from_secs(30),
         ..Bounds::default()
     }
 }
@@ -62,9 +79,7 @@ fn short() -> Bounds {
 /// Reads until the server closes; what it said.
 async fn rest(stream: &mut TcpStream) -> String {
     let mut said = Vec::new();
-    let _ = tokio::time::timeout(Duration::from_secs(10), stream.read_to_end(&mut said))
-        .await
-        .expect("it is closed");
+    let _ = tokio::time::timeout(LONGEST, stream.read_to_end(&mut said)).await.expect("it is closed");
     String::from_utf8_lossy(&said).into_owned()
 }
 
@@ -87,7 +102,8 @@ async fn connections_that_say_nothing_or_say_it_slowly_are_closed_and_the_next_a
 
 #[tokio::test]
 async fn a_connection_stays_open_while_requests_come_and_while_one_is_answered() {
-    let (address, _stop, _running) = start(short()).await;
+    let bounds = Bounds { quiet: Duration::from_secs(2), ..short() };
+    let (address, _stop, _running) = start(bounds).await;
     let mut stream = TcpStream::connect(address).await.unwrap();
     let mut answer = async |path: &str, pause: u64| {
         tokio::time::sleep(Duration::from_millis(pause)).await;
@@ -98,23 +114,29 @@ async fn a_connection_stays_open_while_requests_come_and_while_one_is_answered()
     };
     // Longer than a connection may be quiet, each way.
     for _ in 0..4 {
-        answer("/", 150).await;
+        answer("/", 700).await;
     }
-    answer("/slow", 0).await;
+    answer("/slower", 0).await;
     answer("/", 0).await;
 }
 
 #[tokio::test]
 async fn a_reader_that_does_not_read_is_not_waited_for() {
     let (address, _stop, _running) = start(short()).await;
-    let mut stream = TcpStream::connect(address).await.unwrap();
-    stream.write_all(b"GET /large HTTP/1.1\r\nhost: x\r\n\r\n").await.unwrap();
-    let mut beginning = [0; 16];
-    stream.read_exact(&mut beginning).await.unwrap();
-    tokio::time::sleep(Duration::from_secs(3)).await;
-    let mut rest = Vec::new();
-    let _ = stream.read_to_end(&mut rest).await;
-    assert!(rest.len() < 64 << 20, "it was cut off, and did not wait with {} bytes", rest.len());
+    // Where the server itself has no time, it may be longer until it notices.
+    for pause in [3, 10, 30] {
+        let mut stream = TcpStream::connect(address).await.unwrap();
+        stream.write_all(b"GET /large HTTP/1.1\r\nhost: x\r\n\r\n").await.unwrap();
+        let mut beginning = [0; 16];
+        stream.read_exact(&mut beginning).await.unwrap();
+        tokio::time::sleep(Duration::from_secs(pause)).await;
+        let mut rest = Vec::new();
+        let _ = stream.read_to_end(&mut rest).await;
+        if rest.len() < 64 << 20 {
+            return;
+        }
+    }
+    panic!("it waits for a reader that does not read");
 }
 
 #[tokio::test]
@@ -182,12 +204,13 @@ async fn a_request_with_two_lengths_is_refused() {
 
 #[tokio::test]
 async fn told_to_stop_it_finishes_what_is_running_and_takes_nothing_new() {
-    let (address, stop, running) = start(short()).await;
+    let begun = Arc::new(Notify::new());
+    let (address, stop, running) = start_noting(short(), begun.clone()).await;
     let slow =
         tokio::spawn(
             async move { reqwest::get(format!("http://{address}/slow")).await.unwrap().text().await },
         );
-    tokio::time::sleep(Duration::from_millis(150)).await;
+    begun.notified().await;
     stop.send(()).unwrap();
     assert_eq!(slow.await.unwrap().unwrap(), "served");
     assert!(running.await.unwrap(), "everything finished in time");
@@ -237,15 +260,12 @@ async fn readiness_says_which_key_another_process_has_sealed_and_stays_ready() {
     let ahead = Rotation::new(rows, Arc::new(vault), generator, Contract::new(terms).unwrap(), clock);
     let kid = ahead.request_rotation(Algorithm::EdDsa, "somebody else").await.unwrap().kid.to_string();
 
-    let mut said = String::new();
-    for _ in 0..200 {
+    let warning = async || {
         let ready = app.anonymous().get("/readyz").await.expect(200);
-        said = ready["warnings"][0].as_str().unwrap_or_default().to_owned();
-        if !said.is_empty() {
-            break;
-        }
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
+        ready["warnings"][0].as_str().unwrap_or_default().to_owned()
+    };
+    until("readiness warns", async || !warning().await.is_empty()).await;
+    let said = warning().await;
     assert!(said.contains(&kid) && said.contains("master key"), "{said}");
     let metrics = app.anonymous().get("/metrics").await.text;
     assert!(metrics.contains("signet_signing_keys_unreadable 1"), "{metrics}");

@@ -1,6 +1,6 @@
-//! One instance among several: what it hears of the others, and what it tells them.
-//! In: the exchange, and what this process signs and verifies with. Out: tasks that run until the end.
-//! Owns: news make a process look sooner at what it looks at anyway; none of them decides anything.
+//! One instance among several: what it hears of the others, and what it publishes.
+//! In: the subscription, and what this process signs and verifies with. Out: tasks that run until the end.
+//! Owns: a message makes a process read sooner what it reads anyway; none of them decides anything.
 
 use std::sync::Arc;
 
@@ -8,24 +8,25 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 
 use super::{Worker, told};
-use crate::shared::exchange::{Exchange, KeyNews};
-use crate::shared::link::Link;
+use crate::sync::pubsub::KeyChange;
+use crate::sync::pubsub::PubSub;
+use crate::sync::redis::Redis;
 use signet_verify::jose::jwk::KeySet;
 use signet_verify::jwks::KeyCache;
 
-/// How many words about keys may wait; each is a reason to look, so a few stand for many.
-const WAITING_NEWS: usize = 64;
+/// How many messages about keys may wait; each is a reason to read them, so a few stand for many.
+const QUEUE: usize = 64;
 
 /// An instance that has joined the others.
 #[derive(Debug)]
 pub(super) struct Instance {
-    pub(super) link: Arc<Link>,
-    pub(super) exchange: Exchange,
+    pub(super) redis: Arc<Redis>,
+    pub(super) pubsub: PubSub,
 }
 
 impl Instance {
-    /// Starts to listen and to tell: keys of this process go by way of `worker`, keys of an issuer elsewhere by way of
-    /// `cache`.
+    /// Starts to listen and to publish: keys of this process go by way of `worker`, keys of an issuer elsewhere by way
+    /// of `cache`.
     pub(super) fn spawn(
         self,
         worker: Option<Arc<Worker>>,
@@ -33,57 +34,57 @@ impl Instance {
         stopped: &watch::Receiver<bool>,
         helpers: &mut JoinSet<()>,
     ) {
-        let Self { link, exchange } = self;
+        let Self { redis, pubsub } = self;
         if let Some(worker) = &worker {
             let published = worker.keyring().subscribe();
             let stopped = told(stopped.clone());
             helpers.spawn(async move {
                 tokio::select! {
                     () = stopped => {}
-                    () = tell_withdrawals(published, link) => {}
+                    () = publish_withdrawals(published, redis) => {}
                 }
             });
         }
-        let (sender, news) = mpsc::channel(WAITING_NEWS);
+        let (sender, changes) = mpsc::channel(QUEUE);
         if let Some(cache) = cache {
             let stopped = told(stopped.clone());
             helpers.spawn(async move {
                 tokio::select! {
                     () = stopped => {}
-                    () = follow(cache, news) => {}
+                    () = follow_key_changes(cache, changes) => {}
                 }
             });
         }
-        let on_keys = move |said: KeyNews| {
+        let on_keys = move |change: KeyChange| {
             if let Some(worker) = &worker {
                 worker.wake();
             }
-            // Nobody follows where there is no cache, and where too many wait, looking is under way.
-            let _ = sender.try_send(said);
+            // Without a cache the receiver is gone, and a full queue has the cache renewed anyway.
+            let _ = sender.try_send(change);
         };
         let stopped = told(stopped.clone());
-        helpers.spawn(async move { exchange.run(on_keys, stopped).await });
+        helpers.spawn(async move { pubsub.run(on_keys, stopped).await });
     }
 }
 
-/// Tells verifiers elsewhere of each key that this process does not publish any more.
-async fn tell_withdrawals(mut published: watch::Receiver<Arc<KeySet>>, link: Arc<Link>) {
+/// Publishes, for verifiers elsewhere, each key that this process does not publish any more.
+async fn publish_withdrawals(mut published: watch::Receiver<Arc<KeySet>>, redis: Arc<Redis>) {
     let mut before = published.borrow_and_update().clone();
     while published.changed().await.is_ok() {
         let now = published.borrow_and_update().clone();
         for (kid, _) in before.iter().filter(|(kid, _)| now.get(kid.as_ref()).is_none()) {
-            link.tell_of_keys(Some(kid)).await;
+            redis.publish_withdrawn(kid).await;
         }
         before = now;
     }
 }
 
-/// Renews the keys of an issuer elsewhere whenever there is news of them.
-async fn follow(cache: KeyCache, mut news: mpsc::Receiver<KeyNews>) {
-    while let Some(said) = news.recv().await {
-        match said {
-            KeyNews::Changed => cache.renew().await,
-            KeyNews::Withdrawn(kid) => cache.withdraw(&kid).await,
+/// Renews the keys of an issuer elsewhere whenever a message says that they have changed.
+async fn follow_key_changes(cache: KeyCache, mut changes: mpsc::Receiver<KeyChange>) {
+    while let Some(change) = changes.recv().await {
+        match change {
+            KeyChange::Changed => cache.renew().await,
+            KeyChange::Withdrawn(kid) => cache.withdraw(&kid).await,
         }
     }
 }

@@ -3,6 +3,7 @@
 use std::io::Read;
 use std::sync::Arc;
 
+use signet::app::notifying::Notifying;
 use signet::app::{Ambient, StartError, contract};
 use signet::config::{Config, duration};
 use signet::keys::commands::UnreadableKey;
@@ -13,10 +14,9 @@ use signet::keys::listing;
 use signet::keys::repository::KeyRepository;
 use signet::keys::rotation::{Order, Rotation, RotationError};
 use signet::keys::selection::Selection;
-use signet::shared::announced::Announced;
-use signet::shared::link::Link;
 use signet::store::Database;
 use signet::store::keys::Keys;
+use signet::sync::redis::Redis;
 use signet::vault::Vault;
 use signet_verify::crypto::Algorithm;
 use signet_verify::jose::jwk::Kid;
@@ -172,7 +172,7 @@ fn read(file: &str) -> std::io::Result<Zeroizing<String>> {
 }
 
 /// The keys of this deployment, to be acted on; none for the role that has none, which is said.
-async fn rotation(config: &Config) -> Result<Option<(Database, Rotation<Announced<Keys>>)>, StartError> {
+async fn rotation(config: &Config) -> Result<Option<(Database, Rotation<Notifying<Keys>>)>, StartError> {
     let Ambient { clock, entropy } = Ambient::system();
     let contract = contract(config)?;
     let Some(secrets) = config.issuer_secrets(&*entropy)? else {
@@ -182,8 +182,8 @@ async fn rotation(config: &Config) -> Result<Option<(Database, Rotation<Announce
     let database = open(config).await?;
     let generator = Arc::new(SystemGenerator::new(entropy.clone()));
     let vault = Vault::new(secrets.master, secrets.retired_masters, entropy);
-    let link = config.redis_url.as_ref().map(Link::new).transpose()?.map(Arc::new);
-    let keys = Announced::new(Keys::new(database.clone()), link);
+    let redis = config.redis_url.as_ref().map(Redis::new).transpose()?.map(Arc::new);
+    let keys = Notifying::new(Keys::new(database.clone()), redis);
     let rotation = Rotation::new(keys, Arc::new(vault), generator, contract, clock);
     Ok(Some((database, rotation)))
 }

@@ -17,8 +17,8 @@ use super::metrics::ErrorCode;
 use crate::identity::account::AccountError;
 use crate::identity::password;
 use crate::identity::session::SessionError;
-use crate::shared::throttle::RetryAfter;
 use crate::store::StoreError;
+use crate::sync::rule::RetryAfter;
 
 /// What every error body holds.
 #[derive(Clone, Debug, Serialize, Object)]

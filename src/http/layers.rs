@@ -21,8 +21,9 @@ use super::error::ApiError;
 use super::limits;
 use super::metrics::{Asked, Metrics};
 use super::{tasks, traces};
-use crate::shared::throttle::Throttle;
-use signet_verify::clock::{Clock, Entropy};
+use crate::sync::limiter::Limiter;
+use signet_verify::clock::Clock;
+use signet_verify::clock::Entropy;
 
 /// Marks an answer that people are to read, and that says what is wrong in a page of its own.
 #[derive(Clone, Copy, Debug)]
@@ -187,7 +188,7 @@ fn without_bare_errors(response: Response, method: &Method) -> Response {
 ///
 /// # Errors
 /// 429, when its caller has had enough.
-pub async fn limit(throttle: &Throttle, request: &Request) -> Result<(), ApiError> {
+pub async fn limit(throttle: &Limiter, request: &Request) -> Result<(), ApiError> {
     match limits::bucket(request) {
         Some((rule, who)) => throttle.attempt(rule, &who).await.map_err(ApiError::too_many_requests),
         None => Ok(()),

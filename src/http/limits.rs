@@ -7,7 +7,7 @@ use std::time::Duration;
 use poem::Request;
 
 use super::client_address::ClientAddress;
-use crate::shared::throttle::Rule;
+use crate::sync::rule::Rule;
 
 const WINDOW: Duration = Duration::from_secs(10);
 

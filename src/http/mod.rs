@@ -36,8 +36,9 @@ use self::metrics::{Metrics, MetricsEndpoint};
 use self::web::Web;
 use crate::config::TrustedOrigins;
 use crate::keys::keyring::Keyring;
-use crate::shared::throttle::Throttle;
-use signet_verify::clock::{Clock, Entropy};
+use crate::sync::limiter::Limiter;
+use signet_verify::clock::Clock;
+use signet_verify::clock::Entropy;
 
 /// What the paths of this process work with.
 pub struct Parts {
@@ -52,7 +53,7 @@ pub struct Parts {
     /// Whether `/metrics` is among these paths; else it has an address of its own.
     pub shows_metrics: bool,
     /// Limits.
-    pub throttle: Arc<Throttle>,
+    pub throttle: Arc<Limiter>,
     /// Pages that may call us.
     pub origins: Arc<TrustedOrigins>,
     /// Networks whose forwarded headers are believed.
@@ -110,7 +111,7 @@ struct Layers {
     clock: Arc<dyn Clock>,
     metrics: Arc<Metrics>,
     origins: Arc<TrustedOrigins>,
-    throttle: Arc<Throttle>,
+    throttle: Arc<Limiter>,
     /// What people see where nothing is.
     absence: Option<Fixed>,
     routes: Route,

@@ -10,11 +10,15 @@ use super::email::Email;
 use super::password::{HashingError, Passwords, Verdict};
 use super::session::{Device, SessionDesk, SessionError, SignedIn, new_id};
 use crate::secret::Password;
-use crate::shared::throttle::{RetryAfter, Rule, Throttle};
 use crate::store::StoreError;
 use crate::store::accounts::{Account, Accounts, ProfileChange, User};
 use crate::store::sessions::Which;
-use signet_verify::clock::{Clock, Entropy, EntropyUnavailable};
+use crate::sync::limiter::Limiter;
+use crate::sync::rule::RetryAfter;
+use crate::sync::rule::Rule;
+use signet_verify::clock::Clock;
+use signet_verify::clock::Entropy;
+use signet_verify::clock::EntropyUnavailable;
 
 /// The shortest and the longest new password, in UTF-16 code units.
 pub const PASSWORD_LENGTH: std::ops::RangeInclusive<usize> = 8..=128;
@@ -89,7 +93,7 @@ pub struct AccountDesk {
     accounts: Accounts,
     sessions: Arc<SessionDesk>,
     passwords: Arc<Passwords>,
-    throttle: Arc<Throttle>,
+    throttle: Arc<Limiter>,
     clock: Arc<dyn Clock>,
     entropy: Arc<dyn Entropy>,
 }
@@ -106,7 +110,7 @@ impl AccountDesk {
         accounts: Accounts,
         sessions: Arc<SessionDesk>,
         passwords: Arc<Passwords>,
-        throttle: Arc<Throttle>,
+        throttle: Arc<Limiter>,
         clock: Arc<dyn Clock>,
         entropy: Arc<dyn Entropy>,
     ) -> Self {

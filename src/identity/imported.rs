@@ -28,8 +28,7 @@ impl ImportedHash {
         if salt.len() != SALT_LENGTH || hash.len() != 2 * HASH_BYTES || !is_hex(salt) || !is_hex(hash) {
             return None;
         }
-        let bytes = (0..hash.len()).step_by(2).map(|at| u8::from_str_radix(&hash[at..at + 2], 16));
-        Some(Self { salt: salt.as_bytes().to_vec(), hash: bytes.collect::<Result<_, _>>().ok()? })
+        Some(Self { salt: salt.as_bytes().to_vec(), hash: hex::decode(hash).ok()? })
     }
 
     /// A hash of nothing, to do the same work for.

@@ -6,11 +6,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::secret::OpaqueToken;
-use crate::shared::revocations::Revocations;
 use crate::store::StoreError;
 use crate::store::accounts::User;
 use crate::store::sessions::{NewSession, RevokedSession, Session, Sessions, Which};
-use signet_verify::clock::{Clock, Entropy, EntropyUnavailable, random_alphanumeric};
+use crate::sync::revocations::Revocations;
+use signet_verify::clock::Clock;
+use signet_verify::clock::Entropy;
+use signet_verify::clock::EntropyUnavailable;
+use signet_verify::clock::random_alphanumeric;
 
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 

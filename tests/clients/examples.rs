@@ -2,12 +2,12 @@
 
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
-use std::time::Duration;
 
 use tempfile::TempDir;
 use tokio::process::{Child, Command};
 
 use super::{installed, issuer_of};
+use crate::support::wait::until;
 use crate::support::{SECRET, TestApp, free_port};
 
 #[derive(Clone, Copy, Debug)]
@@ -62,13 +62,9 @@ impl Example {
         command.envs(more.iter().copied()).stdout(Stdio::null()).kill_on_drop(true);
         let (url, process) = (format!("http://127.0.0.1:{port}"), command.spawn().unwrap());
         let example = Self { url, _process: process, _folder: place };
-        for _ in 0..600 {
-            if tokio::net::TcpStream::connect(("127.0.0.1", port)).await.is_ok() {
-                return Some(example);
-            }
-            tokio::time::sleep(Duration::from_millis(50)).await;
-        }
-        panic!("{backend:?} does not listen");
+        let listens = async || tokio::net::TcpStream::connect(("127.0.0.1", port)).await.is_ok();
+        until("the example listens", listens).await;
+        Some(example)
     }
 
     /// The status, the challenge and the text that the diary answers `token` with.

@@ -1,9 +1,8 @@
 //! A resource process of its own, and an issuer that would fill its memory.
 
-use std::time::Duration;
-
 use super::server::Server;
 use crate::resource::origin::{Answer, Origin};
+use crate::support::wait::until;
 
 /// The value of one series of `/metrics`.
 async fn metric(server: &Server, series: &str) -> f64 {
@@ -24,13 +23,9 @@ async fn an_endless_key_set_is_cut_off_below_a_megabyte_and_memory_does_not_grow
     ];
     let server = Server::start(folder.path(), &settings);
     let cut_off = async |times: f64| {
-        for _ in 0..300 {
-            if metric(&server, r#"signet_key_cache_faults_total{reason="too_large"}"#).await >= times {
-                return metric(&server, "process_resident_memory_bytes").await;
-            }
-            tokio::time::sleep(Duration::from_millis(100)).await;
-        }
-        panic!("the document was not cut off {times} times");
+        let faults = r#"signet_key_cache_faults_total{reason="too_large"}"#;
+        until("the document is cut off", async || metric(&server, faults).await >= times).await;
+        metric(&server, "process_resident_memory_bytes").await
     };
     let before = cut_off(1.0).await;
     let after = cut_off(5.0).await;

@@ -6,6 +6,7 @@ use super::server::Server;
 use super::sign_up_body;
 use crate::support::Caller;
 use crate::support::caller::PASSWORD;
+use crate::support::wait::until;
 
 /// What people did, of the audit; signing keys have their own lines there.
 fn deeds(log: &str) -> Vec<Value> {
@@ -57,13 +58,8 @@ async fn however_many_ask_each_has_a_line_soon_and_in_order() {
     }
     asking.join_all().await;
     // Nobody stops the server, and nothing else is written that could push them out.
-    for _ in 0..100 {
-        if lines(&server.log(), "signet::request").len() == 2000 {
-            break;
-        }
-        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
-    }
-    assert_eq!(lines(&server.log(), "signet::request").len(), 2000);
+    let all = async || lines(&server.log(), "signet::request").len() == 2000;
+    until("all 2000 lines are written", all).await;
     // A request and what is written on its way: the line that waits for nothing does not overtake the one before it.
     for number in 0..20 {
         server.caller().get(&format!("/nothing/{number}")).await.expect(404);

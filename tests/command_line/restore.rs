@@ -79,12 +79,7 @@ async fn a_dump_of_postgresql_taken_while_the_server_runs_is_a_whole_deployment(
     let Some(url) = postgres::database("backup_from").await else { return };
     let Some(into) = postgres::database("backup_into").await else { return };
     let (Some(dump), Some(restore)) = (program("pg_dump"), program("pg_restore")) else {
-        assert_ne!(
-            std::env::var("CI").as_deref(),
-            Ok("true"),
-            "nothing may be skipped: install postgresql-client"
-        );
-        eprintln!("!! SKIPPED: no pg_dump; install postgresql-client");
+        crate::support::skip("pg_dump of postgresql-client is not installed");
         return;
     };
     let (old, new) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());

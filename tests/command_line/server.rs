@@ -68,7 +68,7 @@ impl Server {
                 kept.lock().unwrap().push_str(&(line + "\n"));
             }
         });
-        let address = address.recv_timeout(std::time::Duration::from_secs(30));
+        let address = address.recv_timeout(crate::support::wait::LONGEST);
         let Ok(address) = address else {
             let _ = child.kill();
             panic!("the server does not start: {}", log.lock().unwrap());

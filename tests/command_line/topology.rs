@@ -12,12 +12,7 @@ async fn the_deployment_of_the_compose_file_works_and_survives_the_loss_of_an_in
             .iter()
             .any(|folder| std::path::Path::new(folder).join(program).exists());
         if !found {
-            assert_ne!(
-                std::env::var("CI").as_deref(),
-                Ok("true"),
-                "nothing may be skipped: install {program}"
-            );
-            eprintln!("!! SKIPPED: no {program}; run ./test");
+            crate::support::skip(&format!("{program} is not installed"));
             return;
         }
     }

@@ -1,9 +1,8 @@
 //! Keys change everywhere at once.
 
-use super::*;
+use signet_verify::clock::{Clock, SystemClock};
 
-/// Far longer than news take and far shorter than the polls of four changes in a row.
-const LOOKS: usize = 80;
+use super::*;
 
 pub async fn kids(server: &Server) -> Vec<String> {
     let set = server.caller().get("/api/auth/jwks").await.expect(200);
@@ -19,23 +18,24 @@ fn active(deployment: &Deployment) -> String {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_key_revoked_by_an_operator_is_gone_from_every_instance_and_every_verifier() {
-    let Some(redis) = Redis::start() else { return };
+    let Some(redis) = RedisServer::start() else { return };
     let url = redis.url(0);
     let Some(deployment) = Deployment::start("keys_everywhere", Some(&url), Some(&url), &[]).await else {
         return;
     };
     let ada = signed_up(&deployment.one, "ada").await;
+    let clock = SystemClock::new();
+    let mut at_once = 0;
     for round in 0..4 {
         let (revoked, token) = (active(&deployment), jwt(&ada).await);
         assert_eq!(verdict(&deployment.resource, &token).await, 200, "round {round}");
         deployment.run(&["keys", "revoke", &revoked, "--reason", "a test"]);
+        let ordered_at = clock.monotonic();
         for server in [&deployment.one, &deployment.two] {
-            let mut looks = 0;
-            while kids(server).await.contains(&revoked) {
-                looks += 1;
-                assert!(looks < LOOKS, "round {round}: the key set still has {revoked}");
-                tokio::time::sleep(Duration::from_millis(25)).await;
-            }
+            soon("the key set has lost the key", async || !kids(server).await.contains(&revoked)).await;
+        }
+        if clock.monotonic() - ordered_at < Duration::from_secs(2) {
+            at_once += 1;
         }
         // Its copy of the key set lives for minutes: only the news make it look.
         soon("the verifier knows", async || verdict(&deployment.resource, &token).await == 401).await;
@@ -44,4 +44,6 @@ async fn a_key_revoked_by_an_operator_is_gone_from_every_instance_and_every_veri
             soon("the successor counts", async || verdict(server, &fresh).await == 200).await;
         }
     }
+    // Both processes poll every five seconds; on a busy machine one message may be late.
+    assert!(at_once >= 3, "polls alone brought the news, but for {at_once} of 4 times");
 }

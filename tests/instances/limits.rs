@@ -85,7 +85,7 @@ const SETTINGS: [(&str, &str); 2] = [("SIGNET_RATE_LIMIT", "on"), ("SIGNET_TRUST
 
 #[tokio::test(flavor = "multi_thread")]
 async fn instances_count_together_and_each_alone_more_strictly_while_redis_is_away() {
-    let Some(mut redis) = Redis::start() else { return };
+    let Some(mut redis) = RedisServer::start() else { return };
     let url = redis.url(0);
     let Some(deployment) = Deployment::start("limits", Some(&url), None, &SETTINGS).await else { return };
     let (one, two) = (&deployment.one, &deployment.two);
@@ -116,7 +116,7 @@ async fn instances_count_together_and_each_alone_more_strictly_while_redis_is_aw
 
 #[tokio::test(flavor = "multi_thread")]
 async fn accounts_are_protected_across_instances_whatever_addresses_attempts_come_from() {
-    let Some(redis) = Redis::start() else { return };
+    let Some(redis) = RedisServer::start() else { return };
     let url = redis.url(0);
     let Some(deployment) = Deployment::start("account_limits", Some(&url), None, &SETTINGS).await else {
         return;

@@ -3,10 +3,10 @@
 mod agreement;
 mod crashes;
 mod database;
-mod exchange;
 mod keys;
 mod limits;
 mod outages;
+mod pubsub;
 mod redis;
 mod sessions;
 
@@ -17,7 +17,8 @@ use tempfile::TempDir;
 
 use crate::command_line::server::Server;
 use crate::support::caller::PASSWORD;
-use crate::support::redis::Redis;
+use crate::support::redis::RedisServer;
+use crate::support::wait::until as soon;
 use crate::support::{Caller, postgres};
 
 /// The issuer of every deployment here; nobody asks there.
@@ -99,17 +100,6 @@ async fn sign_out(session: &Caller) {
 /// What `server` says to a token.
 async fn verdict(server: &Server, token: &str) -> u16 {
     server.caller().bearing(token).get("/api/me/tasks").await.status.as_u16()
-}
-
-/// Looks until `holds`, some twelve seconds long: longer than every poll.
-async fn soon(what: &str, holds: impl AsyncFn() -> bool) {
-    for _ in 0..240 {
-        if holds().await {
-            return;
-        }
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    }
-    panic!("never: {what}");
 }
 
 /// One number of `/metrics`.

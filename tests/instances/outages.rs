@@ -47,7 +47,7 @@ impl Traffic {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn signing_and_verifying_never_notice_redis_and_it_comes_back_by_itself() {
-    let Some(mut redis) = Redis::start() else { return };
+    let Some(mut redis) = RedisServer::start() else { return };
     let url = redis.url(0);
     let limited = [("SIGNET_RATE_LIMIT", "on"), ("SIGNET_TRUSTED_PROXIES", "127.0.0.1")];
     let Some(deployment) = Deployment::start("outages", Some(&url), Some(&url), &[]).await else { return };

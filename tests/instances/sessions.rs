@@ -5,7 +5,7 @@ use crate::support::gate::Gate;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_session_ended_at_one_is_refused_by_all_also_by_those_with_another_database() {
-    let Some(redis) = Redis::start() else { return };
+    let Some(redis) = RedisServer::start() else { return };
     let url = redis.url(0);
     let Some(deployment) = Deployment::start("ended_everywhere", Some(&url), Some(&url), &[]).await else {
         return;
@@ -41,7 +41,7 @@ async fn without_redis_an_ended_session_is_refused_as_soon_as_the_database_is_as
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_message_lost_while_cut_off_is_caught_up_with() {
-    let Some(redis) = Redis::start() else { return };
+    let Some(redis) = RedisServer::start() else { return };
     let gate = Gate::before(redis.port()).await;
     let around = format!("redis://127.0.0.1:{}/0", gate.port);
     let Some(deployment) = Deployment::start("lost_message", Some(&redis.url(0)), Some(&around), &[]).await
@@ -65,7 +65,7 @@ async fn a_message_lost_while_cut_off_is_caught_up_with() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_a_redis_that_lost_its_memory_lacks_is_told_to_it_again() {
-    let Some(mut redis) = Redis::start() else { return };
+    let Some(mut redis) = RedisServer::start() else { return };
     let url = redis.url(0);
     let Some(deployment) = Deployment::start("lost_memory", Some(&url), Some(&url), &[]).await else {
         return;

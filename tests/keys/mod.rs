@@ -6,6 +6,5 @@ mod cache_life;
 mod key_formats;
 mod lifecycle;
 mod race;
-mod stored;
-pub mod suite;
+mod suite;
 pub mod support;

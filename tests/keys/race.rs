@@ -2,7 +2,6 @@
 
 use std::process::{Command, Stdio};
 use std::sync::Arc;
-use std::time::Duration;
 
 use signet::keys::algorithms::Algorithms;
 use signet::keys::contract::{Contract, Terms};
@@ -15,7 +14,9 @@ use signet::vault::Vault;
 use signet_verify::clock::{Clock, SystemClock};
 use signet_verify::crypto::{Algorithm, SystemEntropy};
 
-use super::support::{Place, Process, master, open, seconds, signing, sqlite};
+use super::support::{Process, master, open, seconds, signing};
+use crate::support::fresh_database::Fresh;
+use crate::support::wait::LONGEST;
 
 /// Where a process that another test has started finds its database.
 const URL: &str = "SIGNET_TEST_KEYS_URL";
@@ -30,7 +31,7 @@ async fn a_process_that_starts() {
 
 #[tokio::test]
 async fn twenty_processes_that_start_at_once_on_one_file_make_one_key() {
-    let place = sqlite();
+    let place = Fresh::sqlite();
     let itself = std::env::current_exe().unwrap();
     let start = || {
         Command::new(&itself)
@@ -56,7 +57,7 @@ async fn twenty_processes_that_start_at_once_on_one_file_make_one_key() {
 }
 
 /// A rotation in real time, with the shortest reload there is and no deadline near.
-async fn rotation(place: &Place) -> Rotation<Keys> {
+async fn rotation(place: &Fresh) -> Rotation<Keys> {
     let terms = Terms {
         rotate_every: seconds(3600),
         jwks_max_age: seconds(1),
@@ -73,7 +74,7 @@ async fn rotation(place: &Place) -> Rotation<Keys> {
 
 #[tokio::test]
 async fn a_running_server_hears_of_an_order_that_was_given_elsewhere_and_stops_when_told() {
-    let place = sqlite();
+    let place = Fresh::sqlite();
     let worker = Arc::new(RotationWorker::start(rotation(&place).await).await.unwrap());
     let mut told = worker.keyring().subscribe();
     let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
@@ -89,13 +90,10 @@ async fn a_running_server_hears_of_an_order_that_was_given_elsewhere_and_stops_w
     });
 
     let request = rotation(&place).await.request_rotation(Algorithm::EdDsa, "alice").await.unwrap();
-    tokio::time::timeout(
-        Duration::from_secs(10),
-        told.wait_for(|set| set.get(request.kid.as_ref()).is_some()),
-    )
-    .await
-    .expect("heard of the new key")
-    .unwrap();
+    tokio::time::timeout(LONGEST, told.wait_for(|set| set.get(request.kid.as_ref()).is_some()))
+        .await
+        .expect("heard of the new key")
+        .unwrap();
     stop.send(()).unwrap();
-    tokio::time::timeout(Duration::from_secs(10), running).await.expect("stops").unwrap();
+    tokio::time::timeout(LONGEST, running).await.expect("stops").unwrap();
 }

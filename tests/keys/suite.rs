@@ -1,9 +1,9 @@
-//! Promises about keys in a database. Each takes the address of a fresh one, so that every database can be asked;
-//! `each_promise!` hands all their names to a macro that makes tests of them.
+//! Promises about keys in a database, each held on SQLite and on PostgreSQL.
 
 use std::sync::Arc;
 use std::task::Poll;
 
+use rstest::rstest;
 use signet::keys::commands::UnreadableKey;
 use signet::keys::key_formats::{self, ImportedKey};
 use signet::keys::lifecycle::{Event, ImportAs, KeyRecord, KeyState};
@@ -18,49 +18,15 @@ use signet_verify::crypto::SigningKey;
 use signet_verify::crypto::{Algorithm, PrivateKey};
 use signet_verify::jose::jwk::{Kid, thumbprint};
 
+use crate::support::fresh_database::Dialect::{self, Postgres, Sqlite};
+
 use super::support::{Process, START, contract, contract_of, open, public, seconds, signing};
 
-/// Calls `$make!` with the name of every promise of this module.
-macro_rules! each_promise {
-    ($make:ident) => {
-        $make! {
-            a_first_start_makes_one_key_that_signs_and_is_public,
-            a_restart_goes_on_with_the_same_key,
-            twenty_first_starts_at_once_make_one_key,
-            a_key_lives_exactly_as_the_contract_says,
-            a_restart_with_other_settings_keeps_what_was_promised,
-            a_private_half_is_dropped_as_soon_as_it_signs_no_more,
-            a_requested_rotation_waits_for_every_cache_and_no_longer,
-            every_process_follows_what_another_one_wrote,
-            a_revoked_key_is_gone_at_once_and_another_signs,
-            a_revoked_pending_key_is_replaced_in_time,
-            a_key_that_is_not_public_cannot_be_revoked,
-            the_wrong_master_key_stops_the_start_with_a_sentence_that_helps,
-            an_old_master_key_still_opens_and_a_rewrap_makes_it_needless,
-            a_key_that_cannot_be_opened_harms_no_other,
-            a_write_on_top_of_a_passed_version_changes_nothing,
-            a_write_that_fails_half_way_leaves_nothing,
-            a_write_that_is_cut_off_anywhere_leaves_all_or_nothing,
-            a_tombstone_is_final,
-            the_database_itself_refuses_a_second_active_or_pending_key,
-            rows_are_read_as_they_were_written,
-            a_clock_that_leaps_ahead_makes_no_key_sign_before_caches_know_it,
-            without_a_database_keys_are_served_and_tokens_end_in_time,
-            the_record_says_who_did_what_and_why,
-            a_clock_that_leaps_ahead_takes_no_key_from_tokens_that_live,
-            a_process_that_was_away_lets_caches_catch_up_before_the_next_key_signs,
-            a_rotation_that_cannot_wait_costs_no_token_that_exists,
-            an_imported_key_waits_for_its_lead_like_any_other,
-            the_first_key_of_a_deployment_may_come_from_elsewhere,
-            a_key_for_verifying_only_is_public_as_long_as_its_tokens_live,
-            what_is_gone_cannot_be_imported_again,
-            a_sealed_key_moves_to_whoever_has_its_master_key,
-        }
-    };
-}
-pub(crate) use each_promise;
-
-pub async fn a_first_start_makes_one_key_that_signs_and_is_public(url: &str) {
+#[rstest]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_first_start_makes_one_key_that_signs_and_is_public(#[values(Sqlite, Postgres)] database: Dialect) {
+    let Some(fresh) = database.fresh().await else { return };
+    let url = fresh.url.as_str();
     let keyring = Process::new(&open(url).await, 1).start().await.unwrap().keyring();
     let signer = keyring.signer().unwrap();
     let published = keyring.published();
@@ -77,14 +43,22 @@ pub async fn a_first_start_makes_one_key_that_signs_and_is_public(url: &str) {
     assert!(published.etag.starts_with('"') && published.etag.ends_with('"') && published.etag.len() > 20);
 }
 
-pub async fn a_restart_goes_on_with_the_same_key(url: &str) {
+#[rstest]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_restart_goes_on_with_the_same_key(#[values(Sqlite, Postgres)] database: Dialect) {
+    let Some(fresh) = database.fresh().await else { return };
+    let url = fresh.url.as_str();
     let first = Process::new(&open(url).await, 1).start().await.unwrap().keyring();
     let second = Process::new(&open(url).await, 2).start().await.unwrap().keyring();
     assert_eq!(signing(&first), signing(&second));
     assert_eq!(first.published().etag, second.published().etag);
 }
 
-pub async fn twenty_first_starts_at_once_make_one_key(url: &str) {
+#[rstest]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn twenty_first_starts_at_once_make_one_key(#[values(Sqlite, Postgres)] database: Dialect) {
+    let Some(fresh) = database.fresh().await else { return };
+    let url = fresh.url.as_str();
     let database = open(url).await;
     let starts = (0..20).map(|seed| {
         let process = Process::new(&database, seed);
@@ -99,7 +73,11 @@ pub async fn twenty_first_starts_at_once_make_one_key(url: &str) {
     assert_eq!(Keys::new(database).history().await.unwrap().len(), 1);
 }
 
-pub async fn a_key_lives_exactly_as_the_contract_says(url: &str) {
+#[rstest]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_key_lives_exactly_as_the_contract_says(#[values(Sqlite, Postgres)] database: Dialect) {
+    let Some(fresh) = database.fresh().await else { return };
+    let url = fresh.url.as_str();
     let process = Process::new(&open(url).await, 1);
     let worker = process.start().await.unwrap();
     let keyring = worker.keyring();
@@ -123,7 +101,13 @@ pub async fn a_key_lives_exactly_as_the_contract_says(url: &str) {
     assert_eq!(states, [KeyState::Active, KeyState::Removed]);
 }
 
-pub async fn a_restart_with_other_settings_keeps_what_was_promised(url: &str) {
+#[rstest]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_restart_with_other_settings_keeps_what_was_promised(
+    #[values(Sqlite, Postgres)] database: Dialect,
+) {
+    let Some(fresh) = database.fresh().await else { return };
+    let url = fresh.url.as_str();
     let database = open(url).await;
     let clock = Arc::new(ManualClock::at(START));
     let start = async |seed, contract| {
@@ -151,7 +135,13 @@ pub async fn a_restart_with_other_settings_keeps_what_was_promised(url: &str) {
     }
 }
 
-pub async fn a_private_half_is_dropped_as_soon_as_it_signs_no_more(url: &str) {
+#[rstest]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_private_half_is_dropped_as_soon_as_it_signs_no_more(
+    #[values(Sqlite, Postgres)] database: Dialect,
+) {
+    let Some(fresh) = database.fresh().await else { return };
+    let url = fresh.url.as_str();
     let process = Process::new(&open(url).await, 1);
     let worker = process.start().await.unwrap();
     for _ in 0..2 {
@@ -165,7 +155,13 @@ pub async fn a_private_half_is_dropped_as_soon_as_it_signs_no_more(url: &str) {
     }
 }
 
-pub async fn a_requested_rotation_waits_for_every_cache_and_no_longer(url: &str) {
+#[rstest]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_requested_rotation_waits_for_every_cache_and_no_longer(
+    #[values(Sqlite, Postgres)] database: Dialect,
+) {
+    let Some(fresh) = database.fresh().await else { return };
+    let url = fresh.url.as_str();
     let process = Process::new(&open(url).await, 1);
     let worker = process.start().await.unwrap();
     process.clock.advance(seconds(5));
@@ -186,7 +182,11 @@ pub async fn a_requested_rotation_waits_for_every_cache_and_no_longer(url: &str)
     assert_eq!(signing(&worker.keyring()), Some(request.kid.to_string()));
 }
 
-pub async fn every_process_follows_what_another_one_wrote(url: &str) {
+#[rstest]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_process_follows_what_another_one_wrote(#[values(Sqlite, Postgres)] database: Dialect) {
+    let Some(fresh) = database.fresh().await else { return };
+    let url = fresh.url.as_str();
     let clock = Arc::new(ManualClock::at(START));
     let one = Process::new(&open(url).await, 1).with_clock(&clock).start().await.unwrap();
     let two = Process::new(&open(url).await, 2).with_clock(&clock).start().await.unwrap();
@@ -209,7 +209,11 @@ pub async fn every_process_follows_what_another_one_wrote(url: &str) {
     assert!(!told.has_changed().unwrap(), "who signs is nothing that verifiers have to be told");
 }
 
-pub async fn a_revoked_key_is_gone_at_once_and_another_signs(url: &str) {
+#[rstest]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_revoked_key_is_gone_at_once_and_another_signs(#[values(Sqlite, Postgres)] database: Dialect) {
+    let Some(fresh) = database.fresh().await else { return };
+    let url = fresh.url.as_str();
     let worker = Process::new(&open(url).await, 1).start().await.unwrap();
     let keyring = worker.keyring();
     // Without a successor in waiting, then with one.
@@ -236,7 +240,11 @@ pub async fn a_revoked_key_is_gone_at_once_and_another_signs(url: &str) {
     }
 }
 
-pub async fn a_revoked_pending_key_is_replaced_in_time(url: &str) {
+#[rstest]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_revoked_pending_key_is_replaced_in_time(#[values(Sqlite, Postgres)] database: Dialect) {
+    let Some(fresh) = database.fresh().await else { return };
+    let url = fresh.url.as_str();
     let process = Process::new(&open(url).await, 1);
     let worker = process.start().await.unwrap();
     let first = signing(&worker.keyring());
@@ -256,7 +264,11 @@ pub async fn a_revoked_pending_key_is_replaced_in_time(url: &str) {
     assert_ne!(signing(&worker.keyring()), first);
 }
 
-pub async fn a_key_that_is_not_public_cannot_be_revoked(url: &str) {
+#[rstest]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_key_that_is_not_public_cannot_be_revoked(#[values(Sqlite, Postgres)] database: Dialect) {
+    let Some(fresh) = database.fresh().await else { return };
+    let url = fresh.url.as_str();
     let worker = Process::new(&open(url).await, 1).start().await.unwrap();
     let kid = worker.keyring().signer().unwrap().kid.clone();
     let revoke =
@@ -267,7 +279,13 @@ pub async fn a_key_that_is_not_public_cannot_be_revoked(url: &str) {
     }
 }
 
-pub async fn the_wrong_master_key_stops_the_start_with_a_sentence_that_helps(url: &str) {
+#[rstest]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_wrong_master_key_stops_the_start_with_a_sentence_that_helps(
+    #[values(Sqlite, Postgres)] database: Dialect,
+) {
+    let Some(fresh) = database.fresh().await else { return };
+    let url = fresh.url.as_str();
     let database = open(url).await;
     let first = Process::new(&database, 1).start().await.unwrap().keyring().signer().unwrap().kid.clone();
     let stranger = Process::new(&database, 2).with_masters(&[2]);
@@ -297,7 +315,13 @@ pub async fn the_wrong_master_key_stops_the_start_with_a_sentence_that_helps(url
     assert_eq!(public(&keyring), [revoked.signs_now.as_ref().unwrap().to_string()]);
 }
 
-pub async fn an_old_master_key_still_opens_and_a_rewrap_makes_it_needless(url: &str) {
+#[rstest]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_old_master_key_still_opens_and_a_rewrap_makes_it_needless(
+    #[values(Sqlite, Postgres)] database: Dialect,
+) {
+    let Some(fresh) = database.fresh().await else { return };
+    let url = fresh.url.as_str();
     let database = open(url).await;
     let worker = Process::new(&database, 1).start().await.unwrap();
     let first = signing(&worker.keyring());
@@ -316,7 +340,11 @@ pub async fn an_old_master_key_still_opens_and_a_rewrap_makes_it_needless(url: &
     assert_eq!((again.rewrapped.len(), again.current.len()), (0, 2));
 }
 
-pub async fn a_key_that_cannot_be_opened_harms_no_other(url: &str) {
+#[rstest]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_key_that_cannot_be_opened_harms_no_other(#[values(Sqlite, Postgres)] database: Dialect) {
+    let Some(fresh) = database.fresh().await else { return };
+    let url = fresh.url.as_str();
     let database = open(url).await;
     let clock = Arc::new(ManualClock::at(START));
     let behind = Process::new(&database, 1).with_clock(&clock).start().await.unwrap();
@@ -371,7 +399,11 @@ fn announced(row: &KeyRow) -> KeyEvent {
     KeyEvent { at: START, kid, event: Event::Announced, actor: "test".to_owned(), reason: None }
 }
 
-pub async fn a_write_on_top_of_a_passed_version_changes_nothing(url: &str) {
+#[rstest]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_write_on_top_of_a_passed_version_changes_nothing(#[values(Sqlite, Postgres)] database: Dialect) {
+    let Some(fresh) = database.fresh().await else { return };
+    let url = fresh.url.as_str();
     let keys = Keys::new(open(url).await);
     let seen = keys.live().await.unwrap().version;
     keys.write(seen, &[row(1, KeyState::Active)], &[]).await.unwrap();
@@ -383,7 +415,11 @@ pub async fn a_write_on_top_of_a_passed_version_changes_nothing(url: &str) {
     assert!(keys.events().await.unwrap().is_empty());
 }
 
-pub async fn a_write_that_fails_half_way_leaves_nothing(url: &str) {
+#[rstest]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_write_that_fails_half_way_leaves_nothing(#[values(Sqlite, Postgres)] database: Dialect) {
+    let Some(fresh) = database.fresh().await else { return };
+    let url = fresh.url.as_str();
     let keys = Keys::new(open(url).await);
     let before = keys.live().await.unwrap().version;
     // The second active key is refused after the first one was written.
@@ -393,7 +429,13 @@ pub async fn a_write_that_fails_half_way_leaves_nothing(url: &str) {
     assert_eq!((version, rows), (before, vec![]));
 }
 
-pub async fn a_write_that_is_cut_off_anywhere_leaves_all_or_nothing(url: &str) {
+#[rstest]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_write_that_is_cut_off_anywhere_leaves_all_or_nothing(
+    #[values(Sqlite, Postgres)] database: Dialect,
+) {
+    let Some(fresh) = database.fresh().await else { return };
+    let url = fresh.url.as_str();
     // One connection: the next write waits until the one that was cut off has come to its end.
     let database = Database::open(url, 1).await.unwrap();
     database.migrate().await.unwrap();
@@ -452,7 +494,11 @@ pub async fn a_write_that_is_cut_off_anywhere_leaves_all_or_nothing(url: &str) {
     assert!(finished > 0 && cut_off > 0, "{finished} finished, {cut_off} cut off");
 }
 
-pub async fn a_tombstone_is_final(url: &str) {
+#[rstest]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_tombstone_is_final(#[values(Sqlite, Postgres)] database: Dialect) {
+    let Some(fresh) = database.fresh().await else { return };
+    let url = fresh.url.as_str();
     let keys = Keys::new(open(url).await);
     let tombstones = [row(1, KeyState::Revoked), row(2, KeyState::Removed)];
     keys.write(Version(0), &tombstones, &[]).await.unwrap();
@@ -465,7 +511,13 @@ pub async fn a_tombstone_is_final(url: &str) {
     assert_eq!(keys.live().await.unwrap().keys, []);
 }
 
-pub async fn the_database_itself_refuses_a_second_active_or_pending_key(url: &str) {
+#[rstest]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_database_itself_refuses_a_second_active_or_pending_key(
+    #[values(Sqlite, Postgres)] database: Dialect,
+) {
+    let Some(fresh) = database.fresh().await else { return };
+    let url = fresh.url.as_str();
     let keys = Keys::new(open(url).await);
     keys.write(Version(0), &[row(1, KeyState::Active), row(2, KeyState::Pending)], &[]).await.unwrap();
     for state in [KeyState::Active, KeyState::Pending] {
@@ -479,7 +531,11 @@ pub async fn the_database_itself_refuses_a_second_active_or_pending_key(url: &st
     }
 }
 
-pub async fn rows_are_read_as_they_were_written(url: &str) {
+#[rstest]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn rows_are_read_as_they_were_written(#[values(Sqlite, Postgres)] database: Dialect) {
+    let Some(fresh) = database.fresh().await else { return };
+    let url = fresh.url.as_str();
     use KeyState::{Active, Pending, Removed, Retiring, Revoked};
     let keys = Keys::new(open(url).await);
     let rows: Vec<KeyRow> = (1..)
@@ -498,7 +554,13 @@ pub async fn rows_are_read_as_they_were_written(url: &str) {
     assert!(live.iter().all(|row| rows.contains(row)));
 }
 
-pub async fn a_clock_that_leaps_ahead_makes_no_key_sign_before_caches_know_it(url: &str) {
+#[rstest]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_clock_that_leaps_ahead_makes_no_key_sign_before_caches_know_it(
+    #[values(Sqlite, Postgres)] database: Dialect,
+) {
+    let Some(fresh) = database.fresh().await else { return };
+    let url = fresh.url.as_str();
     let process = Process::new(&open(url).await, 1);
     let worker = process.start().await.unwrap();
     let first = signing(&worker.keyring());
@@ -532,7 +594,13 @@ pub async fn a_clock_that_leaps_ahead_makes_no_key_sign_before_caches_know_it(ur
     assert_eq!(worker.keyring().health().ahead, seconds(0));
 }
 
-pub async fn without_a_database_keys_are_served_and_tokens_end_in_time(url: &str) {
+#[rstest]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn without_a_database_keys_are_served_and_tokens_end_in_time(
+    #[values(Sqlite, Postgres)] database: Dialect,
+) {
+    let Some(fresh) = database.fresh().await else { return };
+    let url = fresh.url.as_str();
     let process = Process::new(&open(url).await, 1);
     let worker = process.start().await.unwrap();
     let keyring = worker.keyring();
@@ -565,7 +633,11 @@ pub async fn without_a_database_keys_are_served_and_tokens_end_in_time(url: &str
     assert_eq!(public(&keyring).len(), 1);
 }
 
-pub async fn the_record_says_who_did_what_and_why(url: &str) {
+#[rstest]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_record_says_who_did_what_and_why(#[values(Sqlite, Postgres)] database: Dialect) {
+    let Some(fresh) = database.fresh().await else { return };
+    let url = fresh.url.as_str();
     let process = Process::new(&open(url).await, 1);
     let worker = process.start().await.unwrap();
     let first = worker.keyring().signer().unwrap().kid.clone();
@@ -592,7 +664,13 @@ pub async fn the_record_says_who_did_what_and_why(url: &str) {
     assert_eq!(events, expected);
 }
 
-pub async fn a_clock_that_leaps_ahead_takes_no_key_from_tokens_that_live(url: &str) {
+#[rstest]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_clock_that_leaps_ahead_takes_no_key_from_tokens_that_live(
+    #[values(Sqlite, Postgres)] database: Dialect,
+) {
+    let Some(fresh) = database.fresh().await else { return };
+    let url = fresh.url.as_str();
     let process = Process::new(&open(url).await, 1);
     let worker = process.start().await.unwrap();
     let first = signing(&worker.keyring()).unwrap();
@@ -613,7 +691,13 @@ pub async fn a_clock_that_leaps_ahead_takes_no_key_from_tokens_that_live(url: &s
     assert!(!public(&worker.keyring()).contains(&first), "after its time by a clock that nobody can set");
 }
 
-pub async fn a_rotation_that_cannot_wait_costs_no_token_that_exists(url: &str) {
+#[rstest]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_rotation_that_cannot_wait_costs_no_token_that_exists(
+    #[values(Sqlite, Postgres)] database: Dialect,
+) {
+    let Some(fresh) = database.fresh().await else { return };
+    let url = fresh.url.as_str();
     let process = Process::new(&open(url).await, 1);
     let worker = process.start().await.unwrap();
     let keyring = worker.keyring();
@@ -661,7 +745,11 @@ fn foreign(number: u8, kid: &str) -> ImportedKey {
     ImportedKey { kid: Kid::parse(kid).unwrap(), public, private }
 }
 
-pub async fn an_imported_key_waits_for_its_lead_like_any_other(url: &str) {
+#[rstest]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_imported_key_waits_for_its_lead_like_any_other(#[values(Sqlite, Postgres)] database: Dialect) {
+    let Some(fresh) = database.fresh().await else { return };
+    let url = fresh.url.as_str();
     let process = Process::new(&open(url).await, 1);
     let worker = process.start().await.unwrap();
     let first = signing(&worker.keyring());
@@ -687,7 +775,13 @@ pub async fn an_imported_key_waits_for_its_lead_like_any_other(url: &str) {
     assert_eq!((imported.kid.as_ref(), imported.actor.as_str()), ("theirs-1", "alice"));
 }
 
-pub async fn the_first_key_of_a_deployment_may_come_from_elsewhere(url: &str) {
+#[rstest]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_first_key_of_a_deployment_may_come_from_elsewhere(
+    #[values(Sqlite, Postgres)] database: Dialect,
+) {
+    let Some(fresh) = database.fresh().await else { return };
+    let url = fresh.url.as_str();
     let process = Process::new(&open(url).await, 1);
     process.rotation().import(&foreign(77, "theirs"), ImportAs::Successor, "alice").await.unwrap();
     let keyring = process.start().await.unwrap().keyring();
@@ -695,7 +789,13 @@ pub async fn the_first_key_of_a_deployment_may_come_from_elsewhere(url: &str) {
     assert_eq!(public(&keyring), ["theirs"]);
 }
 
-pub async fn a_key_for_verifying_only_is_public_as_long_as_its_tokens_live(url: &str) {
+#[rstest]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_key_for_verifying_only_is_public_as_long_as_its_tokens_live(
+    #[values(Sqlite, Postgres)] database: Dialect,
+) {
+    let Some(fresh) = database.fresh().await else { return };
+    let url = fresh.url.as_str();
     let process = Process::new(&open(url).await, 1);
     let worker = process.start().await.unwrap();
     let key = ImportedKey { private: None, ..foreign(77, "theirs") };
@@ -712,7 +812,11 @@ pub async fn a_key_for_verifying_only_is_public_as_long_as_its_tokens_live(url: 
     }
 }
 
-pub async fn what_is_gone_cannot_be_imported_again(url: &str) {
+#[rstest]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_gone_cannot_be_imported_again(#[values(Sqlite, Postgres)] database: Dialect) {
+    let Some(fresh) = database.fresh().await else { return };
+    let url = fresh.url.as_str();
     let worker = Process::new(&open(url).await, 1).start().await.unwrap();
     let key = foreign(77, "theirs");
     worker.rotation().import(&key, ImportAs::Successor, "alice").await.unwrap();
@@ -729,7 +833,11 @@ pub async fn what_is_gone_cannot_be_imported_again(url: &str) {
     assert_eq!(public(&worker.keyring()).len(), 1);
 }
 
-pub async fn a_sealed_key_moves_to_whoever_has_its_master_key(url: &str) {
+#[rstest]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_sealed_key_moves_to_whoever_has_its_master_key(#[values(Sqlite, Postgres)] database: Dialect) {
+    let Some(fresh) = database.fresh().await else { return };
+    let url = fresh.url.as_str();
     let database = open(url).await;
     let here = Process::new(&database, 1).start().await.unwrap();
     let document = here.rotation().export_sealed(&Selection::All).await.unwrap();
@@ -755,7 +863,13 @@ pub async fn a_sealed_key_moves_to_whoever_has_its_master_key(url: &str) {
     assert!(listed["keys"][0].get("d").is_none());
 }
 
-pub async fn a_process_that_was_away_lets_caches_catch_up_before_the_next_key_signs(url: &str) {
+#[rstest]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_process_that_was_away_lets_caches_catch_up_before_the_next_key_signs(
+    #[values(Sqlite, Postgres)] database: Dialect,
+) {
+    let Some(fresh) = database.fresh().await else { return };
+    let url = fresh.url.as_str();
     let process = Process::new(&open(url).await, 1);
     let worker = process.start().await.unwrap();
     let first = signing(&worker.keyring());

@@ -40,18 +40,6 @@ pub fn contract_of(rotate_every: u64, jwks_max_age: u64, token_ttl: u64) -> Cont
     Contract::new(terms).unwrap()
 }
 
-/// The address of a database that nobody else uses, for as long as this value lives.
-pub struct Place {
-    pub url: String,
-    _folder: tempfile::TempDir,
-}
-
-/// An empty SQLite file.
-pub fn sqlite() -> Place {
-    let folder = tempfile::tempdir().unwrap();
-    Place { url: format!("sqlite:{}", folder.path().join("signet.db").display()), _folder: folder }
-}
-
 /// Opens the database at `url` and brings it up to date.
 pub async fn open(url: &str) -> Database {
     let database = Database::open(url, 4).await.unwrap();

@@ -26,6 +26,7 @@ use signet_verify::jwks::fetch::{JwksEndpoint, Limits};
 use signet_verify::jwks::{KeyCache, Settings};
 
 use self::origin::Origin;
+use crate::support::wait::LONGEST;
 
 const ISSUER: &str = "https://id.test";
 const AUDIENCE: &str = "https://api.test";
@@ -87,13 +88,11 @@ fn system_clock() -> Arc<SystemClock> {
 
 /// Waits until something that happens in the background has happened.
 async fn eventually(what: &str, mut happened: impl FnMut() -> bool) {
-    for _ in 0..5000 {
-        if happened() {
-            return;
-        }
+    let clock = system_clock();
+    while !happened() {
+        assert!(clock.monotonic() < LONGEST, "never happened: {what}");
         tokio::time::sleep(Duration::from_millis(2)).await;
     }
-    panic!("never happened: {what}");
 }
 
 /// What `future` gives without waiting for anything at all.

@@ -4,15 +4,22 @@
 //! A few hundred stories are told on every change. For more: `SIGNET_STORIES=10000 cargo test --release -- simulation
 //! --nocapture`; to tell one again: `SIGNET_STORY=SEED`.
 
+mod checks;
 mod dice;
+mod members;
+mod mishaps;
+mod people;
 mod rows;
 mod story;
 mod verifiers;
+mod world;
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 
-use story::{Breach, Tally, play};
+use checks::Tally;
+use story::play;
+use world::Breach;
 
 /// How many stories are told unless somebody asks for more.
 const STORIES: u64 = 200;

@@ -4,8 +4,11 @@ use std::sync::{Arc, Mutex, Weak};
 use std::time::Duration;
 
 use signet::keys::keyring::Keyring;
-use signet::shared::revocations::Revocations;
-use signet_verify::clock::{Clock, ManualClock, SeededEntropy, Timestamp};
+use signet::sync::revocations::Revocations;
+use signet_verify::clock::Clock;
+use signet_verify::clock::ManualClock;
+use signet_verify::clock::SeededEntropy;
+use signet_verify::clock::Timestamp;
 use signet_verify::jose::jwk::KeySet;
 use signet_verify::jose::verify::{Policy, Refusal};
 use signet_verify::jwks::fetch::{Fetch, FetchError, Fetched};
@@ -13,7 +16,13 @@ use signet_verify::jwks::{KeyCache, Settings};
 use signet_verify::verifier::{Denied, IssuerKeys, KeySource, Verifier};
 
 use super::dice::Dice;
-use super::story::{AUDIENCE, ISSUER, LEEWAY, LONGEST_TOKEN};
+use crate::keys::support::seconds;
+
+pub const ISSUER: &str = "https://id.example";
+pub const AUDIENCE: &str = "https://api.example";
+/// How far two clocks may lie apart.
+pub const LEEWAY: Duration = seconds(1);
+const LONGEST_TOKEN: Duration = seconds(60);
 
 /// An issuer that answers now.
 pub struct Serving {

@@ -3,10 +3,12 @@
 //! Owns: what runs here is `signet::app::App`, exactly as the binary runs it.
 
 pub mod caller;
+pub mod fresh_database;
 pub mod gate;
 pub mod postgres;
 pub mod postgres_server;
 pub mod redis;
+pub mod wait;
 
 use std::path::Path;
 use std::sync::Arc;
@@ -15,9 +17,13 @@ use std::time::Duration;
 
 use signet::app::{Ambient, App};
 use signet::config::{Config, SecretText, Settings};
-use signet_verify::clock::{ManualClock, SystemClock, Timestamp};
+use signet::sync::redis::install_tls_provider;
+use signet_verify::clock::ManualClock;
+use signet_verify::clock::SystemClock;
+use signet_verify::clock::Timestamp;
 use signet_verify::crypto::SystemEntropy;
 use tempfile::TempDir;
+use tokio::net::TcpSocket;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
@@ -42,6 +48,26 @@ pub fn free_port() -> u16 {
             return port;
         }
     }
+}
+
+/// A port on this machine that is nobody's: connections to it are refused for as long as the value beside it lives.
+pub fn closed_port() -> (TcpSocket, u16) {
+    let bound = TcpSocket::new_v4().unwrap();
+    bound.bind(([127, 0, 0, 1], 0).into()).unwrap();
+    let port = bound.local_addr().unwrap().port();
+    (bound, port)
+}
+
+/// Says, past the capture of the test harness, that a test is left out since something is not installed.
+///
+/// # Panics
+/// Where nothing may be skipped (`CI=true`).
+#[track_caller]
+pub fn skip(why: &str) {
+    use std::io::Write;
+    assert_ne!(std::env::var("CI").as_deref(), Ok("true"), "nothing may be skipped, and {why}: run ./test");
+    let test = std::thread::current().name().unwrap_or("a test").to_owned();
+    let _ = writeln!(std::io::stderr(), "!! SKIPPED {test}: {why}; run ./test");
 }
 
 /// Writes a certificate of `localhost`, which signs itself, and its key.
@@ -148,6 +174,7 @@ impl Builder {
 
     /// Binds and runs it.
     pub async fn start(self) -> TestApp {
+        install_tls_provider();
         let config = Config::resolve(&self.settings).unwrap();
         let clock: Arc<dyn signet_verify::clock::Clock> = match &self.clock {
             Some(clock) => clock.clone(),

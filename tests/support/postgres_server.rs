@@ -5,9 +5,10 @@ use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::time::Duration;
 
 use tempfile::TempDir;
+
+use super::wait::until_blocking;
 
 /// A running server.
 pub struct PostgresServer {
@@ -31,13 +32,11 @@ impl PostgresServer {
 
     fn ready(password: Option<&str>) -> Option<Self> {
         let Some(programs) = programs() else {
-            assert_ne!(std::env::var("CI").as_deref(), Ok("true"), "nothing may be skipped: run ./test");
-            eprintln!("!! SKIPPED: no PostgreSQL; run ./test");
+            super::skip("PostgreSQL is not installed");
             return None;
         };
         let folder = tempfile::tempdir().unwrap();
-        let mut server =
-            Self { folder, programs, port: super::free_port(), tls: password.is_some(), child: None };
+        let mut server = Self { folder, programs, port: 0, tls: password.is_some(), child: None };
         hand_over(server.folder.path());
         let mut make = server.program("initdb");
         make.args(["-U", "signet", "--no-sync", "-D"]).arg(server.data());
@@ -54,7 +53,12 @@ impl PostgresServer {
         if password.is_some() {
             server.take_a_certificate();
         }
-        server.restart();
+        // Somebody else may take the port before PostgreSQL does.
+        let started = (0..20).any(|_| {
+            server.port = super::free_port();
+            server.try_start()
+        });
+        assert!(started, "PostgreSQL does not start");
         Some(server)
     }
 
@@ -84,19 +88,26 @@ impl PostgresServer {
     /// Starts it again and waits until it lets somebody in.
     pub fn restart(&mut self) {
         assert!(self.child.is_none(), "it runs already");
+        until_blocking("PostgreSQL starts again", || self.try_start());
+    }
+
+    /// Starts it, and says whether it could have the port.
+    fn try_start(&mut self) -> bool {
         let mut command = self.program("postgres");
         command.arg("-D").arg(self.data()).arg("-k").arg(self.folder.path());
         command.args(["-p", &self.port.to_string(), "-c", "listen_addresses=127.0.0.1", "-c", "fsync=off"]);
         if self.tls {
             command.args(["-c", "ssl=on"]);
         }
-        self.child = Some(command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap());
-        let ready = (0..1000).any(|_| {
-            std::thread::sleep(Duration::from_millis(20));
+        let mut child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+        let mut has_ended = false;
+        until_blocking("PostgreSQL starts or ends", || {
+            has_ended = child.try_wait().unwrap().is_some();
             let text = fs::read_to_string(self.state()).unwrap_or_default();
-            text.lines().nth(7).is_some_and(|line| line.trim() == "ready")
+            has_ended || text.lines().nth(7).is_some_and(|line| line.trim() == "ready")
         });
-        assert!(ready, "PostgreSQL does not start");
+        self.child = (!has_ended).then_some(child);
+        !has_ended
     }
 
     /// Ends it in the middle of everything, as a crash would.
@@ -104,11 +115,9 @@ impl PostgresServer {
         let backends = self.backends();
         signal(self.id(), "-QUIT");
         self.child.take().unwrap().wait().unwrap();
-        let gone = (0..1000).any(|_| {
-            std::thread::sleep(Duration::from_millis(20));
+        until_blocking("PostgreSQL leaves no process behind", || {
             backends.iter().all(|id| parent(*id).is_none())
         });
-        assert!(gone, "PostgreSQL leaves processes behind");
         let _ = fs::remove_file(self.state());
     }
 

@@ -14,10 +14,10 @@ use crate::http::server::Places;
 use crate::identity::password::Passwords;
 use crate::keys::keyring::Keyring;
 use crate::keys::lifecycle::KeyState;
-use crate::shared::link::Link;
-use crate::shared::revocations::Revocations;
-use crate::shared::throttle::Throttle;
 use crate::store::Database;
+use crate::sync::limiter::Limiter;
+use crate::sync::redis::Redis;
+use crate::sync::revocations::Revocations;
 use signet_verify::clock::Clock;
 use signet_verify::crypto::Algorithm;
 use signet_verify::verifier::Verifier;
@@ -35,11 +35,11 @@ pub struct Rooms {
     /// The hashing threads, where this process signs people in.
     pub passwords: Option<Arc<Passwords>>,
     /// Limits.
-    pub throttle: Arc<Throttle>,
+    pub throttle: Arc<Limiter>,
     /// Ended sessions.
     pub revocations: Arc<Revocations>,
     /// Where instances meet, where there are several.
-    pub link: Option<Arc<Link>>,
+    pub link: Option<Arc<Redis>>,
     /// Time.
     pub clock: Arc<dyn Clock>,
 }
@@ -110,7 +110,7 @@ impl Collector for Rooms {
 }
 
 impl Rooms {
-    fn redis(&self, link: &Link, page: &mut Page<'_>) -> fmt::Result {
+    fn redis(&self, link: &Redis, page: &mut Page<'_>) -> fmt::Result {
         let status = link.status();
         page.gauge(
             "signet_redis_up",

@@ -1,4 +1,4 @@
--- Counts one attempt in a bucket, by the same formula as throttle.rs and by the clock of Redis, which all share.
+-- Counts one attempt in a bucket, by the same formula as limiter.rs and by the clock of Redis, which all share.
 -- KEYS[1]: the bucket. ARGV[1]: the share of one attempt in the window. ARGV[2]: the window. All in microseconds.
 -- Answers 0 if the attempt passes, and else after how long the next one has a chance.
 local share, window = tonumber(ARGV[1]), tonumber(ARGV[2])

@@ -4,18 +4,20 @@
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
-use std::sync::{Arc, OnceLock, PoisonError, RwLock};
+use std::sync::{Arc, OnceLock};
+
+use parking_lot::RwLock;
 
 use signet_verify::clock::{Clock, Timestamp};
 
-/// How a session that ended is told to other instances; it must not wait.
-type Teller = Box<dyn Fn((String, Timestamp)) + Send + Sync>;
+/// How a revoked session is handed on to other instances; it must not wait.
+type Publisher = Box<dyn Fn((String, Timestamp)) + Send + Sync>;
 
 /// The revoked sessions that this process knows.
 pub struct Revocations {
     clock: Arc<dyn Clock>,
     until: RwLock<HashMap<String, Timestamp>>,
-    teller: OnceLock<Teller>,
+    publisher: OnceLock<Publisher>,
 }
 
 impl std::fmt::Debug for Revocations {
@@ -33,21 +35,22 @@ impl signet_verify::verifier::Revocations for Revocations {
 impl Revocations {
     /// None yet.
     pub fn new(clock: Arc<dyn Clock>) -> Self {
-        Self { clock, until: RwLock::default(), teller: OnceLock::new() }
+        Self { clock, until: RwLock::default(), publisher: OnceLock::new() }
     }
 
-    /// Tells other instances by `teller` of every session that [`Revocations::end`] is the first to bring from now on.
-    pub fn tell_others_by(&self, teller: impl Fn((String, Timestamp)) + Send + Sync + 'static) {
-        // There is one exchange in a process; a second one would hear of everything from the first.
-        let _ = self.teller.set(Box::new(teller));
+    /// Hands every session that [`Revocations::end`] is the first to bring from now on to `publisher`, for other
+    /// instances.
+    pub fn publish_with(&self, publisher: impl Fn((String, Timestamp)) + Send + Sync + 'static) {
+        // There is one in a process; a second one would hear of everything from the first.
+        let _ = self.publisher.set(Box::new(publisher));
     }
 
-    /// Refuses the JWTs of these sessions from now on, as [`Revocations::add`] does, and tells other instances of those
-    /// that are new here.
+    /// Refuses the JWTs of these sessions from now on, as [`Revocations::add`] does, and publishes those that are
+    /// new here.
     pub fn end(&self, sessions: impl IntoIterator<Item = (String, Timestamp)>) {
         let mut fresh = Vec::new();
         {
-            let mut until = self.until.write().unwrap_or_else(PoisonError::into_inner);
+            let mut until = self.until.write();
             for (session, forget_at) in sessions {
                 if let Entry::Vacant(place) = until.entry(session.clone()) {
                     place.insert(forget_at);
@@ -55,37 +58,37 @@ impl Revocations {
                 }
             }
         }
-        if let Some(teller) = self.teller.get() {
-            fresh.into_iter().for_each(teller);
+        if let Some(publisher) = self.publisher.get() {
+            fresh.into_iter().for_each(publisher);
         }
     }
 
     /// Those whose JWTs may still live at `now`.
     pub fn living(&self, now: Timestamp) -> Vec<(String, Timestamp)> {
-        let until = self.until.read().unwrap_or_else(PoisonError::into_inner);
+        let until = self.until.read();
         let living = until.iter().filter(|(_, forget_at)| **forget_at > now);
         living.map(|(session, forget_at)| (session.clone(), *forget_at)).collect()
     }
 
     /// Refuses the JWTs of these sessions from now on, each until its time has come. Knowing one already is no harm.
     pub fn add(&self, sessions: impl IntoIterator<Item = (String, Timestamp)>) {
-        self.until.write().unwrap_or_else(PoisonError::into_inner).extend(sessions);
+        self.until.write().extend(sessions);
     }
 
     /// Forgets the sessions whose time has come; to be called now and then.
     pub fn sweep(&self) {
         let now = self.clock.now();
-        self.until.write().unwrap_or_else(PoisonError::into_inner).retain(|_, forget_at| *forget_at > now);
+        self.until.write().retain(|_, forget_at| *forget_at > now);
     }
 
     /// Whether the JWTs of this session are to be refused.
     pub fn contains(&self, session_id: &str) -> bool {
-        self.until.read().unwrap_or_else(PoisonError::into_inner).contains_key(session_id)
+        self.until.read().contains_key(session_id)
     }
 
     /// How many are remembered.
     pub fn len(&self) -> usize {
-        self.until.read().unwrap_or_else(PoisonError::into_inner).len()
+        self.until.read().len()
     }
 
     /// Whether none is remembered.
@@ -98,11 +101,13 @@ impl Revocations {
 mod tests {
     use std::time::Duration;
 
+    use parking_lot::Mutex;
+
     use super::*;
     use signet_verify::clock::ManualClock;
 
     #[test]
-    fn an_ended_session_is_remembered_until_its_tokens_are_dead_and_then_forgotten() {
+    fn sweep_forgets_a_session_once_its_tokens_are_dead_and_not_before() {
         let clock = Arc::new(ManualClock::at(Timestamp::from_seconds(1000)));
         let revocations = Revocations::new(clock.clone());
         revocations.add([("one".to_owned(), clock.now().after(Duration::from_secs(900)))]);
@@ -114,18 +119,18 @@ mod tests {
     }
 
     #[test]
-    fn others_are_told_of_what_is_new_here_and_never_of_what_they_said_themselves() {
+    fn end_publishes_what_is_new_here_and_never_what_others_published() {
         let clock = Arc::new(ManualClock::at(Timestamp::from_seconds(1000)));
         let revocations = Revocations::new(clock.clone());
-        let (told, later) =
-            (Arc::new(std::sync::Mutex::new(Vec::new())), clock.now().after(Duration::from_secs(900)));
-        let ear = told.clone();
-        revocations.tell_others_by(move |(session, _)| ear.lock().unwrap().push(session));
+        let (published, later) =
+            (Arc::new(Mutex::new(Vec::new())), clock.now().after(Duration::from_secs(900)));
+        let publisher = published.clone();
+        revocations.publish_with(move |(session, _)| publisher.lock().push(session));
         revocations.add([("heard".to_owned(), later)]);
         for _ in 0..2 {
             revocations.end([("heard".to_owned(), later), ("own".to_owned(), later)]);
         }
-        assert_eq!(*told.lock().unwrap(), ["own"]);
+        assert_eq!(*published.lock(), ["own"]);
         assert_eq!(revocations.living(clock.now()).len(), 2);
         assert_eq!(revocations.living(later), []);
     }

@@ -1,50 +1,19 @@
 //! Limits on how often something may be tried.
 //! In: a rule and the name of who tries. Out: go on, or how long to wait.
-//! Owns: memory is bounded; a crowd of strangers shares one bucket rather than growing it. Instances count together where
-//! they can, and each by itself and more strictly where they can't.
+//! Owns: memory is bounded; when all buckets are in use, new callers share one. Instances count together where they
+//! can, and each by itself and more strictly where they can't.
 
 use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use parking_lot::Mutex;
 use ring::digest;
 
-use super::link::Link;
+use super::redis::Redis;
+use super::rule::{RetryAfter, Rule};
 use signet_verify::clock::Clock;
-
-/// How often something may be tried: `burst` times at once, and `burst` times in every `window` after that.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Rule {
-    /// Which kind of attempt this is; part of the bucket's name.
-    pub name: &'static str,
-    /// How many attempts fit into a window.
-    pub burst: u32,
-    /// The length of the window.
-    pub window: Duration,
-}
-
-/// How many instances, each counting by itself while Redis is away, let no more through together than is promised.
-const INSTANCES_ALONE: u32 = 3;
-
-impl Rule {
-    /// The rule of an instance that cannot ask the others: its share, if there are [`INSTANCES_ALONE`] of them.
-    fn alone(self) -> Self {
-        Self { burst: (self.burst / INSTANCES_ALONE).max(1), ..self }
-    }
-}
-
-/// Too many attempts; the time after which the next one has a chance.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct RetryAfter(pub Duration);
-
-impl RetryAfter {
-    /// Whole seconds, rounded up and at least one, as the `Retry-After` header wants them (RFC 9110 section 10.2.3).
-    pub fn seconds(self) -> u64 {
-        let round_up = u64::from(self.0.subsec_nanos() > 0);
-        (self.0.as_secs() + round_up).max(1)
-    }
-}
 
 /// How a rule has decided.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -59,45 +28,45 @@ pub struct Decisions {
 ///
 /// The algorithm is GCRA, the virtual-scheduling form of the leaky bucket (ITU-T I.371): one time per bucket says when
 /// it will be empty.
-pub struct Throttle {
+pub struct Limiter {
     clock: Arc<dyn Clock>,
     /// When each bucket will be empty, in monotonic time. Names are hashed: no address stays in memory in clear.
     buckets: Mutex<HashMap<[u8; 16], Duration>>,
     decisions: Mutex<BTreeMap<&'static str, Decisions>>,
-    link: Option<Arc<Link>>,
+    redis: Option<Arc<Redis>>,
     alone: AtomicU64,
     capacity: usize,
     enabled: bool,
 }
 
-impl std::fmt::Debug for Throttle {
+impl std::fmt::Debug for Limiter {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Throttle").field("enabled", &self.enabled).finish_non_exhaustive()
+        f.debug_struct("Limiter").field("enabled", &self.enabled).finish_non_exhaustive()
     }
 }
 
 /// About 10 MB when every bucket is in use.
 const CAPACITY: usize = 100_000;
 
-impl Throttle {
+impl Limiter {
     /// Limits that count from now on, or none at all.
     pub fn new(clock: Arc<dyn Clock>, enabled: bool) -> Self {
         Self {
             clock,
             buckets: Mutex::default(),
             decisions: Mutex::default(),
-            link: None,
+            redis: None,
             alone: AtomicU64::new(0),
             capacity: CAPACITY,
             enabled,
         }
     }
 
-    /// The same limits, counted together with all who have a link to the same Redis. While it does not answer, this
-    /// process counts by itself and allows a third.
+    /// The same limits, counted together with all instances on the same Redis. While it does not answer, this process
+    /// counts by itself and allows a third.
     #[must_use]
-    pub fn shared(self, link: Option<Arc<Link>>) -> Self {
-        Self { link, ..self }
+    pub fn shared(self, redis: Option<Arc<Redis>>) -> Self {
+        Self { redis, ..self }
     }
 
     /// Counts one attempt of `who`.
@@ -108,9 +77,9 @@ impl Throttle {
         if !self.enabled {
             return Ok(());
         }
-        let decision = match &self.link {
+        let decision = match &self.redis {
             None => self.decide(rule, who),
-            Some(link) => match link.attempt(rule, &bucket(rule.name, who)).await {
+            Some(redis) => match redis.attempt(rule, &bucket(rule.name, who)).await {
                 Some(decision) => decision,
                 None => {
                     self.alone.fetch_add(1, Ordering::Relaxed);
@@ -118,7 +87,7 @@ impl Throttle {
                 }
             },
         };
-        let mut decisions = self.decisions.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut decisions = self.decisions.lock();
         let count = decisions.entry(rule.name).or_default();
         match decision {
             Ok(()) => count.allowed += 1,
@@ -129,7 +98,7 @@ impl Throttle {
 
     /// How the limits have decided since the start, by the name of the rule.
     pub fn decisions(&self) -> BTreeMap<&'static str, Decisions> {
-        self.decisions.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.decisions.lock().clone()
     }
 
     /// How many attempts were judged by this process alone because Redis did not answer.
@@ -139,7 +108,7 @@ impl Throttle {
 
     fn decide(&self, rule: &Rule, who: &str) -> Result<(), RetryAfter> {
         let now = self.clock.monotonic();
-        let mut buckets = self.buckets.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut buckets = self.buckets.lock();
         let mut key = bucket(rule.name, who);
         if !buckets.contains_key(&key) && buckets.len() >= self.capacity {
             buckets.retain(|_, empty_at| *empty_at > now);
@@ -147,8 +116,7 @@ impl Throttle {
                 key = bucket(rule.name, "everybody else");
             }
         }
-        let share = rule.window / rule.burst.max(1);
-        let empty_at = buckets.get(&key).copied().unwrap_or(now).max(now) + share;
+        let empty_at = buckets.get(&key).copied().unwrap_or(now).max(now) + rule.share();
         let full_for = (empty_at - now).saturating_sub(rule.window);
         if full_for > Duration::ZERO {
             return Err(RetryAfter(full_for));
@@ -175,74 +143,67 @@ mod tests {
 
     const RULE: Rule = Rule { name: "sign-in", burst: 3, window: Duration::from_secs(10) };
 
-    fn throttle() -> (Arc<ManualClock>, Throttle) {
+    fn limiter() -> (Arc<ManualClock>, Limiter) {
         let clock = Arc::new(ManualClock::at(Timestamp::from_seconds(0)));
-        (clock.clone(), Throttle::new(clock, true))
+        (clock.clone(), Limiter::new(clock, true))
     }
 
     #[test]
-    fn three_attempts_pass_and_the_fourth_waits_for_its_share_of_the_window() {
-        let (clock, throttle) = throttle();
+    fn attempt_passes_three_times_and_the_fourth_waits_for_its_share_of_the_window() {
+        let (clock, limiter) = limiter();
         for _ in 0..3 {
-            assert_eq!(throttle.decide(&RULE, "ada"), Ok(()));
+            assert_eq!(limiter.decide(&RULE, "ada"), Ok(()));
         }
-        let wait = throttle.decide(&RULE, "ada").unwrap_err();
+        let wait = limiter.decide(&RULE, "ada").unwrap_err();
         assert_eq!(wait.seconds(), 4);
         clock.advance(wait.0);
-        assert_eq!(throttle.decide(&RULE, "ada"), Ok(()));
-        assert!(throttle.decide(&RULE, "ada").is_err());
+        assert_eq!(limiter.decide(&RULE, "ada"), Ok(()));
+        assert!(limiter.decide(&RULE, "ada").is_err());
     }
 
     #[test]
-    fn a_whole_window_of_rest_restores_the_whole_burst() {
-        let (clock, throttle) = throttle();
+    fn attempt_has_its_whole_burst_again_after_a_window_of_rest() {
+        let (clock, limiter) = limiter();
         for _ in 0..3 {
-            throttle.decide(&RULE, "ada").unwrap();
+            limiter.decide(&RULE, "ada").unwrap();
         }
         clock.advance(RULE.window);
         for _ in 0..3 {
-            assert_eq!(throttle.decide(&RULE, "ada"), Ok(()));
+            assert_eq!(limiter.decide(&RULE, "ada"), Ok(()));
         }
     }
 
     #[test]
-    fn people_and_rules_do_not_share_buckets() {
-        let (_, throttle) = throttle();
+    fn attempt_counts_callers_and_rules_apart() {
+        let (_, limiter) = limiter();
         let other = Rule { name: "sign-up", ..RULE };
         for _ in 0..3 {
-            throttle.decide(&RULE, "ada").unwrap();
+            limiter.decide(&RULE, "ada").unwrap();
         }
-        assert_eq!(throttle.decide(&RULE, "bob"), Ok(()));
-        assert_eq!(throttle.decide(&other, "ada"), Ok(()));
+        assert_eq!(limiter.decide(&RULE, "bob"), Ok(()));
+        assert_eq!(limiter.decide(&other, "ada"), Ok(()));
     }
 
     #[test]
-    fn a_crowd_of_strangers_shares_one_bucket_and_no_more_memory() {
-        let (clock, mut throttle) = throttle();
-        throttle.capacity = 10;
+    fn attempt_of_callers_beyond_the_capacity_shares_one_bucket() {
+        let (clock, mut limiter) = limiter();
+        limiter.capacity = 10;
         for number in 0..10 {
-            throttle.decide(&RULE, &number.to_string()).unwrap();
+            limiter.decide(&RULE, &number.to_string()).unwrap();
         }
-        let passed = (10..100).filter(|number| throttle.decide(&RULE, &number.to_string()).is_ok()).count();
+        let passed = (10..100).filter(|number| limiter.decide(&RULE, &number.to_string()).is_ok()).count();
         assert_eq!(passed, 3);
-        assert_eq!(throttle.buckets.lock().unwrap().len(), 11);
+        assert_eq!(limiter.buckets.lock().len(), 11);
         clock.advance(Duration::from_secs(60));
-        assert_eq!(throttle.decide(&RULE, "later"), Ok(()));
-        assert_eq!(throttle.buckets.lock().unwrap().len(), 1);
+        assert_eq!(limiter.decide(&RULE, "later"), Ok(()));
+        assert_eq!(limiter.buckets.lock().len(), 1);
     }
 
     #[tokio::test]
-    async fn switched_off_it_lets_everything_pass() {
-        let throttle = Throttle::new(Arc::new(ManualClock::at(Timestamp::from_seconds(0))), false);
+    async fn attempt_always_passes_when_limits_are_off() {
+        let limiter = Limiter::new(Arc::new(ManualClock::at(Timestamp::from_seconds(0))), false);
         for _ in 0..1000 {
-            assert_eq!(throttle.attempt(&RULE, "ada").await, Ok(()));
+            assert_eq!(limiter.attempt(&RULE, "ada").await, Ok(()));
         }
-    }
-
-    #[test]
-    fn three_instances_that_count_alone_let_through_what_one_rule_allows() {
-        let ordinary = Rule { burst: 100, ..RULE };
-        assert_eq!((RULE.alone().burst, ordinary.alone().burst), (1, 33));
-        assert_eq!(RULE.alone().window, RULE.window);
     }
 }

@@ -1,13 +1,13 @@
--- Keeps ended sessions until no token of theirs can live, and tells everybody, in one step: who subscribes first and
+-- Keeps revoked sessions until no token of theirs can live, and publishes them, in one step: who subscribes first and
 -- reads then misses none.
 -- KEYS[1]: the sessions, by the millisecond from which they may be forgotten. ARGV[1]: the channel.
--- ARGV[2], ARGV[3] and so on: a session and its millisecond, again and again.
+-- ARGV[2]: the message to publish. ARGV[3], ARGV[4] and so on: a session and its millisecond, again and again.
 local time = redis.call('TIME')
 redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000))
-for i = 2, #ARGV, 2 do
+for i = 3, #ARGV, 2 do
     redis.call('ZADD', KEYS[1], ARGV[i + 1], ARGV[i])
 end
 local last = redis.call('ZRANGE', KEYS[1], -1, -1, 'WITHSCORES')
 redis.call('PEXPIREAT', KEYS[1], last[2])
-redis.call('PUBLISH', ARGV[1], 'ended ' .. table.concat(ARGV, ' ', 2))
+redis.call('PUBLISH', ARGV[1], ARGV[2])
 return 0
