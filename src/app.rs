@@ -21,19 +21,18 @@ use crate::http::metrics::{self, Metrics, Rooms};
 use crate::http::server::{Bounds, Places, serve};
 use crate::http::tasks::Resource;
 use crate::http::{IdentityParts, Parts, health::Readiness};
-use crate::identity::account::AccountDesk;
-use crate::identity::issuing::{Issuer, Signature, Terms};
-use crate::identity::password::{HashingError, Passwords};
-use crate::identity::session::SessionDesk;
+use crate::identity::tokens::{Issuer, Signature, TokenProfile};
+use crate::identity::{self, Accounts, Sessions};
 use crate::keys::contract::{Contract, ContractFault, Terms as ContractTerms};
 use crate::keys::keyring::Keyring;
 use crate::keys::rotation::{Rotation, RotationFault};
 use crate::keys::transfer::TransferFault;
 use crate::keys::vault::Vault;
 use crate::keys::worker::RotationWorker;
+use crate::password::{self, Passwords};
 use crate::resource::fetch::{EndpointFault, JwksEndpoint, Limits};
 use crate::resource::key_cache::{KeyCache, Settings as KeyCacheSettings};
-use crate::resource::task::TaskDesk;
+use crate::resource::task::Tasks;
 use crate::resource::verifier::{KeySource, Trust, Verifier};
 use crate::secret::SharedSecret;
 use crate::shared::announced::Announced;
@@ -41,11 +40,9 @@ use crate::shared::exchange::Exchange;
 use crate::shared::link::Link;
 use crate::shared::revocations::Revocations;
 use crate::shared::throttle::Throttle;
-use crate::store::accounts::Accounts;
 use crate::store::keys::Keys;
-use crate::store::sessions::{SWEPT_AT_ONCE, Sessions};
-use crate::store::tasks::Tasks;
-use crate::store::{Database, OpenError, StoreError};
+use crate::store::sessions::SWEPT_AT_ONCE;
+use crate::store::{self, Database, OpenError};
 use crate::token::arithmetic::MacKey;
 use crate::token::verify::{Policy, SharedKey};
 
@@ -82,7 +79,10 @@ pub enum StartError {
     Open(#[from] OpenError),
     /// The database, once open.
     #[error(transparent)]
-    Store(#[from] StoreError),
+    Store(#[from] store::Error),
+    /// The sessions, as the database keeps them.
+    #[error(transparent)]
+    Sessions(#[from] identity::Error),
     /// The signing keys.
     #[error("the signing keys cannot be used: {0}")]
     Keys(#[from] RotationFault),
@@ -103,7 +103,7 @@ pub enum StartError {
     Transfer(#[from] TransferFault),
     /// The hashing threads.
     #[error(transparent)]
-    Hashing(#[from] HashingError),
+    Hashing(#[from] password::Error),
     /// Where instances meet.
     #[error("REDIS_URL cannot be used: {0}")]
     Redis(#[from] redis::RedisError),
@@ -169,7 +169,7 @@ pub struct App {
     notes: Vec<String>,
     parts: Parts,
     /// The sessions, by way of the connections for upkeep.
-    house: Arc<SessionDesk>,
+    house: Arc<Sessions>,
     worker: Option<Arc<Worker>>,
     instance: Option<Instance>,
     /// For requests, and for upkeep.
@@ -212,14 +212,14 @@ impl App {
         let revocations = Arc::new(Revocations::new(clock.clone()));
         // Beside the verifier's clock, that of the instance which signed and of the one which ends it may differ.
         let remembered = config.tokens.ttl + 3 * config.tokens.leeway;
-        let upkeep = database.apart(config.database_url.expose(), UPKEEP_CONNECTIONS).await?;
+        let upkeep = database.with_own_pool(config.database_url.expose(), UPKEEP_CONNECTIONS).await?;
         let desk = |database: &Database| {
-            let sessions = Sessions::new(database.clone(), remembered);
-            Arc::new(SessionDesk::new(sessions, revocations.clone(), clock.clone(), entropy.clone()))
+            let (revocations, clock, entropy) = (revocations.clone(), clock.clone(), entropy.clone());
+            Arc::new(Sessions::new(database.clone(), remembered, revocations, clock, entropy))
         };
         let (sessions, house) = (desk(&database), desk(&upkeep));
         house.recall_revocations().await?;
-        database.note_answer(clock.monotonic());
+        database.record_success(clock.monotonic());
         let link = config.redis_url.as_ref().map(Link::new).transpose()?.map(Arc::new);
         let instance = match &link {
             Some(link) => {
@@ -253,14 +253,13 @@ impl App {
         } else {
             None
         };
-        let accounts = Accounts::new(database.clone());
         let passwords = match &signing {
             Some(_) => Some(Arc::new(Passwords::start(entropy.clone())?)),
             None => None,
         };
         let places = Places::new(Bounds::within_descriptors());
         if let Some(passwords) = &passwords
-            && accounts.has_imported_passwords().await?
+            && database.credentials().has_imported_passwords().await?
         {
             passwords.expect_imported();
         }
@@ -278,8 +277,8 @@ impl App {
         let identity = match (&signing, &keyring, passwords) {
             (Some(signing), Some(keyring), Some(passwords)) => Some(IdentityParts {
                 identity: Arc::new(Identity {
-                    accounts: AccountDesk::new(
-                        accounts,
+                    accounts: Accounts::new(
+                        database.clone(),
                         sessions.clone(),
                         passwords,
                         throttle.clone(),
@@ -302,7 +301,7 @@ impl App {
         let parts = Parts {
             identity,
             resource: verifier.clone().map(|verifier| {
-                let tasks = TaskDesk::new(Tasks::new(database.clone()), clock.clone(), entropy.clone());
+                let tasks = Tasks::new(database.tasks(), clock.clone(), entropy.clone());
                 Arc::new(Resource { tasks, verifier })
             }),
             readiness: Arc::new(Readiness {
@@ -452,8 +451,9 @@ fn issuer(
         TokenMode::Hs256 => Signature::SharedSecret(MacKey::new(secret)),
         TokenMode::Eddsa | TokenMode::Migrate { .. } => Signature::Keyring,
     };
-    let terms = Terms { issuer: base_url.to_owned(), audience: base_url.to_owned(), ttl: config.tokens.ttl };
-    Issuer::new(keyring.clone(), signature, terms, ambient.clock.clone(), ambient.entropy.clone())
+    let profile =
+        TokenProfile { issuer: base_url.to_owned(), audience: base_url.to_owned(), ttl: config.tokens.ttl };
+    Issuer::new(keyring.clone(), signature, profile, ambient.clock.clone(), ambient.entropy.clone())
 }
 
 fn verifier(
@@ -504,7 +504,7 @@ fn verifier(
 
 /// Hears of sessions that other processes ended, and deletes what time has made useless.
 async fn keep_house(
-    house: Arc<SessionDesk>,
+    house: Arc<Sessions>,
     database: Database,
     clock: Arc<dyn Clock>,
     stopped: watch::Receiver<bool>,
@@ -516,7 +516,7 @@ async fn keep_house(
     loop {
         let done = tokio::select! {
             () = &mut stopped => return,
-            _ = recall.tick() => house.recall_revocations().await.map(|_| ()),
+            _ = recall.tick() => house.recall_revocations().await,
             _ = sweep.tick() => house.sweep().await.map(|swept| {
                 if swept >= SWEPT_AT_ONCE {
                     sweep.reset_immediately();
@@ -524,7 +524,7 @@ async fn keep_house(
             }),
         };
         match done {
-            Ok(()) => database.note_answer(clock.monotonic()),
+            Ok(()) => database.record_success(clock.monotonic()),
             Err(error) => tracing::warn!(%error, "housekeeping waits for the database"),
         }
     }

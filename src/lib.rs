@@ -4,6 +4,8 @@
 
 #[cfg(feature = "server")]
 pub mod app;
+#[cfg(feature = "server")]
+pub mod audit;
 pub mod clock;
 #[cfg(feature = "server")]
 pub mod config;
@@ -13,6 +15,10 @@ pub mod http;
 pub mod identity;
 #[cfg(feature = "server")]
 pub mod keys;
+#[cfg(feature = "server")]
+pub mod model;
+#[cfg(feature = "server")]
+pub mod password;
 #[cfg(feature = "verify")]
 pub mod resource;
 pub mod secret;

@@ -7,7 +7,9 @@ use std::time::Duration;
 use sqlx::Row;
 use sqlx::any::AnyRow;
 
-use super::{Database, StoreError, moment, moment_or_none};
+use super::rows::{moment, moment_or_none};
+use super::scope::Scope;
+use super::{Database, Error as StoreError, Unit};
 use crate::clock::Timestamp;
 use crate::keys::lifecycle::{Event, KeyRecord, KeyState};
 use crate::keys::port::{KeyEvent, KeyRow, KeyRows, RowsFault, Snapshot, Version};
@@ -30,15 +32,14 @@ impl Keys {
     async fn snapshot(&self) -> Result<Snapshot, StoreError> {
         // One statement, so that version and keys are of the same moment on every database. Keys of algorithms that a
         // later version may add are none of ours.
-        let rows = sqlx::query(
+        let statement = sqlx::query(
             "SELECT r.version, k.kid, k.public_key, k.sealed_seed, k.master_key, k.state, k.announced_at, \
              k.lead, k.retain, k.requested_at, k.activated_at, k.retired_at, k.removed_at, k.revoked_at, k.reason \
              FROM keyring r LEFT JOIN signing_keys k \
              ON k.algorithm = $1 AND k.state IN ('pending', 'active', 'retiring') WHERE r.id = 1",
         )
-        .bind(ALGORITHM)
-        .fetch_all(self.database.reader())
-        .await?;
+        .bind(ALGORITHM);
+        let rows = self.database.fetch_all(statement).await?;
         let first =
             rows.first().ok_or_else(|| StoreError::Corrupt("the table keyring is empty".to_owned()))?;
         let version = Version(first.try_get("version")?);
@@ -53,35 +54,23 @@ impl Keys {
     }
 
     async fn records(&self) -> Result<Vec<KeyRecord>, StoreError> {
-        let rows = sqlx::query(
+        let statement = sqlx::query(
             "SELECT kid, public_key, state, announced_at, lead, retain, requested_at, activated_at, retired_at, removed_at, \
              revoked_at, reason FROM signing_keys WHERE algorithm = $1 ORDER BY announced_at DESC, kid",
         )
-        .bind(ALGORITHM)
-        .fetch_all(self.database.reader())
-        .await?;
+        .bind(ALGORITHM);
+        let rows = self.database.fetch_all(statement).await?;
         rows.iter().map(record).collect()
     }
 
     async fn past(&self) -> Result<Vec<KeyEvent>, StoreError> {
-        let rows =
-            sqlx::query("SELECT kid, event, at, actor, reason FROM key_events ORDER BY version, kid, event")
-                .fetch_all(self.database.reader())
-                .await?;
+        let statement =
+            sqlx::query("SELECT kid, event, at, actor, reason FROM key_events ORDER BY version, kid, event");
+        let rows = self.database.fetch_all(statement).await?;
         rows.iter().map(key_event).collect()
     }
 
     async fn put(&self, expected: Version, rows: &[KeyRow], events: &[KeyEvent]) -> Result<bool, StoreError> {
-        let mut transaction = self.database.write().await?;
-        let next = expected.0.saturating_add(1);
-        let raised = sqlx::query("UPDATE keyring SET version = $1 WHERE id = 1 AND version = $2")
-            .bind(next)
-            .bind(expected.0)
-            .execute(&mut *transaction)
-            .await?;
-        if raised.rows_affected() != 1 {
-            return Ok(false);
-        }
         // Who leaves a state makes room for who enters it: the unique indexes are asked row by row.
         let mut rows: Vec<&KeyRow> = rows.iter().collect();
         rows.sort_by_key(|row| match row.record.state {
@@ -89,23 +78,39 @@ impl Keys {
             KeyState::Active => 1,
             KeyState::Pending => 2,
         });
-        for row in rows {
-            put_row(&mut transaction, row).await?;
-        }
-        for event in events {
-            sqlx::query("INSERT INTO key_events (version, kid, event, at, actor, reason) VALUES ($1, $2, $3, $4, $5, $6)")
-                .bind(next)
-                .bind(event.kid.as_ref())
-                .bind(event.event.name())
-                .bind(event.at.millis())
-                .bind(&event.actor)
-                .bind(event.reason.as_ref())
-                .execute(&mut *transaction)
-                .await?;
-        }
-        transaction.commit().await?;
-        Ok(true)
+        let rows = &rows;
+        self.database.write(|unit| async move { put_all(&unit, expected, rows, events).await }).await
     }
+}
+
+/// Writes rows and events on top of the version `expected`; false, with nothing written, if that has passed.
+async fn put_all(
+    unit: &Unit,
+    expected: Version,
+    rows: &[&KeyRow],
+    events: &[KeyEvent],
+) -> Result<bool, StoreError> {
+    let next = expected.0.saturating_add(1);
+    let raise = sqlx::query("UPDATE keyring SET version = $1 WHERE id = 1 AND version = $2");
+    if unit.execute(raise.bind(next).bind(expected.0)).await? != 1 {
+        return Ok(false);
+    }
+    for row in rows {
+        put_row(unit, row).await?;
+    }
+    for event in events {
+        let statement = sqlx::query(
+            "INSERT INTO key_events (version, kid, event, at, actor, reason) VALUES ($1, $2, $3, $4, $5, $6)",
+        )
+        .bind(next)
+        .bind(event.kid.as_ref())
+        .bind(event.event.name())
+        .bind(event.at.millis())
+        .bind(&event.actor)
+        .bind(event.reason.as_ref());
+        unit.execute(statement).await?;
+    }
+    Ok(true)
 }
 
 impl KeyRows for Keys {
@@ -135,10 +140,7 @@ fn fault(error: StoreError) -> RowsFault {
 }
 
 /// Writes a key as it should be. What it was made with (public half, algorithm, announcement) never changes.
-async fn put_row(
-    transaction: &mut sqlx::Transaction<'static, sqlx::Any>,
-    row: &KeyRow,
-) -> Result<(), StoreError> {
+async fn put_row(unit: &Unit, row: &KeyRow) -> Result<(), StoreError> {
     let KeyRow { record, sealed } = row;
     let millis = |moment: Option<Timestamp>| moment.map(Timestamp::millis);
     let put = sqlx::query(
@@ -164,11 +166,9 @@ async fn put_row(
     .bind(millis(record.retired_at))
     .bind(millis(record.removed_at))
     .bind(millis(record.revoked_at))
-    .bind(record.reason.clone())
-    .execute(&mut **transaction)
-    .await?;
+    .bind(record.reason.clone());
     // What is removed or revoked never comes back.
-    if put.rows_affected() == 1 { Ok(()) } else { Err(StoreError::Conflict) }
+    if unit.execute(put).await? == 1 { Ok(()) } else { Err(StoreError::Conflict) }
 }
 
 fn key_row(row: &AnyRow) -> Result<KeyRow, StoreError> {

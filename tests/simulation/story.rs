@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use signet::clock::{Clock, ManualClock, SeededEntropy, Timestamp};
-use signet::identity::issuing::{Issuer, Signature, Terms};
+use signet::identity::tokens::{Issuer, Signature, TokenProfile};
 use signet::keys::contract::Contract;
 use signet::keys::keyring::Signer;
 use signet::keys::lifecycle::{Adoption, Event};
@@ -15,9 +15,9 @@ use signet::keys::rotation::{Rotation, RotationFault};
 use signet::keys::transfer::ForeignKey;
 use signet::keys::vault::Vault;
 use signet::keys::worker::RotationWorker;
+use signet::model::session::{Remember, Session};
+use signet::model::user::User;
 use signet::secret::Seed;
-use signet::store::accounts::User;
-use signet::store::sessions::Session;
 use signet::token::arithmetic::SigningKey;
 use signet::token::claims::{IssuedClaims, UserClaims};
 use signet::token::jwk::{Kid, thumbprint};
@@ -404,7 +404,7 @@ impl Story {
         member.next_at = elapsed + TICK * 4;
         member.running = match RotationWorker::start(rotation).await {
             Ok(worker) => {
-                let terms = Terms {
+                let profile = TokenProfile {
                     issuer: ISSUER.to_owned(),
                     audience: AUDIENCE.to_owned(),
                     ttl: member.contract.token_ttl(),
@@ -412,7 +412,7 @@ impl Story {
                 let entropy = Arc::new(SeededEntropy::new(seed));
                 let keyring = worker.keyring();
                 let room = Ours::local(&keyring, member.clock.clone(), 1 << 20);
-                let issuer = Issuer::new(keyring, Signature::Keyring, terms, member.clock.clone(), entropy);
+                let issuer = Issuer::new(keyring, Signature::Keyring, profile, member.clock.clone(), entropy);
                 member.read_at = elapsed;
                 self.bound = self.bound.max(member.contract.revocation_bound());
                 self.lead = self.lead.max(member.contract.lead());
@@ -730,7 +730,7 @@ fn person(sid: &str) -> (User, Session) {
         created_at: START,
         updated_at: START,
         expires_at: START.after(seconds(86_400)),
-        remembered: true,
+        remember: Remember::Yes,
         ip_address: String::new(),
         user_agent: String::new(),
     };
