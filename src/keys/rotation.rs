@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use tokio::sync::Mutex;
 
+use crate::audit;
 use crate::clock::{Clock, EntropyUnavailable};
 use crate::keys::contract::Contract;
 use crate::keys::keyring::Moment;
@@ -240,9 +241,8 @@ impl<R: KeyRows> Rotation<R> {
         match self.rows.write(snapshot.version, rows, events).await {
             Ok(()) => {
                 for KeyEvent { kid, event, actor, reason, .. } in events {
-                    tracing::info!(
-                        target: "signet::audit", %kid, event = event.name(), actor, reason, "signing key"
-                    );
+                    let (kid, event, reason) = (kid.as_ref(), event.name(), reason.as_deref());
+                    audit::record(audit::Event::SigningKey { kid, event, actor, reason });
                 }
                 Ok(true)
             }
