@@ -7,7 +7,7 @@ mod plans;
 mod retries;
 mod schema;
 mod sessions;
-mod support;
+pub mod support;
 mod tasks;
 mod units;
 mod users;
