@@ -22,7 +22,7 @@ use crate::http::server::{Bounds, Places, serve};
 use crate::http::tasks::Resource;
 use crate::http::{IdentityParts, Parts, health::Readiness};
 use crate::identity::tokens::{Issuer, Signature, TokenProfile};
-use crate::identity::{self, Accounts, Sessions};
+use crate::identity::{Accounts, Sessions};
 use crate::keys::contract::{Contract, ContractFault, Terms as ContractTerms};
 use crate::keys::keyring::Keyring;
 use crate::keys::rotation::{Rotation, RotationFault};
@@ -80,9 +80,6 @@ pub enum StartError {
     /// The database, once open.
     #[error(transparent)]
     Store(#[from] store::Error),
-    /// The sessions, as the database keeps them.
-    #[error(transparent)]
-    Sessions(#[from] identity::Error),
     /// The signing keys.
     #[error("the signing keys cannot be used: {0}")]
     Keys(#[from] RotationFault),

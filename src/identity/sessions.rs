@@ -162,7 +162,7 @@ impl Sessions {
     ///
     /// # Errors
     /// When the database fails.
-    pub async fn recall_revocations(&self) -> Result<(), Error> {
+    pub async fn recall_revocations(&self) -> Result<(), store::Error> {
         self.revoke(self.database.sessions().revoked(self.clock.now()).await?);
         Ok(())
     }
@@ -171,9 +171,9 @@ impl Sessions {
     ///
     /// # Errors
     /// When the database fails.
-    pub async fn sweep(&self) -> Result<u64, Error> {
+    pub async fn sweep(&self) -> Result<u64, store::Error> {
         self.revocations.sweep();
-        Ok(self.database.sessions().sweep(self.clock.now()).await?)
+        self.database.sessions().sweep(self.clock.now()).await
     }
 
     /// Makes, but does not yet keep, a session of this user with its token.

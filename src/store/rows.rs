@@ -9,6 +9,14 @@ use sqlx::{Decode, Row, Type};
 use super::error::Error;
 use crate::clock::Timestamp;
 
+/// The columns of an entity as a list, each after the same prefix: `u.id, u.email`.
+macro_rules! prefixed {
+    ($prefix:literal, $first:literal $(, $next:literal)*) => {
+        concat!($prefix, $first $(, ", ", $prefix, $next)*)
+    };
+}
+pub(super) use prefixed;
+
 /// The columns of a row that have not been read yet.
 pub(super) struct Columns<'r> {
     row: &'r AnyRow,

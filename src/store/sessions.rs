@@ -4,8 +4,8 @@
 
 use super::database::Dialect;
 use super::error::Error;
-use super::rows::{Columns, FromColumns, entities};
-use super::scope::{Scope, Transactional};
+use super::rows::{Columns, FromColumns, entities, prefixed};
+use super::scope::{Scope, Statement, Transactional};
 use super::users::user_columns;
 use crate::clock::Timestamp;
 use crate::model::credential::PASSWORD_PROVIDER;
@@ -18,22 +18,15 @@ pub const SWEPT_AT_ONCE: u64 = 5000;
 /// The columns of a session, each after the given prefix, in the order in which [`Session`] is read.
 macro_rules! session_columns {
     ($prefix:literal) => {
-        concat!(
+        prefixed!(
             $prefix,
-            "id, ",
-            $prefix,
-            "user_id, ",
-            $prefix,
-            "created_at, ",
-            $prefix,
-            "updated_at, ",
-            $prefix,
-            "expires_at, ",
-            $prefix,
-            "remembered, ",
-            $prefix,
-            "ip_address, ",
-            $prefix,
+            "id",
+            "user_id",
+            "created_at",
+            "updated_at",
+            "expires_at",
+            "remembered",
+            "ip_address",
             "user_agent"
         )
     };
@@ -62,9 +55,8 @@ macro_rules! insert_proved {
         concat!(
             "INSERT INTO sessions (",
             session_columns!(""),
-            ", token_hash) SELECT $1, $2, CAST($3 AS BIGINT), CAST($4 AS BIGINT), CAST($5 AS BIGINT), \
-             CAST($6 AS BIGINT), $7, $8, $9 FROM accounts WHERE user_id = $2 AND provider_id = $10 \
-             AND password_hash = $11",
+            ", token_hash) SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9 FROM accounts \
+             WHERE user_id = $2 AND provider_id = $10 AND password_hash = $11",
             $lock
         )
     };
@@ -272,11 +264,7 @@ impl<S: Transactional> SessionRepository<S> {
 }
 
 /// The values of a new session, in the order of its columns.
-fn with_values<'q>(
-    statement: &'static str,
-    session: &'q Session,
-    token_hash: &'q [u8; 32],
-) -> super::scope::Statement<'q> {
+fn with_values<'q>(statement: &'static str, session: &'q Session, token_hash: &'q [u8; 32]) -> Statement<'q> {
     sqlx::query(statement)
         .bind(&session.id)
         .bind(&session.user_id)

@@ -77,7 +77,9 @@ impl Unit {
         outcome.map_err(|error| {
             let error = Error::from(error);
             let state = if error.is_undone() { State::Undone } else { State::Failed };
-            self.shared.state.store(state as u8, Ordering::Release);
+            // What fails in a transaction that has failed already says nothing about why.
+            let state = (State::Sound as u8, state as u8);
+            let _ = self.shared.state.compare_exchange(state.0, state.1, Ordering::AcqRel, Ordering::Acquire);
             error
         })
     }

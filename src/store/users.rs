@@ -11,20 +11,14 @@ use crate::model::user::{ImageChange, ProfileChange, User};
 /// The columns of a user, each after the given prefix, in the order in which [`User`] is read.
 macro_rules! user_columns {
     ($prefix:literal) => {
-        concat!(
+        $crate::store::rows::prefixed!(
             $prefix,
-            "id, ",
-            $prefix,
-            "email, ",
-            $prefix,
-            "email_verified, ",
-            $prefix,
-            "name, ",
-            $prefix,
-            "image, ",
-            $prefix,
-            "created_at, ",
-            $prefix,
+            "id",
+            "email",
+            "email_verified",
+            "name",
+            "image",
+            "created_at",
             "updated_at"
         )
     };
