@@ -22,10 +22,11 @@ use crate::http::metrics::{self, Metrics, Rooms};
 use crate::http::server::{Bounds, Places, serve};
 use crate::http::tasks::Resource;
 use crate::http::{IdentityParts, Parts, health::Readiness};
-use crate::identity::account::AccountDesk;
-use crate::identity::issuing::{Issuer, Signature, Terms};
-use crate::identity::password::{HashingError, Passwords};
-use crate::identity::session::SessionDesk;
+use crate::identity::Accounts;
+use crate::identity::Sessions;
+use crate::identity::tokens::Issuer;
+use crate::identity::tokens::Signature;
+use crate::identity::tokens::TokenProfile;
 use crate::keys::algorithms::Algorithms;
 use crate::keys::contract::{Contract, ContractError, Terms as ContractTerms};
 use crate::keys::generator::SystemGenerator;
@@ -33,13 +34,16 @@ use crate::keys::key_formats::KeyFormatError;
 use crate::keys::keyring::Keyring;
 use crate::keys::rotation::{Rotation, RotationError};
 use crate::keys::worker::RotationWorker;
-use crate::resource::task::TaskDesk;
+use crate::password;
+use crate::password::Passwords;
+use crate::resource::task::Tasks;
 use crate::secret::SharedSecret;
-use crate::store::accounts::Accounts;
+
+use crate::store;
+use crate::store::Database;
+use crate::store::OpenError;
 use crate::store::keys::Keys;
-use crate::store::sessions::{SWEPT_AT_ONCE, Sessions};
-use crate::store::tasks::Tasks;
-use crate::store::{Database, OpenError, StoreError};
+use crate::store::sessions::SWEPT_AT_ONCE;
 use crate::sync::limiter::Limiter;
 use crate::sync::pubsub::PubSub;
 use crate::sync::redis::Redis;
@@ -88,7 +92,7 @@ pub enum StartError {
     Open(#[from] OpenError),
     /// The database, once open.
     #[error(transparent)]
-    Store(#[from] StoreError),
+    Store(#[from] store::Error),
     /// The signing keys.
     #[error("the signing keys cannot be used: {0}")]
     Keys(#[from] RotationError),
@@ -109,7 +113,7 @@ pub enum StartError {
     Transfer(#[from] KeyFormatError),
     /// The hashing threads.
     #[error(transparent)]
-    Hashing(#[from] HashingError),
+    Hashing(#[from] password::Error),
     /// Where instances meet.
     #[error("REDIS_URL cannot be used: {0}")]
     Redis(#[from] redis::RedisError),
@@ -175,7 +179,7 @@ pub struct App {
     notes: Vec<String>,
     parts: Parts,
     /// The sessions, by way of the connections for upkeep.
-    house: Arc<SessionDesk>,
+    house: Arc<Sessions>,
     worker: Option<Arc<Worker>>,
     instance: Option<Instance>,
     /// For requests, and for upkeep.
@@ -218,14 +222,14 @@ impl App {
         let revocations = Arc::new(Revocations::new(clock.clone()));
         // Beside the verifier's clock, that of the instance which signed and of the one which ends it may differ.
         let remembered = config.tokens.ttl + 3 * config.tokens.leeway;
-        let upkeep = database.apart(config.database_url.expose(), UPKEEP_CONNECTIONS).await?;
+        let upkeep = database.with_own_pool(config.database_url.expose(), UPKEEP_CONNECTIONS).await?;
         let desk = |database: &Database| {
-            let sessions = Sessions::new(database.clone(), remembered);
-            Arc::new(SessionDesk::new(sessions, revocations.clone(), clock.clone(), entropy.clone()))
+            let (revocations, clock, entropy) = (revocations.clone(), clock.clone(), entropy.clone());
+            Arc::new(Sessions::new(database.clone(), remembered, revocations, clock, entropy))
         };
         let (sessions, house) = (desk(&database), desk(&upkeep));
         house.recall_revocations().await?;
-        database.note_answer(clock.monotonic());
+        database.record_success(clock.monotonic());
         let redis = config.redis_url.as_ref().map(Redis::new).transpose()?.map(Arc::new);
         let instance = match &redis {
             Some(redis) => {
@@ -258,14 +262,13 @@ impl App {
         } else {
             None
         };
-        let accounts = Accounts::new(database.clone());
         let passwords = match &signing {
             Some(_) => Some(Arc::new(Passwords::start(entropy.clone())?)),
             None => None,
         };
         let places = Places::new(Bounds::within_descriptors());
         if let Some(passwords) = &passwords
-            && accounts.has_imported_passwords().await?
+            && database.credentials().has_imported_passwords().await?
         {
             passwords.expect_imported();
         }
@@ -283,8 +286,8 @@ impl App {
         let identity = match (&signing, &keyring, passwords) {
             (Some(signing), Some(keyring), Some(passwords)) => Some(IdentityParts {
                 identity: Arc::new(Identity {
-                    accounts: AccountDesk::new(
-                        accounts,
+                    accounts: Accounts::new(
+                        database.clone(),
                         sessions.clone(),
                         passwords,
                         throttle.clone(),
@@ -307,7 +310,7 @@ impl App {
         let parts = Parts {
             identity,
             resource: verifier.clone().map(|verifier| {
-                let tasks = TaskDesk::new(Tasks::new(database.clone()), clock.clone(), entropy.clone());
+                let tasks = Tasks::new(database.tasks(), clock.clone(), entropy.clone());
                 Arc::new(Resource { tasks, verifier })
             }),
             readiness: Arc::new(Readiness {
@@ -458,8 +461,9 @@ fn issuer(
         TokenMode::Hs256 => Signature::SharedSecret(MacKey::new(secret)),
         TokenMode::Eddsa | TokenMode::Migrate { .. } => Signature::Keyring,
     };
-    let terms = Terms { issuer: base_url.to_owned(), audience: base_url.to_owned(), ttl: config.tokens.ttl };
-    Issuer::new(keyring.clone(), signature, terms, ambient.clock.clone(), ambient.entropy.clone())
+    let profile =
+        TokenProfile { issuer: base_url.to_owned(), audience: base_url.to_owned(), ttl: config.tokens.ttl };
+    Issuer::new(keyring.clone(), signature, profile, ambient.clock.clone(), ambient.entropy.clone())
 }
 
 fn verifier(
@@ -510,7 +514,7 @@ fn verifier(
 
 /// Hears of sessions that other processes ended, and deletes what time has made useless.
 async fn keep_house(
-    house: Arc<SessionDesk>,
+    house: Arc<Sessions>,
     database: Database,
     clock: Arc<dyn Clock>,
     stopped: watch::Receiver<bool>,
@@ -522,7 +526,7 @@ async fn keep_house(
     loop {
         let done = tokio::select! {
             () = &mut stopped => return,
-            _ = recall.tick() => house.recall_revocations().await.map(|_| ()),
+            _ = recall.tick() => house.recall_revocations().await,
             _ = sweep.tick() => house.sweep().await.map(|swept| {
                 if swept >= SWEPT_AT_ONCE {
                     sweep.reset_immediately();
@@ -530,7 +534,7 @@ async fn keep_house(
             }),
         };
         match done {
-            Ok(()) => database.note_answer(clock.monotonic()),
+            Ok(()) => database.record_success(clock.monotonic()),
             Err(error) => tracing::warn!(%error, "housekeeping waits for the database"),
         }
     }

@@ -4,11 +4,17 @@
 
 pub mod secret;
 
+pub mod model;
+
 pub mod config;
 
 pub mod vault;
 
+pub mod audit;
+
 pub mod sync;
+
+pub mod password;
 
 pub mod keys;
 

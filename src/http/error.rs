@@ -14,10 +14,9 @@ use poem_openapi::error::{ParseParamError, ParsePathError as ParseOpenApiPathErr
 use serde::Serialize;
 
 use super::metrics::ErrorCode;
-use crate::identity::account::AccountError;
-use crate::identity::password;
-use crate::identity::session::SessionError;
-use crate::store::StoreError;
+use crate::identity;
+use crate::password;
+use crate::store;
 use crate::sync::rule::RetryAfter;
 
 /// What every error body holds.
@@ -163,10 +162,10 @@ impl IntoResponse for ApiError {
     }
 }
 
-impl From<StoreError> for ApiError {
-    fn from(error: StoreError) -> Self {
+impl From<store::Error> for ApiError {
+    fn from(error: store::Error) -> Self {
         match error {
-            StoreError::Unavailable(_) | StoreError::Slow(_) => {
+            store::Error::Unavailable(_) | store::Error::Slow(_) => {
                 tracing::warn!(%error, "the database is not available");
                 let message = "The database is not available. Please try again later.";
                 Self::unavailable("DATABASE_UNAVAILABLE", message, Duration::from_secs(1))
@@ -179,45 +178,44 @@ impl From<StoreError> for ApiError {
     }
 }
 
-impl From<AccountError> for ApiError {
-    fn from(error: AccountError) -> Self {
+impl From<identity::Error> for ApiError {
+    fn from(error: identity::Error) -> Self {
         let bad = |code, message| Self::new(StatusCode::BAD_REQUEST, code, message);
         match error {
-            AccountError::EmailTaken => Self::new(
+            identity::Error::EmailTaken => Self::new(
                 StatusCode::UNPROCESSABLE_ENTITY,
                 "USER_ALREADY_EXISTS_USE_ANOTHER_EMAIL",
                 "User already exists. Use another email.",
             ),
-            AccountError::InvalidEmailOrPassword => {
+            identity::Error::InvalidEmailOrPassword => {
                 Self::new(StatusCode::UNAUTHORIZED, "INVALID_EMAIL_OR_PASSWORD", "Invalid email or password")
             }
-            AccountError::NotFresh => {
+            identity::Error::SessionNotFresh => {
+                Self::new(StatusCode::FORBIDDEN, "SESSION_NOT_FRESH", "Session is not fresh")
+            }
+            identity::Error::PasswordRequired => {
                 bad("SESSION_EXPIRED", "Session expired. Re-authenticate to perform this action.")
             }
-            AccountError::InvalidPassword => bad("INVALID_PASSWORD", "Invalid password"),
-            AccountError::NoPassword => bad("CREDENTIAL_ACCOUNT_NOT_FOUND", "Credential account not found"),
-            AccountError::PasswordTooShort => bad("PASSWORD_TOO_SHORT", "Password too short"),
-            AccountError::PasswordTooLong => bad("PASSWORD_TOO_LONG", "Password too long"),
-            AccountError::Throttled(wait) => Self::too_many_requests(wait),
-            AccountError::Hashing(password::HashingError::Busy) => {
+            identity::Error::InvalidPassword => bad("INVALID_PASSWORD", "Invalid password"),
+            identity::Error::NoPassword => {
+                bad("CREDENTIAL_ACCOUNT_NOT_FOUND", "Credential account not found")
+            }
+            identity::Error::PasswordTooShort => bad("PASSWORD_TOO_SHORT", "Password too short"),
+            identity::Error::PasswordTooLong => bad("PASSWORD_TOO_LONG", "Password too long"),
+            identity::Error::Throttled(wait) => Self::too_many_requests(wait),
+            identity::Error::Password(password::Error::Busy) => {
                 let message = "Too many people are signing in. Please try again later.";
                 Self::unavailable("SIGN_IN_BUSY", message, password::RETRY_AFTER)
             }
-            AccountError::Store(error) => error.into(),
-            AccountError::Hashing(error) => {
+            identity::Error::Store(error) => error.into(),
+            identity::Error::Password(error) => {
                 tracing::error!(%error, "hashing failed");
                 Self::internal()
             }
-            AccountError::Entropy(error) => {
+            identity::Error::Entropy(error) => {
                 tracing::error!(%error, "no randomness");
                 Self::internal()
             }
         }
-    }
-}
-
-impl From<SessionError> for ApiError {
-    fn from(error: SessionError) -> Self {
-        AccountError::from(error).into()
     }
 }

@@ -1,12 +1,23 @@
-//! Who people are and where they are signed in; use cases without HTTP.
-//! In: addresses, passwords, session tokens. Out: users, sessions, JWTs, or a reason why not.
+//! Who people are and where they are signed in; use cases without HTTP, one a file.
+//! In: addresses, passwords, session tokens. Out: users, sessions, JWTs, or an [`Error`] that says why not.
 //! Owns: an unknown address and a wrong password are the same answer in the same time.
 
-pub mod account;
-pub mod audit;
-pub mod email;
-mod imported;
-pub mod issuing;
-pub mod password;
-mod phc;
-pub mod session;
+mod accounts;
+mod change_password;
+mod delete_user;
+mod email;
+mod error;
+mod sessions;
+mod sign_in;
+mod sign_out;
+mod sign_up;
+pub mod tokens;
+mod update_user;
+mod verify_password;
+
+pub use accounts::{Accounts, PASSWORD_LENGTH};
+pub use change_password::OtherSessions;
+pub use email::Email;
+pub use error::Error;
+pub use sessions::{Device, Found, Sessions, SignedIn, Slide};
+pub use sign_up::NewAccount;

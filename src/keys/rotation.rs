@@ -10,6 +10,7 @@ use signet_verify::crypto::{Algorithm, PrivateKey, PublicKey};
 use signet_verify::jose::jwk::{Kid, thumbprint};
 use tokio::sync::Mutex;
 
+use crate::audit;
 use crate::keys::contract::Contract;
 use crate::keys::generator::{self, Generator};
 use crate::keys::key_formats::ImportedKey;
@@ -286,9 +287,8 @@ impl<R: KeyRepository> Rotation<R> {
         match self.rows.write(snapshot.version, rows, events).await {
             Ok(()) => {
                 for KeyEvent { kid, event, actor, reason, .. } in events {
-                    tracing::info!(
-                        target: "signet::audit", %kid, event = event.name(), actor, reason, "signing key"
-                    );
+                    let (kid, event, reason) = (kid.as_ref(), event.name(), reason.as_deref());
+                    audit::record(audit::Event::SigningKey { kid, event, actor, reason });
                 }
                 Ok(true)
             }

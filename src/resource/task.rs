@@ -4,13 +4,22 @@
 
 use std::sync::Arc;
 
-use crate::store::StoreError;
-use crate::store::tasks::{Place, Task, Tasks};
-use signet_verify::clock::{Clock, Entropy, EntropyUnavailable, Timestamp, random_alphanumeric};
+use crate::model::task::Completion;
+use crate::model::task::Cursor;
+use crate::model::task::Draft;
+use crate::model::task::ID_LENGTH;
+use crate::model::task::NotACursor;
+use crate::model::task::Task;
+use crate::model::task::TaskFilter;
+use crate::store;
+use crate::store::Database;
+use crate::store::TaskRepository;
+use signet_verify::clock::Clock;
+use signet_verify::clock::Entropy;
+use signet_verify::clock::EntropyUnavailable;
+use signet_verify::clock::random_alphanumeric;
 use signet_verify::jose::claims::Principal;
 
-/// Letters and digits of an id.
-const ID_LENGTH: usize = 32;
 /// How many tasks a page holds at most.
 pub const MAX_PAGE: u32 = 100;
 /// How many tasks a page holds unless asked otherwise.
@@ -18,30 +27,19 @@ pub const DEFAULT_PAGE: u32 = 50;
 
 /// Why there is no task.
 #[derive(Debug, thiserror::Error)]
-pub enum TaskError {
+pub enum Error {
     /// There is none of this id among the caller's tasks; whether somebody else has it is not said.
     #[error("no such task")]
     Unknown,
     /// The cursor is not one that we gave.
-    #[error("not a cursor")]
-    Cursor,
+    #[error(transparent)]
+    Cursor(#[from] NotACursor),
     /// The database.
     #[error(transparent)]
-    Store(#[from] StoreError),
+    Store(#[from] store::Error),
     /// No id could be drawn.
     #[error(transparent)]
     Entropy(#[from] EntropyUnavailable),
-}
-
-/// What a task says.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Draft {
-    /// 1 to 200 characters.
-    pub title: String,
-    /// Up to 2000 characters.
-    pub description: String,
-    /// Whether it is done.
-    pub completed: bool,
 }
 
 /// Some tasks, and where the next ones begin.
@@ -54,43 +52,44 @@ pub struct Page {
 }
 
 /// The use cases of tasks.
-pub struct TaskDesk {
-    tasks: Tasks,
+pub struct Tasks {
+    /// The tasks, and nothing else of the database.
+    tasks: TaskRepository<Database>,
     clock: Arc<dyn Clock>,
     entropy: Arc<dyn Entropy>,
 }
 
-impl std::fmt::Debug for TaskDesk {
+impl std::fmt::Debug for Tasks {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("TaskDesk").finish_non_exhaustive()
+        f.debug_struct("Tasks").finish_non_exhaustive()
     }
 }
 
-impl TaskDesk {
-    /// A desk over these tasks.
-    pub fn new(tasks: Tasks, clock: Arc<dyn Clock>, entropy: Arc<dyn Entropy>) -> Self {
+impl Tasks {
+    /// The tasks of this repository.
+    pub fn new(tasks: TaskRepository<Database>, clock: Arc<dyn Clock>, entropy: Arc<dyn Entropy>) -> Self {
         Self { tasks, clock, entropy }
     }
 
-    /// A page of the owner's tasks, newest first; all, or only those that are (not) done.
+    /// A page of the owner's tasks, newest first.
     ///
     /// # Errors
-    /// [`TaskError::Cursor`] for a cursor that is not ours.
+    /// [`Error::Cursor`] for a cursor that is not ours.
     pub async fn page(
         &self,
         owner: &Principal,
-        completed: Option<bool>,
+        filter: TaskFilter,
         cursor: Option<&str>,
         limit: u32,
-    ) -> Result<Page, TaskError> {
-        let place = cursor.map(|cursor| place(cursor).ok_or(TaskError::Cursor)).transpose()?;
+    ) -> Result<Page, Error> {
+        let cursor = cursor.map(str::parse::<Cursor>).transpose()?;
         // One more than asked for tells whether there is a next page.
         let mut tasks =
-            self.tasks.page(&owner.subject, completed, place.as_ref(), limit.saturating_add(1)).await?;
+            self.tasks.page(&owner.subject, filter, cursor.as_ref(), limit.saturating_add(1)).await?;
         let limit = usize::try_from(limit).unwrap_or(usize::MAX);
         let more = tasks.len() > limit;
         tasks.truncate(limit);
-        let next = tasks.last().filter(|_| more).map(cursor_after);
+        let next = tasks.last().filter(|_| more).map(|task| Cursor::after(task).to_string());
         Ok(Page { tasks, next })
     }
 
@@ -98,7 +97,7 @@ impl TaskDesk {
     ///
     /// # Errors
     /// When the database fails.
-    pub async fn add(&self, owner: &Principal, draft: Draft) -> Result<Task, TaskError> {
+    pub async fn create(&self, owner: &Principal, draft: Draft) -> Result<Task, Error> {
         let now = self.clock.now();
         let task = Task {
             id: random_alphanumeric(&*self.entropy, ID_LENGTH)?,
@@ -109,62 +108,40 @@ impl TaskDesk {
             created_at: now,
             updated_at: now,
         };
-        self.tasks.add(&task).await?;
+        self.tasks.insert(&task).await?;
         Ok(task)
     }
 
     /// One task.
     ///
     /// # Errors
-    /// [`TaskError::Unknown`].
-    pub async fn get(&self, owner: &Principal, id: &str) -> Result<Task, TaskError> {
-        self.tasks.get(&owner.subject, id).await?.ok_or(TaskError::Unknown)
+    /// [`Error::Unknown`].
+    pub async fn get(&self, owner: &Principal, id: &str) -> Result<Task, Error> {
+        self.tasks.get(&owner.subject, id).await?.ok_or(Error::Unknown)
     }
 
     /// Replaces what a task says.
     ///
     /// # Errors
-    /// [`TaskError::Unknown`].
-    pub async fn replace(&self, owner: &Principal, id: &str, draft: &Draft) -> Result<Task, TaskError> {
-        let replaced = self
-            .tasks
-            .replace(&owner.subject, id, &draft.title, &draft.description, draft.completed, self.clock.now())
-            .await?;
-        replaced.ok_or(TaskError::Unknown)
+    /// [`Error::Unknown`].
+    pub async fn replace(&self, owner: &Principal, id: &str, draft: &Draft) -> Result<Task, Error> {
+        let replaced = self.tasks.replace(&owner.subject, id, draft, self.clock.now()).await?;
+        replaced.ok_or(Error::Unknown)
     }
 
-    /// Marks a task as done or not; `None` turns the mark over.
+    /// Marks a task as done or not, or turns the mark over.
     ///
     /// # Errors
-    /// [`TaskError::Unknown`].
-    pub async fn complete(
-        &self,
-        owner: &Principal,
-        id: &str,
-        completed: Option<bool>,
-    ) -> Result<Task, TaskError> {
-        self.tasks.complete(&owner.subject, id, completed, self.clock.now()).await?.ok_or(TaskError::Unknown)
+    /// [`Error::Unknown`].
+    pub async fn complete(&self, owner: &Principal, id: &str, completion: Completion) -> Result<Task, Error> {
+        self.tasks.complete(&owner.subject, id, completion, self.clock.now()).await?.ok_or(Error::Unknown)
     }
 
     /// Deletes a task.
     ///
     /// # Errors
-    /// [`TaskError::Unknown`].
-    pub async fn remove(&self, owner: &Principal, id: &str) -> Result<(), TaskError> {
-        if self.tasks.remove(&owner.subject, id).await? { Ok(()) } else { Err(TaskError::Unknown) }
+    /// [`Error::Unknown`].
+    pub async fn delete(&self, owner: &Principal, id: &str) -> Result<(), Error> {
+        if self.tasks.delete(&owner.subject, id).await? { Ok(()) } else { Err(Error::Unknown) }
     }
-}
-
-/// The cursor after a task: its place in the list. It opens nothing, since the owner is in every query.
-fn cursor_after(task: &Task) -> String {
-    format!("{}-{}", task.created_at.millis(), task.id)
-}
-
-fn place(cursor: &str) -> Option<Place> {
-    let (created_at, id) = cursor.split_once('-')?;
-    let is_number =
-        (1..=15).contains(&created_at.len()) && created_at.bytes().all(|byte| byte.is_ascii_digit());
-    let is_id = id.len() == ID_LENGTH && id.bytes().all(|byte| byte.is_ascii_alphanumeric());
-    let created_at = Timestamp::from_millis(created_at.parse().ok()?);
-    (is_number && is_id).then(|| Place { created_at, id: id.to_owned() })
 }

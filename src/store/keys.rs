@@ -7,7 +7,12 @@ use std::time::Duration;
 use sqlx::Row;
 use sqlx::any::AnyRow;
 
-use super::{Database, StoreError, moment, moment_or_none};
+use super::Database;
+use super::Error as StoreError;
+use super::Unit;
+use super::rows::moment;
+use super::rows::moment_or_none;
+use super::scope::Scope;
 use crate::keys::lifecycle::{Event, KeyRecord, KeyState};
 use crate::keys::repository::{KeyEvent, KeyRepository, KeyRow, RepositoryError, Snapshot, Version};
 use crate::vault::Sealed;
@@ -30,14 +35,13 @@ impl Keys {
     async fn snapshot(&self) -> Result<Snapshot, StoreError> {
         // One statement, so that version and keys are of the same moment on every database. Keys of algorithms that a
         // later version may add are none of ours.
-        let rows = sqlx::query(
+        let statement = sqlx::query(
             "SELECT r.version, k.kid, k.algorithm, k.public_key, k.sealed_seed, k.master_key, k.state, k.announced_at, \
              k.lead, k.retain, k.requested_at, k.activated_at, k.retired_at, k.removed_at, k.revoked_at, k.reason \
              FROM keyring r LEFT JOIN signing_keys k \
              ON k.algorithm IN ('EdDSA', 'ES256', 'RS256') AND k.state IN ('pending', 'active', 'retiring') WHERE r.id = 1",
-        )
-        .fetch_all(self.database.reader())
-        .await?;
+        );
+        let rows = self.database.fetch_all(statement).await?;
         let first =
             rows.first().ok_or_else(|| StoreError::Corrupt("the table keyring is empty".to_owned()))?;
         let version = Version(first.try_get("version")?);
@@ -52,34 +56,22 @@ impl Keys {
     }
 
     async fn records(&self) -> Result<Vec<KeyRecord>, StoreError> {
-        let rows = sqlx::query(
+        let statement = sqlx::query(
             "SELECT kid, algorithm, public_key, state, announced_at, lead, retain, requested_at, activated_at, retired_at, removed_at, \
              revoked_at, reason FROM signing_keys WHERE algorithm IN ('EdDSA', 'ES256', 'RS256') ORDER BY announced_at DESC, kid",
-        )
-        .fetch_all(self.database.reader())
-        .await?;
+        );
+        let rows = self.database.fetch_all(statement).await?;
         rows.iter().map(record).collect()
     }
 
     async fn past(&self) -> Result<Vec<KeyEvent>, StoreError> {
-        let rows =
-            sqlx::query("SELECT kid, event, at, actor, reason FROM key_events ORDER BY version, kid, event")
-                .fetch_all(self.database.reader())
-                .await?;
+        let statement =
+            sqlx::query("SELECT kid, event, at, actor, reason FROM key_events ORDER BY version, kid, event");
+        let rows = self.database.fetch_all(statement).await?;
         rows.iter().map(key_event).collect()
     }
 
     async fn put(&self, expected: Version, rows: &[KeyRow], events: &[KeyEvent]) -> Result<bool, StoreError> {
-        let mut transaction = self.database.write().await?;
-        let next = expected.0.saturating_add(1);
-        let raised = sqlx::query("UPDATE keyring SET version = $1 WHERE id = 1 AND version = $2")
-            .bind(next)
-            .bind(expected.0)
-            .execute(&mut *transaction)
-            .await?;
-        if raised.rows_affected() != 1 {
-            return Ok(false);
-        }
         // Who leaves a state makes room for who enters it: the unique indexes are asked row by row.
         let mut rows: Vec<&KeyRow> = rows.iter().collect();
         rows.sort_by_key(|row| match row.record.state {
@@ -87,23 +79,39 @@ impl Keys {
             KeyState::Active => 1,
             KeyState::Pending => 2,
         });
-        for row in rows {
-            put_row(&mut transaction, row).await?;
-        }
-        for event in events {
-            sqlx::query("INSERT INTO key_events (version, kid, event, at, actor, reason) VALUES ($1, $2, $3, $4, $5, $6)")
-                .bind(next)
-                .bind(event.kid.as_ref())
-                .bind(event.event.name())
-                .bind(event.at.millis())
-                .bind(&event.actor)
-                .bind(event.reason.as_ref())
-                .execute(&mut *transaction)
-                .await?;
-        }
-        transaction.commit().await?;
-        Ok(true)
+        let rows = &rows;
+        self.database.write(|unit| async move { put_all(&unit, expected, rows, events).await }).await
     }
+}
+
+/// Writes rows and events on top of the version `expected`; false, with nothing written, if that has passed.
+async fn put_all(
+    unit: &Unit,
+    expected: Version,
+    rows: &[&KeyRow],
+    events: &[KeyEvent],
+) -> Result<bool, StoreError> {
+    let next = expected.0.saturating_add(1);
+    let raise = sqlx::query("UPDATE keyring SET version = $1 WHERE id = 1 AND version = $2");
+    if unit.execute(raise.bind(next).bind(expected.0)).await? != 1 {
+        return Ok(false);
+    }
+    for row in rows {
+        put_row(unit, row).await?;
+    }
+    for event in events {
+        let statement = sqlx::query(
+            "INSERT INTO key_events (version, kid, event, at, actor, reason) VALUES ($1, $2, $3, $4, $5, $6)",
+        )
+        .bind(next)
+        .bind(event.kid.as_ref())
+        .bind(event.event.name())
+        .bind(event.at.millis())
+        .bind(&event.actor)
+        .bind(event.reason.as_ref());
+        unit.execute(statement).await?;
+    }
+    Ok(true)
 }
 
 impl KeyRepository for Keys {
@@ -138,10 +146,7 @@ fn fault(error: StoreError) -> RepositoryError {
 }
 
 /// Writes a key as it should be. What it was made with (public half, algorithm, announcement) never changes.
-async fn put_row(
-    transaction: &mut sqlx::Transaction<'static, sqlx::Any>,
-    row: &KeyRow,
-) -> Result<(), StoreError> {
+async fn put_row(unit: &Unit, row: &KeyRow) -> Result<(), StoreError> {
     let KeyRow { record, sealed } = row;
     let millis = |moment: Option<Timestamp>| moment.map(Timestamp::millis);
     let put = sqlx::query(
@@ -167,11 +172,9 @@ async fn put_row(
     .bind(millis(record.retired_at))
     .bind(millis(record.removed_at))
     .bind(millis(record.revoked_at))
-    .bind(record.reason.clone())
-    .execute(&mut **transaction)
-    .await?;
+    .bind(record.reason.clone());
     // What is removed or revoked never comes back.
-    if put.rows_affected() == 1 { Ok(()) } else { Err(StoreError::Conflict) }
+    if unit.execute(put).await? == 1 { Ok(()) } else { Err(StoreError::Conflict) }
 }
 
 fn key_row(row: &AnyRow) -> Result<KeyRow, StoreError> {

@@ -8,7 +8,8 @@ use sqlx::any::AnyPoolOptions;
 use sqlx::migrate::{MigrateError, Migrator};
 use sqlx::{AnyPool, Row};
 
-use super::{Database, Dialect, OpenError};
+use super::database::{Database, Dialect};
+use super::error::OpenError;
 
 /// The migrations of each dialect, built into the binary.
 static SQLITE: Migrator = sqlx::migrate!("migrations/sqlite");

@@ -1,138 +1,110 @@
-//! The tasks of the resource module.
+//! The rows of tasks.
 //! In: an owner with every call. Out: that owner's tasks and no others.
 //! Owns: the owner stands in the WHERE clause of every statement.
 
-use sqlx::Row;
-use sqlx::any::AnyRow;
-
-use super::{Database, StoreError, flag, moment};
+use super::error::Error;
+use super::rows::{Columns, FromColumns, entities, entity};
+use super::scope::{Scope, Statement};
+use crate::model::task::{Completion, Cursor, Draft, Task, TaskFilter};
 use signet_verify::clock::Timestamp;
 
-/// The statement behind [`Tasks::page`], for who asks a database how it goes about it.
+/// The columns of a task, in the order in which [`Task`] is read.
+macro_rules! columns {
+    () => {
+        "id, user_id, title, description, completed, created_at, updated_at"
+    };
+}
+
+/// The statement behind [`TaskRepository::page`]; public for the tests of query plans.
 ///
 /// The plus signs keep SQLite from preparing it anew for each page: it does so when a bare parameter bounds a range or a
 /// LIMIT and has changed, to look whether another plan suits the new value better.
-pub const PAGE: &str = "SELECT id, user_id, title, description, completed, created_at, updated_at FROM tasks \
-     WHERE user_id = $1 AND (created_at, id) < (+$2, $3) AND ($4 < 0 OR completed = $4) \
-     ORDER BY created_at DESC, id DESC LIMIT +$5";
+pub const PAGE: &str = concat!(
+    "SELECT ",
+    columns!(),
+    " FROM tasks WHERE user_id = $1 AND (created_at, id) < (+$2, $3) AND ($4 < 0 OR completed = $4) \
+     ORDER BY created_at DESC, id DESC LIMIT +$5"
+);
 
-/// Something that somebody wants to get done.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Task {
-    /// 32 letters and digits.
-    pub id: String,
-    /// The owner: the `sub` of the token that made it.
-    pub user_id: String,
-    /// 1 to 200 characters.
-    pub title: String,
-    /// Up to 2000 characters; may be empty.
-    pub description: String,
-    /// Whether it is done.
-    pub completed: bool,
-    /// When it was made.
-    pub created_at: Timestamp,
-    /// When it last changed.
-    pub updated_at: Timestamp,
+impl FromColumns for Task {
+    fn from_columns(columns: &mut Columns<'_>) -> Result<Self, Error> {
+        Ok(Self {
+            id: columns.next()?,
+            user_id: columns.next()?,
+            title: columns.next()?,
+            description: columns.next()?,
+            completed: columns.flag()?,
+            created_at: columns.moment()?,
+            updated_at: columns.moment()?,
+        })
+    }
 }
 
-/// The place in a list after which a page begins.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Place {
-    /// `created_at` of the last task seen.
-    pub created_at: Timestamp,
-    /// `id` of the last task seen.
-    pub id: String,
-}
-
-/// The port of tasks.
+/// The tasks.
 #[derive(Clone, Debug)]
-pub struct Tasks {
-    database: Database,
+pub struct TaskRepository<S> {
+    scope: S,
 }
 
-impl Tasks {
-    /// The tasks of `database`.
-    pub fn new(database: Database) -> Self {
-        Self { database }
+impl<S: Scope> TaskRepository<S> {
+    pub(super) fn new(scope: S) -> Self {
+        Self { scope }
     }
 
-    /// Up to `limit` tasks of `owner`, newest first, after `place`; all, or only those that are (not) done.
+    /// Up to `limit` tasks of `owner`, newest first, after `cursor`.
     ///
     /// # Errors
     /// When the database fails.
     pub async fn page(
         &self,
         owner: &str,
-        completed: Option<bool>,
-        place: Option<&Place>,
+        filter: TaskFilter,
+        cursor: Option<&Cursor>,
         limit: u32,
-    ) -> Result<Vec<Task>, StoreError> {
-        self.database
-            .within(async {
-                // Before the first page lies a place that every task comes after.
-                let (created_at, id) =
-                    place.map_or((i64::MAX, ""), |place| (place.created_at.millis(), place.id.as_str()));
-                let rows = sqlx::query(PAGE)
-                    .bind(owner)
-                    .bind(created_at)
-                    .bind(id)
-                    .bind(completed.map_or(-1, i64::from))
-                    .bind(i64::from(limit))
-                    .fetch_all(self.database.reader())
-                    .await?;
-                rows.iter().map(task).collect()
-            })
-            .await
+    ) -> Result<Vec<Task>, Error> {
+        // Before the first page lies a place that every task comes after.
+        let (created_at, id) =
+            cursor.map_or((i64::MAX, ""), |cursor| (cursor.created_at.millis(), cursor.id.as_str()));
+        let completed: i64 = match filter {
+            TaskFilter::All => -1,
+            TaskFilter::Open => 0,
+            TaskFilter::Done => 1,
+        };
+        let statement =
+            sqlx::query(PAGE).bind(owner).bind(created_at).bind(id).bind(completed).bind(i64::from(limit));
+        entities(&self.scope.fetch_all(statement).await?)
     }
 
     /// Keeps a new task.
     ///
     /// # Errors
     /// When the database fails.
-    pub async fn add(&self, task: &Task) -> Result<(), StoreError> {
-        self.database
-            .within(async {
-                sqlx::query(
-                    "INSERT INTO tasks (id, user_id, title, description, completed, created_at, \
-                     updated_at) VALUES ($1, $2, $3, $4, $5, $6, $7)",
-                )
+    pub async fn insert(&self, task: &Task) -> Result<(), Error> {
+        let statement =
+            sqlx::query(concat!("INSERT INTO tasks (", columns!(), ") VALUES ($1, $2, $3, $4, $5, $6, $7)"))
                 .bind(&task.id)
                 .bind(&task.user_id)
                 .bind(&task.title)
                 .bind(&task.description)
                 .bind(i64::from(task.completed))
                 .bind(task.created_at.millis())
-                .bind(task.updated_at.millis())
-                .execute(self.database.writer())
-                .await?;
-                Ok(())
-            })
-            .await
+                .bind(task.updated_at.millis());
+        self.scope.execute(statement).await.map(drop)
     }
 
     /// One task of `owner`.
     ///
     /// # Errors
     /// When the database fails.
-    pub async fn get(&self, owner: &str, id: &str) -> Result<Option<Task>, StoreError> {
-        self.database
-            .within(async {
-                let row = sqlx::query(
-                    "SELECT id, user_id, title, description, completed, created_at, updated_at FROM \
-                     tasks WHERE user_id = $1 AND id = $2",
-                )
+    pub async fn get(&self, owner: &str, id: &str) -> Result<Option<Task>, Error> {
+        let statement =
+            sqlx::query(concat!("SELECT ", columns!(), " FROM tasks WHERE user_id = $1 AND id = $2"))
                 .bind(owner)
-                .bind(id)
-                .fetch_optional(self.database.reader())
-                .await?;
-                row.as_ref().map(task).transpose()
-            })
-            .await
+                .bind(id);
+        self.scope.fetch_optional(statement).await?.as_ref().map(entity).transpose()
     }
 
-    // A statement that writes and returns is read to its end, which comes after its commit; the row comes before.
-
-    /// Replaces the contents of one task of `owner`.
+    /// Replaces what one task of `owner` says.
     ///
     /// # Errors
     /// When the database fails.
@@ -140,32 +112,24 @@ impl Tasks {
         &self,
         owner: &str,
         id: &str,
-        title: &str,
-        description: &str,
-        completed: bool,
+        draft: &Draft,
         now: Timestamp,
-    ) -> Result<Option<Task>, StoreError> {
-        self.database
-            .within(async {
-                let rows = sqlx::query(
-                    "UPDATE tasks SET title = $3, description = $4, completed = $5, updated_at = $6 \
-                     WHERE user_id = $1 AND id = $2 RETURNING id, user_id, title, description, \
-                     completed, created_at, updated_at",
-                )
-                .bind(owner)
-                .bind(id)
-                .bind(title)
-                .bind(description)
-                .bind(i64::from(completed))
-                .bind(now.millis())
-                .fetch_all(self.database.writer())
-                .await?;
-                rows.first().map(task).transpose()
-            })
-            .await
+    ) -> Result<Option<Task>, Error> {
+        let statement = sqlx::query(concat!(
+            "UPDATE tasks SET title = $3, description = $4, completed = $5, updated_at = $6 \
+             WHERE user_id = $1 AND id = $2 RETURNING ",
+            columns!()
+        ))
+        .bind(owner)
+        .bind(id)
+        .bind(&draft.title)
+        .bind(&draft.description)
+        .bind(i64::from(draft.completed))
+        .bind(now.millis());
+        self.changed(statement).await
     }
 
-    /// Marks one task of `owner` as done or not; `None` turns the mark over, in one statement, so that two at once turn it twice.
+    /// Marks one task of `owner` as done or not, in one statement, so that two who turn it over at once turn it twice.
     ///
     /// # Errors
     /// When the database fails.
@@ -173,53 +137,45 @@ impl Tasks {
         &self,
         owner: &str,
         id: &str,
-        completed: Option<bool>,
+        completion: Completion,
         now: Timestamp,
-    ) -> Result<Option<Task>, StoreError> {
-        self.database
-            .within(async {
-                let rows = sqlx::query(
-                    "UPDATE tasks SET completed = CASE WHEN $3 < 0 THEN 1 - completed ELSE $3 END, \
-                     updated_at = $4 WHERE user_id = $1 AND id = $2 RETURNING id, user_id, title, \
-                     description, completed, created_at, updated_at",
-                )
-                .bind(owner)
-                .bind(id)
-                .bind(completed.map_or(-1, i64::from))
-                .bind(now.millis())
-                .fetch_all(self.database.writer())
-                .await?;
-                rows.first().map(task).transpose()
-            })
-            .await
+    ) -> Result<Option<Task>, Error> {
+        let completed: i64 = match completion {
+            Completion::Toggle => -1,
+            Completion::Open => 0,
+            Completion::Done => 1,
+        };
+        let statement = sqlx::query(concat!(
+            "UPDATE tasks SET completed = CASE WHEN $3 < 0 THEN 1 - completed ELSE $3 END, updated_at = $4 \
+             WHERE user_id = $1 AND id = $2 RETURNING ",
+            columns!()
+        ))
+        .bind(owner)
+        .bind(id)
+        .bind(completed)
+        .bind(now.millis());
+        self.changed(statement).await
     }
 
     /// Deletes one task of `owner`; says whether there was one.
     ///
     /// # Errors
     /// When the database fails.
-    pub async fn remove(&self, owner: &str, id: &str) -> Result<bool, StoreError> {
-        self.database
-            .within(async {
-                let done = sqlx::query("DELETE FROM tasks WHERE user_id = $1 AND id = $2")
-                    .bind(owner)
-                    .bind(id)
-                    .execute(self.database.writer())
-                    .await?;
-                Ok(done.rows_affected() == 1)
-            })
-            .await
+    pub async fn delete(&self, owner: &str, id: &str) -> Result<bool, Error> {
+        let statement = sqlx::query("DELETE FROM tasks WHERE user_id = $1 AND id = $2").bind(owner).bind(id);
+        Ok(self.scope.execute(statement).await? == 1)
     }
-}
 
-fn task(row: &AnyRow) -> Result<Task, StoreError> {
-    Ok(Task {
-        id: row.try_get("id")?,
-        user_id: row.try_get("user_id")?,
-        title: row.try_get("title")?,
-        description: row.try_get("description")?,
-        completed: flag(row, "completed")?,
-        created_at: moment(row, "created_at")?,
-        updated_at: moment(row, "updated_at")?,
-    })
+    /// Deletes every task of `owner`.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn delete_of(&self, owner: &str) -> Result<(), Error> {
+        let statement = sqlx::query("DELETE FROM tasks WHERE user_id = $1").bind(owner);
+        self.scope.execute(statement).await.map(drop)
+    }
+
+    async fn changed(&self, statement: Statement<'_>) -> Result<Option<Task>, Error> {
+        self.scope.execute_returning(statement).await?.first().map(entity).transpose()
+    }
 }

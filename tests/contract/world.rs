@@ -4,10 +4,11 @@ use std::time::Duration;
 
 use serde_json::json;
 use signet::config::SecretText;
+use signet::model::session::{Remember, Session};
 use signet::secret::OpaqueToken;
 use signet::store::Database;
-use signet::store::sessions::{NewSession, Session, Sessions};
-use signet_verify::clock::{Clock, SystemClock};
+use signet_verify::clock::Clock;
+use signet_verify::clock::SystemClock;
 
 use super::SECRET;
 use super::capture::Capture;
@@ -73,8 +74,9 @@ impl World {
             && !matches!(shown, Shown::Gone)
             && name != "extra/bearer-garbage-with-valid-cookie"
         {
-            let remembered = !capture.request_header("cookie").unwrap_or_default().contains("dont_remember");
-            keep(&app, &ada, &token, &shown, remembered).await;
+            let forgets = capture.request_header("cookie").unwrap_or_default().contains("dont_remember");
+            let remember = if forgets { Remember::No } else { Remember::Yes };
+            keep(&app, &ada, &token, &shown, remember).await;
         }
         Self { app }
     }
@@ -107,7 +109,7 @@ fn token(capture: &Capture) -> Option<String> {
     Some(value.split('.').next().unwrap().to_owned())
 }
 
-async fn keep(app: &TestApp, user_id: &str, token: &str, shown: &Shown, remembered: bool) {
+async fn keep(app: &TestApp, user_id: &str, token: &str, shown: &Shown, remember: Remember) {
     let now = SystemClock::new().now();
     let (created_at, expires_at) = match shown {
         Shown::Fresh | Shown::Gone => (now, now.after(7 * DAY)),
@@ -121,13 +123,13 @@ async fn keep(app: &TestApp, user_id: &str, token: &str, shown: &Shown, remember
         created_at,
         updated_at: created_at,
         expires_at,
-        remembered,
+        remember,
         ip_address: String::new(),
         user_agent: "golden-agent/1.0".to_owned(),
     };
     let database = format!("sqlite:{}", app.folder.path().join("signet.db").display());
     let database = Database::open(&database, 1).await.unwrap();
     let token_hash = OpaqueToken::new(token.to_owned()).hash();
-    Sessions::new(database.clone(), DAY).open(&NewSession { session, token_hash }).await.unwrap();
+    database.sessions().insert(&session, &token_hash).await.unwrap();
     database.close().await;
 }

@@ -1,6 +1,6 @@
 //! The statements of every request walk an index, however many rows there are.
 
-use signet::store::{Database, accounts, sessions, tasks};
+use signet::store::{Database, credentials, sessions, tasks};
 use sqlx::{AssertSqlSafe, Executor, Row};
 
 /// The hot statements with something for each of their places.
@@ -12,7 +12,7 @@ fn statements() -> [(&'static str, String); 3] {
             .fold(text.to_owned(), |text, (place, value)| text.replace(&format!("${}", place + 1), value))
     };
     [
-        ("sign-in", filled(accounts::BY_EMAIL, &["'a@example.com'", "'credential'"])),
+        ("sign-in", filled(credentials::BY_EMAIL, &["'a@example.com'", "'credential'"])),
         ("session", filled(sessions::BY_TOKEN_HASH, &["HASH"])),
         ("page", filled(tasks::PAGE, &["'u'", "5", "'x'", "-1", "50"])),
     ]

@@ -1,6 +1,9 @@
 //! A PostgreSQL database for one test, on the throwaway server that `./test` starts.
 
-use sqlx::{AnyPool, AssertSqlSafe, Row};
+use sqlx::AnyPool;
+use sqlx::AssertSqlSafe;
+use sqlx::Row;
+use std::io::Write;
 use tokio::sync::OnceCell;
 
 /// The URL of an empty database called `name`; none, said loudly, when there is no server and something may be skipped.

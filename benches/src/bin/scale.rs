@@ -1,15 +1,13 @@
 //! Whether the statements of every request stay as fast as the tables grow: ten users beside a million with ten million tasks.
 //! In: addresses of empty databases, and how many users to make. Out: a table of Markdown for each, with p50, p99 and ratios.
-//! Owns: what is measured are the ports of the store, as the server calls them, one call after the other.
+//! Owns: what is measured are the repositories of the store, as the server calls them, one call after the other.
 //!
 //!   scale [--users N] sqlite:FILE postgres://USER@HOST/DATABASE ...
 
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
-use signet::store::accounts::Accounts;
-use signet::store::sessions::Sessions;
-use signet::store::tasks::Tasks;
+use signet::model::task::TaskFilter;
 use signet::store::{Database, Dialect};
 use sqlx::{AnyConnection, AnyPool, AssertSqlSafe, Executor};
 
@@ -170,9 +168,7 @@ async fn run(
 
 /// Looks up somebody to sign in, a session and a page of tasks, of another user each time.
 async fn measure(database: &Database, users: u64) -> Result<[Figures; 3], Box<dyn std::error::Error>> {
-    let (accounts, sessions) =
-        (Accounts::new(database.clone()), Sessions::new(database.clone(), Duration::from_secs(900)));
-    let tasks = Tasks::new(database.clone());
+    let (credentials, sessions, tasks) = (database.credentials(), database.sessions(), database.tasks());
     let mut figures = ["sign-in: user by address", "session by token", "a page of tasks"]
         .map(|name| Figures { name, times: Vec::new() });
     let mut turn = 1_u64;
@@ -183,13 +179,13 @@ async fn measure(database: &Database, users: u64) -> Result<[Figures; 3], Box<dy
         hash.copy_from_slice(id.as_bytes());
         let mut times = [Duration::ZERO; 3];
         let began = now();
-        let found = accounts.by_email(&email).await?.is_some();
+        let found = credentials.by_email(&email).await?.is_some();
         times[0] = began.elapsed();
         let began = now();
         let signed_in = sessions.by_token_hash(&hash).await?.is_some();
         times[1] = began.elapsed();
         let began = now();
-        let page = tasks.page(&id, None, None, 50).await?;
+        let page = tasks.page(&id, TaskFilter::All, None, 50).await?;
         times[2] = began.elapsed();
         if !found || !signed_in || page.len() as u64 != TASKS_EACH {
             return Err(format!("{id} is not there with {TASKS_EACH} tasks").into());

@@ -15,8 +15,9 @@ use super::session::renewed;
 use super::{Identity, Tag};
 use crate::http::answer::{Answer, Refused, refusals};
 use crate::http::error::ApiError;
+use crate::identity::OtherSessions;
+use crate::model::user::{ImageChange, ProfileChange};
 use crate::secret::Password;
-use crate::store::accounts::ProfileChange;
 
 refusals!(
     /// Changing one's account.
@@ -52,11 +53,16 @@ impl AccountApi {
         if body.names_email {
             Err(bad("EMAIL_CAN_NOT_BE_UPDATED", "Email can not be updated"))?;
         }
-        let change = ProfileChange { name: body.name, image: body.names_image.then_some(body.image) };
-        if change.name.is_none() && change.image.is_none() {
+        let image = match body.image {
+            Some(image) => ImageChange::Replace(image),
+            None if body.names_image => ImageChange::Remove,
+            None => ImageChange::Keep,
+        };
+        let change = ProfileChange { name: body.name, image };
+        if change.is_empty() {
             Err(bad("NO_FIELDS_TO_UPDATE", "No fields to update"))?;
         }
-        identity.accounts.change_profile(&signed_in.user.id, &change).await?;
+        identity.accounts.update_user(&signed_in.user.id, &change).await?;
         Ok(Answer::new(Status { status: true }).headers(identity.cookies.hand_out(&signed_in)))
     }
 
@@ -74,9 +80,9 @@ impl AccountApi {
         let Input(body) = input;
         let old = Password::new(body.current_password);
         let new = Password::new(body.new_password);
-        let revoke_others = body.revoke_other_sessions.unwrap_or(false);
-        let opened =
-            identity.accounts.change_password(&signed_in, &old, &new, revoke_others, &client.0).await?;
+        let revokes_others = body.revoke_other_sessions.unwrap_or(false);
+        let others = if revokes_others { OtherSessions::End } else { OtherSessions::Keep };
+        let opened = identity.accounts.change_password(&signed_in, &old, &new, others, &client.0).await?;
         let headers = match &opened {
             Some(opened) => identity.cookies.hand_out(opened),
             None => renewed(&identity, &signed_in),
@@ -130,7 +136,7 @@ impl AccountApi {
         signed_in: Guarded,
         identity: Data<&Arc<Identity>>,
     ) -> Result<Answer<Vec<AccountObject>>, Refused<ReadRefusals>> {
-        let accounts = identity.accounts.accounts_of(&signed_in.user.id).await?;
+        let accounts = identity.accounts.credentials_of(&signed_in.user.id).await?;
         let accounts = accounts.into_iter().map(AccountObject::from).collect();
         Ok(Answer::new(accounts).headers(renewed(&identity, &signed_in)))
     }

@@ -11,7 +11,8 @@ use poem::http::header::{
 };
 use zeroize::Zeroizing;
 
-use crate::identity::session::{REMEMBERED_FOR, SignedIn};
+use crate::identity::SignedIn;
+use crate::model::session::{REMEMBERED_FOR, Remember};
 use crate::secret::{OpaqueToken, SharedSecret};
 use signet_verify::crypto::MacKey;
 
@@ -80,7 +81,7 @@ impl Cookies {
 
     /// The headers that hand a session to the caller.
     pub fn hand_out(&self, signed_in: &SignedIn) -> HeaderMap {
-        let remembered = signed_in.session.remembered;
+        let remembered = signed_in.session.remember == Remember::Yes;
         let max_age = remembered.then_some(REMEMBERED_FOR.as_secs());
         let signed = self.sealed(signed_in.token.expose());
         let mut headers = HeaderMap::new();

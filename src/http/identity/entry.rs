@@ -15,11 +15,9 @@ use super::{Identity, Tag};
 use crate::http::answer::{Answer, Refused, refusals};
 use crate::http::error::ApiError;
 use crate::http::well_known::KeySetAnswer;
-use crate::identity::account::NewAccount;
-use crate::identity::audit::{self, Deed, Outcome};
-use crate::identity::email::Email;
+use crate::identity::{Email, NewAccount};
+use crate::model::session::Remember;
 use crate::secret::Password;
-use crate::store::sessions::Which;
 
 refusals!(
     /// Signing up.
@@ -68,7 +66,7 @@ impl EntryApi {
             email: Email::parse(&body.email).ok_or_else(invalid_email)?,
             password: Password::new(body.password),
             image: body.image,
-            remembered: body.remember_me.unwrap_or(true),
+            remember: remember(body.remember_me),
         };
         let signed_in = identity.accounts.sign_up(new, &client.0).await?;
         let headers = identity.cookies.hand_out(&signed_in);
@@ -90,8 +88,8 @@ impl EntryApi {
         let Input(body) = input;
         let email = Email::parse(&body.email).ok_or_else(invalid_email)?;
         let password = Password::new(body.password);
-        let remembered = body.remember_me.unwrap_or(true);
-        let signed_in = identity.accounts.sign_in(&email, &password, remembered, &client.0).await?;
+        let remember = remember(body.remember_me);
+        let signed_in = identity.accounts.sign_in(&email, &password, remember, &client.0).await?;
         let headers = identity.cookies.hand_out(&signed_in);
         let answer = Answer::new(SignedInAnswer {
             redirect: body.callback_url.is_some(),
@@ -117,12 +115,7 @@ impl EntryApi {
         shown: Shown,
         identity: Data<&Arc<Identity>>,
     ) -> Result<Answer<Success>, Refused<SignOutRefusals>> {
-        if let Some(token) = shown.0
-            && let Some(found) = identity.sessions.find(token, false).await?
-        {
-            identity.sessions.end(&found.user.id, Which::Id(&found.session.id)).await?;
-            audit::record(Deed::SignOut, Outcome::Done, Some(&found.user.id), Some(&found.session.id));
-        }
+        identity.sessions.sign_out(shown.0).await?;
         Ok(Answer::new(Success { success: true }).headers(identity.cookies.clear()))
     }
 
@@ -161,6 +154,11 @@ impl EntryApi {
              <h1>Something went wrong</h1><p>Code: <code>{code}</code></p><p><a href=\"/\">Go back</a></p></html>"
         ))))
     }
+}
+
+/// What `rememberMe` means; true unless said otherwise.
+fn remember(flag: Option<bool>) -> Remember {
+    if flag.unwrap_or(true) { Remember::Yes } else { Remember::No }
 }
 
 fn invalid_email() -> ApiError {

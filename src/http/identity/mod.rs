@@ -18,16 +18,12 @@ use poem::{Endpoint, EndpointExt, IntoEndpoint};
 use poem_openapi::{LicenseObject, OpenApiService, Tags};
 
 pub use cookie::Cookies;
-use request::Found;
 
 use super::error::ApiError;
 use crate::config::TrustedOrigins;
-use crate::identity::account::AccountDesk;
-use crate::identity::issuing::Issuer;
-use crate::identity::session::SessionDesk;
+use crate::identity::tokens::Issuer;
+use crate::identity::{Accounts, Sessions};
 use crate::keys::keyring::Keyring;
-use crate::secret::OpaqueToken;
-use crate::store::StoreError;
 use signet_verify::clock::Clock;
 
 /// Where the contract lives.
@@ -36,9 +32,9 @@ pub const BASE_PATH: &str = "/api/auth";
 /// What the operations of the identity service work with.
 pub struct Identity {
     /// Signing up and in.
-    pub accounts: AccountDesk,
+    pub accounts: Accounts,
     /// Being signed in.
-    pub sessions: Arc<SessionDesk>,
+    pub sessions: Arc<Sessions>,
     /// JWTs.
     pub issuer: Issuer,
     /// The key set.
@@ -54,18 +50,6 @@ pub struct Identity {
 impl std::fmt::Debug for Identity {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Identity").finish_non_exhaustive()
-    }
-}
-
-impl Identity {
-    /// The session behind a token that was shown.
-    async fn find(&self, shown: Option<OpaqueToken>, slide: bool) -> Result<Found, StoreError> {
-        let Some(token) = shown else { return Ok(Found::Nobody) };
-        Ok(self
-            .sessions
-            .find(token, slide)
-            .await?
-            .map_or(Found::Ended, |found| Found::SignedIn(Box::new(found))))
     }
 }
 

@@ -6,9 +6,10 @@ use serde::Serialize;
 
 use crate::http::body::{Fields, FromFields, Text};
 use crate::http::moment::Moment;
-use crate::identity::email::Email;
-use crate::store::accounts::{Account, User};
-use crate::store::sessions::Session;
+use crate::identity::Email;
+use crate::model::credential::Credential;
+use crate::model::session::Session;
+use crate::model::user::User;
 
 /// The longest name, in characters. It is a claim of every token, and a token has to stay small.
 const NAME: Text = Text::up_to(256);
@@ -137,8 +138,8 @@ pub struct AccountObject {
     pub scopes: Vec<String>,
 }
 
-impl From<Account> for AccountObject {
-    fn from(account: Account) -> Self {
+impl From<Credential> for AccountObject {
+    fn from(account: Credential) -> Self {
         Self {
             id: account.id,
             account_id: account.account_id,

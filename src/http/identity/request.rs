@@ -17,7 +17,7 @@ use super::origin;
 use crate::http::body::{self, FromFields};
 use crate::http::client_address::ClientAddress;
 use crate::http::error::ApiError;
-use crate::identity::session::{Device, SignedIn};
+use crate::identity::{Device, Found, SignedIn, Slide};
 use crate::secret::OpaqueToken;
 
 /// Members of bodies that name a place to go on to, and the code when it is not trusted.
@@ -143,7 +143,7 @@ impl<'a> ApiExtractor<'a> for Guarded {
     ) -> Result<Self> {
         let identity = identity(request)?;
         let shown = identity.cookies.session_token(request.headers());
-        match identity.find(shown, true).await.map_err(ApiError::from)? {
+        match identity.sessions.authenticate(shown, Slide::Yes).await.map_err(ApiError::from)? {
             Found::SignedIn(signed_in) => Ok(Self(*signed_in)),
             Found::Ended => {
                 let mut refusal = ApiError::unauthorized();
@@ -153,17 +153,6 @@ impl<'a> ApiExtractor<'a> for Guarded {
             Found::Nobody => Err(ApiError::unauthorized().into()),
         }
     }
-}
-
-/// What became of a session token.
-#[derive(Debug)]
-pub enum Found {
-    /// None was shown, or none with a right signature.
-    Nobody,
-    /// One was shown, and its session is gone or over: the browser should forget it.
-    Ended,
-    /// It is good.
-    SignedIn(Box<SignedIn>),
 }
 
 /// The session token that a request shows, if any; nothing is looked up.

@@ -9,13 +9,11 @@ use poem_openapi::param::Query;
 
 use super::cookie::hand_out_jwt;
 use super::objects::{Nothing, RevokeSession, SessionAndUser, SessionObject, Status, Token};
-use super::request::{Found, Guarded, Input, Shown};
+use super::request::{Guarded, Input, Shown};
 use super::{Identity, Tag};
 use crate::http::answer::{Answer, Carried, Refused, refusals};
 use crate::http::error::ApiError;
-use crate::identity::audit;
-use crate::identity::issuing::IssueError;
-use crate::store::sessions::Which;
+use crate::identity::{Found, Slide, tokens};
 
 refusals!(
     /// Reading the session.
@@ -80,8 +78,8 @@ impl SessionApi {
         _disable_cookie_cache: Query<Option<String>>,
         identity: Data<&Arc<Identity>>,
     ) -> Result<Answer<Option<SessionAndUser>, 200, HandsOutJwt>, Refused<GetSessionRefusals>> {
-        let slide = disable_refresh.0.is_none_or(|text| text.is_empty());
-        let signed_in = match identity.find(shown.0, slide).await? {
+        let slide = if disable_refresh.0.is_none_or(|text| text.is_empty()) { Slide::Yes } else { Slide::No };
+        let signed_in = match identity.sessions.authenticate(shown.0, slide).await? {
             Found::SignedIn(signed_in) => *signed_in,
             Found::Ended => return Ok(Answer::new(None).headers(identity.cookies.clear())),
             Found::Nobody => return Ok(Answer::new(None)),
@@ -134,11 +132,7 @@ impl SessionApi {
         signed_in: Guarded,
         identity: Data<&Arc<Identity>>,
     ) -> Result<Answer<Vec<SessionObject>>, Refused<ListRefusals>> {
-        if !identity.sessions.is_fresh(&signed_in.session) {
-            let message = "Session is not fresh";
-            Err(ApiError::new(StatusCode::FORBIDDEN, "SESSION_NOT_FRESH", message))?;
-        }
-        let sessions = identity.sessions.of_user(&signed_in.user.id).await?;
+        let sessions = identity.sessions.list(&signed_in).await?;
         let shown = sessions.into_iter().map(|session| {
             let is_own = session.id == signed_in.session.id;
             let token = if is_own { signed_in.token.expose().to_owned() } else { session.id.clone() };
@@ -158,7 +152,7 @@ impl SessionApi {
         identity: Data<&Arc<Identity>>,
     ) -> Result<Answer<Status>, Refused<RevokeRefusals>> {
         let Input(RevokeSession { token }) = input;
-        identity.accounts.end_session(&signed_in.user.id, &token).await?;
+        identity.sessions.revoke_one(&signed_in.user.id, &token).await?;
         let is_own = token == signed_in.token.expose() || token == signed_in.session.id;
         let headers = if is_own { identity.cookies.clear() } else { HeaderMap::new() };
         Ok(Answer::new(Status { status: true }).headers(headers))
@@ -174,8 +168,7 @@ impl SessionApi {
         signed_in: Guarded,
         identity: Data<&Arc<Identity>>,
     ) -> Result<Answer<Status>, Refused<RevokeRefusals>> {
-        let ended = identity.sessions.end(&signed_in.user.id, Which::All).await?;
-        audit::record_revoked(&signed_in.user.id, ended);
+        identity.sessions.revoke_all(&signed_in).await?;
         Ok(Answer::new(Status { status: true }).headers(identity.cookies.clear()))
     }
 
@@ -194,8 +187,7 @@ impl SessionApi {
         signed_in: Guarded,
         identity: Data<&Arc<Identity>>,
     ) -> Result<Answer<Status>, Refused<RevokeRefusals>> {
-        let ended = identity.sessions.end(&signed_in.user.id, Which::AllBut(&signed_in.session.id)).await?;
-        audit::record_revoked(&signed_in.user.id, ended);
+        identity.sessions.revoke_others(&signed_in).await?;
         Ok(Answer::new(Status { status: true }).headers(renewed(&identity, &signed_in)))
     }
 }
@@ -205,16 +197,16 @@ pub(super) fn renewed(identity: &Identity, signed_in: &Guarded) -> HeaderMap {
     if signed_in.slid { identity.cookies.hand_out(signed_in) } else { HeaderMap::new() }
 }
 
-impl From<IssueError> for ApiError {
-    fn from(error: IssueError) -> Self {
+impl From<tokens::Error> for ApiError {
+    fn from(error: tokens::Error) -> Self {
         tracing::error!(%error, "no token was issued");
         match error {
-            IssueError::NoKey => Self::unavailable(
+            tokens::Error::NoKey => Self::unavailable(
                 "SIGNING_UNAVAILABLE",
                 "There is no key to sign with. Please try again later.",
                 std::time::Duration::from_secs(5),
             ),
-            IssueError::Entropy(_) | IssueError::Sign(_) => Self::internal(),
+            tokens::Error::Entropy(_) | tokens::Error::Sign(_) => Self::internal(),
         }
     }
 }

@@ -19,14 +19,14 @@ use owner::Owner;
 use super::answer::{Answer, Carried, Done, Refused, refusals};
 use super::body::TaskBody;
 use super::error::ApiError;
-use crate::resource::task::{DEFAULT_PAGE, MAX_PAGE, TaskDesk, TaskError};
+use crate::resource::task::{self, DEFAULT_PAGE, MAX_PAGE};
 use signet_verify::verifier::Verifier;
 
 /// What the operations work with.
 #[derive(Debug)]
 pub struct Resource {
     /// The caller's tasks.
-    pub tasks: TaskDesk,
+    pub tasks: task::Tasks,
     /// Who the caller is.
     pub verifier: Arc<Verifier>,
 }
@@ -97,7 +97,7 @@ impl TasksApi {
         resource: Data<&Arc<Resource>>,
     ) -> Result<Answer<Vec<TaskObject>, 200, Paged>, Refused<ListRefusals>> {
         let limit = limit.0.min(MAX_PAGE);
-        let page = resource.tasks.page(&owner.0, completed.0, cursor.0.as_deref(), limit).await?;
+        let page = resource.tasks.page(&owner.0, completed.0.into(), cursor.0.as_deref(), limit).await?;
         let answer = Answer::new(page.tasks.into_iter().map(TaskObject::from).collect());
         Ok(match page.next {
             None => answer,
@@ -126,7 +126,7 @@ impl TasksApi {
         draft: TaskBody<TaskDraft>,
         resource: Data<&Arc<Resource>>,
     ) -> Result<Answer<TaskObject, 201, Located>, Refused<AddRefusals>> {
-        let task = resource.tasks.add(&owner.0, draft.0.into()).await?;
+        let task = resource.tasks.create(&owner.0, draft.0.into()).await?;
         let user = if user_id.0 == "me" { "me" } else { &owner.0.subject };
         let location = format!("/api/{}/tasks/{}", owner::path_segment(user), task.id);
         Ok(Answer::new(task.into()).header("location", location))
@@ -189,7 +189,7 @@ impl TasksApi {
         resource: Data<&Arc<Resource>>,
     ) -> Result<Answer<TaskObject>, Refused<ChangeRefusals>> {
         let completed = completion.0.completed;
-        Ok(Answer::new(resource.tasks.complete(&owner.0, &id.0, completed).await?.into()))
+        Ok(Answer::new(resource.tasks.complete(&owner.0, &id.0, completed.into()).await?.into()))
     }
 
     /// Delete a task
@@ -206,7 +206,7 @@ impl TasksApi {
         id: Path<String>,
         resource: Data<&Arc<Resource>>,
     ) -> Result<Done, Refused<OneRefusals>> {
-        resource.tasks.remove(&owner.0, &id.0).await?;
+        resource.tasks.delete(&owner.0, &id.0).await?;
         Ok(Done)
     }
 }
@@ -215,13 +215,13 @@ fn default_page() -> u32 {
     DEFAULT_PAGE
 }
 
-impl From<TaskError> for ApiError {
-    fn from(error: TaskError) -> Self {
+impl From<task::Error> for ApiError {
+    fn from(error: task::Error) -> Self {
         match error {
-            TaskError::Unknown => Self::not_found(),
-            TaskError::Cursor => Self::unprocessable("[query.cursor] Not a cursor of this list"),
-            TaskError::Store(error) => error.into(),
-            TaskError::Entropy(error) => {
+            task::Error::Unknown => Self::not_found(),
+            task::Error::Cursor(_) => Self::unprocessable("[query.cursor] Not a cursor of this list"),
+            task::Error::Store(error) => error.into(),
+            task::Error::Entropy(error) => {
                 tracing::error!(%error, "no randomness");
                 Self::internal()
             }

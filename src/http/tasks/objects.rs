@@ -6,8 +6,7 @@ use serde::Serialize;
 
 use crate::http::body::{Dialect, Fields, FromFields, Text};
 use crate::http::moment::Moment;
-use crate::resource::task::Draft;
-use crate::store::tasks::Task;
+use crate::model::task::{Draft, Task};
 
 /// A task.
 #[derive(Clone, Debug, Object, Serialize)]

@@ -9,10 +9,9 @@ use poem::endpoint::{BoxEndpoint, make};
 use poem::{EndpointExt, Response, Route, get};
 use serde::Serialize;
 use signet::http::server::{Bounds, Places, serve as accept};
+use signet::model::task::{Task, TaskFilter};
 use signet::secret::{OpaqueToken, Seed};
 use signet::store::Database;
-use signet::store::sessions::Sessions;
-use signet::store::tasks::{Task, Tasks};
 use signet_verify::crypto::SigningKey;
 use signet_benches::process::{Process, free_address};
 
@@ -65,15 +64,15 @@ fn listed(tasks: &[Task]) -> Vec<u8> {
 }
 
 fn endpoint(database: Database, owner: String, session: OpaqueToken) -> BoxEndpoint<'static, Response> {
-    let (tasks, owner) = (Arc::new(Tasks::new(database.clone())), Arc::new(owner));
+    let (tasks, owner) = (Arc::new(database.tasks()), Arc::new(owner));
     let list = make(move |_| {
         let (tasks, owner) = (tasks.clone(), owner.clone());
         async move {
-            let page = tasks.page(&owner, None, None, 21).await.unwrap();
+            let page = tasks.page(&owner, TaskFilter::All, None, 21).await.unwrap();
             Ok::<_, poem::Error>(Response::builder().content_type("application/json").body(listed(&page)))
         }
     });
-    let sessions = Arc::new(Sessions::new(database, std::time::Duration::ZERO));
+    let sessions = Arc::new(database.sessions());
     let (key, token) = (Arc::new(SigningKey::from_seed(&[7; 32]).unwrap()), Arc::new(session));
     let session = make(move |_| {
         let (sessions, key, token) = (sessions.clone(), key.clone(), token.clone());

@@ -9,7 +9,6 @@ use serde_json::json;
 use signet_verify::clock::{Clock, SystemClock};
 use signet::secret::{OpaqueToken, Seed};
 use signet::store::Database;
-use signet::store::sessions::Sessions;
 use signet_verify::crypto::SigningKey;
 use signet_benches::client::{Connection, get, post};
 use signet_benches::median;
@@ -160,7 +159,7 @@ async fn bare(folder: &Path, reader: &Person) {
 
     let database = Database::open(&floor::database(folder), 1).await.unwrap();
     let (sessions, hash) =
-        (Sessions::new(database, Duration::ZERO), OpaqueToken::new(reader.session.clone()).hash());
+        (database.sessions(), OpaqueToken::new(reader.session.clone()).hash());
     let before = clock.monotonic();
     for _ in 0..20_000 {
         assert!(sessions.by_token_hash(&hash).await.unwrap().is_some());

@@ -2,6 +2,9 @@
 //! In: passwords and stored hashes. Out: new hashes, and whether a password fits one.
 //! Owns: at most one computation per core, Argon2's in memory that its thread keeps; the excess is told to come back.
 
+mod imported;
+mod phc;
+
 use std::num::NonZeroUsize;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
@@ -14,8 +17,8 @@ use tokio::sync::oneshot;
 use unicode_normalization::UnicodeNormalization;
 use zeroize::Zeroizing;
 
-use super::imported::ImportedHash;
-use super::phc::StoredHash;
+use self::imported::ImportedHash;
+use self::phc::StoredHash;
 use crate::secret::Password;
 use signet_verify::clock::{Entropy, EntropyUnavailable};
 
@@ -34,7 +37,7 @@ pub const RETRY_AFTER: Duration = Duration::from_secs(2);
 
 /// Why there is no answer about a password.
 #[derive(Debug, thiserror::Error)]
-pub enum HashingError {
+pub enum Error {
     /// Too many are waiting; come back after [`RETRY_AFTER`].
     #[error("too many passwords are waiting to be hashed")]
     Busy,
@@ -48,7 +51,7 @@ pub enum HashingError {
 
 /// What a comparison came to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Verdict {
+pub enum Comparison {
     /// The password fits.
     Fits,
     /// The password fits, but the hash was made in another way than today's: make a new one.
@@ -82,9 +85,9 @@ struct Counts {
 /// A place in the queue. Whoever wants a password hashed takes one before anything else is done for them, so that the
 /// excess of a storm costs no more than being told to come back.
 #[derive(Debug)]
-pub struct Place(Arc<Counts>);
+pub struct Permit(Arc<Counts>);
 
-impl Drop for Place {
+impl Drop for Permit {
     fn drop(&mut self) {
         self.0.waiting.fetch_sub(1, Ordering::Relaxed);
     }
@@ -123,10 +126,10 @@ impl Target {
 }
 
 struct Job {
-    place: Place,
+    permit: Permit,
     password: Password,
     target: Target,
-    reply: oneshot::Sender<Result<Vec<u8>, HashingError>>,
+    reply: oneshot::Sender<Result<Vec<u8>, Error>>,
 }
 
 impl std::fmt::Debug for Passwords {
@@ -139,19 +142,19 @@ impl Passwords {
     /// Starts one thread per core, at the lowest priority: a storm of sign-ins then takes only what others leave.
     ///
     /// # Errors
-    /// [`HashingError::Failed`] when a thread can't be started, [`HashingError::Entropy`] without randomness.
-    pub fn start(entropy: Arc<dyn Entropy>) -> Result<Self, HashingError> {
+    /// [`Error::Failed`] when a thread can't be started, [`Error::Entropy`] without randomness.
+    pub fn start(entropy: Arc<dyn Entropy>) -> Result<Self, Error> {
         let params = Params::new(MEMORY_KIB, PASSES, LANES, Some(HASH_BYTES))
-            .map_err(|fault| HashingError::Failed(fault.to_string()))?;
+            .map_err(|fault| Error::Failed(fault.to_string()))?;
         let (queue, jobs) = channel();
         let (jobs, counts) = (Arc::new(Mutex::new(jobs)), Arc::new(Counts::default()));
         let threads = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
         for number in 0..threads {
-            let (jobs, counts) = (Arc::clone(&jobs), Arc::clone(&counts));
+            let (jobs, counts) = (jobs.clone(), counts.clone());
             std::thread::Builder::new()
                 .name(format!("argon2-{number}"))
                 .spawn(move || work(&jobs, &counts))
-                .map_err(|fault| HashingError::Failed(fault.to_string()))?;
+                .map_err(|fault| Error::Failed(fault.to_string()))?;
         }
         let mut decoy_hash = vec![0; HASH_BYTES];
         entropy.fill(&mut decoy_hash)?;
@@ -162,14 +165,14 @@ impl Passwords {
     /// Takes a place in the queue, if there is one.
     ///
     /// # Errors
-    /// [`HashingError::Busy`].
-    pub fn enter(&self) -> Result<Place, HashingError> {
+    /// [`Error::Busy`].
+    pub fn enter(&self) -> Result<Permit, Error> {
         let enter = |waiting| (waiting < QUEUE).then_some(waiting + 1);
         match self.counts.waiting.fetch_update(Ordering::Relaxed, Ordering::Relaxed, enter) {
-            Ok(_) => Ok(Place(self.counts.clone())),
+            Ok(_) => Ok(Permit(self.counts.clone())),
             Err(_) => {
                 self.counts.turned_away.fetch_add(1, Ordering::Relaxed);
-                Err(HashingError::Busy)
+                Err(Error::Busy)
             }
         }
     }
@@ -177,14 +180,14 @@ impl Passwords {
     /// Hashes a new password into the text to store.
     ///
     /// # Errors
-    /// See [`HashingError`].
-    pub async fn hash(&self, place: Place, password: &Password) -> Result<String, HashingError> {
+    /// See [`Error`].
+    pub async fn hash(&self, permit: Permit, password: &Password) -> Result<String, Error> {
         let mut target = StoredHash {
             params: self.params.clone(),
             salt: salt(&*self.entropy)?,
             hash: vec![0; HASH_BYTES],
         };
-        target.hash = self.compute(place, password, Target::Own(target.clone())).await?;
+        target.hash = self.compute(permit, password, Target::Own(target.clone())).await?;
         Ok(target.print())
     }
 
@@ -193,16 +196,16 @@ impl Passwords {
         self.imported.store(true, Ordering::Relaxed);
     }
 
-    /// Compares a password with a stored hash. Without one, or with one that can't be read, it does the same work and says [`Verdict::Wrong`].
+    /// Compares a password with a stored hash. Without one, or with one that can't be read, it does the same work and says [`Comparison::Wrong`].
     ///
     /// # Errors
-    /// See [`HashingError`].
+    /// See [`Error`].
     pub async fn compare(
         &self,
-        place: Place,
+        permit: Permit,
         password: &Password,
         stored: Option<&str>,
-    ) -> Result<Verdict, HashingError> {
+    ) -> Result<Comparison, Error> {
         let known = stored.and_then(Target::parse);
         if stored.is_some() && known.is_none() {
             tracing::error!("a stored password hash cannot be read; nobody can sign in with it");
@@ -211,10 +214,10 @@ impl Passwords {
             self.expect_imported();
         }
         let target = known.clone().unwrap_or_else(|| Target::Own(self.decoy.clone()));
-        let computed = self.compute(place, password, target.clone()).await?;
+        let computed = self.compute(permit, password, target.clone()).await?;
         if known.is_some() && bool::from(computed.ct_eq(target.hash())) {
             let is_todays = matches!(&target, Target::Own(stored) if stored.params == self.params);
-            return Ok(if is_todays { Verdict::Fits } else { Verdict::FitsOutdated });
+            return Ok(if is_todays { Comparison::Fits } else { Comparison::FitsOutdated });
         }
         // As long as there are hashes of two kinds, a wrong password costs one of each, whoever it is tried for.
         if self.imported.load(Ordering::Relaxed) {
@@ -224,20 +227,15 @@ impl Passwords {
             };
             self.compute(self.enter()?, password, other).await?;
         }
-        Ok(Verdict::Wrong)
+        Ok(Comparison::Wrong)
     }
 
     #[tracing::instrument(name = "hash a password", target = "signet::trace", skip_all)]
-    async fn compute(
-        &self,
-        place: Place,
-        password: &Password,
-        target: Target,
-    ) -> Result<Vec<u8>, HashingError> {
+    async fn compute(&self, permit: Permit, password: &Password, target: Target) -> Result<Vec<u8>, Error> {
         let (reply, answer) = oneshot::channel();
-        let job = Job { place, password: password.clone(), target, reply };
-        self.queue.send(job).map_err(|_| HashingError::Failed("the pool is gone".to_owned()))?;
-        answer.await.map_err(|_| HashingError::Failed("the thread is gone".to_owned()))?
+        let job = Job { permit, password: password.clone(), target, reply };
+        self.queue.send(job).map_err(|_| Error::Failed("the pool is gone".to_owned()))?;
+        answer.await.map_err(|_| Error::Failed("the thread is gone".to_owned()))?
     }
 
     /// How busy the threads are.
@@ -266,8 +264,8 @@ fn work(jobs: &Mutex<Receiver<Job>>, counts: &Counts) {
     let mut memory: Vec<Block> = Vec::new();
     loop {
         let next = jobs.lock().unwrap_or_else(PoisonError::into_inner).recv();
-        let Ok(Job { place, password, target, reply }) = next else { return };
-        drop(place);
+        let Ok(Job { permit, password, target, reply }) = next else { return };
+        drop(permit);
         // Whoever asked may have hung up while waiting.
         if reply.is_closed() {
             continue;
@@ -278,13 +276,13 @@ fn work(jobs: &Mutex<Receiver<Job>>, counts: &Counts) {
     }
 }
 
-fn compute(password: &Password, target: &Target, memory: &mut Vec<Block>) -> Result<Vec<u8>, HashingError> {
+fn compute(password: &Password, target: &Target, memory: &mut Vec<Block>) -> Result<Vec<u8>, Error> {
     // The same letter can be typed in several ways; NFKC, as Better Auth does, makes them one (NIST SP 800-63B section 5.1.1.2).
     let normal: Zeroizing<String> = Zeroizing::new(password.expose().nfkc().collect());
     let target = match target {
         Target::Own(target) => target,
         Target::Imported(target) => {
-            let refused = || HashingError::Failed("scrypt refused its parameters".to_owned());
+            let refused = || Error::Failed("scrypt refused its parameters".to_owned());
             return target.repeat(normal.as_bytes()).ok_or_else(refused);
         }
     };
@@ -295,6 +293,6 @@ fn compute(password: &Password, target: &Target, memory: &mut Vec<Block>) -> Res
     let mut hash = vec![0; target.hash.len()];
     argon2
         .hash_password_into_with_memory(normal.as_bytes(), &target.salt, &mut hash, memory.as_mut_slice())
-        .map_err(|fault| HashingError::Failed(fault.to_string()))?;
+        .map_err(|fault| Error::Failed(fault.to_string()))?;
     Ok(hash)
 }

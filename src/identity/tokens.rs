@@ -5,21 +5,23 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::session::new_id;
+use super::sessions::new_id;
 use crate::keys::keyring::Keyring;
-use crate::store::accounts::User;
-use crate::store::sessions::Session;
-use signet_verify::clock::{Clock, Entropy, EntropyUnavailable};
+use crate::model::session::Session;
+use crate::model::user::User;
+use signet_verify::clock::Clock;
+use signet_verify::clock::Entropy;
+use signet_verify::clock::EntropyUnavailable;
 use signet_verify::crypto::MacKey;
 use signet_verify::jose::claims::{IssuedClaims, UserClaims};
 use signet_verify::jose::sign;
 
 /// How long a caller waits while the rows of the keys are read again, after the machine has slept.
-const PATIENCE: Duration = Duration::from_secs(1);
+const RELOAD_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// Why no token was made.
 #[derive(Debug, thiserror::Error)]
-pub enum IssueError {
+pub enum Error {
     /// This process has no key that it can sign with now.
     #[error("there is no key to sign with")]
     NoKey,
@@ -41,7 +43,7 @@ pub enum Signature {
 
 /// What every token of this deployment says about itself.
 #[derive(Clone, Debug)]
-pub struct Terms {
+pub struct TokenProfile {
     /// `iss`: the public base URL.
     pub issuer: String,
     /// `aud`.
@@ -54,37 +56,37 @@ pub struct Terms {
 pub struct Issuer {
     keyring: Arc<Keyring>,
     signature: Signature,
-    terms: Terms,
+    profile: TokenProfile,
     clock: Arc<dyn Clock>,
     entropy: Arc<dyn Entropy>,
 }
 
 impl std::fmt::Debug for Issuer {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Issuer").field("terms", &self.terms).finish_non_exhaustive()
+        f.debug_struct("Issuer").field("profile", &self.profile).finish_non_exhaustive()
     }
 }
 
 impl Issuer {
-    /// An issuer on these terms.
+    /// An issuer of tokens like these.
     pub fn new(
         keyring: Arc<Keyring>,
         signature: Signature,
-        terms: Terms,
+        profile: TokenProfile,
         clock: Arc<dyn Clock>,
         entropy: Arc<dyn Entropy>,
     ) -> Self {
-        Self { keyring, signature, terms, clock, entropy }
+        Self { keyring, signature, profile, clock, entropy }
     }
 
     /// A token that says who is signed in.
     ///
     /// # Errors
-    /// See [`IssueError`].
-    pub async fn issue(&self, user: &User, session: &Session) -> Result<String, IssueError> {
+    /// See [`Error`].
+    pub async fn issue(&self, user: &User, session: &Session) -> Result<String, Error> {
         let now = self.clock.now();
         let jti = new_id(&*self.entropy)?;
-        let exp = now.after(self.terms.ttl).min(session.expires_at);
+        let exp = now.after(self.profile.ttl).min(session.expires_at);
         let mut claims = IssuedClaims {
             iat: now.seconds(),
             user: UserClaims {
@@ -100,14 +102,14 @@ impl Issuer {
             sid: &session.id,
             jti: &jti,
             exp: exp.seconds(),
-            iss: &self.terms.issuer,
-            aud: Some(&self.terms.audience),
+            iss: &self.profile.issuer,
+            aud: Some(&self.profile.audience),
             user_id_camel: None,
             user_id_snake: None,
         };
         match &self.signature {
             Signature::Keyring => {
-                let signer = self.keyring.signer_within(PATIENCE).await.ok_or(IssueError::NoKey)?;
+                let signer = self.keyring.signer_within(RELOAD_TIMEOUT).await.ok_or(Error::NoKey)?;
                 claims.exp = exp.min(signer.latest_exp).seconds();
                 Ok(sign::jwt(&signer.key, &signer.kid, &claims)?)
             }

@@ -1,0 +1,157 @@
+//! What happened to whom, for those who look after security.
+//! In: what the use cases and the rotation did or refused. Out: one line each in the log, under the target
+//! `signet::audit`, with the same fields whatever happened.
+//! Owns: a line names users, sessions and keys by their ids; no address, name, password or token stands in one.
+
+/// Something that is worth a line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Event<'a> {
+    /// Somebody made an account and was signed in.
+    SignedUp {
+        /// The new user.
+        user: &'a str,
+        /// Their first session.
+        session: &'a str,
+    },
+    /// A password opened a session.
+    SignedIn {
+        /// Who signed in.
+        user: &'a str,
+        /// The new session.
+        session: &'a str,
+    },
+    /// A password opened nothing.
+    SignInRefused {
+        /// Why.
+        refusal: Refusal,
+        /// Whose address it is, as far as somebody has looked and it belongs to anybody.
+        user: Option<&'a str>,
+    },
+    /// Somebody ended the own session.
+    SignedOut {
+        /// Whose it was.
+        user: &'a str,
+        /// The session.
+        session: &'a str,
+    },
+    /// Somebody ended sessions from another one, or from the same.
+    SessionsRevoked {
+        /// Whose they were.
+        user: &'a str,
+        /// How many ended.
+        count: usize,
+    },
+    /// Somebody who is signed in did not prove their password.
+    ProofRefused {
+        /// Why.
+        refusal: Refusal,
+        /// Who.
+        user: &'a str,
+        /// Where they are signed in.
+        session: &'a str,
+    },
+    /// Somebody replaced the password.
+    PasswordChanged {
+        /// Whose it is.
+        user: &'a str,
+        /// The session that they did it in.
+        session: &'a str,
+    },
+    /// Somebody deleted the own account, with everything in it.
+    UserDeleted {
+        /// Who they were.
+        user: &'a str,
+        /// The session that they did it in.
+        session: &'a str,
+    },
+    /// Something happened to a signing key.
+    SigningKey {
+        /// What happened: `announced`, `activated`, `revoked` and so on.
+        event: &'a str,
+        /// The key.
+        kid: &'a str,
+        /// A person, or `rotation`.
+        actor: &'a str,
+        /// Why, if somebody said so.
+        reason: Option<&'a str>,
+    },
+}
+
+/// Why somebody was refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Refusal {
+    /// The password was wrong, or there is no such user.
+    WrongCredentials,
+    /// Too many passwords had been tried before.
+    Limited,
+}
+
+/// The fields of a line; those that an event does not have are left out.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Line<'a> {
+    action: &'static str,
+    outcome: &'static str,
+    user: Option<&'a str>,
+    session: Option<&'a str>,
+    sessions: Option<usize>,
+    event: Option<&'a str>,
+    kid: Option<&'a str>,
+    actor: Option<&'a str>,
+    reason: Option<&'a str>,
+}
+
+/// Writes the line of an event.
+pub fn record(event: Event<'_>) {
+    let Line { action, outcome, user, session, sessions, event, kid, actor, reason } = line(event);
+    tracing::info!(
+        target: "signet::audit", action, outcome, user, session, sessions, event, kid, actor, reason
+    );
+}
+
+fn line(happened: Event<'_>) -> Line<'_> {
+    let did = |action, user, session| Line {
+        action,
+        outcome: "done",
+        user: Some(user),
+        session: Some(session),
+        ..Line::default()
+    };
+    match happened {
+        Event::SignedUp { user, session } => did("sign_up", user, session),
+        Event::SignedIn { user, session } => did("sign_in", user, session),
+        Event::SignInRefused { refusal, user } => {
+            Line { action: "sign_in", outcome: refusal.name(), user, ..Line::default() }
+        }
+        Event::SignedOut { user, session } => did("sign_out", user, session),
+        Event::SessionsRevoked { user, count } => Line {
+            action: "revoke_sessions",
+            outcome: "done",
+            user: Some(user),
+            sessions: Some(count),
+            ..Line::default()
+        },
+        Event::ProofRefused { refusal, user, session } => {
+            Line { outcome: refusal.name(), ..did("prove_password", user, session) }
+        }
+        Event::PasswordChanged { user, session } => did("change_password", user, session),
+        Event::UserDeleted { user, session } => did("delete_account", user, session),
+        Event::SigningKey { event, kid, actor, reason } => Line {
+            action: "signing_key",
+            outcome: "done",
+            event: Some(event),
+            kid: Some(kid),
+            actor: Some(actor),
+            reason,
+            ..Line::default()
+        },
+    }
+}
+
+impl Refusal {
+    fn name(self) -> &'static str {
+        match self {
+            Self::WrongCredentials => "wrong_credentials",
+            Self::Limited => "limited",
+        }
+    }
+}

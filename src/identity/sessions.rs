@@ -1,0 +1,249 @@
+//! Being signed in.
+//! In: a user and where they are, or a session token. Out: a session with its user.
+//! Owns: only the hash of a token is stored; a session that ends is refused everywhere in this process at once.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::error::Error;
+use crate::audit::{self, Event};
+use crate::model::session::{Remember, Revocation, Session, Standing};
+use crate::model::user::User;
+use crate::secret::OpaqueToken;
+use crate::shared::revocations::Revocations;
+use crate::store::sessions::Ending;
+use crate::store::{self, Database, SessionFilter};
+use signet_verify::clock::{Clock, Entropy, EntropyUnavailable, random_alphanumeric};
+
+/// Letters and digits of ids and tokens; 32 of them are about 190 bits.
+const ID_LENGTH: usize = 32;
+/// What we keep of the name that a program gives itself, in characters.
+const USER_AGENT_LENGTH: usize = 512;
+
+/// Where somebody signs in from.
+#[derive(Clone, Debug, Default)]
+pub struct Device {
+    /// The address of the peer, or what a trusted proxy says it is; empty when unknown.
+    pub ip_address: String,
+    /// What the program calls itself; empty when unknown.
+    pub user_agent: String,
+}
+
+/// A session that somebody has just shown the token of.
+#[derive(Clone, Debug)]
+pub struct SignedIn {
+    /// The session.
+    pub session: Session,
+    /// Whose it is.
+    pub user: User,
+    /// The token that was shown.
+    pub token: OpaqueToken,
+    /// Whether the expiry slid just now, so that the cookie is to be renewed.
+    pub slid: bool,
+}
+
+/// What became of a session token.
+#[derive(Debug)]
+pub enum Found {
+    /// None was shown, or none with a right signature.
+    Nobody,
+    /// One was shown, and its session is gone or over: the browser should forget it.
+    Ended,
+    /// It is good.
+    SignedIn(Box<SignedIn>),
+}
+
+/// Whether the expiry of a session may move because it is used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Slide {
+    /// It moves when it is time.
+    Yes,
+    /// It stays.
+    No,
+}
+
+/// Opens, finds and ends sessions.
+pub struct Sessions {
+    database: Database,
+    /// How long after its end a session can still have living JWTs.
+    tokens_outlive: Duration,
+    revocations: Arc<Revocations>,
+    clock: Arc<dyn Clock>,
+    entropy: Arc<dyn Entropy>,
+}
+
+impl std::fmt::Debug for Sessions {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Sessions").finish_non_exhaustive()
+    }
+}
+
+impl Sessions {
+    /// The sessions that `database` keeps; an ended one is remembered for `tokens_outlive`, the longest life of a JWT.
+    pub fn new(
+        database: Database,
+        tokens_outlive: Duration,
+        revocations: Arc<Revocations>,
+        clock: Arc<dyn Clock>,
+        entropy: Arc<dyn Entropy>,
+    ) -> Self {
+        Self { database, tokens_outlive, revocations, clock, entropy }
+    }
+
+    /// The living session of a token. A remembered one slides, when it is time and `slide` allows it; an expired one is
+    /// ended.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn authenticate(&self, token: Option<OpaqueToken>, slide: Slide) -> Result<Found, Error> {
+        let Some(token) = token else { return Ok(Found::Nobody) };
+        let sessions = self.database.sessions();
+        let Some((mut session, user)) = sessions.by_token_hash(&token.hash()).await? else {
+            return Ok(Found::Ended);
+        };
+        let now = self.clock.now();
+        let slid = match session.standing(now) {
+            Standing::Expired => {
+                self.end(&session.user_id, SessionFilter::Id(&session.id)).await?;
+                return Ok(Found::Ended);
+            }
+            Standing::Slides { to } if slide == Slide::Yes => {
+                // It may have been ended between the two statements; then it stays ended.
+                if !sessions.extend(&session.id, to, now).await? {
+                    return Ok(Found::Ended);
+                }
+                session.expires_at = to;
+                session.updated_at = now;
+                true
+            }
+            Standing::Slides { .. } | Standing::Current => false,
+        };
+        Ok(Found::SignedIn(Box::new(SignedIn { session, user, token, slid })))
+    }
+
+    /// The living sessions of the user who asks, oldest first.
+    ///
+    /// # Errors
+    /// [`Error::SessionNotFresh`] when signing in was too long ago to see them.
+    pub async fn list(&self, current: &SignedIn) -> Result<Vec<Session>, Error> {
+        let now = self.clock.now();
+        if !current.session.is_fresh(now) {
+            return Err(Error::SessionNotFresh);
+        }
+        Ok(self.database.sessions().of_user(&current.user.id, now).await?)
+    }
+
+    /// Ends one session of the user: the one with this token, or with this id. None may be theirs; then nothing happens.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn revoke_one(&self, user_id: &str, token_or_id: &str) -> Result<(), Error> {
+        let token_hash = OpaqueToken::new(token_or_id.to_owned()).hash();
+        self.end_and_record(user_id, SessionFilter::IdOrTokenHash(token_or_id, &token_hash)).await
+    }
+
+    /// Ends every session of the user who asks, this one too.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn revoke_all(&self, current: &SignedIn) -> Result<(), Error> {
+        self.end_and_record(&current.user.id, SessionFilter::All).await
+    }
+
+    /// Ends every session of the user who asks, but this one.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn revoke_others(&self, current: &SignedIn) -> Result<(), Error> {
+        self.end_and_record(&current.user.id, SessionFilter::AllBut(&current.session.id)).await
+    }
+
+    /// Reads the revocations that the database remembers, as a start of the process has to.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn recall_revocations(&self) -> Result<(), store::Error> {
+        self.revoke(self.database.sessions().revoked(self.clock.now()).await?);
+        Ok(())
+    }
+
+    /// Removes what time has made useless, from the database and from memory; says how many rows went.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn sweep(&self) -> Result<u64, store::Error> {
+        self.revocations.sweep();
+        self.database.sessions().sweep(self.clock.now()).await
+    }
+
+    /// Makes, but does not yet keep, a session of this user with its token.
+    pub(super) fn prepare(
+        &self,
+        user: User,
+        remember: Remember,
+        device: &Device,
+    ) -> Result<SignedIn, EntropyUnavailable> {
+        let now = self.clock.now();
+        let token = OpaqueToken::new(random_alphanumeric(&*self.entropy, ID_LENGTH)?);
+        let session = Session {
+            id: new_id(&*self.entropy)?,
+            user_id: user.id.clone(),
+            created_at: now,
+            updated_at: now,
+            expires_at: now.after(remember.lifetime()),
+            remember,
+            ip_address: device.ip_address.clone(),
+            user_agent: device.user_agent.chars().take(USER_AGENT_LENGTH).collect(),
+        };
+        Ok(SignedIn { session, user, token, slid: false })
+    }
+
+    /// Keeps a session that was prepared, as long as `password_hash` is still the hash of the user's password; says
+    /// whether it was.
+    pub(super) async fn keep_proved(
+        &self,
+        prepared: &SignedIn,
+        password_hash: &str,
+    ) -> Result<bool, store::Error> {
+        let sessions = self.database.sessions();
+        match sessions.insert_proved(&prepared.session, &prepared.token.hash(), password_hash).await {
+            Err(store::Error::ForeignKeyViolation) => Ok(false),
+            kept => kept,
+        }
+    }
+
+    /// Ends sessions of a user, and refuses their JWTs from now on; says how many ended.
+    pub(super) async fn end(&self, user_id: &str, filter: SessionFilter<'_>) -> Result<usize, store::Error> {
+        let ending = self.ending();
+        let ended =
+            self.database.write(|unit| async move { unit.sessions().end(user_id, filter, ending).await });
+        Ok(self.revoke(ended.await?))
+    }
+
+    /// When sessions end that end now.
+    pub(super) fn ending(&self) -> Ending {
+        let at = self.clock.now();
+        Ending { at, forget_at: at.after(self.tokens_outlive) }
+    }
+
+    /// Refuses the JWTs of sessions that have ended, from now on; says how many there were.
+    pub(super) fn revoke(&self, ended: Vec<Revocation>) -> usize {
+        let count = ended.len();
+        self.revocations.end(ended.into_iter().map(|revoked| (revoked.session_id, revoked.forget_at)));
+        count
+    }
+
+    async fn end_and_record(&self, user_id: &str, filter: SessionFilter<'_>) -> Result<(), Error> {
+        let count = self.end(user_id, filter).await?;
+        audit::record(Event::SessionsRevoked { user: user_id, count });
+        Ok(())
+    }
+}
+
+/// A fresh id for a user, a credential or anything else with a name of its own.
+///
+/// # Errors
+/// [`EntropyUnavailable`].
+pub(super) fn new_id(entropy: &dyn Entropy) -> Result<String, EntropyUnavailable> {
+    random_alphanumeric(entropy, ID_LENGTH)
+}

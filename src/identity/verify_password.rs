@@ -1,0 +1,22 @@
+//! Proving a password once more.
+//! In: somebody who is signed in, and the password. Out: nothing, or why not.
+
+use super::accounts::Accounts;
+use super::error::Error;
+use super::sessions::SignedIn;
+use crate::secret::Password;
+
+impl Accounts {
+    /// Proves the password of somebody who is signed in.
+    ///
+    /// # Errors
+    /// [`Error::InvalidPassword`].
+    pub async fn verify_password(&self, current: &SignedIn, password: &Password) -> Result<(), Error> {
+        match self.prove(current, password).await {
+            Ok(_) => Ok(()),
+            // Better Auth does not tell a user without a password from a wrong password here.
+            Err(Error::NoPassword) => Err(Error::InvalidPassword),
+            Err(error) => Err(error),
+        }
+    }
+}

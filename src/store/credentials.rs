@@ -1,0 +1,153 @@
+//! The rows of the ways in which people sign in: the table `accounts`.
+//! In: credentials and password hashes to keep, addresses to look up. Out: credentials, and the hashes by themselves.
+//! Owns: of two changes of a password one wins.
+
+use super::error::Error;
+use super::rows::{Columns, FromColumns, entities};
+use super::scope::Scope;
+use super::users::user_columns;
+use crate::model::credential::{Credential, PASSWORD_PROVIDER};
+use crate::model::user::User;
+use signet_verify::clock::Timestamp;
+
+/// The statement behind [`CredentialRepository::by_email`]; public for the tests of query plans.
+pub const BY_EMAIL: &str = concat!(
+    "SELECT ",
+    user_columns!("u."),
+    ", a.password_hash FROM users u LEFT JOIN accounts a ON a.user_id = u.id AND a.provider_id = $2 \
+     WHERE u.email = $1"
+);
+
+/// The columns of a credential, in the order in which [`Credential`] is read.
+macro_rules! columns {
+    () => {
+        "id, user_id, provider_id, account_id, created_at, updated_at"
+    };
+}
+
+impl FromColumns for Credential {
+    fn from_columns(columns: &mut Columns<'_>) -> Result<Self, Error> {
+        Ok(Self {
+            id: columns.next()?,
+            user_id: columns.next()?,
+            provider_id: columns.next()?,
+            account_id: columns.next()?,
+            created_at: columns.moment()?,
+            updated_at: columns.moment()?,
+        })
+    }
+}
+
+/// The ways to sign in.
+#[derive(Clone, Debug)]
+pub struct CredentialRepository<S> {
+    scope: S,
+}
+
+impl<S: Scope> CredentialRepository<S> {
+    pub(super) fn new(scope: S) -> Self {
+        Self { scope }
+    }
+
+    /// Keeps a new credential, with the hash of its password.
+    ///
+    /// # Errors
+    /// [`Error::Conflict`] when the user has one of this provider, [`Error::ForeignKeyViolation`] when the user is gone.
+    pub async fn insert(&self, credential: &Credential, password_hash: &str) -> Result<(), Error> {
+        let statement = sqlx::query(concat!(
+            "INSERT INTO accounts (",
+            columns!(),
+            ", password_hash) VALUES ($1, $2, $3, $4, $5, $6, $7)"
+        ))
+        .bind(&credential.id)
+        .bind(&credential.user_id)
+        .bind(&credential.provider_id)
+        .bind(&credential.account_id)
+        .bind(credential.created_at.millis())
+        .bind(credential.updated_at.millis())
+        .bind(password_hash);
+        self.scope.execute(statement).await.map(drop)
+    }
+
+    /// The user with this address and the hash of their password, if they have one.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn by_email(&self, email: &str) -> Result<Option<(User, Option<String>)>, Error> {
+        let statement = sqlx::query(BY_EMAIL).bind(email).bind(PASSWORD_PROVIDER);
+        let Some(row) = self.scope.fetch_optional(statement).await? else { return Ok(None) };
+        let mut columns = Columns::of(&row);
+        Ok(Some((columns.entity()?, columns.next()?)))
+    }
+
+    /// The hash of this user's password, if they have one.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn password_hash(&self, user_id: &str) -> Result<Option<String>, Error> {
+        let statement =
+            sqlx::query("SELECT password_hash FROM accounts WHERE user_id = $1 AND provider_id = $2")
+                .bind(user_id)
+                .bind(PASSWORD_PROVIDER);
+        let row = self.scope.fetch_optional(statement).await?;
+        row.map_or(Ok(None), |row| Columns::of(&row).next())
+    }
+
+    /// Whether any password still has a hash that another program made: ours begin with a dollar sign.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn has_imported_passwords(&self) -> Result<bool, Error> {
+        let statement = sqlx::query(
+            "SELECT 1 FROM accounts WHERE provider_id = $1 AND password_hash NOT LIKE '$%' LIMIT 1",
+        )
+        .bind(PASSWORD_PROVIDER);
+        Ok(self.scope.fetch_optional(statement).await?.is_some())
+    }
+
+    /// Replaces a password hash, but only if it is still `old`: of two changes at once, one wins.
+    ///
+    /// # Errors
+    /// [`Error::Conflict`] when the hash has changed meanwhile.
+    pub async fn replace_password(
+        &self,
+        user_id: &str,
+        old: &str,
+        new: &str,
+        now: Timestamp,
+    ) -> Result<(), Error> {
+        let statement = sqlx::query(
+            "UPDATE accounts SET password_hash = $4, updated_at = $5 WHERE user_id = $1 AND provider_id = $2 \
+             AND password_hash = $3",
+        )
+        .bind(user_id)
+        .bind(PASSWORD_PROVIDER)
+        .bind(old)
+        .bind(new)
+        .bind(now.millis());
+        if self.scope.execute(statement).await? == 1 { Ok(()) } else { Err(Error::Conflict) }
+    }
+
+    /// How this user can sign in, the oldest way first.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn of_user(&self, user_id: &str) -> Result<Vec<Credential>, Error> {
+        let statement = sqlx::query(concat!(
+            "SELECT ",
+            columns!(),
+            " FROM accounts WHERE user_id = $1 ORDER BY created_at, id"
+        ))
+        .bind(user_id);
+        entities(&self.scope.fetch_all(statement).await?)
+    }
+
+    /// Takes every way to sign in from a user.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn delete_of(&self, user_id: &str) -> Result<(), Error> {
+        let statement = sqlx::query("DELETE FROM accounts WHERE user_id = $1").bind(user_id);
+        self.scope.execute(statement).await.map(drop)
+    }
+}

@@ -1,0 +1,100 @@
+//! What databases refuse, sorted by what a caller can do about it.
+//! In: errors of sqlx. Out: an [`Error`] of a statement, or an [`OpenError`] as a sentence for the operator.
+
+use std::time::Duration;
+
+/// What went wrong, sorted by what a caller can do.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The database is gone, or says "not now": try again later (503).
+    #[error("the database is not available: {0}")]
+    Unavailable(#[source] sqlx::Error),
+    /// The database did not answer in time; what was asked of it may or may not have happened (503).
+    #[error("the database did not answer within {0:?}")]
+    Slow(Duration),
+    /// A unique constraint refused the row: somebody else was first.
+    #[error("the row exists already")]
+    Conflict,
+    /// The row belongs to another one that is gone: somebody has deleted it meanwhile.
+    #[error("what the row belongs to is gone")]
+    ForeignKeyViolation,
+    /// A row holds what this version never writes.
+    #[error("a row of the database cannot be read: {0}")]
+    Corrupt(String),
+    /// A unit of work went on after one of its statements had failed, or after its end; a defect of ours.
+    #[error("a unit of work went on after it had failed or ended")]
+    Abandoned,
+    /// Anything else that the database refused; a defect of ours.
+    #[error("the database refused a statement: {0}")]
+    Refused(#[source] sqlx::Error),
+}
+
+impl From<sqlx::Error> for Error {
+    fn from(error: sqlx::Error) -> Self {
+        match &error {
+            sqlx::Error::Database(refusal) if refusal.is_unique_violation() => Self::Conflict,
+            sqlx::Error::Database(refusal) if refusal.is_foreign_key_violation() => Self::ForeignKeyViolation,
+            sqlx::Error::Database(refusal) if is_passing(refusal.code().as_deref()) => {
+                Self::Unavailable(error)
+            }
+            sqlx::Error::Io(_)
+            | sqlx::Error::Tls(_)
+            | sqlx::Error::PoolTimedOut
+            | sqlx::Error::PoolClosed
+            | sqlx::Error::WorkerCrashed => Self::Unavailable(error),
+            sqlx::Error::ColumnDecode { .. } | sqlx::Error::Decode(_) => Self::Corrupt(error.to_string()),
+            _ => Self::Refused(error),
+        }
+    }
+}
+
+/// Why a database could not be opened; each prints as one sentence for the operator.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// The address is not one that we know.
+    #[error("DATABASE_URL is not an address of SQLite (sqlite:FILE) or PostgreSQL (postgres://...)")]
+    Address,
+    /// Nobody answered, or the file can't be opened.
+    #[error("the database cannot be opened: {0}")]
+    Unreachable(#[source] sqlx::Error),
+    /// Later versions have taken away what this one needs.
+    #[error(
+        "the database is newer than this binary, which does not know migration {0}; run the version that wrote it, or a \
+         later one"
+    )]
+    Newer(i64),
+    /// The text of an applied migration differs from ours.
+    #[error(
+        "migration {0} of the database differs from this binary's; it was made by another build of Signet"
+    )]
+    Foreign(i64),
+    /// A migration failed.
+    #[error("the database cannot be migrated: {0}")]
+    Migration(#[source] sqlx::migrate::MigrateError),
+}
+
+/// Codes that say "not now": SQLite's BUSY, LOCKED, FULL, IOERR and their kin, PostgreSQL's classes 08, 40, 53, 57.
+fn is_passing(code: Option<&str>) -> bool {
+    let Some(code) = code else { return false };
+    match code.parse::<u32>() {
+        // SQLite's extended codes carry the primary code in the low byte.
+        Ok(number) if code.len() < 5 => matches!(number & 0xff, 5 | 6 | 10 | 13),
+        _ => ["08", "40", "53", "57"].iter().any(|class| code.starts_with(class)),
+    }
+}
+
+impl Error {
+    /// Whether the database has undone a whole transaction so that another one could go on: it may be done again.
+    /// PostgreSQL's class 40, but for 40003, which does not say whether it was undone.
+    pub(super) fn is_undone(&self) -> bool {
+        let Self::Unavailable(sqlx::Error::Database(refusal)) = self else { return false };
+        refusal.code().is_some_and(|code| code.len() == 5 && code.starts_with("40") && code != "40003")
+    }
+
+    /// Whether SQLite has another writer at this moment: code BUSY (5), with whatever extension.
+    pub(super) fn is_busy(&self) -> bool {
+        let Self::Unavailable(sqlx::Error::Database(refusal)) = self else { return false };
+        let code = refusal.code();
+        code.is_some_and(|code| code.len() < 5 && code.parse::<u32>().is_ok_and(|code| code & 0xff == 5))
+    }
+}

@@ -1,0 +1,231 @@
+//! The unit of work: statements that happen together, or not at all.
+//! In: what to do, written against repositories. Out: what it came to, committed; or an error, and nothing has changed.
+//! Owns: the time limit, BEGIN IMMEDIATE, the commit, and the second try of what the database itself has undone.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU8, Ordering};
+use std::time::Duration;
+
+use sqlx::any::{Any, AnyRow};
+use sqlx::{AnyPool, Transaction};
+use tokio::sync::Mutex;
+use tokio::time::timeout;
+use tracing::Instrument;
+
+use super::credentials::CredentialRepository;
+use super::database::{Database, Dialect};
+use super::error::Error;
+use super::scope::{Scope, Statement, Transactional};
+use super::sessions::SessionRepository;
+use super::tasks::TaskRepository;
+use super::users::UserRepository;
+
+/// How often a unit is begun at most. Another try means that somebody else went ahead, so a few are plenty.
+const ATTEMPTS: u32 = 4;
+
+/// How long SQLite is left alone, times the number of tries, when it has said BUSY before its own timeout.
+const BUSY_PAUSE: Duration = Duration::from_millis(20);
+
+/// What has become of the transaction of a unit.
+#[repr(u8)]
+enum State {
+    /// Every statement has succeeded.
+    Sound,
+    /// A statement was refused: PostgreSQL does nothing more in this transaction, and turns its commit into a rollback.
+    Failed,
+    /// The database has undone the transaction so that another one could go on.
+    Undone,
+}
+
+/// A unit of work that is under way: repositories whose statements happen together.
+#[derive(Debug)]
+pub struct Unit {
+    shared: Arc<Shared>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    dialect: Dialect,
+    /// None once the unit has ended.
+    transaction: Mutex<Option<Transaction<'static, Any>>>,
+    state: AtomicU8,
+}
+
+impl Unit {
+    /// The users.
+    pub fn users(&self) -> UserRepository<&Self> {
+        UserRepository::new(self)
+    }
+
+    /// The ways to sign in.
+    pub fn credentials(&self) -> CredentialRepository<&Self> {
+        CredentialRepository::new(self)
+    }
+
+    /// The sessions.
+    pub fn sessions(&self) -> SessionRepository<&Self> {
+        SessionRepository::new(self)
+    }
+
+    /// The tasks.
+    pub fn tasks(&self) -> TaskRepository<&Self> {
+        TaskRepository::new(self)
+    }
+
+    /// Notes that a statement has failed: then the unit can only be rolled back.
+    fn check<T>(&self, outcome: Result<T, sqlx::Error>) -> Result<T, Error> {
+        outcome.map_err(|error| {
+            let error = Error::from(error);
+            let state = if error.is_undone() { State::Undone } else { State::Failed };
+            // What fails in a transaction that has failed already says nothing about why.
+            let state = (State::Sound as u8, state as u8);
+            let _ = self.shared.state.compare_exchange(state.0, state.1, Ordering::AcqRel, Ordering::Acquire);
+            error
+        })
+    }
+
+    fn is(&self, state: State) -> bool {
+        self.shared.state.load(Ordering::Acquire) == state as u8
+    }
+
+    /// Commits what went well, and rolls everything else back.
+    async fn end<T, E: From<Error>>(&self, outcome: Result<T, E>) -> Result<T, E> {
+        let transaction = self.shared.transaction.lock().await.take();
+        match (outcome, transaction) {
+            (Ok(value), Some(transaction)) if self.is(State::Sound) => {
+                self.check(transaction.commit().await)?;
+                Ok(value)
+            }
+            (Ok(_), _) => Err(Error::Abandoned.into()),
+            // Dropped transactions are rolled back before somebody else gets their connection.
+            (Err(error), _) => Err(error),
+        }
+    }
+}
+
+/// Runs one statement of a unit.
+macro_rules! run {
+    ($unit:expr, $statement:expr, $method:ident) => {{
+        let mut transaction = $unit.shared.transaction.lock().await;
+        let connection = transaction.as_mut().ok_or(Error::Abandoned)?;
+        $unit.check($statement.$method(&mut **connection).await)
+    }};
+}
+
+impl Scope for &Unit {
+    fn dialect(&self) -> Dialect {
+        self.shared.dialect
+    }
+
+    async fn fetch_all(&self, statement: Statement<'_>) -> Result<Vec<AnyRow>, Error> {
+        run!(self, statement, fetch_all)
+    }
+
+    async fn fetch_optional(&self, statement: Statement<'_>) -> Result<Option<AnyRow>, Error> {
+        run!(self, statement, fetch_optional)
+    }
+
+    async fn execute(&self, statement: Statement<'_>) -> Result<u64, Error> {
+        Ok(run!(self, statement, execute)?.rows_affected())
+    }
+
+    async fn execute_returning(&self, statement: Statement<'_>) -> Result<Vec<AnyRow>, Error> {
+        run!(self, statement, fetch_all)
+    }
+}
+
+impl Transactional for &Unit {}
+
+impl Database {
+    /// The users, each statement by itself.
+    pub fn users(&self) -> UserRepository<Self> {
+        UserRepository::new(self.clone())
+    }
+
+    /// The ways to sign in, each statement by itself.
+    pub fn credentials(&self) -> CredentialRepository<Self> {
+        CredentialRepository::new(self.clone())
+    }
+
+    /// The sessions, each statement by itself.
+    pub fn sessions(&self) -> SessionRepository<Self> {
+        SessionRepository::new(self.clone())
+    }
+
+    /// The tasks, each statement by itself.
+    pub fn tasks(&self) -> TaskRepository<Self> {
+        TaskRepository::new(self.clone())
+    }
+
+    /// Does `work` in one transaction and commits it. An error of `work` rolls it back, and so does dropping the future,
+    /// at whatever point.
+    ///
+    /// `work` is called again when the database has undone the transaction so that another one could go on: a deadlock,
+    /// or rows that cannot be put in an order. So it may do nothing outside the unit that must not happen twice: draw
+    /// identifiers, hash passwords and tell others before or after.
+    ///
+    /// `work` takes the unit by value and is no `async` closure, because the compiler cannot prove yet that the future of
+    /// an `async` closure over borrowed values may move between threads.
+    ///
+    /// # Errors
+    /// Those of `work`; [`Error::Slow`] when everything together took too long, and then it may or may not have happened;
+    /// [`Error::Abandoned`] when `work` went on after one of its statements had failed.
+    pub async fn write<T, E, F>(&self, work: impl Fn(Unit) -> F + Send) -> Result<T, E>
+    where
+        T: Send,
+        E: From<Error> + Send,
+        F: Future<Output = Result<T, E>> + Send,
+    {
+        let whole = async {
+            let mut attempt = 1;
+            loop {
+                let shared = Arc::new(Shared {
+                    dialect: self.dialect(),
+                    transaction: Mutex::new(Some(self.begin().await?)),
+                    state: AtomicU8::new(State::Sound as u8),
+                });
+                let unit = Unit { shared: shared.clone() };
+                let outcome = work(Unit { shared }).await;
+                let outcome = unit.end(outcome).await;
+                if outcome.is_ok() || !unit.is(State::Undone) || attempt >= ATTEMPTS {
+                    return outcome;
+                }
+                tracing::debug!(attempt, "the database has undone a unit of work; it is done again");
+                attempt += 1;
+            }
+        };
+        match timeout(self.time_limit(), whole).await {
+            Ok(outcome) => outcome,
+            Err(_) => Err(Error::Slow(self.time_limit()).into()),
+        }
+    }
+
+    /// Begins a transaction that writes. On SQLite it takes the write lock at once, since a lock taken later can fail
+    /// with BUSY whatever the timeout says.
+    async fn begin(&self) -> Result<Transaction<'static, Any>, Error> {
+        let mut attempt = 1;
+        loop {
+            match begin(self.writer().clone(), self.dialect()).await {
+                Err(error) if error.is_busy() && attempt < ATTEMPTS => {
+                    tokio::time::sleep(BUSY_PAUSE * attempt).await;
+                    attempt += 1;
+                }
+                outcome => return outcome,
+            }
+        }
+    }
+}
+
+/// Begins a transaction in a task of its own, whether or not anybody still waits for it: sqlx takes a connection of
+/// PostgreSQL back as it is when its BEGIN is given up on, and the next statement on it would be acknowledged within a
+/// transaction that nobody commits.
+async fn begin(writer: AnyPool, dialect: Dialect) -> Result<Transaction<'static, Any>, Error> {
+    let begin = async move {
+        match dialect {
+            Dialect::Sqlite => writer.begin_with("BEGIN IMMEDIATE").await,
+            Dialect::Postgres => writer.begin().await,
+        }
+    };
+    let begun = tokio::spawn(begin.in_current_span());
+    Ok(begun.await.map_err(|_| sqlx::Error::WorkerCrashed)??)
+}

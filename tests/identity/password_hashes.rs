@@ -1,0 +1,80 @@
+//! Hashes of passwords, ours and those that people bring along.
+
+use serde_json::json;
+use sqlx::Row;
+
+use super::{IMPORTED, pool};
+use crate::support::TestApp;
+use crate::support::caller::PASSWORD;
+
+#[tokio::test]
+async fn sign_in_upgrades_an_old_hash() {
+    let app = TestApp::start().await;
+    let alice = app.signed_up("alice").await;
+    // The same password at half the memory, made with another implementation of Argon2.
+    let old = {
+        let params = argon2::Params::new(9 * 1024, 2, 1, Some(32)).unwrap();
+        let argon = argon2::Argon2::new(argon2::Algorithm::Argon2id, argon2::Version::V0x13, params);
+        let mut hash = [0; 32];
+        argon.hash_password_into(PASSWORD.as_bytes(), b"sixteen bytes ok", &mut hash).unwrap();
+        use base64::Engine;
+        let b64 = base64::engine::general_purpose::STANDARD_NO_PAD;
+        format!("$argon2id$v=19$m=9216,t=2,p=1${}${}", b64.encode(b"sixteen bytes ok"), b64.encode(hash))
+    };
+    let pool = pool(&app).await;
+    sqlx::query("UPDATE accounts SET password_hash = $1").bind(&old).execute(&pool).await.unwrap();
+    alice.sign_in_again(&app).await;
+    let row = sqlx::query("SELECT password_hash FROM accounts").fetch_one(&pool).await.unwrap();
+    assert!(row.get::<String, _>("password_hash").starts_with("$argon2id$v=19$m=19456,t=2,p=1$"));
+    alice.sign_in_again(&app).await;
+}
+
+/// How many passwords a server has hashed.
+async fn hashed(app: &TestApp) -> u64 {
+    let metrics = app.anonymous().get("/metrics").await.text;
+    let line =
+        metrics.lines().find(|line| line.starts_with("signet_passwords_total{result=\"hashed\"}")).unwrap();
+    line.rsplit_once(' ').unwrap().1.parse().unwrap()
+}
+
+#[tokio::test]
+async fn sign_in_with_a_wrong_password_costs_the_same_for_everybody_while_some_hashes_are_better_auths() {
+    let app = TestApp::start().await;
+    for name in ["alice", "bob"] {
+        app.signed_up(name).await;
+    }
+    let costs = async |app: &TestApp| {
+        let mut costs = Vec::new();
+        for name in ["nobody", "alice", "bob"] {
+            let before = hashed(app).await;
+            let body = json!({ "email": format!("{name}@example.com"), "password": "a wrong password" });
+            app.anonymous()
+                .post("/api/auth/sign-in/email", &body)
+                .await
+                .assert_error(401, "INVALID_EMAIL_OR_PASSWORD");
+            costs.push(hashed(app).await - before);
+        }
+        costs
+    };
+    assert_eq!(costs(&app).await, [1, 1, 1]);
+    sqlx::query(
+        "UPDATE accounts SET password_hash = $1 WHERE user_id = (SELECT id FROM users WHERE name = 'bob')",
+    )
+    .bind(IMPORTED)
+    .execute(&pool(&app).await)
+    .await
+    .unwrap();
+    let folder = app.folder.clone();
+    app.stop().await;
+    let app = TestApp::in_folder(folder).start().await;
+    assert_eq!(costs(&app).await, [2, 2, 2]);
+}
+
+#[tokio::test]
+async fn sign_in_takes_a_password_however_its_letters_are_composed() {
+    let app = TestApp::start().await;
+    let body = json!({ "name": "Zoe", "email": "zoe@example.com", "password": "caf\u{e9} noir 1" });
+    app.anonymous().post("/api/auth/sign-up/email", &body).await.expect(200);
+    let body = json!({ "email": "ZOE@example.com", "password": "cafe\u{301} noir 1" });
+    app.anonymous().post("/api/auth/sign-in/email", &body).await.expect(200);
+}
