@@ -6,7 +6,7 @@ use serde_json::Value;
 
 /// The documents by the names of their files.
 fn documents() -> [(&'static str, String); 2] {
-    use signet::http::docs::{identity_document, tasks_document};
+    use signet::http::ops::docs::{identity_document, tasks_document};
     [("identity", identity_document()), ("tasks", tasks_document())]
 }
 
@@ -102,7 +102,7 @@ fn the_documents_name_every_code_of_the_list_of_errors_and_no_other() {
 
 #[test]
 fn the_allow_header_names_the_methods_that_the_document_has() {
-    let document: Value = serde_json::from_str(&signet::http::docs::tasks_document()).unwrap();
+    let document: Value = serde_json::from_str(&signet::http::ops::docs::tasks_document()).unwrap();
     for (path, methods) in document["paths"].as_object().unwrap() {
         let allowed = signet::http::tasks::methods_of(path).unwrap();
         let mut allowed: Vec<String> =

@@ -9,7 +9,7 @@ use reqwest::Method;
 use serde_json::json;
 use signet::clock::{SystemClock, SystemEntropy};
 use signet::config::SecretText;
-use signet::http::server::{Bounds, Places, serve};
+use signet::http::server::{Bounds, ConnectionLimit, serve};
 use signet::keys::contract::{Contract, Terms};
 use signet::keys::rotation::Rotation;
 use signet::keys::vault::Vault;
@@ -39,7 +39,7 @@ async fn start(bounds: Bounds) -> (std::net::SocketAddr, oneshot::Sender<()>, Jo
         Ok::<Response, poem::Error>(answer)
     });
     let (stop, stopped) = oneshot::channel::<()>();
-    let running = tokio::spawn(serve(listener, endpoint.boxed(), Places::new(bounds), async move {
+    let running = tokio::spawn(serve(listener, endpoint.boxed(), ConnectionLimit::new(bounds), async move {
         let _ = stopped.await;
     }));
     (address, stop, running)
@@ -48,7 +48,7 @@ async fn start(bounds: Bounds) -> (std::net::SocketAddr, oneshot::Sender<()>, Jo
 fn short() -> Bounds {
     Bounds {
         connections: 4,
-        quiet: Duration::from_millis(400),
+        idle_timeout: Duration::from_millis(400),
         header_bytes: 16 * 1024,
         drain: Duration::from_secs(4),
         ..Bounds::default()
@@ -192,7 +192,7 @@ async fn told_to_stop_it_finishes_what_is_running_and_takes_nothing_new() {
 
 #[tokio::test]
 async fn a_half_sent_request_does_not_hold_the_end_back() {
-    let bounds = Bounds { quiet: Duration::from_secs(60), ..short() };
+    let bounds = Bounds { idle_timeout: Duration::from_secs(60), ..short() };
     let (address, stop, running) = start(bounds).await;
     let mut stream = TcpStream::connect(address).await.unwrap();
     stream.write_all(b"GET / HTTP/1.1\r\nhost:").await.unwrap();

@@ -2,38 +2,30 @@
 //! In: requests. Out: answers; every rule is in another room.
 //! Owns: the order of the layers, which is this file.
 
-pub mod answer;
-pub mod body;
-pub mod client_address;
-pub mod cors;
-pub mod docs;
-pub mod error;
-pub mod fixed;
-pub mod health;
+pub mod framework;
 pub mod identity;
-pub mod layers;
-pub mod limits;
-pub mod metrics;
-pub mod moment;
+pub mod ops;
+pub mod pages;
+pub mod routes;
 pub mod server;
 pub mod tasks;
-pub mod traces;
-pub mod web;
 pub mod well_known;
 
 use std::pin::pin;
 use std::sync::Arc;
 
+use futures_util::TryFutureExt;
 use ipnet::IpNet;
 use poem::endpoint::BoxEndpoint;
 use poem::web::Redirect;
-use poem::{Endpoint, EndpointExt, Request, Response, Result, Route};
+use poem::{Endpoint, EndpointExt, IntoResponse, Request, Response, Result, Route};
 
-use self::cors::Sharing;
-use self::fixed::Fixed;
-use self::layers::{RequestIds, Watched};
-use self::metrics::{Metrics, MetricsEndpoint};
-use self::web::Web;
+use self::framework::cors::Cors;
+use self::framework::layers::{self, RequestIds, RequestLog};
+use self::framework::static_document::StaticDocument;
+use self::ops::metrics::{Metrics, MetricsEndpoint};
+use self::ops::{docs, health};
+use self::pages::Web;
 use crate::clock::{Clock, Entropy};
 use crate::config::TrustedOrigins;
 use crate::keys::keyring::Keyring;
@@ -97,7 +89,7 @@ pub fn endpoint(parts: Parts) -> BoxEndpoint<'static, Response> {
         metrics: parts.metrics.clone(),
         origins: parts.origins.clone(),
         throttle: parts.throttle.clone(),
-        absence: web.as_ref().map(Web::not_found),
+        not_found_page: web.as_ref().map(Web::not_found),
         routes: routes(parts, web.as_ref()),
     };
     layers.boxed()
@@ -112,7 +104,7 @@ struct Layers {
     origins: Arc<TrustedOrigins>,
     throttle: Arc<Throttle>,
     /// What people see where nothing is.
-    absence: Option<Fixed>,
+    not_found_page: Option<StaticDocument>,
     routes: Route,
 }
 
@@ -122,8 +114,8 @@ impl Endpoint for Layers {
     /// Read it from both ends: the first and the last are the outermost.
     async fn call(&self, mut request: Request) -> Result<Response> {
         layers::identify(&mut request, &self.trusted_proxies);
-        let watched = Watched::begin(&request, &self.ids, &*self.clock);
-        let sharing = Sharing::of(&request, &self.origins);
+        let watched = RequestLog::begin(&request, &self.ids, &*self.clock);
+        let sharing = Cors::of(&request, &self.origins);
         let mut response = match sharing.preflight() {
             Some(granted) => granted,
             None => {
@@ -142,13 +134,25 @@ impl Layers {
     /// What may fail.
     async fn answer(&self, request: Request) -> Result<Response> {
         layers::limit(&self.throttle, &request).await?;
-        let page = self.absence.as_ref().filter(|_| web::is_of_people(&request));
+        let page = self.not_found_page.as_ref().filter(|_| pages::accepts_html(&request));
         let answered = self.routes.call(request).await;
         match page {
-            Some(page) => web::explain_absence(answered, page),
+            Some(page) => pages::show_not_found_page(answered, page),
             None => answered,
         }
     }
+}
+
+/// Everything of a listener that serves `/metrics` and nothing else.
+pub fn metrics_endpoint(metrics: Arc<Metrics>) -> BoxEndpoint<'static, Response> {
+    Route::new()
+        .at("/metrics", poem::get(MetricsEndpoint(metrics)))
+        .around(|endpoint, request| async move {
+            let asked = (request.method().clone(), request.uri().clone());
+            Ok(layers::shape(asked, pin!(endpoint.call(request).map_ok(IntoResponse::into_response))).await)
+        })
+        .map_to_response()
+        .boxed()
 }
 
 fn routes(parts: Parts, web: Option<&Web>) -> Route {

@@ -14,7 +14,7 @@ use poem_openapi::types::Type;
 use poem_openapi::{ApiResponse, Object};
 use serde_json::json;
 
-use super::fixed::names;
+use super::framework::static_document::if_none_match;
 use crate::clock::Clock;
 use crate::keys::keyring::{CacheLife, Keyring};
 
@@ -52,7 +52,7 @@ impl KeySetAnswer {
     pub fn new(keyring: &Keyring, clock: &dyn Clock, request: &HeaderMap) -> Self {
         let published = keyring.published();
         let life = keyring.cache_life(clock.now());
-        let seen = request.get_all(IF_NONE_MATCH).iter().any(|value| names(value, &published.etag));
+        let seen = request.get_all(IF_NONE_MATCH).iter().any(|value| if_none_match(value, &published.etag));
         let wants_jwk_set = request
             .get_all(ACCEPT)
             .iter()

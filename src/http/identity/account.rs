@@ -10,11 +10,11 @@ use super::objects::{
     AccountObject, ChangePassword, DeleteUser, PasswordChanged, Status, UpdateUser, UserDeleted,
     VerifyPassword,
 };
-use super::request::{Client, Guarded, Input};
+use super::request::{Client, CurrentSession, Input};
 use super::session::renewed;
 use super::{Identity, Tag};
-use crate::http::answer::{Answer, Refused, refusals};
-use crate::http::error::ApiError;
+use crate::http::framework::answer::{Answer, Declared, refusals};
+use crate::http::framework::error::ApiError;
 use crate::secret::Password;
 use crate::store::accounts::ProfileChange;
 
@@ -44,9 +44,9 @@ impl AccountApi {
     async fn update_user(
         &self,
         input: Input<UpdateUser>,
-        signed_in: Guarded,
+        signed_in: CurrentSession,
         identity: Data<&Arc<Identity>>,
-    ) -> Result<Answer<Status>, Refused<ChangeRefusals>> {
+    ) -> Result<Answer<Status>, Declared<ChangeRefusals>> {
         let Input(body) = input;
         let bad = |code, message| ApiError::new(StatusCode::BAD_REQUEST, code, message);
         if body.names_email {
@@ -57,7 +57,7 @@ impl AccountApi {
             Err(bad("NO_FIELDS_TO_UPDATE", "No fields to update"))?;
         }
         identity.accounts.change_profile(&signed_in.user.id, &change).await?;
-        Ok(Answer::new(Status { status: true }).headers(identity.cookies.hand_out(&signed_in)))
+        Ok(Answer::new(Status { status: true }).headers(identity.cookies.set_session(&signed_in)))
     }
 
     /// Change my password
@@ -67,10 +67,10 @@ impl AccountApi {
     async fn change_password(
         &self,
         input: Input<ChangePassword>,
-        signed_in: Guarded,
+        signed_in: CurrentSession,
         client: Client,
         identity: Data<&Arc<Identity>>,
-    ) -> Result<Answer<PasswordChanged>, Refused<ChangeRefusals>> {
+    ) -> Result<Answer<PasswordChanged>, Declared<ChangeRefusals>> {
         let Input(body) = input;
         let old = Password::new(body.current_password);
         let new = Password::new(body.new_password);
@@ -78,7 +78,7 @@ impl AccountApi {
         let opened =
             identity.accounts.change_password(&signed_in, &old, &new, revoke_others, &client.0).await?;
         let headers = match &opened {
-            Some(opened) => identity.cookies.hand_out(opened),
+            Some(opened) => identity.cookies.set_session(opened),
             None => renewed(&identity, &signed_in),
         };
         let token = opened.map(|opened| opened.token.expose().to_owned());
@@ -92,9 +92,9 @@ impl AccountApi {
     async fn verify_password(
         &self,
         input: Input<VerifyPassword>,
-        signed_in: Guarded,
+        signed_in: CurrentSession,
         identity: Data<&Arc<Identity>>,
-    ) -> Result<Answer<Status>, Refused<ChangeRefusals>> {
+    ) -> Result<Answer<Status>, Declared<ChangeRefusals>> {
         let Input(VerifyPassword { password }) = input;
         identity.accounts.verify_password(&signed_in, &Password::new(password)).await?;
         Ok(Answer::new(Status { status: true }).headers(renewed(&identity, &signed_in)))
@@ -108,9 +108,9 @@ impl AccountApi {
     async fn delete_user(
         &self,
         input: Input<DeleteUser>,
-        signed_in: Guarded,
+        signed_in: CurrentSession,
         identity: Data<&Arc<Identity>>,
-    ) -> Result<Answer<UserDeleted>, Refused<DeleteRefusals>> {
+    ) -> Result<Answer<UserDeleted>, Declared<DeleteRefusals>> {
         let Input(body) = input;
         if body.token.is_some() {
             Err(ApiError::new(StatusCode::NOT_FOUND, "INVALID_TOKEN", "Invalid token"))?;
@@ -127,9 +127,9 @@ impl AccountApi {
     #[oai(path = "/list-accounts", method = "get", tag = "Tag::Account", operation_id = "listAccounts")]
     async fn list_accounts(
         &self,
-        signed_in: Guarded,
+        signed_in: CurrentSession,
         identity: Data<&Arc<Identity>>,
-    ) -> Result<Answer<Vec<AccountObject>>, Refused<ReadRefusals>> {
+    ) -> Result<Answer<Vec<AccountObject>>, Declared<ReadRefusals>> {
         let accounts = identity.accounts.accounts_of(&signed_in.user.id).await?;
         let accounts = accounts.into_iter().map(AccountObject::from).collect();
         Ok(Answer::new(accounts).headers(renewed(&identity, &signed_in)))

@@ -4,11 +4,11 @@
 
 mod account;
 mod cookie;
-mod entry;
 mod objects;
 mod origin;
 mod request;
 mod session;
+mod sign_in;
 
 use std::sync::Arc;
 
@@ -20,9 +20,9 @@ use poem_openapi::{LicenseObject, OpenApiService, Tags};
 pub use cookie::Cookies;
 use request::Found;
 
-use super::error::ApiError;
 use crate::clock::Clock;
 use crate::config::TrustedOrigins;
+use crate::http::framework::error::ApiError;
 use crate::identity::account::AccountDesk;
 use crate::identity::issuing::Issuer;
 use crate::identity::session::SessionDesk;
@@ -84,11 +84,11 @@ enum Tag {
 }
 
 /// The operations.
-pub type Apis = (entry::EntryApi, session::SessionApi, account::AccountApi);
+pub type Apis = (sign_in::SignInApi, session::SessionApi, account::AccountApi);
 
 /// The operations, to be described alone or together with others.
 pub fn apis() -> Apis {
-    (entry::EntryApi, session::SessionApi, account::AccountApi)
+    (sign_in::SignInApi, session::SessionApi, account::AccountApi)
 }
 
 /// The described service; also the source of `openapi/identity.json`.

@@ -4,8 +4,8 @@
 use poem_openapi::Object;
 use serde::Serialize;
 
-use crate::http::body::{Fields, FromFields, Text};
-use crate::http::moment::Moment;
+use crate::http::framework::body::{Fields, FromFields, Text};
+use crate::http::framework::timestamp_field::TimestampField;
 use crate::identity::email::Email;
 use crate::store::accounts::{Account, User};
 use crate::store::sessions::Session;
@@ -36,10 +36,10 @@ pub struct UserObject {
     pub image: Option<String>,
     /// When they signed up.
     #[oai(rename = "createdAt")]
-    pub created_at: Moment,
+    pub created_at: TimestampField,
     /// When one of these members last changed.
     #[oai(rename = "updatedAt")]
-    pub updated_at: Moment,
+    pub updated_at: TimestampField,
 }
 
 impl From<User> for UserObject {
@@ -71,13 +71,13 @@ pub struct SessionObject {
     pub user_id: String,
     /// When it ends unless it is used.
     #[oai(rename = "expiresAt")]
-    pub expires_at: Moment,
+    pub expires_at: TimestampField,
     /// When they signed in.
     #[oai(rename = "createdAt")]
-    pub created_at: Moment,
+    pub created_at: TimestampField,
     /// When the expiry last slid.
     #[oai(rename = "updatedAt")]
-    pub updated_at: Moment,
+    pub updated_at: TimestampField,
     /// The address that signed in; empty when unknown.
     #[oai(rename = "ipAddress")]
     pub ip_address: String,
@@ -129,10 +129,10 @@ pub struct AccountObject {
     pub user_id: String,
     /// When it was made.
     #[oai(rename = "createdAt")]
-    pub created_at: Moment,
+    pub created_at: TimestampField,
     /// When it last changed.
     #[oai(rename = "updatedAt")]
-    pub updated_at: Moment,
+    pub updated_at: TimestampField,
     /// Always empty for passwords.
     pub scopes: Vec<String>,
 }

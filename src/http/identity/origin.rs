@@ -6,7 +6,7 @@ use poem::http::header::{COOKIE, HOST, HeaderName, ORIGIN, REFERER};
 use poem::http::{HeaderMap, StatusCode};
 
 use crate::config::TrustedOrigins;
-use crate::http::error::ApiError;
+use crate::http::framework::error::ApiError;
 
 const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 const SEC_FETCH_MODE: HeaderName = HeaderName::from_static("sec-fetch-mode");

@@ -14,14 +14,14 @@ use serde_json::Value;
 
 use super::Identity;
 use super::origin;
-use crate::http::body::{self, FromFields};
-use crate::http::client_address::ClientAddress;
-use crate::http::error::ApiError;
+use crate::http::framework::body::{self, FromFields};
+use crate::http::framework::client_address::ClientAddress;
+use crate::http::framework::error::ApiError;
 use crate::identity::session::{Device, SignedIn};
 use crate::secret::OpaqueToken;
 
 /// Members of bodies that name a place to go on to, and the code when it is not trusted.
-const PLACES: [(&str, &str, &str); 4] = [
+const REDIRECT_FIELDS: [(&str, &str, &str); 4] = [
     ("callbackURL", "INVALID_CALLBACK_URL", "Invalid callbackURL"),
     ("redirectTo", "INVALID_REDIRECT_URL", "Invalid redirectURL"),
     ("errorCallbackURL", "INVALID_ERROR_CALLBACK_URL", "Invalid errorCallbackURL"),
@@ -68,7 +68,7 @@ impl<'a, T: FromFields> ApiExtractor<'a> for Input<T> {
 
 fn check_places(document: Option<&Value>, identity: &Identity) -> Result<(), ApiError> {
     let Some(Value::Object(members)) = document else { return Ok(()) };
-    for (member, code, message) in PLACES {
+    for (member, code, message) in REDIRECT_FIELDS {
         if let Some(Value::String(place)) = members.get(member)
             && !identity.origins.trusts_url(place)
         {
@@ -113,9 +113,9 @@ fn register_credentials(registry: &mut Registry) {
 
 /// Somebody who is signed in. To be asked for after the body: a body that does not fit is 400 also for strangers.
 #[derive(Debug)]
-pub struct Guarded(pub SignedIn);
+pub struct CurrentSession(pub SignedIn);
 
-impl Deref for Guarded {
+impl Deref for CurrentSession {
     type Target = SignedIn;
 
     fn deref(&self) -> &SignedIn {
@@ -123,7 +123,7 @@ impl Deref for Guarded {
     }
 }
 
-impl<'a> ApiExtractor<'a> for Guarded {
+impl<'a> ApiExtractor<'a> for CurrentSession {
     const TYPES: &'static [ApiExtractorType] = &[ApiExtractorType::SecurityScheme];
     type ParamType = ();
     type ParamRawType = ();
@@ -168,9 +168,9 @@ pub enum Found {
 
 /// The session token that a request shows, if any; nothing is looked up.
 #[derive(Debug)]
-pub struct Shown(pub Option<OpaqueToken>);
+pub struct PresentedToken(pub Option<OpaqueToken>);
 
-impl<'a> ApiExtractor<'a> for Shown {
+impl<'a> ApiExtractor<'a> for PresentedToken {
     const TYPES: &'static [ApiExtractorType] = &[ApiExtractorType::SecurityScheme];
     type ParamType = ();
     type ParamRawType = ();

@@ -7,12 +7,12 @@ use poem::web::Data;
 use poem_openapi::OpenApi;
 use poem_openapi::param::Query;
 
-use super::cookie::hand_out_jwt;
+use super::cookie::set_jwt;
 use super::objects::{Nothing, RevokeSession, SessionAndUser, SessionObject, Status, Token};
-use super::request::{Found, Guarded, Input, Shown};
+use super::request::{CurrentSession, Found, Input, PresentedToken};
 use super::{Identity, Tag};
-use crate::http::answer::{Answer, Carried, Refused, refusals};
-use crate::http::error::ApiError;
+use crate::http::framework::answer::{Answer, Declared, ResponseHeaders, refusals};
+use crate::http::framework::error::ApiError;
 use crate::identity::audit;
 use crate::identity::issuing::IssueError;
 use crate::store::sessions::Which;
@@ -40,9 +40,9 @@ refusals!(
 
 /// A new session.
 #[derive(Debug)]
-pub struct HandsOut;
+pub struct SetsSession;
 
-impl Carried for HandsOut {
+impl ResponseHeaders for SetsSession {
     const HEADERS: &'static [(&'static str, &'static str)] = &[
         ("Set-Cookie", "The session, for browsers: `better-auth.session_token`."),
         ("set-auth-token", "The session, for `Authorization: Bearer` at this API."),
@@ -51,9 +51,9 @@ impl Carried for HandsOut {
 
 /// A session that is being looked at.
 #[derive(Debug)]
-pub struct HandsOutJwt;
+pub struct SetsJwt;
 
-impl Carried for HandsOutJwt {
+impl ResponseHeaders for SetsJwt {
     const HEADERS: &'static [(&'static str, &'static str)] =
         &[("set-auth-jwt", "A JWT like that of `GET /api/auth/token`.")];
 }
@@ -71,7 +71,7 @@ impl SessionApi {
     #[oai(path = "/get-session", method = "get", tag = "Tag::Sessions", operation_id = "getSession")]
     async fn get_session(
         &self,
-        shown: Shown,
+        shown: PresentedToken,
         /// Any text: do not let the expiry slide.
         #[oai(name = "disableRefresh")]
         disable_refresh: Query<Option<String>>,
@@ -79,7 +79,7 @@ impl SessionApi {
         #[oai(name = "disableCookieCache")]
         _disable_cookie_cache: Query<Option<String>>,
         identity: Data<&Arc<Identity>>,
-    ) -> Result<Answer<Option<SessionAndUser>, 200, HandsOutJwt>, Refused<GetSessionRefusals>> {
+    ) -> Result<Answer<Option<SessionAndUser>, 200, SetsJwt>, Declared<GetSessionRefusals>> {
         let slide = disable_refresh.0.is_none_or(|text| text.is_empty());
         let signed_in = match identity.find(shown.0, slide).await? {
             Found::SignedIn(signed_in) => *signed_in,
@@ -87,9 +87,9 @@ impl SessionApi {
             Found::Nobody => return Ok(Answer::new(None)),
         };
         let mut headers =
-            if signed_in.slid { identity.cookies.hand_out(&signed_in) } else { HeaderMap::new() };
+            if signed_in.slid { identity.cookies.set_session(&signed_in) } else { HeaderMap::new() };
         match identity.issuer.issue(&signed_in.user, &signed_in.session).await {
-            Ok(jwt) => hand_out_jwt(&mut headers, &jwt),
+            Ok(jwt) => set_jwt(&mut headers, &jwt),
             // The session is as good as before; only the convenience is missing.
             Err(error) => tracing::error!(%error, "get-session answers without a token"),
         }
@@ -102,7 +102,7 @@ impl SessionApi {
     async fn post_session(
         &self,
         _input: Input<Nothing>,
-    ) -> Result<Answer<Status>, Refused<PostSessionRefusals>> {
+    ) -> Result<Answer<Status>, Declared<PostSessionRefusals>> {
         Err(ApiError::new(
             StatusCode::METHOD_NOT_ALLOWED,
             "METHOD_NOT_ALLOWED_DEFER_SESSION_REQUIRED",
@@ -118,9 +118,9 @@ impl SessionApi {
     #[oai(path = "/token", method = "get", tag = "Tag::Sessions", operation_id = "getToken")]
     async fn token(
         &self,
-        signed_in: Guarded,
+        signed_in: CurrentSession,
         identity: Data<&Arc<Identity>>,
-    ) -> Result<Answer<Token>, Refused<TokenRefusals>> {
+    ) -> Result<Answer<Token>, Declared<TokenRefusals>> {
         let token = identity.issuer.issue(&signed_in.user, &signed_in.session).await?;
         Ok(Answer::new(Token { token }).headers(renewed(&identity, &signed_in)))
     }
@@ -131,9 +131,9 @@ impl SessionApi {
     #[oai(path = "/list-sessions", method = "get", tag = "Tag::Sessions", operation_id = "listSessions")]
     async fn list_sessions(
         &self,
-        signed_in: Guarded,
+        signed_in: CurrentSession,
         identity: Data<&Arc<Identity>>,
-    ) -> Result<Answer<Vec<SessionObject>>, Refused<ListRefusals>> {
+    ) -> Result<Answer<Vec<SessionObject>>, Declared<ListRefusals>> {
         if !identity.sessions.is_fresh(&signed_in.session) {
             let message = "Session is not fresh";
             Err(ApiError::new(StatusCode::FORBIDDEN, "SESSION_NOT_FRESH", message))?;
@@ -154,9 +154,9 @@ impl SessionApi {
     async fn revoke_session(
         &self,
         input: Input<RevokeSession>,
-        signed_in: Guarded,
+        signed_in: CurrentSession,
         identity: Data<&Arc<Identity>>,
-    ) -> Result<Answer<Status>, Refused<RevokeRefusals>> {
+    ) -> Result<Answer<Status>, Declared<RevokeRefusals>> {
         let Input(RevokeSession { token }) = input;
         identity.accounts.end_session(&signed_in.user.id, &token).await?;
         let is_own = token == signed_in.token.expose() || token == signed_in.session.id;
@@ -171,9 +171,9 @@ impl SessionApi {
     async fn revoke_sessions(
         &self,
         _input: Input<Nothing>,
-        signed_in: Guarded,
+        signed_in: CurrentSession,
         identity: Data<&Arc<Identity>>,
-    ) -> Result<Answer<Status>, Refused<RevokeRefusals>> {
+    ) -> Result<Answer<Status>, Declared<RevokeRefusals>> {
         let ended = identity.sessions.end(&signed_in.user.id, Which::All).await?;
         audit::record_revoked(&signed_in.user.id, ended);
         Ok(Answer::new(Status { status: true }).headers(identity.cookies.clear()))
@@ -191,9 +191,9 @@ impl SessionApi {
     async fn revoke_other_sessions(
         &self,
         _input: Input<Nothing>,
-        signed_in: Guarded,
+        signed_in: CurrentSession,
         identity: Data<&Arc<Identity>>,
-    ) -> Result<Answer<Status>, Refused<RevokeRefusals>> {
+    ) -> Result<Answer<Status>, Declared<RevokeRefusals>> {
         let ended = identity.sessions.end(&signed_in.user.id, Which::AllBut(&signed_in.session.id)).await?;
         audit::record_revoked(&signed_in.user.id, ended);
         Ok(Answer::new(Status { status: true }).headers(renewed(&identity, &signed_in)))
@@ -201,8 +201,8 @@ impl SessionApi {
 }
 
 /// The headers of a session that slid just now.
-pub(super) fn renewed(identity: &Identity, signed_in: &Guarded) -> HeaderMap {
-    if signed_in.slid { identity.cookies.hand_out(signed_in) } else { HeaderMap::new() }
+pub(super) fn renewed(identity: &Identity, signed_in: &CurrentSession) -> HeaderMap {
+    if signed_in.slid { identity.cookies.set_session(signed_in) } else { HeaderMap::new() }
 }
 
 impl From<IssueError> for ApiError {

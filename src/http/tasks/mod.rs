@@ -16,9 +16,9 @@ use poem_openapi::{LicenseObject, OpenApi, OpenApiService, Tags};
 use objects::{Completion, TaskDraft, TaskObject};
 use owner::Owner;
 
-use super::answer::{Answer, Carried, Done, Refused, refusals};
-use super::body::TaskBody;
-use super::error::ApiError;
+use crate::http::framework::answer::{Answer, Declared, NoContent, ResponseHeaders, refusals};
+use crate::http::framework::body::TaskBody;
+use crate::http::framework::error::ApiError;
 use crate::resource::task::{DEFAULT_PAGE, MAX_PAGE, TaskDesk, TaskError};
 use crate::resource::verifier::Verifier;
 
@@ -58,7 +58,7 @@ refusals!(
 #[derive(Debug)]
 pub struct Paged;
 
-impl Carried for Paged {
+impl ResponseHeaders for Paged {
     const HEADERS: &'static [(&'static str, &'static str)] =
         &[("Link", "Where the next page is, as `rel=\"next\"`; absent on the last.")];
 }
@@ -67,7 +67,7 @@ impl Carried for Paged {
 #[derive(Debug)]
 pub struct Located;
 
-impl Carried for Located {
+impl ResponseHeaders for Located {
     const HEADERS: &'static [(&'static str, &'static str)] = &[("Location", "Where the new task is.")];
 }
 
@@ -95,7 +95,7 @@ impl TasksApi {
         /// Only tasks that are done, or only those that are not.
         completed: Query<Option<bool>>,
         resource: Data<&Arc<Resource>>,
-    ) -> Result<Answer<Vec<TaskObject>, 200, Paged>, Refused<ListRefusals>> {
+    ) -> Result<Answer<Vec<TaskObject>, 200, Paged>, Declared<ListRefusals>> {
         let limit = limit.0.min(MAX_PAGE);
         let page = resource.tasks.page(&owner.0, completed.0, cursor.0.as_deref(), limit).await?;
         let answer = Answer::new(page.tasks.into_iter().map(TaskObject::from).collect());
@@ -125,7 +125,7 @@ impl TasksApi {
         user_id: Path<String>,
         draft: TaskBody<TaskDraft>,
         resource: Data<&Arc<Resource>>,
-    ) -> Result<Answer<TaskObject, 201, Located>, Refused<AddRefusals>> {
+    ) -> Result<Answer<TaskObject, 201, Located>, Declared<AddRefusals>> {
         let task = resource.tasks.add(&owner.0, draft.0.into()).await?;
         let user = if user_id.0 == "me" { "me" } else { &owner.0.subject };
         let location = format!("/api/{}/tasks/{}", owner::path_segment(user), task.id);
@@ -145,7 +145,7 @@ impl TasksApi {
         /// The task's id.
         id: Path<String>,
         resource: Data<&Arc<Resource>>,
-    ) -> Result<Answer<TaskObject>, Refused<OneRefusals>> {
+    ) -> Result<Answer<TaskObject>, Declared<OneRefusals>> {
         Ok(Answer::new(resource.tasks.get(&owner.0, &id.0).await?.into()))
     }
 
@@ -164,7 +164,7 @@ impl TasksApi {
         id: Path<String>,
         draft: TaskBody<TaskDraft>,
         resource: Data<&Arc<Resource>>,
-    ) -> Result<Answer<TaskObject>, Refused<ChangeRefusals>> {
+    ) -> Result<Answer<TaskObject>, Declared<ChangeRefusals>> {
         Ok(Answer::new(resource.tasks.replace(&owner.0, &id.0, &draft.0.into()).await?.into()))
     }
 
@@ -187,7 +187,7 @@ impl TasksApi {
         id: Path<String>,
         completion: TaskBody<Completion>,
         resource: Data<&Arc<Resource>>,
-    ) -> Result<Answer<TaskObject>, Refused<ChangeRefusals>> {
+    ) -> Result<Answer<TaskObject>, Declared<ChangeRefusals>> {
         let completed = completion.0.completed;
         Ok(Answer::new(resource.tasks.complete(&owner.0, &id.0, completed).await?.into()))
     }
@@ -205,9 +205,9 @@ impl TasksApi {
         /// The task's id.
         id: Path<String>,
         resource: Data<&Arc<Resource>>,
-    ) -> Result<Done, Refused<OneRefusals>> {
+    ) -> Result<NoContent, Declared<OneRefusals>> {
         resource.tasks.remove(&owner.0, &id.0).await?;
-        Ok(Done)
+        Ok(NoContent)
     }
 }
 

@@ -4,8 +4,8 @@ use poem_openapi::Object;
 use poem_openapi::types::Example;
 use serde::Serialize;
 
-use crate::http::body::{Dialect, Fields, FromFields, Text};
-use crate::http::moment::Moment;
+use crate::http::framework::body::{Dialect, Fields, FromFields, Text};
+use crate::http::framework::timestamp_field::TimestampField;
 use crate::resource::task::Draft;
 use crate::store::tasks::Task;
 
@@ -24,9 +24,9 @@ pub struct TaskObject {
     /// Whether it is done.
     pub completed: bool,
     /// When it was made.
-    pub created_at: Moment,
+    pub created_at: TimestampField,
     /// When it last changed.
-    pub updated_at: Moment,
+    pub updated_at: TimestampField,
 }
 
 impl From<Task> for TaskObject {

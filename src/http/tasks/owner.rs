@@ -13,7 +13,7 @@ use poem_openapi::registry::{MetaSecurityScheme, Registry};
 use poem_openapi::{ApiExtractor, ApiExtractorType, ExtractParamOptions};
 
 use super::Resource;
-use crate::http::error::ApiError;
+use crate::http::framework::error::ApiError;
 use crate::resource::guard::{CHALLENGE_INSUFFICIENT_SCOPE, Unauthenticated, authenticate};
 use crate::token::claims::Principal;
 

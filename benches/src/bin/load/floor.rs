@@ -8,7 +8,7 @@ use std::sync::Arc;
 use poem::endpoint::{BoxEndpoint, make};
 use poem::{EndpointExt, Response, Route, get};
 use serde::Serialize;
-use signet::http::server::{Bounds, Places, serve as accept};
+use signet::http::server::{Bounds, ConnectionLimit, serve as accept};
 use signet::secret::{OpaqueToken, Seed};
 use signet::store::Database;
 use signet::store::sessions::Sessions;
@@ -95,5 +95,5 @@ pub async fn serve() {
     let listener = tokio::net::TcpListener::bind(address.parse::<SocketAddr>().unwrap()).await.unwrap();
     let database = Database::open(database, CONNECTIONS).await.unwrap();
     let endpoint = endpoint(database, owner.clone(), OpaqueToken::new(session.clone()));
-    accept(listener, endpoint, Places::new(Bounds::within_descriptors()), std::future::pending()).await;
+    accept(listener, endpoint, ConnectionLimit::new(Bounds::within_descriptors()), std::future::pending()).await;
 }

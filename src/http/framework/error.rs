@@ -13,7 +13,7 @@ use poem_openapi::Object;
 use poem_openapi::error::{ParseParamError, ParsePathError as ParseOpenApiPathError};
 use serde::Serialize;
 
-use super::metrics::ErrorCode;
+use crate::http::ops::metrics::ErrorCode;
 use crate::identity::account::AccountError;
 use crate::identity::password;
 use crate::identity::session::SessionError;

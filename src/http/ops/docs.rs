@@ -12,8 +12,8 @@ use poem_openapi::OpenApiService;
 use ring::digest;
 use serde_json::{Map, Value, json};
 
-use super::fixed::Fixed;
-use super::{identity, tasks};
+use crate::http::framework::static_document::StaticDocument;
+use crate::http::{identity, tasks};
 
 /// The OpenAPI document of the identity API.
 pub fn identity_document() -> String {
@@ -78,8 +78,8 @@ fn amend(document: &mut Value) {
 }
 
 /// Serves an OpenAPI document. Anybody may read it from anywhere.
-pub fn document(text: String) -> Fixed {
-    Fixed::new("application/json", text)
+pub fn document(text: String) -> StaticDocument {
+    StaticDocument::new("application/json", text)
 }
 
 /// The page at `/docs`: both APIs together, so that a token got from one can be used at the other.
@@ -87,7 +87,7 @@ pub fn document(text: String) -> Fixed {
 /// It is made when somebody asks for it first: it is by far the largest thing that we serve, and most processes are never
 /// asked.
 #[derive(Debug, Default)]
-pub struct Page(OnceLock<Fixed>);
+pub struct Page(OnceLock<StaticDocument>);
 
 impl Endpoint for Page {
     type Output = Response;
@@ -97,7 +97,7 @@ impl Endpoint for Page {
     }
 }
 
-fn page() -> Fixed {
+fn page() -> StaticDocument {
     let description = "Try it: sign up, get a token (`GET /api/auth/token`), press **Authorize**, paste the token \
                        under `jwt`, and create a task.";
     let service =
@@ -124,7 +124,7 @@ fn page() -> Fixed {
          base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
         script_hashes(&page)
     );
-    Fixed::new("text/html; charset=utf-8", page).with_header(CONTENT_SECURITY_POLICY, policy)
+    StaticDocument::new("text/html; charset=utf-8", page).with_header(CONTENT_SECURITY_POLICY, policy)
 }
 
 /// The CSP source expressions of the inline scripts of a page (CSP Level 3 section 2.3.1).

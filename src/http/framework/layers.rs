@@ -18,15 +18,15 @@ use tracing::{Instrument, Span};
 
 use super::client_address::ClientAddress;
 use super::error::ApiError;
-use super::limits;
-use super::metrics::{Asked, Metrics};
-use super::{tasks, traces};
+use super::traces;
 use crate::clock::{Clock, Entropy};
+use crate::http::ops::metrics::{Metrics, RequestSummary};
+use crate::http::{routes, tasks};
 use crate::shared::throttle::Throttle;
 
 /// Marks an answer that people are to read, and that says what is wrong in a page of its own.
 #[derive(Clone, Copy, Debug)]
-pub struct ForPeople;
+pub struct HtmlError;
 
 const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
@@ -41,21 +41,21 @@ pub fn identify(request: &mut Request, trusted_proxies: &[IpNet]) {
 }
 
 /// A request that is to be measured, counted, and told about in one line of the log.
-pub struct Watched {
+pub struct RequestLog {
     id: String,
     method: Method,
-    asked: Asked,
+    asked: RequestSummary,
     started: Duration,
     /// Every line that is written on the way to the answer carries the id.
     span: Span,
     trace: Span,
 }
 
-impl Watched {
+impl RequestLog {
     /// Begins to watch `request`.
     pub fn begin(request: &Request, ids: &RequestIds, clock: &dyn Clock) -> Self {
         let id = ids.of(request.headers());
-        let asked = Asked::of(request);
+        let asked = RequestSummary::of(request);
         let span = tracing::info_span!(target: "signet::request", "request", id);
         let trace = span.in_scope(|| traces::begin(request, asked.method(), &id));
         Self { id, method: request.method().clone(), asked, started: clock.monotonic(), span, trace }
@@ -172,7 +172,7 @@ fn without_bare_errors(response: Response, method: &Method) -> Response {
     let status = response.status();
     let is_bare = response.headers().get(CONTENT_TYPE).is_none_or(|value| value != "application/json");
     let is_fine = !(status.is_client_error() || status.is_server_error());
-    if is_fine || !is_bare || method == Method::HEAD || response.data::<ForPeople>().is_some() {
+    if is_fine || !is_bare || method == Method::HEAD || response.data::<HtmlError>().is_some() {
         return response;
     }
     let error = match status {
@@ -188,7 +188,7 @@ fn without_bare_errors(response: Response, method: &Method) -> Response {
 /// # Errors
 /// 429, when its caller has had enough.
 pub async fn limit(throttle: &Throttle, request: &Request) -> Result<(), ApiError> {
-    match limits::bucket(request) {
+    match routes::bucket(request) {
         Some((rule, who)) => throttle.attempt(rule, &who).await.map_err(ApiError::too_many_requests),
         None => Ok(()),
     }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use poem::Request;
 
-use super::client_address::ClientAddress;
+use super::framework::client_address::ClientAddress;
 use crate::shared::throttle::Rule;
 
 const WINDOW: Duration = Duration::from_secs(10);

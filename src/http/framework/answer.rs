@@ -18,12 +18,12 @@ use super::body::Dialect;
 use super::error::{ApiError, ErrorBody};
 
 /// Headers that an answer may carry for its caller to read: their names and meanings.
-pub trait Carried: Send + Sync + 'static {
+pub trait ResponseHeaders: Send + Sync + 'static {
     /// Each is described in the OpenAPI document.
     const HEADERS: &'static [(&'static str, &'static str)];
 }
 
-impl Carried for () {
+impl ResponseHeaders for () {
     const HEADERS: &'static [(&'static str, &'static str)] = &[];
 }
 
@@ -58,7 +58,9 @@ impl<T, const STATUS: u16, H> Answer<T, STATUS, H> {
     }
 }
 
-impl<T: Serialize + ToJSON + Send, const STATUS: u16, H: Carried> IntoResponse for Answer<T, STATUS, H> {
+impl<T: Serialize + ToJSON + Send, const STATUS: u16, H: ResponseHeaders> IntoResponse
+    for Answer<T, STATUS, H>
+{
     fn into_response(self) -> Response {
         // The description could write it too, but by way of a tree.
         debug_assert_eq!(serde_json::to_value(&self.body).ok(), self.body.to_json(), "not as described");
@@ -70,7 +72,9 @@ impl<T: Serialize + ToJSON + Send, const STATUS: u16, H: Carried> IntoResponse f
     }
 }
 
-impl<T: Type + Serialize + ToJSON, const STATUS: u16, H: Carried> ApiResponse for Answer<T, STATUS, H> {
+impl<T: Type + Serialize + ToJSON, const STATUS: u16, H: ResponseHeaders> ApiResponse
+    for Answer<T, STATUS, H>
+{
     fn meta() -> MetaResponses {
         let schema = if T::IS_REQUIRED {
             T::schema_ref()
@@ -95,15 +99,15 @@ impl<T: Type + Serialize + ToJSON, const STATUS: u16, H: Carried> ApiResponse fo
 
 /// 204: done, and nothing to say.
 #[derive(Clone, Copy, Debug)]
-pub struct Done;
+pub struct NoContent;
 
-impl IntoResponse for Done {
+impl IntoResponse for NoContent {
     fn into_response(self) -> Response {
         StatusCode::NO_CONTENT.into()
     }
 }
 
-impl ApiResponse for Done {
+impl ApiResponse for NoContent {
     fn meta() -> MetaResponses {
         MetaResponses {
             responses: vec![described(204, "Done; there is nothing to say.", Vec::new(), Vec::new())],
@@ -123,24 +127,24 @@ pub trait Refusals: Send + Sync + 'static {
 
 /// An error of an operation that declares `R`.
 #[derive(Debug)]
-pub struct Refused<R> {
+pub struct Declared<R> {
     error: ApiError,
     declared: PhantomData<R>,
 }
 
-impl<R: Refusals, E: Into<ApiError>> From<E> for Refused<R> {
+impl<R: Refusals, E: Into<ApiError>> From<E> for Declared<R> {
     fn from(error: E) -> Self {
         Self { error: error.into(), declared: PhantomData }
     }
 }
 
-impl<R: Refusals> From<Refused<R>> for poem::Error {
-    fn from(refused: Refused<R>) -> Self {
+impl<R: Refusals> From<Declared<R>> for poem::Error {
+    fn from(refused: Declared<R>) -> Self {
         refused.error.into()
     }
 }
 
-impl<R: Refusals> ApiResponse for Refused<R> {
+impl<R: Refusals> ApiResponse for Declared<R> {
     fn meta() -> MetaResponses {
         let refusal = |status: &u16| {
             let (description, headers) = refused(R::DIALECT, *status);
@@ -163,8 +167,8 @@ macro_rules! refusals {
         $(#[$doc])*
         #[derive(Debug)]
         pub struct $name;
-        impl $crate::http::answer::Refusals for $name {
-            const DIALECT: $crate::http::body::Dialect = $crate::http::body::Dialect::$dialect;
+        impl $crate::http::framework::answer::Refusals for $name {
+            const DIALECT: $crate::http::framework::body::Dialect = $crate::http::framework::body::Dialect::$dialect;
             const STATUSES: &'static [u16] = &[$($status),+];
         }
     };

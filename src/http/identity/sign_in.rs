@@ -9,11 +9,11 @@ use poem_openapi::payload::Html;
 use poem_openapi::{ApiResponse, OpenApi};
 
 use super::objects::{Alive, Nothing, SignIn, SignUp, SignedInAnswer, SignedUp, Success};
-use super::request::{Client, Input, Shown};
-use super::session::HandsOut;
+use super::request::{Client, Input, PresentedToken};
+use super::session::SetsSession;
 use super::{Identity, Tag};
-use crate::http::answer::{Answer, Refused, refusals};
-use crate::http::error::ApiError;
+use crate::http::framework::answer::{Answer, Declared, refusals};
+use crate::http::framework::error::ApiError;
 use crate::http::well_known::KeySetAnswer;
 use crate::identity::account::NewAccount;
 use crate::identity::audit::{self, Deed, Outcome};
@@ -48,10 +48,10 @@ enum ErrorPage {
 
 /// The operations.
 #[derive(Debug)]
-pub struct EntryApi;
+pub struct SignInApi;
 
 #[OpenApi(prefix_path = "/api/auth")]
-impl EntryApi {
+impl SignInApi {
     /// Sign up
     ///
     /// Makes a user with a password and signs them in.
@@ -61,7 +61,7 @@ impl EntryApi {
         input: Input<SignUp>,
         client: Client,
         identity: Data<&Arc<Identity>>,
-    ) -> Result<Answer<SignedUp, 200, HandsOut>, Refused<SignUpRefusals>> {
+    ) -> Result<Answer<SignedUp, 200, SetsSession>, Declared<SignUpRefusals>> {
         let Input(body) = input;
         let new = NewAccount {
             name: body.name,
@@ -71,7 +71,7 @@ impl EntryApi {
             remembered: body.remember_me.unwrap_or(true),
         };
         let signed_in = identity.accounts.sign_up(new, &client.0).await?;
-        let headers = identity.cookies.hand_out(&signed_in);
+        let headers = identity.cookies.set_session(&signed_in);
         let token = signed_in.token.expose().to_owned();
         Ok(Answer::new(SignedUp { token, user: signed_in.user.into() }).headers(headers))
     }
@@ -86,13 +86,13 @@ impl EntryApi {
         input: Input<SignIn>,
         client: Client,
         identity: Data<&Arc<Identity>>,
-    ) -> Result<Answer<SignedInAnswer, 200, HandsOut>, Refused<SignInRefusals>> {
+    ) -> Result<Answer<SignedInAnswer, 200, SetsSession>, Declared<SignInRefusals>> {
         let Input(body) = input;
         let email = Email::parse(&body.email).ok_or_else(invalid_email)?;
         let password = Password::new(body.password);
         let remembered = body.remember_me.unwrap_or(true);
         let signed_in = identity.accounts.sign_in(&email, &password, remembered, &client.0).await?;
-        let headers = identity.cookies.hand_out(&signed_in);
+        let headers = identity.cookies.set_session(&signed_in);
         let answer = Answer::new(SignedInAnswer {
             redirect: body.callback_url.is_some(),
             token: signed_in.token.expose().to_owned(),
@@ -114,9 +114,9 @@ impl EntryApi {
     async fn sign_out(
         &self,
         _input: Input<Nothing>,
-        shown: Shown,
+        shown: PresentedToken,
         identity: Data<&Arc<Identity>>,
-    ) -> Result<Answer<Success>, Refused<SignOutRefusals>> {
+    ) -> Result<Answer<Success>, Declared<SignOutRefusals>> {
         if let Some(token) = shown.0
             && let Some(found) = identity.sessions.find(token, false).await?
         {
@@ -151,7 +151,7 @@ impl EntryApi {
         &self,
         /// The code of the error.
         error: Query<Option<String>>,
-    ) -> Result<ErrorPage, Refused<PublicRefusals>> {
+    ) -> Result<ErrorPage, Declared<PublicRefusals>> {
         // Only letters, digits and underscores are shown: a link to this page must not put words into our mouth.
         let is_code =
             |code: &String| code.len() <= 64 && code.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_');

@@ -8,10 +8,10 @@ use std::sync::Arc;
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::DescriptorEncoder;
 
-use super::exposition::Page;
 use super::process;
+use super::writer::MetricWriter;
 use crate::clock::Clock;
-use crate::http::server::Places;
+use crate::http::server::ConnectionLimit;
 use crate::identity::password::Passwords;
 use crate::keys::keyring::Keyring;
 use crate::resource::verifier::Verifier;
@@ -21,9 +21,9 @@ use crate::shared::throttle::Throttle;
 use crate::store::Database;
 
 /// The rooms of this process that have something to tell.
-pub struct Rooms {
+pub struct Sources {
     /// Connections of callers.
-    pub places: Places,
+    pub connections: ConnectionLimit,
     /// Where everything is kept.
     pub database: Database,
     /// What tokens are signed with, where this process signs.
@@ -42,15 +42,15 @@ pub struct Rooms {
     pub clock: Arc<dyn Clock>,
 }
 
-impl fmt::Debug for Rooms {
+impl fmt::Debug for Sources {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Rooms").finish_non_exhaustive()
+        f.debug_struct("Sources").finish_non_exhaustive()
     }
 }
 
-impl Collector for Rooms {
+impl Collector for Sources {
     fn encode(&self, encoder: DescriptorEncoder<'_>) -> fmt::Result {
-        let mut page = Page(encoder);
+        let mut page = MetricWriter(encoder);
         page.gauges(
             "signet_build",
             "Always 1; the label says which version runs",
@@ -97,18 +97,18 @@ impl Collector for Rooms {
             "Time since the database was last known to answer",
             self.clock.monotonic().saturating_sub(self.database.answered_at()).as_secs_f64(),
         )?;
-        page.gauge("signet_connections", "Open connections of callers", f64::from(self.places.taken()))?;
+        page.gauge("signet_connections", "Open connections of callers", f64::from(self.connections.open()))?;
         page.gauge(
             "signet_connections_limit",
             "Connections that may be open at once",
-            f64::from(self.places.all()),
+            f64::from(self.connections.allowed()),
         )?;
         own_process(&mut page)
     }
 }
 
-impl Rooms {
-    fn redis(&self, link: &Link, page: &mut Page<'_>) -> fmt::Result {
+impl Sources {
+    fn redis(&self, link: &Link, page: &mut MetricWriter<'_>) -> fmt::Result {
         let status = link.status();
         page.gauge(
             "signet_redis_up",
@@ -123,7 +123,7 @@ impl Rooms {
         )
     }
 
-    fn keys(&self, keyring: &Keyring, page: &mut Page<'_>) -> fmt::Result {
+    fn keys(&self, keyring: &Keyring, page: &mut MetricWriter<'_>) -> fmt::Result {
         let (health, contract) = (keyring.health(), keyring.contract());
         let now = self.clock.now();
         let counts = health.states.iter().map(|(state, count)| ([("state", state.name())], *count as f64));
@@ -175,7 +175,7 @@ impl Rooms {
     }
 }
 
-fn verification(verifier: &Verifier, page: &mut Page<'_>) -> fmt::Result {
+fn verification(verifier: &Verifier, page: &mut MetricWriter<'_>) -> fmt::Result {
     page.counter("signet_tokens_accepted", "Tokens that were accepted", verifier.accepted())?;
     page.counters(
         "signet_token_refusals",
@@ -231,7 +231,7 @@ fn verification(verifier: &Verifier, page: &mut Page<'_>) -> fmt::Result {
     )
 }
 
-fn hashing(passwords: &Passwords, page: &mut Page<'_>) -> fmt::Result {
+fn hashing(passwords: &Passwords, page: &mut MetricWriter<'_>) -> fmt::Result {
     let load = passwords.load();
     page.gauge("signet_password_queue", "Passwords that wait to be hashed", load.waiting as f64)?;
     page.gauge("signet_password_queue_limit", "Passwords that may wait", load.capacity as f64)?;
@@ -243,7 +243,7 @@ fn hashing(passwords: &Passwords, page: &mut Page<'_>) -> fmt::Result {
     )
 }
 
-fn own_process(page: &mut Page<'_>) -> fmt::Result {
+fn own_process(page: &mut MetricWriter<'_>) -> fmt::Result {
     let gauges = [
         ("process_resident_memory_bytes", "Resident memory", process::resident_bytes()),
         ("process_open_fds", "Open file descriptors", process::open_descriptors()),

@@ -12,15 +12,15 @@ use crate::clock::Timestamp;
 
 /// A time as the APIs write it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Moment(pub Timestamp);
+pub struct TimestampField(pub Timestamp);
 
-impl From<Timestamp> for Moment {
+impl From<Timestamp> for TimestampField {
     fn from(moment: Timestamp) -> Self {
         Self(moment)
     }
 }
 
-impl Type for Moment {
+impl Type for TimestampField {
     const IS_REQUIRED: bool = true;
     type RawValueType = Self;
     type RawElementValueType = Self;
@@ -45,19 +45,19 @@ impl Type for Moment {
     }
 }
 
-impl Serialize for Moment {
+impl Serialize for TimestampField {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.serialize_str(&self.0.iso_8601())
     }
 }
 
-impl ToJSON for Moment {
+impl ToJSON for TimestampField {
     fn to_json(&self) -> Option<Value> {
         Some(Value::String(self.0.iso_8601()))
     }
 }
 
-impl ParseFromJSON for Moment {
+impl ParseFromJSON for TimestampField {
     fn parse_from_json(value: Option<Value>) -> ParseResult<Self> {
         let text =
             value.as_ref().and_then(Value::as_str).ok_or_else(|| ParseError::custom("expected a time"))?;

@@ -9,8 +9,8 @@ use std::time::Duration;
 use poem::{Endpoint, IntoResponse, Request, Response, Result};
 use serde_json::{Value, json};
 
-use super::error::ApiError;
 use crate::config::duration;
+use crate::http::framework::error::ApiError;
 use crate::keys::keyring::Keyring;
 use crate::resource::verifier::Verifier;
 use crate::store::Database;

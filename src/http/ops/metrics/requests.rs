@@ -49,13 +49,13 @@ type Durations = Family<Route, Histogram, fn() -> Histogram>;
 
 /// What is remembered of a request until it is answered.
 #[derive(Clone, Copy, Debug)]
-pub struct Asked {
+pub struct RequestSummary {
     method: &'static str,
     /// By path: an answer from an outer layer, such as a limit, has no pattern.
     signs_in: bool,
 }
 
-impl Asked {
+impl RequestSummary {
     /// What is to be remembered of `request`.
     pub fn of(request: &Request) -> Self {
         let signs_in = request.method() == Method::POST && request.uri().path() == SIGN_IN;
@@ -97,7 +97,7 @@ impl Requests {
         own
     }
 
-    pub fn count(&self, asked: Asked, response: &Response, took: Duration) {
+    pub fn count(&self, asked: RequestSummary, response: &Response, took: Duration) {
         let route = response.data::<PathPattern>().map_or(&self.none, |pattern| &pattern.0).clone();
         let status = response.status().as_u16();
         let code = response.data::<ErrorCode>().map_or("", |code| code.0);

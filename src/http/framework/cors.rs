@@ -22,14 +22,14 @@ const PREFLIGHT_LASTS: HeaderValue = HeaderValue::from_static("7200");
 
 /// What a request may share with the page that makes it.
 #[derive(Debug)]
-pub struct Sharing {
+pub struct Cors {
     /// The origin of the page, if it is trusted.
     trusted: Option<HeaderValue>,
     is_public: bool,
     is_preflight: bool,
 }
 
-impl Sharing {
+impl Cors {
     /// Looks where `request` comes from, and what it wants.
     pub fn of(request: &Request, origins: &TrustedOrigins) -> Self {
         let origin = request.headers().get(ORIGIN);

@@ -1,0 +1,12 @@
+//! What every API here is built from, over poem and poem-openapi.
+//! In: requests. Out: answers in one shape, described for the OpenAPI documents; and the layers around all routes.
+
+pub mod answer;
+pub mod body;
+pub mod client_address;
+pub mod cors;
+pub mod error;
+pub mod layers;
+pub mod static_document;
+pub mod timestamp_field;
+pub mod traces;
