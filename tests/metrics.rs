@@ -109,13 +109,13 @@ async fn a_request_is_counted_by_the_pattern_of_its_route_and_the_code_of_its_er
     app.anonymous().get(&path).await;
     let page = page(&app.anonymous()).await;
     let count = |status: u16, code: &str| {
-        let labels =
-            format!(r#"method="GET",route="/api/:param0/tasks/:param1",status="{status}",code="{code}""#);
+        let route = "/api/{user_id}/tasks/{id}";
+        let labels = format!(r#"method="GET",route="{route}",status="{status}",code="{code}""#);
         page.get(&format!("signet_http_requests_total{{{labels}}}")).copied()
     };
     assert_eq!(count(200, ""), Some(2.0), "{page:#?}");
     assert_eq!(count(401, "UNAUTHORIZED"), Some(1.0), "{page:#?}");
-    let timed = r#"signet_http_request_duration_seconds_count{route="/api/:param0/tasks/:param1"}"#;
+    let timed = r#"signet_http_request_duration_seconds_count{route="/api/{user_id}/tasks/{id}"}"#;
     assert_eq!(page.get(timed), Some(&3.0));
 }
 

@@ -4,9 +4,7 @@
 
 use std::sync::Arc;
 
-use poem::http::header::{
-    ACCEPT, ACCESS_CONTROL_ALLOW_ORIGIN, CACHE_CONTROL, CONTENT_TYPE, ETAG, HeaderValue, IF_NONE_MATCH, VARY,
-};
+use poem::http::header::{ACCEPT, CACHE_CONTROL, CONTENT_TYPE, ETAG, HeaderValue, IF_NONE_MATCH, VARY};
 use poem::http::{HeaderMap, StatusCode};
 use poem::{Endpoint, IntoResponse, Request, Response, Result};
 use poem_openapi::registry::{MetaHeader, MetaMediaType, MetaResponse, MetaResponses, Registry};
@@ -19,7 +17,7 @@ use crate::clock::Clock;
 use crate::keys::keyring::{CacheLife, Keyring};
 
 /// The JSON members of a published key (RFC 7517, RFC 8037).
-#[derive(Clone, Debug, Object)]
+#[derive(Debug, Object)]
 pub struct Jwk {
     /// Always `OKP`.
     pub kty: String,
@@ -37,7 +35,7 @@ pub struct Jwk {
 }
 
 /// A JWK set.
-#[derive(Clone, Debug, Object)]
+#[derive(Debug, Object)]
 pub struct JwkSet {
     /// Newest first.
     pub keys: Vec<Jwk>,
@@ -169,7 +167,6 @@ pub fn discovery(base_url: &str, algorithm: &str) -> impl Endpoint<Output = Resp
         Response::builder()
             .content_type("application/json")
             .header(CACHE_CONTROL, "public, max-age=300")
-            .header(ACCESS_CONTROL_ALLOW_ORIGIN, "*")
             .body(bytes.clone())
     })
 }

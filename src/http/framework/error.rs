@@ -1,27 +1,27 @@
 //! The one shape of every error: a status and `{"code", "message"}`.
-//! In: what went wrong in any room. Out: what the caller is told.
-//! Owns: codes are stable; texts never repeat the caller's input and never tell what is inside.
+//! In: a [`Code`], or what the framework refuses. Out: what the caller is told.
+//! Owns: texts never repeat the caller's input and never tell what is inside.
 
 use std::borrow::Cow;
 use std::time::Duration;
 
 use poem::error::{MethodNotAllowedError, NotFoundError, ParsePathError, ResponseError};
-use poem::http::header::{ALLOW, HeaderName, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
+use poem::http::header::{ALLOW, HeaderName, HeaderValue, RETRY_AFTER};
 use poem::http::{HeaderMap, StatusCode};
 use poem::{IntoResponse, Response};
 use poem_openapi::Object;
 use poem_openapi::error::{ParseParamError, ParsePathError as ParseOpenApiPathError};
 use serde::Serialize;
 
-use crate::http::ops::metrics::ErrorCode;
-use crate::identity::account::AccountError;
-use crate::identity::password;
-use crate::identity::session::SessionError;
+use super::code::Code;
 use crate::shared::throttle::RetryAfter;
 use crate::store::StoreError;
 
+/// How long a caller should wait when the database does not answer.
+const DATABASE_RETRY: Duration = Duration::from_secs(1);
+
 /// What every error body holds.
-#[derive(Clone, Debug, Serialize, Object)]
+#[derive(Debug, Serialize, Object)]
 #[oai(rename = "Error")]
 pub struct ErrorBody {
     /// A stable name that programs can compare.
@@ -33,24 +33,43 @@ pub struct ErrorBody {
 
 /// An answer that is an error.
 #[derive(Clone, Debug, thiserror::Error)]
-#[error("{status} {code}")]
+#[error("{status} {}", code.as_str())]
 pub struct ApiError {
-    /// The HTTP status.
+    /// What went wrong.
+    pub code: Code,
+    /// The HTTP status: that of the code, but for refusals of the framework.
     pub status: StatusCode,
-    /// A stable name that programs can compare.
-    pub code: &'static str,
     /// A sentence for people.
     pub message: Cow<'static, str>,
     /// Further headers of the answer. Boxed, since a header map is large and most results are not errors.
     pub headers: Box<HeaderMap>,
 }
 
-impl ApiError {
-    /// An error without further headers.
-    pub fn new(status: StatusCode, code: &'static str, message: impl Into<Cow<'static, str>>) -> Self {
-        Self { status, code, message: message.into(), headers: Box::default() }
+impl From<Code> for ApiError {
+    fn from(code: Code) -> Self {
+        Self { code, status: code.status(), message: code.message().into(), headers: Box::default() }
+    }
+}
+
+impl From<Code> for poem::Error {
+    fn from(code: Code) -> Self {
+        ApiError::from(code).into()
+    }
+}
+
+impl Code {
+    /// This error with a message of its own.
+    pub fn saying(self, message: impl Into<Cow<'static, str>>) -> ApiError {
+        ApiError { message: message.into(), ..self.into() }
     }
 
+    /// This error with the time after which to come back.
+    pub fn retry_after(self, wait: Duration) -> ApiError {
+        ApiError::from(self).with_header(RETRY_AFTER, RetryAfter(wait).seconds().to_string())
+    }
+}
+
+impl ApiError {
     /// The same error with one more header; a value that no header can carry is left out.
     #[must_use]
     pub fn with_header(mut self, name: HeaderName, value: impl AsRef<str>) -> Self {
@@ -60,49 +79,29 @@ impl ApiError {
         self
     }
 
-    /// 404: there is nothing here.
-    pub fn not_found() -> Self {
-        Self::new(StatusCode::NOT_FOUND, "NOT_FOUND", "Not found")
-    }
-
-    /// 401 of the identity service: nobody is signed in.
-    pub fn unauthorized() -> Self {
-        Self::new(StatusCode::UNAUTHORIZED, "UNAUTHORIZED", "Unauthorized")
-    }
-
-    /// 400: a body or query that does not fit; `message` names every field.
-    pub fn validation(message: impl Into<Cow<'static, str>>) -> Self {
-        Self::new(StatusCode::BAD_REQUEST, "VALIDATION_ERROR", message)
-    }
-
-    /// 422: a body or query of the tasks API that does not fit; `message` names every field.
-    pub fn unprocessable(message: impl Into<Cow<'static, str>>) -> Self {
-        Self::new(StatusCode::UNPROCESSABLE_ENTITY, "VALIDATION_ERROR", message)
-    }
-
-    /// 401 of the tasks API, with the challenge of RFC 6750 section 3.
-    pub fn challenged(code: &'static str, message: &'static str, challenge: &str) -> Self {
-        Self::new(StatusCode::UNAUTHORIZED, code, message).with_header(WWW_AUTHENTICATE, challenge)
+    /// 405 with the methods that the path has.
+    #[must_use]
+    pub fn allowing(self, methods: &str) -> Self {
+        self.with_header(ALLOW, methods)
     }
 
     /// 429: come back after `wait`.
     pub fn too_many_requests(wait: RetryAfter) -> Self {
-        let seconds = wait.seconds().to_string();
-        let message = "Too many requests. Please try again later.";
-        Self::new(StatusCode::TOO_MANY_REQUESTS, "TOO_MANY_REQUESTS", message)
-            .with_header(RETRY_AFTER, &seconds)
-            .with_header(HeaderName::from_static("x-retry-after"), seconds)
+        Code::TooManyRequests
+            .retry_after(wait.0)
+            .with_header(HeaderName::from_static("x-retry-after"), wait.seconds().to_string())
     }
 
-    /// 503: something that this needs is busy or gone; come back after `wait`.
-    pub fn unavailable(code: &'static str, message: &'static str, wait: Duration) -> Self {
-        Self::new(StatusCode::SERVICE_UNAVAILABLE, code, message)
-            .with_header(RETRY_AFTER, RetryAfter(wait).seconds().to_string())
-    }
-
-    /// 500: a defect of ours, which the log describes.
-    pub fn internal() -> Self {
-        Self::new(StatusCode::INTERNAL_SERVER_ERROR, "INTERNAL_SERVER_ERROR", "Internal server error")
+    /// What `status` alone says: not found, a bad request, or a defect.
+    pub fn from_status(status: StatusCode) -> Self {
+        match status {
+            StatusCode::NOT_FOUND => Code::NotFound.into(),
+            status if status.is_client_error() => {
+                let message = status.canonical_reason().unwrap_or(Code::BadRequest.message());
+                Self { status, ..Code::BadRequest.saying(message) }
+            }
+            _ => Code::Internal.into(),
+        }
     }
 
     /// Turns any error of the framework into ours, so that no path answers in another shape.
@@ -111,33 +110,29 @@ impl ApiError {
             return own.clone();
         }
         if error.is::<NotFoundError>() {
-            return Self::not_found();
+            return Code::NotFound.into();
         }
         // A path whose bytes are not UTF-8, or whose parameter does not parse, names nothing that exists.
         if error.is::<ParsePathError>() || error.is::<ParseOpenApiPathError>() {
-            return Self::not_found();
+            return Code::NotFound.into();
         }
         if error.is::<MethodNotAllowedError>() {
-            return Self::new(StatusCode::METHOD_NOT_ALLOWED, "METHOD_NOT_ALLOWED", "Method not allowed");
+            return Code::MethodNotAllowed.into();
         }
-        if let Some(fault) = error.downcast_ref::<ParseParamError>() {
-            return Self::unprocessable(format!("[query.{}] Invalid value", fault.name));
+        if let Some(error) = error.downcast_ref::<ParseParamError>() {
+            return Code::InvalidTask.saying(format!("[query.{}] Invalid value", error.name));
         }
-        match error.status() {
-            status if status.is_client_error() => {
-                Self::new(status, "BAD_REQUEST", status.canonical_reason().unwrap_or("Bad request"))
-            }
-            _ => {
-                tracing::error!(%error, "an unforeseen error");
-                Self::internal()
-            }
+        if !error.status().is_client_error() {
+            tracing::error!(%error, "an unforeseen error");
         }
+        Self::from_status(error.status())
     }
 
-    /// 405 with the methods that the path has.
-    #[must_use]
-    pub fn allowing(self, methods: &str) -> Self {
-        self.with_header(ALLOW, methods)
+    /// The body and its media type: the one place where the shape of an error is chosen. An API whose contract has
+    /// another shape (RFC 6749 section 5.2 for OAuth) gets a form of its own here, chosen by the scope of the code.
+    fn body(&self) -> (&'static str, Vec<u8>) {
+        let body = ErrorBody { code: self.code.as_str().to_owned(), message: self.message.to_string() };
+        ("application/json", serde_json::to_vec(&body).unwrap_or_default())
     }
 }
 
@@ -153,12 +148,11 @@ impl ResponseError for ApiError {
 
 impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
-        let body = ErrorBody { code: self.code.to_owned(), message: self.message.into_owned() };
-        let body = serde_json::to_vec(&body).unwrap_or_default();
-        let mut response =
-            Response::builder().status(self.status).content_type("application/json").body(body);
+        let (media_type, body) = self.body();
+        let mut response = Response::builder().status(self.status).content_type(media_type).body(body);
         response.headers_mut().extend(*self.headers);
-        response.set_data(ErrorCode(self.code));
+        // For those who count and log.
+        response.set_data(self.code);
         response
     }
 }
@@ -168,56 +162,12 @@ impl From<StoreError> for ApiError {
         match error {
             StoreError::Unavailable(_) | StoreError::Slow(_) => {
                 tracing::warn!(%error, "the database is not available");
-                let message = "The database is not available. Please try again later.";
-                Self::unavailable("DATABASE_UNAVAILABLE", message, Duration::from_secs(1))
+                Code::DatabaseUnavailable.retry_after(DATABASE_RETRY)
             }
             error => {
                 tracing::error!(%error, "a statement failed");
-                Self::internal()
+                Code::Internal.into()
             }
         }
-    }
-}
-
-impl From<AccountError> for ApiError {
-    fn from(error: AccountError) -> Self {
-        let bad = |code, message| Self::new(StatusCode::BAD_REQUEST, code, message);
-        match error {
-            AccountError::EmailTaken => Self::new(
-                StatusCode::UNPROCESSABLE_ENTITY,
-                "USER_ALREADY_EXISTS_USE_ANOTHER_EMAIL",
-                "User already exists. Use another email.",
-            ),
-            AccountError::InvalidEmailOrPassword => {
-                Self::new(StatusCode::UNAUTHORIZED, "INVALID_EMAIL_OR_PASSWORD", "Invalid email or password")
-            }
-            AccountError::NotFresh => {
-                bad("SESSION_EXPIRED", "Session expired. Re-authenticate to perform this action.")
-            }
-            AccountError::InvalidPassword => bad("INVALID_PASSWORD", "Invalid password"),
-            AccountError::NoPassword => bad("CREDENTIAL_ACCOUNT_NOT_FOUND", "Credential account not found"),
-            AccountError::PasswordTooShort => bad("PASSWORD_TOO_SHORT", "Password too short"),
-            AccountError::PasswordTooLong => bad("PASSWORD_TOO_LONG", "Password too long"),
-            AccountError::Throttled(wait) => Self::too_many_requests(wait),
-            AccountError::Hashing(password::HashingError::Busy) => {
-                let message = "Too many people are signing in. Please try again later.";
-                Self::unavailable("SIGN_IN_BUSY", message, password::RETRY_AFTER)
-            }
-            AccountError::Store(error) => error.into(),
-            AccountError::Hashing(error) => {
-                tracing::error!(%error, "hashing failed");
-                Self::internal()
-            }
-            AccountError::Entropy(error) => {
-                tracing::error!(%error, "no randomness");
-                Self::internal()
-            }
-        }
-    }
-}
-
-impl From<SessionError> for ApiError {
-    fn from(error: SessionError) -> Self {
-        AccountError::from(error).into()
     }
 }

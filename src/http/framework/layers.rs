@@ -1,170 +1,96 @@
 //! What happens to every request and every answer, whatever the path.
-//! In: requests from the network. Out: answers in one shape, each with an id, each one line in the log.
-//! Owns: no error leaves in another shape; nothing that carries a credential may be cached; no secret is logged.
+//! In: requests from the network. Out: answers in one shape, in time, with headers that keep browsers careful.
+//! Owns: no error leaves in another shape, and no status that its operation has not declared; nothing that carries a
+//! credential may be cached.
 
 use std::panic::AssertUnwindSafe;
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
 
 use futures_util::FutureExt;
 use ipnet::IpNet;
+use poem::http::Method;
+use poem::http::StatusCode;
 use poem::http::header::{
     CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderName, HeaderValue, PRAGMA, REFERRER_POLICY,
 };
 use poem::http::header::{X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS};
-use poem::http::{HeaderMap, Method, StatusCode, Uri};
-use poem::{IntoResponse, PathPattern, Request, Response};
-use tracing::{Instrument, Span};
+use poem::{IntoResponse, Request, Response};
 
+use super::bounds::REQUEST_TIMEOUT;
 use super::client_address::ClientAddress;
+use super::code::Code;
 use super::error::ApiError;
-use super::traces;
-use crate::clock::{Clock, Entropy};
-use crate::http::ops::metrics::{Metrics, RequestSummary};
-use crate::http::{routes, tasks};
+use super::operations::Operations;
+use super::request_log::RequestSummary;
+use crate::http::routes::Limit;
 use crate::shared::throttle::Throttle;
 
-/// Marks an answer that people are to read, and that says what is wrong in a page of its own.
+/// Marks an error that people are to read, and that says what is wrong in a page of its own.
 #[derive(Clone, Copy, Debug)]
 pub struct HtmlError;
 
-const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
-
-/// How long a whole request may take, its body included.
-pub const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
-
 /// Says who the client is, to all that comes after.
-pub fn identify(request: &mut Request, trusted_proxies: &[IpNet]) {
+pub fn set_client_address(request: &mut Request, trusted_proxies: &[IpNet]) {
     if let Some(address) = ClientAddress::of(request, trusted_proxies) {
         request.extensions_mut().insert(address);
     }
 }
 
-/// A request that is to be measured, counted, and told about in one line of the log.
-pub struct RequestLog {
-    id: String,
-    method: Method,
-    asked: RequestSummary,
-    started: Duration,
-    /// Every line that is written on the way to the answer carries the id.
-    span: Span,
-    trace: Span,
-}
-
-impl RequestLog {
-    /// Begins to watch `request`.
-    pub fn begin(request: &Request, ids: &RequestIds, clock: &dyn Clock) -> Self {
-        let id = ids.of(request.headers());
-        let asked = RequestSummary::of(request);
-        let span = tracing::info_span!(target: "signet::request", "request", id);
-        let trace = span.in_scope(|| traces::begin(request, asked.method(), &id));
-        Self { id, method: request.method().clone(), asked, started: clock.monotonic(), span, trace }
-    }
-
-    /// Waits for the answer, within the spans of this request.
-    pub async fn answered(&self, answer: impl Future<Output = Response>) -> Response {
-        if self.trace.is_disabled() {
-            answer.instrument(self.span.clone()).await
-        } else {
-            answer.instrument(self.trace.clone()).instrument(self.span.clone()).await
+/// Counts the request before anything else is done with it.
+///
+/// # Errors
+/// 429, when its client has had enough.
+pub async fn limit(throttle: &Throttle, limit: Limit, request: &Request) -> Result<(), ApiError> {
+    let address =
+        || request.extensions().get::<ClientAddress>().map(ClientAddress::subscriber).unwrap_or_default();
+    let attempt = match limit {
+        Limit::None => return Ok(()),
+        Limit::Address(rule) => throttle.attempt(rule, &address()).await,
+        Limit::AddressAndPath(rule) => {
+            throttle.attempt(rule, &format!("{} {}", address(), request.uri().path())).await
         }
-    }
-
-    /// Writes, counts and marks how the request was answered.
-    pub fn end(self, response: &mut Response, metrics: &Metrics, clock: &dyn Clock) {
-        traces::end(&self.trace, self.asked.method(), response);
-        let took = clock.monotonic().saturating_sub(self.started);
-        // The pattern, not the path: paths hold identifiers, and queries hold worse.
-        let route = response.data::<PathPattern>().map_or("-", |pattern| &pattern.0);
-        tracing::info!(
-            target: "signet::request",
-            id = self.id,
-            method = self.method.as_str(),
-            route,
-            status = response.status().as_u16(),
-            micros = u64::try_from(took.as_micros()).unwrap_or(u64::MAX),
-        );
-        metrics.count(self.asked, response, took);
-        if let Ok(id) = HeaderValue::try_from(self.id) {
-            response.headers_mut().insert(X_REQUEST_ID, id);
-        }
-    }
-}
-
-/// How many bytes are drawn at once for ids; the generator of the system costs as much for one as for all.
-const DRAWN_AT_ONCE: usize = 1024;
-/// Bytes of an id.
-const ID_BYTES: usize = 8;
-
-/// Names requests.
-pub struct RequestIds {
-    entropy: Arc<dyn Entropy>,
-    drawn: Mutex<Vec<u8>>,
-}
-
-impl RequestIds {
-    /// Ids out of `entropy`.
-    pub fn new(entropy: Arc<dyn Entropy>) -> Self {
-        Self { entropy, drawn: Mutex::default() }
-    }
-
-    /// The caller's own id, if it is short and plain; else a fresh one.
-    fn of(&self, headers: &HeaderMap) -> String {
-        let is_plain = |id: &&str| {
-            (1..=64).contains(&id.len())
-                && id.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte))
-        };
-        match headers.get(X_REQUEST_ID).and_then(|id| id.to_str().ok()).filter(is_plain) {
-            Some(id) => id.to_owned(),
-            None => self.fresh().unwrap_or_default(),
-        }
-    }
-
-    fn fresh(&self) -> Option<String> {
-        let mut drawn = self.drawn.lock().unwrap_or_else(PoisonError::into_inner);
-        if drawn.len() < ID_BYTES {
-            let mut bytes = vec![0; DRAWN_AT_ONCE];
-            self.entropy.fill(&mut bytes).ok()?;
-            *drawn = bytes;
-        }
-        let rest = drawn.len() - ID_BYTES;
-        let id = drawn.drain(rest..).fold(0, |id: u64, byte| id << 8 | u64::from(byte));
-        drop(drawn);
-        Some(format!("{id:016x}"))
-    }
+    };
+    attempt.map_err(ApiError::too_many_requests)
 }
 
 /// Bounds the time of a request, and turns every error and every panic into the one shape.
-pub async fn shape(
-    (method, uri): (Method, Uri),
+pub async fn into_response(
+    summary: &RequestSummary,
+    operations: &Operations,
     answer: impl Future<Output = poem::Result<Response>> + Unpin,
 ) -> Response {
     let answer = AssertUnwindSafe(answer).catch_unwind();
     let response = match tokio::time::timeout(REQUEST_TIMEOUT, answer).await {
         Ok(Ok(Ok(response))) => response,
-        Ok(Ok(Err(error))) => {
-            // Where the error came from is still known to the framework's error, if anywhere.
-            let pattern = error.data::<PathPattern>().cloned();
-            let mut response = explain(error, &uri).into_response();
-            if let Some(pattern) = pattern {
-                response.set_data(pattern);
-            }
-            response
-        }
+        Ok(Ok(Err(error))) => explained(error, summary, operations).into_response(),
         // A panic is answered like any other defect; the hook has written it to the log.
-        Ok(Err(_)) => ApiError::internal().into_response(),
-        Err(_) => ApiError::new(StatusCode::REQUEST_TIMEOUT, "REQUEST_TIMEOUT", "The request took too long")
-            .into_response(),
+        Ok(Err(_)) => ApiError::from(Code::Internal).into_response(),
+        Err(_) => ApiError::from(Code::RequestTimeout).into_response(),
     };
-    without_bare_errors(response, &method)
+    let response = without_bare_errors(response, &summary.method);
+    debug_assert!(
+        is_declared(&response, summary, operations),
+        "{} {:?} answers {}, which it has not declared",
+        summary.method,
+        summary.route.pattern,
+        response.status(),
+    );
+    response
 }
 
-fn explain(error: poem::Error, uri: &Uri) -> ApiError {
-    let explained = ApiError::from_framework(error);
-    if explained.status != StatusCode::METHOD_NOT_ALLOWED || explained.headers.contains_key("allow") {
-        return explained;
+/// Whether the document of the operation lists the status, whoever made the answer: a handler, an extractor, a layer.
+fn is_declared(response: &Response, summary: &RequestSummary, operations: &Operations) -> bool {
+    summary
+        .route
+        .pattern
+        .is_none_or(|pattern| operations.declares(pattern, &summary.method, response.status().as_u16()))
+}
+
+fn explained(error: poem::Error, summary: &RequestSummary, operations: &Operations) -> ApiError {
+    let error = ApiError::from_framework(error);
+    if error.status != StatusCode::METHOD_NOT_ALLOWED || error.headers.contains_key("allow") {
+        return error;
     }
-    explained.allowing(tasks::methods_of(uri.path()).unwrap_or("GET, HEAD"))
+    error.allowing(operations.allow(summary.route.pattern))
 }
 
 /// An endpoint that answered with a status alone still owes the caller a body.
@@ -175,23 +101,7 @@ fn without_bare_errors(response: Response, method: &Method) -> Response {
     if is_fine || !is_bare || method == Method::HEAD || response.data::<HtmlError>().is_some() {
         return response;
     }
-    let error = match status {
-        StatusCode::NOT_FOUND => ApiError::not_found(),
-        status if status.is_server_error() => ApiError::internal(),
-        status => ApiError::new(status, "BAD_REQUEST", status.canonical_reason().unwrap_or("Bad request")),
-    };
-    error.into_response()
-}
-
-/// Counts the request before anything else is done with it.
-///
-/// # Errors
-/// 429, when its caller has had enough.
-pub async fn limit(throttle: &Throttle, request: &Request) -> Result<(), ApiError> {
-    match routes::bucket(request) {
-        Some((rule, who)) => throttle.attempt(rule, &who).await.map_err(ApiError::too_many_requests),
-        None => Ok(()),
-    }
+    ApiError::from_status(status).into_response()
 }
 
 /// Headers that keep browsers and caches careful. An endpoint that says something else itself is left alone.

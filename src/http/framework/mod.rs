@@ -3,10 +3,17 @@
 
 pub mod answer;
 pub mod body;
+pub mod bounds;
 pub mod client_address;
+pub mod code;
 pub mod cors;
 pub mod error;
+pub mod fields;
 pub mod layers;
+pub mod operations;
+pub mod request_log;
+pub mod secret_field;
 pub mod static_document;
+pub mod text;
 pub mod timestamp_field;
 pub mod traces;

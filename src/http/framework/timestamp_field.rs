@@ -1,13 +1,12 @@
 //! Times in JSON.
 //! In: a [`Timestamp`]. Out: ISO 8601 with exactly three fractional digits and `Z`, the only form that Better Auth's client reads rightly.
 
-use std::borrow::Cow;
-
-use poem_openapi::registry::{MetaSchema, MetaSchemaRef};
-use poem_openapi::types::{ParseError, ParseFromJSON, ParseResult, ToJSON, Type};
+use poem_openapi::registry::MetaSchema;
+use poem_openapi::types::{ParseError, ParseFromJSON, ParseResult, ToJSON};
 use serde::{Serialize, Serializer};
 use serde_json::Value;
 
+use super::text::string_type;
 use crate::clock::Timestamp;
 
 /// A time as the APIs write it.
@@ -15,35 +14,18 @@ use crate::clock::Timestamp;
 pub struct TimestampField(pub Timestamp);
 
 impl From<Timestamp> for TimestampField {
-    fn from(moment: Timestamp) -> Self {
-        Self(moment)
+    fn from(timestamp: Timestamp) -> Self {
+        Self(timestamp)
     }
 }
 
-impl Type for TimestampField {
-    const IS_REQUIRED: bool = true;
-    type RawValueType = Self;
-    type RawElementValueType = Self;
-
-    fn name() -> Cow<'static, str> {
-        "string_date-time".into()
+string_type!(
+    TimestampField,
+    MetaSchema {
+        example: Some(Value::from("2026-11-22T20:14:27.695Z")),
+        ..MetaSchema::new_with_format("string", "date-time")
     }
-
-    fn schema_ref() -> MetaSchemaRef {
-        MetaSchemaRef::Inline(Box::new(MetaSchema {
-            example: Some(Value::from("2026-11-22T20:14:27.695Z")),
-            ..MetaSchema::new_with_format("string", "date-time")
-        }))
-    }
-
-    fn as_raw_value(&self) -> Option<&Self::RawValueType> {
-        Some(self)
-    }
-
-    fn raw_element_iter<'a>(&'a self) -> Box<dyn Iterator<Item = &'a Self::RawElementValueType> + 'a> {
-        Box::new(self.as_raw_value().into_iter())
-    }
-}
+);
 
 impl Serialize for TimestampField {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {

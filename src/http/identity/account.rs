@@ -2,20 +2,19 @@
 
 use std::sync::Arc;
 
-use poem::http::StatusCode;
 use poem::web::Data;
 use poem_openapi::OpenApi;
+use poem_openapi::types::MaybeUndefined;
 
-use super::objects::{
-    AccountObject, ChangePassword, DeleteUser, PasswordChanged, Status, UpdateUser, UserDeleted,
-    VerifyPassword,
-};
+use super::bodies::{ChangePassword, DeleteUser, UpdateUser, VerifyPassword};
+use super::fields::CurrentPassword;
+use super::objects::{AccountObject, PasswordChanged, Status, UserDeleted};
 use super::request::{Client, CurrentSession, Input};
+use super::service::{Identity, Tag};
 use super::session::renewed;
-use super::{Identity, Tag};
 use crate::http::framework::answer::{Answer, Declared, refusals};
-use crate::http::framework::error::ApiError;
-use crate::secret::Password;
+use crate::http::framework::code::Code;
+use crate::http::framework::fields::Named;
 use crate::store::accounts::ProfileChange;
 
 refusals!(
@@ -48,13 +47,17 @@ impl AccountApi {
         identity: Data<&Arc<Identity>>,
     ) -> Result<Answer<Status>, Declared<ChangeRefusals>> {
         let Input(body) = input;
-        let bad = |code, message| ApiError::new(StatusCode::BAD_REQUEST, code, message);
-        if body.names_email {
-            Err(bad("EMAIL_CAN_NOT_BE_UPDATED", "Email can not be updated"))?;
+        if body.email == Named::Yes {
+            return Err(Code::EmailCanNotBeUpdated.into());
         }
-        let change = ProfileChange { name: body.name, image: body.names_image.then_some(body.image) };
+        let image = match body.image {
+            MaybeUndefined::Undefined => None,
+            MaybeUndefined::Null => Some(None),
+            MaybeUndefined::Value(image) => Some(Some(image.0)),
+        };
+        let change = ProfileChange { name: body.name.map(|name| name.0), image };
         if change.name.is_none() && change.image.is_none() {
-            Err(bad("NO_FIELDS_TO_UPDATE", "No fields to update"))?;
+            return Err(Code::NoFieldsToUpdate.into());
         }
         identity.accounts.change_profile(&signed_in.user.id, &change).await?;
         Ok(Answer::new(Status { status: true }).headers(identity.cookies.set_session(&signed_in)))
@@ -72,8 +75,8 @@ impl AccountApi {
         identity: Data<&Arc<Identity>>,
     ) -> Result<Answer<PasswordChanged>, Declared<ChangeRefusals>> {
         let Input(body) = input;
-        let old = Password::new(body.current_password);
-        let new = Password::new(body.new_password);
+        let old = body.current_password.into_password();
+        let new = body.new_password.into_password();
         let revoke_others = body.revoke_other_sessions.unwrap_or(false);
         let opened =
             identity.accounts.change_password(&signed_in, &old, &new, revoke_others, &client.0).await?;
@@ -81,7 +84,7 @@ impl AccountApi {
             Some(opened) => identity.cookies.set_session(opened),
             None => renewed(&identity, &signed_in),
         };
-        let token = opened.map(|opened| opened.token.expose().to_owned());
+        let token = opened.map(|opened| opened.token.into());
         Ok(Answer::new(PasswordChanged { token, user: signed_in.0.user.into() }).headers(headers))
     }
 
@@ -96,7 +99,7 @@ impl AccountApi {
         identity: Data<&Arc<Identity>>,
     ) -> Result<Answer<Status>, Declared<ChangeRefusals>> {
         let Input(VerifyPassword { password }) = input;
-        identity.accounts.verify_password(&signed_in, &Password::new(password)).await?;
+        identity.accounts.verify_password(&signed_in, &password.into_password()).await?;
         Ok(Answer::new(Status { status: true }).headers(renewed(&identity, &signed_in)))
     }
 
@@ -113,9 +116,9 @@ impl AccountApi {
     ) -> Result<Answer<UserDeleted>, Declared<DeleteRefusals>> {
         let Input(body) = input;
         if body.token.is_some() {
-            Err(ApiError::new(StatusCode::NOT_FOUND, "INVALID_TOKEN", "Invalid token"))?;
+            return Err(Code::InvalidDeletionToken.into());
         }
-        let password = body.password.map(Password::new);
+        let password = body.password.map(CurrentPassword::into_password);
         identity.accounts.delete_user(&signed_in, password.as_ref()).await?;
         let deleted = UserDeleted { success: true, message: "User deleted".to_owned() };
         Ok(Answer::new(deleted).headers(identity.cookies.clear()))

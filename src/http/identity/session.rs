@@ -2,19 +2,20 @@
 
 use std::sync::Arc;
 
-use poem::http::{HeaderMap, StatusCode};
+use poem::http::HeaderMap;
 use poem::web::Data;
 use poem_openapi::OpenApi;
 use poem_openapi::param::Query;
 
+use super::bodies::{Nothing, RevokeSession};
 use super::cookie::set_jwt;
-use super::objects::{Nothing, RevokeSession, SessionAndUser, SessionObject, Status, Token};
-use super::request::{CurrentSession, Found, Input, PresentedToken};
-use super::{Identity, Tag};
+use super::objects::{SessionAndUser, SessionObject, Status, Token};
+use super::request::{CurrentSession, Input, PresentedToken};
+use super::service::{Found, Identity, Tag};
 use crate::http::framework::answer::{Answer, Declared, ResponseHeaders, refusals};
+use crate::http::framework::code::Code;
 use crate::http::framework::error::ApiError;
 use crate::identity::audit;
-use crate::identity::issuing::IssueError;
 use crate::store::sessions::Which;
 
 refusals!(
@@ -71,7 +72,7 @@ impl SessionApi {
     #[oai(path = "/get-session", method = "get", tag = "Tag::Sessions", operation_id = "getSession")]
     async fn get_session(
         &self,
-        shown: PresentedToken,
+        presented: PresentedToken,
         /// Any text: do not let the expiry slide.
         #[oai(name = "disableRefresh")]
         disable_refresh: Query<Option<String>>,
@@ -81,7 +82,7 @@ impl SessionApi {
         identity: Data<&Arc<Identity>>,
     ) -> Result<Answer<Option<SessionAndUser>, 200, SetsJwt>, Declared<GetSessionRefusals>> {
         let slide = disable_refresh.0.is_none_or(|text| text.is_empty());
-        let signed_in = match identity.find(shown.0, slide).await? {
+        let signed_in = match identity.find(presented.0, slide).await? {
             Found::SignedIn(signed_in) => *signed_in,
             Found::Ended => return Ok(Answer::new(None).headers(identity.cookies.clear())),
             Found::Nobody => return Ok(Answer::new(None)),
@@ -93,7 +94,7 @@ impl SessionApi {
             // The session is as good as before; only the convenience is missing.
             Err(error) => tracing::error!(%error, "get-session answers without a token"),
         }
-        let session = SessionObject::new(signed_in.session, signed_in.token.expose().to_owned());
+        let session = SessionObject::new(signed_in.session, signed_in.token.into());
         Ok(Answer::new(Some(SessionAndUser { session, user: signed_in.user.into() })).headers(headers))
     }
 
@@ -103,12 +104,7 @@ impl SessionApi {
         &self,
         _input: Input<Nothing>,
     ) -> Result<Answer<Status>, Declared<PostSessionRefusals>> {
-        Err(ApiError::new(
-            StatusCode::METHOD_NOT_ALLOWED,
-            "METHOD_NOT_ALLOWED_DEFER_SESSION_REQUIRED",
-            "POST method requires deferSessionRefresh to be enabled in session config",
-        )
-        .allowing("GET, HEAD"))?
+        Err(ApiError::from(Code::DeferSessionRequired).allowing("GET, HEAD").into())
     }
 
     /// A JWT for APIs
@@ -122,7 +118,7 @@ impl SessionApi {
         identity: Data<&Arc<Identity>>,
     ) -> Result<Answer<Token>, Declared<TokenRefusals>> {
         let token = identity.issuer.issue(&signed_in.user, &signed_in.session).await?;
-        Ok(Answer::new(Token { token }).headers(renewed(&identity, &signed_in)))
+        Ok(Answer::new(Token { token: token.into() }).headers(renewed(&identity, &signed_in)))
     }
 
     /// Where I am signed in
@@ -135,16 +131,15 @@ impl SessionApi {
         identity: Data<&Arc<Identity>>,
     ) -> Result<Answer<Vec<SessionObject>>, Declared<ListRefusals>> {
         if !identity.sessions.is_fresh(&signed_in.session) {
-            let message = "Session is not fresh";
-            Err(ApiError::new(StatusCode::FORBIDDEN, "SESSION_NOT_FRESH", message))?;
+            return Err(Code::SessionNotFresh.into());
         }
         let sessions = identity.sessions.of_user(&signed_in.user.id).await?;
-        let shown = sessions.into_iter().map(|session| {
+        let listed = sessions.into_iter().map(|session| {
             let is_own = session.id == signed_in.session.id;
-            let token = if is_own { signed_in.token.expose().to_owned() } else { session.id.clone() };
+            let token = if is_own { signed_in.token.clone().into() } else { session.id.clone().into() };
             SessionObject::new(session, token)
         });
-        Ok(Answer::new(shown.collect()).headers(renewed(&identity, &signed_in)))
+        Ok(Answer::new(listed.collect()).headers(renewed(&identity, &signed_in)))
     }
 
     /// Sign out one session
@@ -158,8 +153,8 @@ impl SessionApi {
         identity: Data<&Arc<Identity>>,
     ) -> Result<Answer<Status>, Declared<RevokeRefusals>> {
         let Input(RevokeSession { token }) = input;
-        identity.accounts.end_session(&signed_in.user.id, &token).await?;
-        let is_own = token == signed_in.token.expose() || token == signed_in.session.id;
+        identity.accounts.end_session(&signed_in.user.id, token.expose()).await?;
+        let is_own = [signed_in.token.expose(), &signed_in.session.id].contains(&token.expose());
         let headers = if is_own { identity.cookies.clear() } else { HeaderMap::new() };
         Ok(Answer::new(Status { status: true }).headers(headers))
     }
@@ -203,18 +198,4 @@ impl SessionApi {
 /// The headers of a session that slid just now.
 pub(super) fn renewed(identity: &Identity, signed_in: &CurrentSession) -> HeaderMap {
     if signed_in.slid { identity.cookies.set_session(signed_in) } else { HeaderMap::new() }
-}
-
-impl From<IssueError> for ApiError {
-    fn from(error: IssueError) -> Self {
-        tracing::error!(%error, "no token was issued");
-        match error {
-            IssueError::NoKey => Self::unavailable(
-                "SIGNING_UNAVAILABLE",
-                "There is no key to sign with. Please try again later.",
-                std::time::Duration::from_secs(5),
-            ),
-            IssueError::Entropy(_) | IssueError::Sign(_) => Self::internal(),
-        }
-    }
 }

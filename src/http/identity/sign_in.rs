@@ -1,24 +1,19 @@
-//! Signing up, in and out; the key set; signs of life.
+//! Signing up, in and out.
 
 use std::sync::Arc;
 
-use poem::http::HeaderMap;
 use poem::web::Data;
-use poem_openapi::param::Query;
-use poem_openapi::payload::Html;
-use poem_openapi::{ApiResponse, OpenApi};
+use poem_openapi::OpenApi;
 
-use super::objects::{Alive, Nothing, SignIn, SignUp, SignedInAnswer, SignedUp, Success};
-use super::request::{Client, Input, PresentedToken};
+use super::bodies::{Nothing, SignIn, SignUp};
+use super::objects::{SignedInAnswer, SignedUp, Success};
+use super::request::{Client, Input, PresentedToken, SignInInput};
+use super::service::{Identity, Tag};
 use super::session::SetsSession;
-use super::{Identity, Tag};
 use crate::http::framework::answer::{Answer, Declared, refusals};
-use crate::http::framework::error::ApiError;
-use crate::http::well_known::KeySetAnswer;
+use crate::http::framework::code::Code;
 use crate::identity::account::NewAccount;
 use crate::identity::audit::{self, Deed, Outcome};
-use crate::identity::email::Email;
-use crate::secret::Password;
 use crate::store::sessions::Which;
 
 refusals!(
@@ -33,18 +28,6 @@ refusals!(
     /// Signing out.
     SignOutRefusals: 400, 403, 413, 415, 429, 500, 503
 );
-refusals!(
-    /// Public reading.
-    PublicRefusals: 429
-);
-
-/// A page for people.
-#[derive(ApiResponse)]
-enum ErrorPage {
-    /// The page.
-    #[oai(status = 200)]
-    Page(Html<String>),
-}
 
 /// The operations.
 #[derive(Debug)]
@@ -58,22 +41,22 @@ impl SignInApi {
     #[oai(path = "/sign-up/email", method = "post", tag = "Tag::Entry", operation_id = "signUpEmail")]
     async fn sign_up(
         &self,
-        input: Input<SignUp>,
+        input: SignInInput<SignUp>,
         client: Client,
         identity: Data<&Arc<Identity>>,
     ) -> Result<Answer<SignedUp, 200, SetsSession>, Declared<SignUpRefusals>> {
-        let Input(body) = input;
+        let SignInInput(body) = input;
         let new = NewAccount {
-            name: body.name,
-            email: Email::parse(&body.email).ok_or_else(invalid_email)?,
-            password: Password::new(body.password),
-            image: body.image,
+            name: body.name.0,
+            email: body.email.0,
+            password: body.password.into_password(),
+            image: body.image.map(|image| image.0),
             remembered: body.remember_me.unwrap_or(true),
         };
         let signed_in = identity.accounts.sign_up(new, &client.0).await?;
         let headers = identity.cookies.set_session(&signed_in);
-        let token = signed_in.token.expose().to_owned();
-        Ok(Answer::new(SignedUp { token, user: signed_in.user.into() }).headers(headers))
+        Ok(Answer::new(SignedUp { token: signed_in.token.into(), user: signed_in.user.into() })
+            .headers(headers))
     }
 
     /// Sign in
@@ -83,23 +66,24 @@ impl SignInApi {
     #[oai(path = "/sign-in/email", method = "post", tag = "Tag::Entry", operation_id = "signInEmail")]
     async fn sign_in(
         &self,
-        input: Input<SignIn>,
+        input: SignInInput<SignIn>,
         client: Client,
         identity: Data<&Arc<Identity>>,
     ) -> Result<Answer<SignedInAnswer, 200, SetsSession>, Declared<SignInRefusals>> {
-        let Input(body) = input;
-        let email = Email::parse(&body.email).ok_or_else(invalid_email)?;
-        let password = Password::new(body.password);
+        let SignInInput(body) = input;
+        let email = body.email.0.ok_or(Code::InvalidEmail)?;
+        let password = body.password.into_password();
         let remembered = body.remember_me.unwrap_or(true);
         let signed_in = identity.accounts.sign_in(&email, &password, remembered, &client.0).await?;
         let headers = identity.cookies.set_session(&signed_in);
+        let url = body.callback_url.map(|url| url.0);
         let answer = Answer::new(SignedInAnswer {
-            redirect: body.callback_url.is_some(),
-            token: signed_in.token.expose().to_owned(),
-            url: body.callback_url.clone(),
+            redirect: url.is_some(),
+            token: signed_in.token.into(),
+            url: url.clone(),
             user: signed_in.user.into(),
         });
-        let answer = match body.callback_url {
+        let answer = match url {
             Some(place) => answer.header("location", place),
             None => answer,
         };
@@ -114,10 +98,10 @@ impl SignInApi {
     async fn sign_out(
         &self,
         _input: Input<Nothing>,
-        shown: PresentedToken,
+        presented: PresentedToken,
         identity: Data<&Arc<Identity>>,
     ) -> Result<Answer<Success>, Declared<SignOutRefusals>> {
-        if let Some(token) = shown.0
+        if let Some(token) = presented.0
             && let Some(found) = identity.sessions.find(token, false).await?
         {
             identity.sessions.end(&found.user.id, Which::Id(&found.session.id)).await?;
@@ -125,44 +109,4 @@ impl SignInApi {
         }
         Ok(Answer::new(Success { success: true }).headers(identity.cookies.clear()))
     }
-
-    /// The key set
-    ///
-    /// The public keys that tokens can be verified with, newest first (RFC 7517). Cache it as `Cache-Control` says and
-    /// ask again with `If-None-Match`. The same document is at `/.well-known/jwks.json`.
-    #[oai(path = "/jwks", method = "get", tag = "Tag::Public", operation_id = "getJwks")]
-    async fn jwks(&self, headers: &HeaderMap, identity: Data<&Arc<Identity>>) -> KeySetAnswer {
-        KeySetAnswer::new(&identity.keyring, &*identity.clock, headers)
-    }
-
-    /// A sign of life
-    ///
-    /// Says only that requests are answered; `/readyz` says whether they can be answered well.
-    #[oai(path = "/ok", method = "get", tag = "Tag::Public", operation_id = "ok")]
-    async fn ok(&self) -> Answer<Alive> {
-        Answer::new(Alive { ok: true })
-    }
-
-    /// A page for people whose sign-in went wrong
-    ///
-    /// HTML, which shows the code and nothing else of what it is given.
-    #[oai(path = "/error", method = "get", tag = "Tag::Public", operation_id = "errorPage")]
-    async fn error(
-        &self,
-        /// The code of the error.
-        error: Query<Option<String>>,
-    ) -> Result<ErrorPage, Declared<PublicRefusals>> {
-        // Only letters, digits and underscores are shown: a link to this page must not put words into our mouth.
-        let is_code =
-            |code: &String| code.len() <= 64 && code.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_');
-        let code = error.0.filter(is_code).unwrap_or_else(|| "unknown".to_owned());
-        Ok(ErrorPage::Page(Html(format!(
-            "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\"><title>Error</title>\
-             <h1>Something went wrong</h1><p>Code: <code>{code}</code></p><p><a href=\"/\">Go back</a></p></html>"
-        ))))
-    }
-}
-
-fn invalid_email() -> ApiError {
-    ApiError::new(poem::http::StatusCode::BAD_REQUEST, "INVALID_EMAIL", "Invalid email")
 }

@@ -15,6 +15,9 @@ use serde_json::{Map, Value, json};
 use crate::http::framework::static_document::StaticDocument;
 use crate::http::{identity, tasks};
 
+/// The password of the examples; no value of a password type can be written into a document.
+const PASSWORD: &str = "correct horse battery";
+
 /// The OpenAPI document of the identity API.
 pub fn identity_document() -> String {
     tidy(&identity::service().spec())
@@ -47,6 +50,15 @@ fn amend(document: &mut Value) {
         let alternatives = ["name", "image"].map(naming);
         *update =
             json!({ "title": "UpdateUser", "description": &update["description"], "anyOf": alternatives });
+    }
+    let address = "ada@example.com";
+    for (schema, example) in [
+        ("SignUp", json!({ "name": "Ada Lovelace", "email": address, "password": PASSWORD })),
+        ("SignIn", json!({ "email": address, "password": PASSWORD })),
+    ] {
+        if let Some(schema) = schemas.get_mut(schema) {
+            schema["example"] = example;
+        }
     }
     // Members that may be null, and are always there.
     for (schema, member) in [("User", "image"), ("PasswordChanged", "token")] {
@@ -87,9 +99,9 @@ pub fn document(text: String) -> StaticDocument {
 /// It is made when somebody asks for it first: it is by far the largest thing that we serve, and most processes are never
 /// asked.
 #[derive(Debug, Default)]
-pub struct Page(OnceLock<StaticDocument>);
+pub struct DocsPage(OnceLock<StaticDocument>);
 
-impl Endpoint for Page {
+impl Endpoint for DocsPage {
     type Output = Response;
 
     async fn call(&self, request: Request) -> Result<Response> {

@@ -18,10 +18,10 @@ use poem::{Endpoint, Request, Response, Result, Route};
 use ring::digest;
 use rust_embed::Embed;
 
-use crate::http::framework::error::ApiError;
+use crate::http::framework::code::Code;
 use crate::http::framework::layers::HtmlError;
 use crate::http::framework::static_document::{REVALIDATED, StaticDocument};
-use crate::http::ops::metrics::ErrorCode;
+use crate::http::routes::mount;
 
 /// What every page has around it.
 const LAYOUT: &str = include_str!("../../../web/layout.html");
@@ -98,9 +98,6 @@ const FOREVER: &str = "public, max-age=31536000, immutable";
 const OPENER: HeaderName = HeaderName::from_static("cross-origin-opener-policy");
 const SHARING: HeaderName = HeaderName::from_static("cross-origin-resource-policy");
 
-/// Paths of programs, whose errors stay JSON whoever asks.
-const API_PREFIXES: [&str; 3] = ["/api/", "/.well-known/", "/openapi/"];
-
 /// The app of a process.
 #[derive(Debug)]
 pub struct Web {
@@ -137,22 +134,17 @@ impl Web {
     }
 
     /// Adds the pages and their parts.
-    pub fn routes(&self, route: Route) -> Route {
-        let route = route
-            .at("/", poem::get(self.page(&HOME)))
-            .at("/sign-up", poem::get(self.page(&SIGN_UP)))
-            .at("/sign-in", poem::get(self.page(&SIGN_IN)))
-            .at("/account", poem::get(self.page(&ACCOUNT)))
-            // Where password managers look (W3C, A Well-Known URL for Changing Passwords).
-            .at(
-                "/.well-known/change-password",
-                poem::get(poem::endpoint::make_sync(|_| Redirect::see_other("/account#password"))),
-            )
-            .at(
-                "/assets/:version/*path",
-                poem::get(Parts { assets: self.assets.clone(), version: self.version.clone() }),
-            );
-        if self.serves_tasks { route.at("/tasks", poem::get(self.page(&TASKS))) } else { route }
+    pub fn mount(&self, router: Route) -> Route {
+        // Where password managers look (W3C, A Well-Known URL for Changing Passwords).
+        let change_password = poem::endpoint::make_sync(|_| Redirect::see_other("/account#password"));
+        let assets = AssetEndpoint { assets: self.assets.clone(), version: self.version.clone() };
+        let router = mount(router, "/", self.page(&HOME));
+        let router = mount(router, "/sign-up", self.page(&SIGN_UP));
+        let router = mount(router, "/sign-in", self.page(&SIGN_IN));
+        let router = mount(router, "/account", self.page(&ACCOUNT));
+        let router = mount(router, "/.well-known/change-password", change_password);
+        let router = mount(router, "/assets/{version}/{*path}", assets);
+        if self.serves_tasks { mount(router, "/tasks", self.page(&TASKS)) } else { router }
     }
 
     /// What makes a browser ask for the modules of a page before it has read the first of them.
@@ -210,17 +202,17 @@ fn media_type(path: &str) -> &'static str {
 }
 
 /// `/assets/{version}/{path}`.
-struct Parts {
+struct AssetEndpoint {
     assets: Arc<HashMap<String, StaticDocument>>,
     version: String,
 }
 
-impl Endpoint for Parts {
+impl Endpoint for AssetEndpoint {
     type Output = Response;
 
     async fn call(&self, request: Request) -> Result<Response> {
         let path = request.raw_path_param("path").unwrap_or_default();
-        let part = self.assets.get(path).ok_or_else(ApiError::not_found)?;
+        let part = self.assets.get(path).ok_or(Code::NotFound)?;
         // While instances are being replaced, a page of one may ask another: it gets what there is, and asks again.
         let is_ours = request.raw_path_param("version") == Some(self.version.as_str());
         Ok(part.answer(request.headers(), if is_ours { FOREVER } else { REVALIDATED }))
@@ -232,7 +224,7 @@ pub fn show_not_found_page(answered: Result<Response>, page: &StaticDocument) ->
     match answered {
         Err(error) if error.is::<NotFoundError>() => {
             let mut response = page.with_status(StatusCode::NOT_FOUND);
-            response.set_data(ErrorCode("NOT_FOUND"));
+            response.set_data(Code::NotFound);
             response.set_data(HtmlError);
             Ok(response)
         }
@@ -242,13 +234,7 @@ pub fn show_not_found_page(answered: Result<Response>, page: &StaticDocument) ->
 
 /// Whether a browser asks for a page.
 pub fn accepts_html(request: &Request) -> bool {
-    let path = request.uri().path();
-    let wants_page = request
-        .headers()
-        .get_all(ACCEPT)
-        .iter()
-        .any(|value| value.to_str().is_ok_and(|value| value.contains("text/html")));
+    let mut accepted = request.headers().get_all(ACCEPT).iter();
     matches!(*request.method(), Method::GET | Method::HEAD)
-        && wants_page
-        && !API_PREFIXES.iter().any(|prefix| path.starts_with(prefix))
+        && accepted.any(|value| value.to_str().is_ok_and(|value| value.contains("text/html")))
 }

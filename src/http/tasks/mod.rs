@@ -2,6 +2,8 @@
 //! In: requests to `/api/{user_id}/tasks`. Out: the caller's own tasks.
 //! Owns: who calls is settled before the body is read, and whose the tasks are before any row is.
 
+mod body;
+mod error;
 mod objects;
 mod owner;
 
@@ -13,23 +15,13 @@ use poem::{Endpoint, EndpointExt};
 use poem_openapi::param::{Path, Query};
 use poem_openapi::{LicenseObject, OpenApi, OpenApiService, Tags};
 
+use body::TaskBody;
 use objects::{Completion, TaskDraft, TaskObject};
 use owner::Owner;
+pub use owner::Resource;
 
 use crate::http::framework::answer::{Answer, Declared, NoContent, ResponseHeaders, refusals};
-use crate::http::framework::body::TaskBody;
-use crate::http::framework::error::ApiError;
-use crate::resource::task::{DEFAULT_PAGE, MAX_PAGE, TaskDesk, TaskError};
-use crate::resource::verifier::Verifier;
-
-/// What the operations work with.
-#[derive(Debug)]
-pub struct Resource {
-    /// The caller's tasks.
-    pub tasks: TaskDesk,
-    /// Who the caller is.
-    pub verifier: Arc<Verifier>,
-}
+use crate::resource::task::{DEFAULT_PAGE, MAX_PAGE};
 
 #[derive(Debug, Tags)]
 enum Tag {
@@ -215,20 +207,6 @@ fn default_page() -> u32 {
     DEFAULT_PAGE
 }
 
-impl From<TaskError> for ApiError {
-    fn from(error: TaskError) -> Self {
-        match error {
-            TaskError::Unknown => Self::not_found(),
-            TaskError::Cursor => Self::unprocessable("[query.cursor] Not a cursor of this list"),
-            TaskError::Store(error) => error.into(),
-            TaskError::Entropy(error) => {
-                tracing::error!(%error, "no randomness");
-                Self::internal()
-            }
-        }
-    }
-}
-
 /// The described service; also the source of `openapi/tasks.json`.
 pub fn service() -> OpenApiService<TasksApi, ()> {
     OpenApiService::new(TasksApi, "Signet tasks API", env!("CARGO_PKG_VERSION"))
@@ -245,15 +223,4 @@ pub fn service() -> OpenApiService<TasksApi, ()> {
 /// The API as an endpoint for everything below `/api`.
 pub fn endpoint(resource: Arc<Resource>) -> impl Endpoint {
     service().with(AddData::new(resource))
-}
-
-/// The methods that a path of this API has, for the `Allow` header of a 405 (RFC 9110 section 15.5.6).
-pub fn methods_of(path: &str) -> Option<&'static str> {
-    let segments: Vec<&str> = path.strip_prefix("/api/")?.split('/').collect();
-    match segments[..] {
-        [_, "tasks"] => Some("GET, HEAD, POST"),
-        [_, "tasks", _] => Some("GET, HEAD, PUT, DELETE"),
-        [_, "tasks", _, "complete"] => Some("PATCH"),
-        _ => None,
-    }
 }

@@ -17,9 +17,9 @@ use prometheus_client::registry::Registry;
 
 pub use collector::Sources;
 use requests::Requests;
-pub use requests::{ErrorCode, RequestSummary};
 
-use crate::http::framework::error::ApiError;
+use crate::http::framework::code::Code;
+use crate::http::framework::request_log::RequestSummary;
 
 /// All metrics of one process.
 #[derive(Debug)]
@@ -38,8 +38,8 @@ impl Metrics {
     }
 
     /// Counts a request that was answered.
-    pub fn count(&self, asked: RequestSummary, response: &Response, took: Duration) {
-        self.requests.count(asked, response, took);
+    pub fn count(&self, request: &RequestSummary, response: &Response, took: Duration) {
+        self.requests.count(request, response, took);
     }
 
     fn text(&self) -> Result<String, std::fmt::Error> {
@@ -57,7 +57,7 @@ impl Endpoint for MetricsEndpoint {
     type Output = Response;
 
     async fn call(&self, _: Request) -> Result<Response> {
-        let text = self.0.text().map_err(|_| ApiError::internal())?;
+        let text = self.0.text().map_err(|_| Code::Internal)?;
         Ok(Response::builder()
             .content_type("application/openmetrics-text; version=1.0.0; charset=utf-8")
             .body(text))
