@@ -297,8 +297,10 @@ async fn people_move_from_better_auth_on_sqlite_and_their_hashes_are_replaced() 
 /// How many passwords a server has hashed.
 async fn hashed(app: &TestApp) -> u64 {
     let metrics = app.anonymous().get("/metrics").await.text;
-    let line =
-        metrics.lines().find(|line| line.starts_with("signet_passwords_total{result=\"hashed\"}")).unwrap();
+    let line = metrics
+        .lines()
+        .find(|line| line.starts_with("signet_password_hashes_total{result=\"hashed\"}"))
+        .unwrap();
     line.rsplit_once(' ').unwrap().1.parse().unwrap()
 }
 

@@ -170,7 +170,10 @@ async fn sign_ins_are_counted_by_outcome_and_passwords_by_what_became_of_them() 
     for (outcome, count) in [("signed_in", 1.0), ("wrong_credentials", 2.0), ("malformed", 1.0)] {
         assert_eq!(page[&format!(r#"signet_sign_ins_total{{outcome="{outcome}"}}"#)], count, "{outcome}");
     }
-    assert_eq!(page[r#"signet_passwords_total{result="hashed"}"#], 4.0, "the sign-up and three sign-ins");
+    assert_eq!(
+        page[r#"signet_password_hashes_total{result="hashed"}"#], 4.0,
+        "the sign-up and three sign-ins"
+    );
     assert_eq!(page["signet_password_queue"], 0.0);
 }
 
@@ -221,7 +224,7 @@ async fn limits_count_what_they_let_through_and_what_they_turn_away() {
     }
     let page = page(&app.anonymous()).await;
     let count = |decision: &str| {
-        page[&format!(r#"signet_limit_decisions_total{{rule="sign-in",decision="{decision}"}}"#)]
+        page[&format!(r#"signet_rate_limit_decisions_total{{rule="sign-in",decision="{decision}"}}"#)]
     };
     assert_eq!((count("allowed"), count("limited")), (3.0, 2.0));
     assert_eq!(page[r#"signet_sign_ins_total{outcome="limited"}"#], 2.0);

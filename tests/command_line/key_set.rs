@@ -25,7 +25,8 @@ async fn an_endless_key_set_is_cut_off_below_a_megabyte_and_memory_does_not_grow
     let server = Server::start(folder.path(), &settings);
     let cut_off = async |times: f64| {
         for _ in 0..300 {
-            if metric(&server, r#"signet_key_cache_faults_total{reason="too_large"}"#).await >= times {
+            if metric(&server, r#"signet_key_cache_fetch_failures_total{reason="too_large"}"#).await >= times
+            {
                 return metric(&server, "process_resident_memory_bytes").await;
             }
             tokio::time::sleep(Duration::from_millis(100)).await;

@@ -96,7 +96,7 @@ pub fn document(text: String) -> StaticDocument {
 
 /// The page at `/docs`: both APIs together, so that a token got from one can be used at the other.
 ///
-/// It is made when somebody asks for it first: it is by far the largest thing that we serve, and most processes are never
+/// It is made at the first request: it is by far the largest thing that we serve, and most processes are never
 /// asked.
 #[derive(Debug, Default)]
 pub struct DocsPage(OnceLock<StaticDocument>);

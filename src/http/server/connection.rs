@@ -1,5 +1,5 @@
 //! The life of one connection.
-//! In: a stream from a stranger. Out: answers on it, until it is closed.
+//! In: a stream from a caller. Out: answers on it, until it is closed.
 //! Owns: a connection lives while requests come and go on it; nobody holds one by being slow.
 
 use std::convert::Infallible;

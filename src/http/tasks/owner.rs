@@ -1,6 +1,6 @@
 //! Who may pass: the owner of the path, proved by a token.
 //! In: `Authorization` and the `{user_id}` of the path. Out: a [`Principal`], or 401, 403, 503.
-//! Owns: this stands before every other argument of every operation; nothing is parsed or looked up for strangers.
+//! Owns: this stands before every other argument of every operation; nothing is parsed or looked up before it.
 
 use std::sync::Arc;
 

@@ -1,6 +1,6 @@
-//! What the other rooms count by themselves.
-//! In: their counts, at the moment that somebody asks. Out: lines of the exposition.
-//! Owns: asking costs no room a lock that a request waits for, and asks neither database nor network.
+//! What the other modules count by themselves.
+//! In: their counts, at the moment of a scrape. Out: lines of the exposition.
+//! Owns: a scrape takes no lock that a request waits for, and asks neither database nor network.
 
 use std::fmt;
 use std::sync::Arc;
@@ -20,7 +20,7 @@ use crate::shared::revocations::Revocations;
 use crate::shared::throttle::Throttle;
 use crate::store::Database;
 
-/// The rooms of this process that have something to tell.
+/// What this process counts.
 pub struct Sources {
     /// Connections of callers.
     pub connections: ConnectionLimit,
@@ -66,7 +66,7 @@ impl Collector for Sources {
             hashing(passwords, &mut page)?;
         }
         page.counters(
-            "signet_limit_decisions",
+            "signet_rate_limit_decisions",
             "Attempts that a limit let through or turned away",
             self.throttle.decisions().into_iter().flat_map(|(rule, count)| {
                 [
@@ -79,7 +79,7 @@ impl Collector for Sources {
             self.redis(link, &mut page)?;
         }
         page.gauge(
-            "signet_ended_sessions",
+            "signet_revoked_sessions",
             "Sessions that ended while tokens of theirs may still live",
             self.revocations.len() as f64,
         )?;
@@ -112,12 +112,12 @@ impl Sources {
         let status = link.status();
         page.gauge(
             "signet_redis_up",
-            "1 while Redis answers commands and brings news, else 0",
+            "1 while Redis answers commands and delivers messages, else 0",
             f64::from(u8::from(status.up)),
         )?;
         page.counter("signet_redis_failures", "Commands that Redis did not answer in time", status.failures)?;
         page.counter(
-            "signet_limit_decisions_alone",
+            "signet_rate_limit_local_decisions",
             "Attempts that this process judged by itself, more strictly, because Redis did not answer",
             self.throttle.alone(),
         )
@@ -187,15 +187,15 @@ fn verification(verifier: &Verifier, page: &mut MetricWriter<'_>) -> fmt::Result
         "Tokens under the shared secret that were accepted",
         verifier.hs256_uses(),
     )?;
-    if let Some(memory) = verifier.verdicts() {
+    if let Some(cache) = verifier.verdicts() {
         page.counters(
-            "signet_token_memory_lookups",
-            "Tokens by whether they had been seen before",
-            [([("result", "hit")], memory.hits), ([("result", "miss")], memory.misses)],
+            "signet_token_cache_lookups",
+            "Tokens by whether they had been verified before",
+            [([("result", "hit")], cache.hits), ([("result", "miss")], cache.misses)],
         )?;
-        page.gauge("signet_token_memory_tokens", "Tokens that are remembered", memory.tokens as f64)?;
-        page.gauge("signet_token_memory_bytes", "Memory that they take", memory.bytes as f64)?;
-        page.gauge("signet_token_memory_limit_bytes", "Memory that they may take", memory.capacity as f64)?;
+        page.gauge("signet_token_cache_tokens", "Tokens that are cached", cache.tokens as f64)?;
+        page.gauge("signet_token_cache_bytes", "Memory that they take", cache.bytes as f64)?;
+        page.gauge("signet_token_cache_limit_bytes", "Memory that they may take", cache.capacity as f64)?;
     }
     // A process of ours trusts one issuer; where its keys are its own, there is no cache.
     let Some(cache) = verifier.key_caches().next() else { return Ok(()) };
@@ -220,12 +220,12 @@ fn verification(verifier: &Verifier, page: &mut MetricWriter<'_>) -> fmt::Result
     )?;
     page.counter("signet_key_cache_fetches", "Fetches of the key set that were started", status.attempts)?;
     page.counters(
-        "signet_key_cache_faults",
+        "signet_key_cache_fetch_failures",
         "Fetches that brought no keys, by reason",
         cache.faults().map(|(reason, count)| ([("reason", reason)], count)),
     )?;
     page.gauge(
-        "signet_key_cache_failures",
+        "signet_key_cache_consecutive_failures",
         "Fetches that failed since the last good one",
         f64::from(status.failures),
     )
@@ -237,9 +237,9 @@ fn hashing(passwords: &Passwords, page: &mut MetricWriter<'_>) -> fmt::Result {
     page.gauge("signet_password_queue_limit", "Passwords that may wait", load.capacity as f64)?;
     page.gauge("signet_password_threads", "Threads that hash passwords", load.threads as f64)?;
     page.counters(
-        "signet_passwords",
+        "signet_password_hashes",
         "Passwords that were hashed, and that found the queue full",
-        [([("result", "hashed")], load.hashed), ([("result", "turned_away")], load.turned_away)],
+        [([("result", "hashed")], load.hashed), ([("result", "rejected")], load.turned_away)],
     )
 }
 

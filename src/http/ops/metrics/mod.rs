@@ -1,5 +1,5 @@
 //! What an operator can watch, in the text format of OpenMetrics 1.0, which Prometheus reads.
-//! In: finished requests as they go by, and the other rooms' own counts when somebody asks. Out: `/metrics`.
+//! In: finished requests as they go by, and the other modules' own counts at a scrape. Out: `/metrics`.
 //! Owns: labels come from closed lists; no name, address, token or path of a caller ever becomes one.
 //!
 //! `docs/metrics.md` lists every metric; a test holds the list to what is really served.
