@@ -18,16 +18,18 @@ use self::instances::Instance;
 use self::notifying::Notifying;
 use crate::config::{Config, Fault, IssuerSecrets, TokenMode, duration};
 use crate::http::identity::{Cookies, Identity};
-use crate::http::metrics::{self, Metrics, Rooms};
-use crate::http::server::{Bounds, Places, serve};
+use crate::http::ops::metrics::{Metrics, Sources};
+use crate::http::server::{Bounds, ConnectionLimit, serve};
 use crate::http::tasks::Resource;
-use crate::http::{IdentityParts, Parts, health::Readiness};
+use crate::http::IdentityParts;
+use crate::http::Parts;
 use crate::identity::Accounts;
 use crate::identity::Sessions;
 use crate::identity::tokens::Issuer;
 use crate::identity::tokens::Signature;
 use crate::identity::tokens::TokenProfile;
 use crate::keys::algorithms::Algorithms;
+use crate::http::ops::health::Readiness;
 use crate::keys::contract::{Contract, ContractError, Terms as ContractTerms};
 use crate::keys::generator::SystemGenerator;
 use crate::keys::key_formats::KeyFormatError;
@@ -184,7 +186,7 @@ pub struct App {
     instance: Option<Instance>,
     /// For requests, and for upkeep.
     databases: [Database; 2],
-    places: Places,
+    places: ConnectionLimit,
     drain_delay: Duration,
 }
 
@@ -266,14 +268,14 @@ impl App {
             Some(_) => Some(Arc::new(Passwords::start(entropy.clone())?)),
             None => None,
         };
-        let places = Places::new(Bounds::within_descriptors());
+        let places = ConnectionLimit::new(Bounds::within_descriptors());
         if let Some(passwords) = &passwords
             && database.credentials().has_imported_passwords().await?
         {
             passwords.expect_imported();
         }
-        let metrics = Metrics::new(Rooms {
-            places: places.clone(),
+        let metrics = Metrics::new(Sources {
+            connections: places.clone(),
             database: database.clone(),
             keyring: keyring.clone(),
             verifier: verifier.clone(),
@@ -388,9 +390,9 @@ impl App {
             helpers.spawn(async move { worker.run(told(stopped)).await });
         }
         if let Some(listener) = metrics {
-            let (page, stopped) = (metrics::endpoint(parts.metrics.clone()), stopped.clone());
+            let (page, stopped) = (crate::http::metrics_endpoint(parts.metrics.clone()), stopped.clone());
             helpers.spawn(async move {
-                serve(listener, page, Places::new(Bounds::default()), told(stopped)).await;
+                serve(listener, page, ConnectionLimit::new(Bounds::default()), told(stopped)).await;
             });
         }
         helpers.spawn(keep_house(house, databases[0].clone(), parts.clock.clone(), stopped));

@@ -5,8 +5,8 @@ use std::process::ExitCode;
 use cli::{Command, ConfigCommand, Document, KeysCommand, TokenCommand};
 use signet::app::{Ambient, App, StartError, session_bound};
 use signet::config::{Config, Settings};
-use signet::http::docs;
 use signet::sync::redis::install_tls_provider;
+use signet::http::ops::docs;
 
 mod cli;
 

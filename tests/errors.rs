@@ -1,40 +1,57 @@
-//! The list of error codes in the docs is the list of error codes in the sources.
+//! The list of error codes: the docs are made from it, and every code on it is really answered.
 
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 
+use signet::http::framework::code::Code;
+use signet::http::ops::error_codes;
+
+use crate::openapi::golden;
+
 #[test]
-fn every_error_code_is_listed_and_every_listed_code_exists() {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let mut sources = String::new();
-    for room in ["src/http", "src/resource"] {
-        read_all(&root.join(room), &mut sources);
-    }
-    let sent = words(&sources, '"');
-    let listed = words(&fs::read_to_string(root.join("docs/errors.md")).unwrap(), '`');
-    assert!(sent.len() > 25, "the scan finds codes: {sent:?}");
-    assert_eq!(sent.difference(&listed).collect::<Vec<_>>(), Vec::<&String>::new(), "sent, but not listed");
-    assert_eq!(listed.difference(&sent).collect::<Vec<_>>(), Vec::<&String>::new(), "listed, but never sent");
+fn golden_errors_md_is_made_from_the_list_of_codes() {
+    golden("docs/errors.md", &error_codes::document());
 }
 
-fn read_all(folder: &Path, text: &mut String) {
-    for entry in fs::read_dir(folder).unwrap() {
-        let path = entry.unwrap().path();
-        if path.is_dir() {
-            read_all(&path, text);
-        } else {
-            text.push_str(&fs::read_to_string(&path).unwrap());
+#[test]
+fn a_code_is_named_once_for_each_api_and_status() {
+    let mut seen = BTreeSet::new();
+    for code in Code::ALL {
+        let name = (code.as_str(), code.status_code(), format!("{:?}", code.scope()));
+        assert!(seen.insert(name), "{code:?} is a code that there is already");
+        assert!((400..600).contains(&code.status_code()) && !code.message().is_empty(), "{code:?}");
+    }
+}
+
+#[test]
+fn every_code_is_answered_somewhere_and_nothing_answers_a_code_of_its_own() {
+    let sources = sources(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src/http"));
+    let answering: Vec<_> = sources.iter().filter(|(path, _)| !path.ends_with("framework/code.rs")).collect();
+    for code in Code::ALL {
+        let used = format!("Code::{code:?}");
+        let is_used = |text: &str| {
+            text.match_indices(&used)
+                .any(|(at, _)| !text[at + used.len()..].starts_with(char::is_alphanumeric))
+        };
+        assert!(answering.iter().any(|(_, text)| is_used(text)), "{code:?} is listed, but never answered");
+        let literal = format!("\"{}\"", code.as_str());
+        for (path, text) in &answering {
+            assert!(!text.contains(&literal), "{path} types {literal} instead of Code::{code:?}");
         }
     }
 }
 
-/// The SCREAMING_SNAKE words of at least six letters that stand alone between two quotes.
-fn words(text: &str, quote: char) -> BTreeSet<String> {
-    let is_code = |word: &&str| {
-        word.len() >= 6
-            && word.starts_with(|c: char| c.is_ascii_uppercase())
-            && word.bytes().all(|byte| byte.is_ascii_uppercase() || byte == b'_')
-    };
-    text.split(quote).filter(is_code).filter(|word| !word.starts_with("CARGO_")).map(str::to_owned).collect()
+/// Every source file below a folder, with its text.
+pub fn sources(folder: &Path) -> Vec<(String, String)> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            found.extend(sources(&path));
+        } else {
+            found.push((path.display().to_string(), fs::read_to_string(&path).unwrap()));
+        }
+    }
+    found
 }

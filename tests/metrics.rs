@@ -110,13 +110,13 @@ async fn a_request_is_counted_by_the_pattern_of_its_route_and_the_code_of_its_er
     app.anonymous().get(&path).await;
     let page = page(&app.anonymous()).await;
     let count = |status: u16, code: &str| {
-        let labels =
-            format!(r#"method="GET",route="/api/:param0/tasks/:param1",status="{status}",code="{code}""#);
+        let route = "/api/{user_id}/tasks/{id}";
+        let labels = format!(r#"method="GET",route="{route}",status="{status}",code="{code}""#);
         page.get(&format!("signet_http_requests_total{{{labels}}}")).copied()
     };
     assert_eq!(count(200, ""), Some(2.0), "{page:#?}");
     assert_eq!(count(401, "UNAUTHORIZED"), Some(1.0), "{page:#?}");
-    let timed = r#"signet_http_request_duration_seconds_count{route="/api/:param0/tasks/:param1"}"#;
+    let timed = r#"signet_http_request_duration_seconds_count{route="/api/{user_id}/tasks/{id}"}"#;
     assert_eq!(page.get(timed), Some(&3.0));
 }
 
@@ -171,7 +171,10 @@ async fn sign_ins_are_counted_by_outcome_and_passwords_by_what_became_of_them() 
     for (outcome, count) in [("signed_in", 1.0), ("wrong_credentials", 2.0), ("malformed", 1.0)] {
         assert_eq!(page[&format!(r#"signet_sign_ins_total{{outcome="{outcome}"}}"#)], count, "{outcome}");
     }
-    assert_eq!(page[r#"signet_passwords_total{result="hashed"}"#], 4.0, "the sign-up and three sign-ins");
+    assert_eq!(
+        page[r#"signet_password_hashes_total{result="hashed"}"#], 4.0,
+        "the sign-up and three sign-ins"
+    );
     assert_eq!(page["signet_password_queue"], 0.0);
 }
 
@@ -222,7 +225,7 @@ async fn limits_count_what_they_let_through_and_what_they_turn_away() {
     }
     let page = page(&app.anonymous()).await;
     let count = |decision: &str| {
-        page[&format!(r#"signet_limit_decisions_total{{rule="sign-in",decision="{decision}"}}"#)]
+        page[&format!(r#"signet_rate_limit_decisions_total{{rule="sign-in",decision="{decision}"}}"#)]
     };
     assert_eq!((count("allowed"), count("limited")), (3.0, 2.0));
     assert_eq!(page[r#"signet_sign_ins_total{outcome="limited"}"#], 2.0);

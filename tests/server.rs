@@ -8,8 +8,10 @@ use poem::{EndpointExt, IntoResponse, Response};
 use reqwest::Method;
 use serde_json::json;
 use signet::config::SecretText;
-use signet::http::server::{Bounds, Places, serve};
+use signet::http::server::Bounds;
+use signet::http::server::serve;
 use signet::keys::algorithms::Algorithms;
+use signet::http::server::ConnectionLimit;
 use signet::keys::contract::{Contract, Terms};
 use signet::keys::generator::SystemGenerator;
 use signet::keys::rotation::Rotation;
@@ -60,7 +62,7 @@ async fn start_noting(
         }
     });
     let (stop, stopped) = oneshot::channel::<()>();
-    let running = tokio::spawn(serve(listener, endpoint.boxed(), Places::new(bounds), async move {
+    let running = tokio::spawn(serve(listener, endpoint.boxed(), ConnectionLimit::new(bounds), async move {
         let _ = stopped.await;
     }));
     (address, stop, running)
@@ -69,7 +71,7 @@ async fn start_noting(
 fn short() -> Bounds {
     Bounds {
         connections: 4,
-        quiet: Duration::from_millis(400),
+        idle_timeout: Duration::from_millis(400),
         header_bytes: 16 * 1024,
         drain: Duration::from_secs(30),
         ..Bounds::default()
@@ -219,7 +221,7 @@ async fn told_to_stop_it_finishes_what_is_running_and_takes_nothing_new() {
 
 #[tokio::test]
 async fn a_half_sent_request_does_not_hold_the_end_back() {
-    let bounds = Bounds { quiet: Duration::from_secs(60), ..short() };
+    let bounds = Bounds { idle_timeout: Duration::from_secs(60), ..short() };
     let (address, stop, running) = start(bounds).await;
     let mut stream = TcpStream::connect(address).await.unwrap();
     stream.write_all(b"GET / HTTP/1.1\r\nhost:").await.unwrap();

@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex};
 
 use poem::{EndpointExt, Response};
 use serde_json::json;
-use signet::http::server::{Bounds, Places, serve};
+use signet::http::server::{Bounds, ConnectionLimit, serve};
 use tokio::net::TcpListener;
 
 use crate::command_line::server::Server;
@@ -126,7 +126,12 @@ async fn collector() -> (String, Arc<Mutex<Vec<Vec<u8>>>>) {
             Ok::<_, poem::Error>(Response::builder().content_type("application/x-protobuf").finish())
         }
     });
-    tokio::spawn(serve(listener, endpoint.boxed(), Places::new(Bounds::default()), std::future::pending()));
+    tokio::spawn(serve(
+        listener,
+        endpoint.boxed(),
+        ConnectionLimit::new(Bounds::default()),
+        std::future::pending(),
+    ));
     (url, bodies)
 }
 

@@ -7,7 +7,7 @@ use std::io::IsTerminal;
 use super::json::{Events, Fields};
 use super::lines::Lines;
 use signet::app::StartError;
-use signet::http::traces::TARGET;
+use signet::http::framework::traces::TARGET;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{EnvFilter, Layer};

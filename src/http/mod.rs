@@ -1,39 +1,40 @@
 //! HTTP, thin: parse, call, map.
-//! In: requests. Out: answers; every rule is in another room.
-//! Owns: the order of the layers, which is this file.
+//! In: requests. Out: answers; every rule is in a lower layer.
+//! Owns: the order of the layers around the routes, which is this file.
 
-pub mod answer;
-pub mod body;
-pub mod client_address;
-pub mod cors;
-pub mod docs;
-pub mod error;
-pub mod fixed;
-pub mod health;
+pub mod framework;
 pub mod identity;
-pub mod layers;
-pub mod limits;
-pub mod metrics;
-pub mod moment;
+pub mod ops;
+pub mod pages;
+pub mod routes;
 pub mod server;
 pub mod tasks;
-pub mod traces;
-pub mod web;
 pub mod well_known;
 
 use std::pin::pin;
 use std::sync::Arc;
 
+use futures_util::TryFutureExt;
 use ipnet::IpNet;
 use poem::endpoint::BoxEndpoint;
 use poem::web::Redirect;
-use poem::{Endpoint, EndpointExt, Request, Response, Result, Route};
+use poem::{Endpoint, EndpointExt, IntoResponse, Request, Response, Result, Route};
 
-use self::cors::Sharing;
-use self::fixed::Fixed;
-use self::layers::{RequestIds, Watched};
-use self::metrics::{Metrics, MetricsEndpoint};
-use self::web::Web;
+use self::framework::cors::Cors;
+use self::framework::layers;
+use self::framework::operations::Operations;
+use self::framework::request_log::RequestIds;
+use self::framework::request_log::RequestLog;
+use self::framework::request_log::RequestSummary;
+use self::framework::static_document::StaticDocument;
+use self::ops::metrics::Metrics;
+use self::ops::metrics::MetricsEndpoint;
+use self::ops::docs;
+use self::ops::health;
+use self::pages::Web;
+use self::routes::Policy;
+use self::routes::Reader;
+use self::routes::mount;
 use crate::config::TrustedOrigins;
 use crate::keys::keyring::Keyring;
 use crate::sync::limiter::Limiter;
@@ -91,6 +92,11 @@ impl std::fmt::Debug for IdentityParts {
 /// Every path of this process, inside its layers.
 pub fn endpoint(parts: Parts) -> BoxEndpoint<'static, Response> {
     let web = parts.identity.as_ref().map(|_| Web::new(parts.resource.is_some()));
+    let (identity, tasks) = (docs::identity_document(), docs::tasks_document());
+    // Only what is served here is promised here.
+    let served =
+        [parts.identity.is_some().then_some(&*identity), parts.resource.is_some().then_some(&*tasks)];
+    let operations = Operations::read(served.into_iter().flatten());
     let layers = Layers {
         trusted_proxies: parts.trusted_proxies.clone(),
         ids: RequestIds::new(parts.entropy.clone()),
@@ -98,8 +104,9 @@ pub fn endpoint(parts: Parts) -> BoxEndpoint<'static, Response> {
         metrics: parts.metrics.clone(),
         origins: parts.origins.clone(),
         throttle: parts.throttle.clone(),
-        absence: web.as_ref().map(Web::not_found),
-        routes: routes(parts, web.as_ref()),
+        operations,
+        not_found_page: web.as_ref().map(Web::not_found),
+        routes: routes(parts, web.as_ref(), [identity, tasks]),
     };
     layers.boxed()
 }
@@ -112,8 +119,10 @@ struct Layers {
     metrics: Arc<Metrics>,
     origins: Arc<TrustedOrigins>,
     throttle: Arc<Limiter>,
+    /// What the APIs of this process have declared.
+    operations: Operations,
     /// What people see where nothing is.
-    absence: Option<Fixed>,
+    not_found_page: Option<StaticDocument>,
     routes: Route,
 }
 
@@ -122,61 +131,74 @@ impl Endpoint for Layers {
 
     /// Read it from both ends: the first and the last are the outermost.
     async fn call(&self, mut request: Request) -> Result<Response> {
-        layers::identify(&mut request, &self.trusted_proxies);
-        let watched = Watched::begin(&request, &self.ids, &*self.clock);
-        let sharing = Sharing::of(&request, &self.origins);
-        let mut response = match sharing.preflight() {
+        layers::set_client_address(&mut request, &self.trusted_proxies);
+        let summary = RequestSummary::of(&request);
+        let log = RequestLog::begin(&request, &summary, &self.ids, &*self.clock);
+        let cors = Cors::of(&request, summary.route.policy.origins, &self.origins);
+        let mut response = match cors.preflight() {
             Some(granted) => granted,
             None => {
-                let asked = (request.method().clone(), request.uri().clone());
-                watched.answered(layers::shape(asked, pin!(self.answer(request)))).await
+                let answer = pin!(self.answer(request, &summary.route.policy));
+                log.answered(layers::into_response(&summary, &self.operations, answer)).await
             }
         };
-        sharing.mark(&mut response);
+        cors.mark(&mut response);
         layers::protect(&mut response);
-        watched.end(&mut response, &self.metrics, &*self.clock);
+        let took = log.end(&summary, &mut response, &*self.clock);
+        self.metrics.count(&summary, &response, took);
         Ok(response)
     }
 }
 
 impl Layers {
     /// What may fail.
-    async fn answer(&self, request: Request) -> Result<Response> {
-        layers::limit(&self.throttle, &request).await?;
-        let page = self.absence.as_ref().filter(|_| web::is_of_people(&request));
+    async fn answer(&self, request: Request, policy: &Policy) -> Result<Response> {
+        layers::limit(&self.throttle, policy.limit, &request).await?;
+        let shows_page = policy.reader == Reader::Person && pages::accepts_html(&request);
         let answered = self.routes.call(request).await;
-        match page {
-            Some(page) => web::explain_absence(answered, page),
-            None => answered,
+        match &self.not_found_page {
+            Some(page) if shows_page => pages::show_not_found_page(answered, page),
+            _ => answered,
         }
     }
 }
 
-fn routes(parts: Parts, web: Option<&Web>) -> Route {
-    let route = Route::new()
-        .at("/healthz", poem::get(health::liveness()))
-        .at("/readyz", poem::get(health::ReadinessEndpoint(parts.readiness)))
-        .at("/docs", poem::get(docs::Page::default()))
-        .at("/openapi/identity.json", poem::get(docs::document(docs::identity_document())))
-        .at("/openapi/tasks.json", poem::get(docs::document(docs::tasks_document())));
-    let route = match web {
-        Some(web) => web.routes(route),
-        None => route.at("/", poem::get(poem::endpoint::make_sync(|_| Redirect::see_other("/docs")))),
+/// Everything of a listener that serves `/metrics` and nothing else.
+pub fn metrics_endpoint(metrics: Arc<Metrics>) -> BoxEndpoint<'static, Response> {
+    mount(Route::new(), "/metrics", MetricsEndpoint(metrics))
+        .around(|endpoint, request| async move {
+            let summary = RequestSummary::of(&request);
+            let answer = pin!(endpoint.call(request).map_ok(IntoResponse::into_response));
+            Ok(layers::into_response(&summary, &Operations::default(), answer).await)
+        })
+        .map_to_response()
+        .boxed()
+}
+
+fn routes(parts: Parts, web: Option<&Web>, [identity_document, tasks_document]: [String; 2]) -> Route {
+    let router = mount(Route::new(), "/healthz", health::liveness());
+    let router = mount(router, "/readyz", health::ReadinessEndpoint(parts.readiness));
+    let router = mount(router, "/docs", docs::DocsPage::default());
+    let router = mount(router, "/openapi/identity.json", docs::document(identity_document));
+    let router = mount(router, "/openapi/tasks.json", docs::document(tasks_document));
+    let router = match web {
+        Some(web) => web.mount(router),
+        None => mount(router, "/", poem::endpoint::make_sync(|_| Redirect::see_other("/docs"))),
     };
-    let route = match parts.identity {
-        None => route,
-        Some(IdentityParts { identity, keyring, base_url, algorithm }) => route
-            .at("/.well-known/jwks.json", poem::get(well_known::KeySetEndpoint::new(keyring, parts.clock)))
-            .at("/.well-known/openid-configuration", poem::get(well_known::discovery(&base_url, algorithm)))
-            .nest_no_strip(identity::BASE_PATH, identity::endpoint(identity)),
+    let router = match parts.identity {
+        None => router,
+        Some(IdentityParts { identity, keyring, base_url, algorithm }) => {
+            let key_set = well_known::KeySetEndpoint::new(keyring, parts.clock);
+            let discovery = well_known::discovery(&base_url, algorithm);
+            let router = mount(router, "/.well-known/jwks.json", key_set);
+            mount(router, "/.well-known/openid-configuration", discovery)
+                .nest_no_strip(identity::BASE_PATH, identity::endpoint(identity))
+        }
     };
-    let route = if parts.shows_metrics {
-        route.at("/metrics", poem::get(MetricsEndpoint(parts.metrics)))
-    } else {
-        route
-    };
+    let router =
+        if parts.shows_metrics { mount(router, "/metrics", MetricsEndpoint(parts.metrics)) } else { router };
     match parts.resource {
-        None => route,
-        Some(resource) => route.nest_no_strip("/api", tasks::endpoint(resource)),
+        None => router,
+        Some(resource) => router.nest_no_strip("/api", tasks::endpoint(resource)),
     }
 }

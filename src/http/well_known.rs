@@ -4,9 +4,7 @@
 
 use std::sync::Arc;
 
-use poem::http::header::{
-    ACCEPT, ACCESS_CONTROL_ALLOW_ORIGIN, CACHE_CONTROL, CONTENT_TYPE, ETAG, HeaderValue, IF_NONE_MATCH, VARY,
-};
+use poem::http::header::{ACCEPT, CACHE_CONTROL, CONTENT_TYPE, ETAG, HeaderValue, IF_NONE_MATCH, VARY};
 use poem::http::{HeaderMap, StatusCode};
 use poem::{Endpoint, IntoResponse, Request, Response, Result};
 use poem_openapi::registry::{MetaHeader, MetaMediaType, MetaResponse, MetaResponses, Registry};
@@ -14,12 +12,12 @@ use poem_openapi::types::Type;
 use poem_openapi::{ApiResponse, Object};
 use serde_json::json;
 
-use super::fixed::names;
+use super::framework::static_document::if_none_match;
 use crate::keys::keyring::{CacheLife, Keyring};
 use signet_verify::clock::Clock;
 
 /// The JSON members of a published key (RFC 7517, RFC 8037).
-#[derive(Clone, Debug, Object)]
+#[derive(Debug, Object)]
 pub struct Jwk {
     /// Always `OKP`.
     pub kty: String,
@@ -37,7 +35,7 @@ pub struct Jwk {
 }
 
 /// A JWK set.
-#[derive(Clone, Debug, Object)]
+#[derive(Debug, Object)]
 pub struct JwkSet {
     /// Newest first.
     pub keys: Vec<Jwk>,
@@ -52,7 +50,7 @@ impl KeySetAnswer {
     pub fn new(keyring: &Keyring, clock: &dyn Clock, request: &HeaderMap) -> Self {
         let published = keyring.published();
         let life = keyring.cache_life(clock.now());
-        let seen = request.get_all(IF_NONE_MATCH).iter().any(|value| names(value, &published.etag));
+        let seen = request.get_all(IF_NONE_MATCH).iter().any(|value| if_none_match(value, &published.etag));
         let wants_jwk_set = request
             .get_all(ACCEPT)
             .iter()
@@ -169,7 +167,6 @@ pub fn discovery(base_url: &str, algorithm: &str) -> impl Endpoint<Output = Resp
         Response::builder()
             .content_type("application/json")
             .header(CACHE_CONTROL, "public, max-age=300")
-            .header(ACCESS_CONTROL_ALLOW_ORIGIN, "*")
             .body(bytes.clone())
     })
 }

@@ -10,7 +10,7 @@ use crate::audit::{self, Event, Refusal};
 use crate::model::credential::Credential;
 use crate::password::{Comparison, Passwords};
 use crate::secret::Password;
-use crate::shared::throttle::{RetryAfter, Rule, Throttle};
+use crate::sync::{limiter::Limiter, rule::{RetryAfter, Rule}};
 use crate::store::Database;
 use signet_verify::clock::{Clock, Entropy};
 
@@ -25,7 +25,7 @@ pub struct Accounts {
     pub(super) database: Database,
     pub(super) sessions: Arc<Sessions>,
     pub(super) passwords: Arc<Passwords>,
-    throttle: Arc<Throttle>,
+    throttle: Arc<Limiter>,
     pub(super) clock: Arc<dyn Clock>,
     pub(super) entropy: Arc<dyn Entropy>,
 }
@@ -42,7 +42,7 @@ impl Accounts {
         database: Database,
         sessions: Arc<Sessions>,
         passwords: Arc<Passwords>,
-        throttle: Arc<Throttle>,
+        throttle: Arc<Limiter>,
         clock: Arc<dyn Clock>,
         entropy: Arc<dyn Entropy>,
     ) -> Self {

@@ -1,7 +1,7 @@
 //! Why a use case did not happen.
 
 use crate::password;
-use crate::shared::throttle::RetryAfter;
+use crate::sync::rule::RetryAfter;
 use crate::store;
 use signet_verify::clock::EntropyUnavailable;
 

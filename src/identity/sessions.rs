@@ -10,7 +10,7 @@ use crate::audit::{self, Event};
 use crate::model::session::{Remember, Revocation, Session, Standing};
 use crate::model::user::User;
 use crate::secret::OpaqueToken;
-use crate::shared::revocations::Revocations;
+use crate::sync::revocations::Revocations;
 use crate::store::sessions::Ending;
 use crate::store::{self, Database, SessionFilter};
 use signet_verify::clock::{Clock, Entropy, EntropyUnavailable, random_alphanumeric};

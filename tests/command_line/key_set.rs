@@ -23,7 +23,7 @@ async fn an_endless_key_set_is_cut_off_below_a_megabyte_and_memory_does_not_grow
     ];
     let server = Server::start(folder.path(), &settings);
     let cut_off = async |times: f64| {
-        let faults = r#"signet_key_cache_faults_total{reason="too_large"}"#;
+        let faults = r#"signet_key_cache_fetch_failures_total{reason="too_large"}"#;
         until("the document is cut off", async || metric(&server, faults).await >= times).await;
         metric(&server, "process_resident_memory_bytes").await
     };

@@ -30,7 +30,7 @@ async fn each_request_is_one_line_with_its_id_its_route_its_status_and_its_time(
     let logged = lines(&log, "signet::request");
     assert_eq!(logged.len(), 3, "{log}");
     let expected =
-        [(found, "/api/auth/jwks", 200), (missing, "-", 404), (refused, "/api/:param0/tasks", 401)];
+        [(found, "/api/auth/jwks", 200), (missing, "-", 404), (refused, "/api/{user_id}/tasks", 401)];
     for (line, (reply, route, status)) in logged.iter().zip(expected) {
         assert_eq!(
             (&line["route"], &line["status"], &line["method"]),

@@ -11,8 +11,8 @@ use signet::model::session::Remember;
 use signet::model::task::{Task, TaskFilter};
 use signet::password::Passwords;
 use signet::secret::Password;
-use signet::shared::revocations::Revocations;
-use signet::shared::throttle::Throttle;
+use signet::sync::revocations::Revocations;
+use signet::sync::limiter::Limiter;
 use signet_verify::clock::{Clock, ManualClock, SystemEntropy};
 use tokio::task::JoinSet;
 
@@ -45,7 +45,7 @@ impl Service {
             fresh.database.clone(),
             sessions.clone(),
             Arc::new(Passwords::start(entropy.clone()).unwrap()),
-            Arc::new(Throttle::new(clock.clone(), false)),
+            Arc::new(Limiter::new(clock.clone(), false)),
             clock,
             entropy,
         ));

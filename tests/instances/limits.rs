@@ -41,7 +41,7 @@ async fn attempts(
 async fn judged_alone(servers: &[&Server]) -> usize {
     let mut sum = 0.0;
     for server in servers {
-        sum += metric(server, "signet_limit_decisions_alone_total").await.unwrap();
+        sum += metric(server, "signet_rate_limit_local_decisions_total").await.unwrap();
     }
     sum as usize
 }

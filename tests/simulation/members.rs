@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use signet::identity::issuing::{Issuer, Signature, Terms};
+use signet::identity::tokens::{Issuer, Signature, TokenProfile};
 use signet::keys::contract::Contract;
 use signet::keys::keyring::Signer;
 use signet::keys::rotation::RotationError;
@@ -114,7 +114,7 @@ impl World {
         member.next_at = elapsed + TICK * 4;
         member.running = match RotationWorker::start(rotation).await {
             Ok(worker) => {
-                let terms = Terms {
+                let terms = TokenProfile {
                     issuer: ISSUER.to_owned(),
                     audience: AUDIENCE.to_owned(),
                     ttl: member.contract.token_ttl(),

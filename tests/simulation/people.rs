@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use signet::keys::keyring::Signer;
-use signet::store::accounts::User;
-use signet::store::sessions::Session;
+use signet::model::session::{Remember, Session};
+use signet::model::user::User;
 use signet_verify::clock::{Clock, Timestamp};
 use signet_verify::jose::claims::{IssuedClaims, UserClaims};
 use signet_verify::jose::sign;
@@ -101,7 +101,7 @@ fn person(sid: &str) -> (User, Session) {
         created_at: START,
         updated_at: START,
         expires_at: START.after(seconds(86_400)),
-        remembered: true,
+        remember: Remember::Yes,
         ip_address: String::new(),
         user_agent: String::new(),
     };

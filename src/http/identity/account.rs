@@ -2,22 +2,24 @@
 
 use std::sync::Arc;
 
-use poem::http::StatusCode;
 use poem::web::Data;
 use poem_openapi::OpenApi;
+use poem_openapi::types::MaybeUndefined;
 
-use super::objects::{
-    AccountObject, ChangePassword, DeleteUser, PasswordChanged, Status, UpdateUser, UserDeleted,
-    VerifyPassword,
-};
-use super::request::{Client, Guarded, Input};
+use super::bodies::{ChangePassword, DeleteUser, UpdateUser, VerifyPassword};
+use super::fields::CurrentPassword;
+use super::objects::{AccountObject, PasswordChanged, Status, UserDeleted};
+use super::request::{Client, CurrentSession, Input};
+use super::service::{Identity, Tag};
 use super::session::renewed;
-use super::{Identity, Tag};
-use crate::http::answer::{Answer, Refused, refusals};
-use crate::http::error::ApiError;
 use crate::identity::OtherSessions;
-use crate::model::user::{ImageChange, ProfileChange};
-use crate::secret::Password;
+use crate::model::user::ImageChange;
+use crate::model::user::ProfileChange;
+use crate::http::framework::answer::Answer;
+use crate::http::framework::answer::Declared;
+use crate::http::framework::answer::refusals;
+use crate::http::framework::code::Code;
+use crate::http::framework::fields::Named;
 
 refusals!(
     /// Changing one's account.
@@ -45,25 +47,24 @@ impl AccountApi {
     async fn update_user(
         &self,
         input: Input<UpdateUser>,
-        signed_in: Guarded,
+        signed_in: CurrentSession,
         identity: Data<&Arc<Identity>>,
-    ) -> Result<Answer<Status>, Refused<ChangeRefusals>> {
+    ) -> Result<Answer<Status>, Declared<ChangeRefusals>> {
         let Input(body) = input;
-        let bad = |code, message| ApiError::new(StatusCode::BAD_REQUEST, code, message);
-        if body.names_email {
-            Err(bad("EMAIL_CAN_NOT_BE_UPDATED", "Email can not be updated"))?;
+        if body.email == Named::Yes {
+            return Err(Code::EmailCanNotBeUpdated.into());
         }
         let image = match body.image {
-            Some(image) => ImageChange::Replace(image),
-            None if body.names_image => ImageChange::Remove,
-            None => ImageChange::Keep,
+            MaybeUndefined::Undefined => ImageChange::Keep,
+            MaybeUndefined::Null => ImageChange::Remove,
+            MaybeUndefined::Value(image) => ImageChange::Replace(image.0),
         };
-        let change = ProfileChange { name: body.name, image };
+        let change = ProfileChange { name: body.name.map(|name| name.0), image };
         if change.is_empty() {
-            Err(bad("NO_FIELDS_TO_UPDATE", "No fields to update"))?;
+            return Err(Code::NoFieldsToUpdate.into());
         }
         identity.accounts.update_user(&signed_in.user.id, &change).await?;
-        Ok(Answer::new(Status { status: true }).headers(identity.cookies.hand_out(&signed_in)))
+        Ok(Answer::new(Status { status: true }).headers(identity.cookies.set_session(&signed_in)))
     }
 
     /// Change my password
@@ -73,21 +74,21 @@ impl AccountApi {
     async fn change_password(
         &self,
         input: Input<ChangePassword>,
-        signed_in: Guarded,
+        signed_in: CurrentSession,
         client: Client,
         identity: Data<&Arc<Identity>>,
-    ) -> Result<Answer<PasswordChanged>, Refused<ChangeRefusals>> {
+    ) -> Result<Answer<PasswordChanged>, Declared<ChangeRefusals>> {
         let Input(body) = input;
-        let old = Password::new(body.current_password);
-        let new = Password::new(body.new_password);
-        let revokes_others = body.revoke_other_sessions.unwrap_or(false);
-        let others = if revokes_others { OtherSessions::End } else { OtherSessions::Keep };
+        let old = body.current_password.into_password();
+        let new = body.new_password.into_password();
+        let others =
+            if body.revoke_other_sessions.unwrap_or(false) { OtherSessions::End } else { OtherSessions::Keep };
         let opened = identity.accounts.change_password(&signed_in, &old, &new, others, &client.0).await?;
         let headers = match &opened {
-            Some(opened) => identity.cookies.hand_out(opened),
+            Some(opened) => identity.cookies.set_session(opened),
             None => renewed(&identity, &signed_in),
         };
-        let token = opened.map(|opened| opened.token.expose().to_owned());
+        let token = opened.map(|opened| opened.token.into());
         Ok(Answer::new(PasswordChanged { token, user: signed_in.0.user.into() }).headers(headers))
     }
 
@@ -98,11 +99,11 @@ impl AccountApi {
     async fn verify_password(
         &self,
         input: Input<VerifyPassword>,
-        signed_in: Guarded,
+        signed_in: CurrentSession,
         identity: Data<&Arc<Identity>>,
-    ) -> Result<Answer<Status>, Refused<ChangeRefusals>> {
+    ) -> Result<Answer<Status>, Declared<ChangeRefusals>> {
         let Input(VerifyPassword { password }) = input;
-        identity.accounts.verify_password(&signed_in, &Password::new(password)).await?;
+        identity.accounts.verify_password(&signed_in, &password.into_password()).await?;
         Ok(Answer::new(Status { status: true }).headers(renewed(&identity, &signed_in)))
     }
 
@@ -114,14 +115,14 @@ impl AccountApi {
     async fn delete_user(
         &self,
         input: Input<DeleteUser>,
-        signed_in: Guarded,
+        signed_in: CurrentSession,
         identity: Data<&Arc<Identity>>,
-    ) -> Result<Answer<UserDeleted>, Refused<DeleteRefusals>> {
+    ) -> Result<Answer<UserDeleted>, Declared<DeleteRefusals>> {
         let Input(body) = input;
         if body.token.is_some() {
-            Err(ApiError::new(StatusCode::NOT_FOUND, "INVALID_TOKEN", "Invalid token"))?;
+            return Err(Code::InvalidDeletionToken.into());
         }
-        let password = body.password.map(Password::new);
+        let password = body.password.map(CurrentPassword::into_password);
         identity.accounts.delete_user(&signed_in, password.as_ref()).await?;
         let deleted = UserDeleted { success: true, message: "User deleted".to_owned() };
         Ok(Answer::new(deleted).headers(identity.cookies.clear()))
@@ -133,9 +134,9 @@ impl AccountApi {
     #[oai(path = "/list-accounts", method = "get", tag = "Tag::Account", operation_id = "listAccounts")]
     async fn list_accounts(
         &self,
-        signed_in: Guarded,
+        signed_in: CurrentSession,
         identity: Data<&Arc<Identity>>,
-    ) -> Result<Answer<Vec<AccountObject>>, Refused<ReadRefusals>> {
+    ) -> Result<Answer<Vec<AccountObject>>, Declared<ReadRefusals>> {
         let accounts = identity.accounts.credentials_of(&signed_in.user.id).await?;
         let accounts = accounts.into_iter().map(AccountObject::from).collect();
         Ok(Answer::new(accounts).headers(renewed(&identity, &signed_in)))

@@ -80,7 +80,7 @@ impl Cookies {
     }
 
     /// The headers that hand a session to the caller.
-    pub fn hand_out(&self, signed_in: &SignedIn) -> HeaderMap {
+    pub fn set_session(&self, signed_in: &SignedIn) -> HeaderMap {
         let remembered = signed_in.session.remember == Remember::Yes;
         let max_age = remembered.then_some(REMEMBERED_FOR.as_secs());
         let signed = self.sealed(signed_in.token.expose());
@@ -131,7 +131,7 @@ impl Cookies {
 }
 
 /// Adds a fresh JWT for the caller of get-session.
-pub fn hand_out_jwt(headers: &mut HeaderMap, jwt: &str) {
+pub fn set_jwt(headers: &mut HeaderMap, jwt: &str) {
     append(headers, SET_AUTH_JWT, jwt);
     let exposed = match headers.get(ACCESS_CONTROL_EXPOSE_HEADERS) {
         Some(others) => format!("{SET_AUTH_JWT}, {}", others.to_str().unwrap_or_default()),

@@ -1,78 +1,44 @@
 //! The identity service: Better Auth's HTTP contract.
 //! In: requests below `/api/auth`. Out: answers that the unmodified `better-auth` client understands.
-//! Owns: nothing but the mapping; the use cases are in the `identity` room.
 
 mod account;
+mod bodies;
 mod cookie;
-mod entry;
+mod error;
+mod fields;
 mod objects;
 mod origin;
+mod public;
 mod request;
+mod service;
 mod session;
+mod sign_in;
 
 use std::sync::Arc;
 
 use poem::error::MethodNotAllowedError;
 use poem::middleware::AddData;
 use poem::{Endpoint, EndpointExt, IntoEndpoint};
-use poem_openapi::{LicenseObject, OpenApiService, Tags};
+use poem_openapi::{LicenseObject, OpenApiService};
 
 pub use cookie::Cookies;
+pub use service::Identity;
 
-use super::error::ApiError;
-use crate::config::TrustedOrigins;
 use crate::identity::tokens::Issuer;
-use crate::identity::{Accounts, Sessions};
-use crate::keys::keyring::Keyring;
-use signet_verify::clock::Clock;
+use crate::identity::Accounts;
+use crate::identity::Sessions;
+use crate::http::framework::code::Code;
+use crate::http::framework::error::ApiError;
 
 /// Where the contract lives.
 pub const BASE_PATH: &str = "/api/auth";
 
-/// What the operations of the identity service work with.
-pub struct Identity {
-    /// Signing up and in.
-    pub accounts: Accounts,
-    /// Being signed in.
-    pub sessions: Arc<Sessions>,
-    /// JWTs.
-    pub issuer: Issuer,
-    /// The key set.
-    pub keyring: Arc<Keyring>,
-    /// Cookies.
-    pub cookies: Cookies,
-    /// Who may act for a browser.
-    pub origins: Arc<TrustedOrigins>,
-    /// The time.
-    pub clock: Arc<dyn Clock>,
-}
-
-impl std::fmt::Debug for Identity {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Identity").finish_non_exhaustive()
-    }
-}
-
-/// How the OpenAPI document sorts the operations.
-#[derive(Debug, Tags)]
-enum Tag {
-    /// Signing up, in and out.
-    #[oai(rename = "Signing in")]
-    Entry,
-    /// The current session, its JWT, and the other sessions.
-    Sessions,
-    /// Name, picture, password.
-    Account,
-    /// The key set and signs of life.
-    Public,
-}
-
 /// The operations.
-pub type Apis = (entry::EntryApi, session::SessionApi, account::AccountApi);
+pub type Apis = (sign_in::SignInApi, session::SessionApi, account::AccountApi, public::PublicApi);
 
 /// The operations, to be described alone or together with others.
 pub fn apis() -> Apis {
-    (entry::EntryApi, session::SessionApi, account::AccountApi)
+    (sign_in::SignInApi, session::SessionApi, account::AccountApi, public::PublicApi)
 }
 
 /// The described service; also the source of `openapi/identity.json`.
@@ -93,6 +59,6 @@ pub fn endpoint(identity: Arc<Identity>) -> impl Endpoint {
     service()
         .into_endpoint()
         // The contract knows no 405 for routing.
-        .catch_error(|_: MethodNotAllowedError| async { ApiError::not_found() })
+        .catch_error(|_: MethodNotAllowedError| async { ApiError::from(Code::NotFound) })
         .with(AddData::new(identity))
 }

@@ -2,11 +2,11 @@
 //! In: the headers of a request that changes something. Out: go on, or 403.
 //! Owns: a request that carries a cookie, or that signs somebody in from a browser, comes from a trusted origin.
 
+use poem::http::HeaderMap;
 use poem::http::header::{COOKIE, HOST, HeaderName, ORIGIN, REFERER};
-use poem::http::{HeaderMap, StatusCode};
 
 use crate::config::TrustedOrigins;
-use crate::http::error::ApiError;
+use crate::http::framework::code::Code;
 
 const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 const SEC_FETCH_MODE: HeaderName = HeaderName::from_static("sec-fetch-mode");
@@ -15,7 +15,7 @@ const SEC_FETCH_MODE: HeaderName = HeaderName::from_static("sec-fetch-mode");
 ///
 /// # Errors
 /// 403 `MISSING_OR_NULL_ORIGIN` or `INVALID_ORIGIN`.
-pub fn check_cookie_request(headers: &HeaderMap, trusted: &TrustedOrigins) -> Result<(), ApiError> {
+pub fn check_cookie_request(headers: &HeaderMap, trusted: &TrustedOrigins) -> Result<(), Code> {
     if headers.contains_key(COOKIE) { check_origin(headers, trusted) } else { Ok(()) }
 }
 
@@ -26,21 +26,16 @@ pub fn check_cookie_request(headers: &HeaderMap, trusted: &TrustedOrigins) -> Re
 ///
 /// # Errors
 /// 403 `CROSS_SITE_NAVIGATION_LOGIN_BLOCKED`, `MISSING_OR_NULL_ORIGIN` or `INVALID_ORIGIN`.
-pub fn check_sign_in_request(headers: &HeaderMap, trusted: &TrustedOrigins) -> Result<(), ApiError> {
+pub fn check_sign_in_request(headers: &HeaderMap, trusted: &TrustedOrigins) -> Result<(), Code> {
     let site = text(headers, &SEC_FETCH_SITE);
     if site == Some("cross-site") && text(headers, &SEC_FETCH_MODE) == Some("navigate") {
-        return Err(ApiError::new(
-            StatusCode::FORBIDDEN,
-            "CROSS_SITE_NAVIGATION_LOGIN_BLOCKED",
-            "Cross-site navigation login blocked. This request appears to be a CSRF attack.",
-        ));
+        return Err(Code::CrossSiteLoginBlocked);
     }
     let says_where = headers.contains_key(ORIGIN) || headers.contains_key(REFERER);
     if says_where || site.is_some() { check_origin(headers, trusted) } else { Ok(()) }
 }
 
-fn check_origin(headers: &HeaderMap, trusted: &TrustedOrigins) -> Result<(), ApiError> {
-    let missing = || ApiError::new(StatusCode::FORBIDDEN, "MISSING_OR_NULL_ORIGIN", "Missing or null Origin");
+fn check_origin(headers: &HeaderMap, trusted: &TrustedOrigins) -> Result<(), Code> {
     let origin = match text(headers, &ORIGIN) {
         // A privacy setting may hide the origin of a page of ours; the browser still vouches for it.
         Some("null") if text(headers, &SEC_FETCH_SITE) == Some("same-origin") => own_origin(headers, trusted),
@@ -49,12 +44,8 @@ fn check_origin(headers: &HeaderMap, trusted: &TrustedOrigins) -> Result<(), Api
         None if headers.contains_key(ORIGIN) => None,
         None => text(headers, &REFERER).map(str::to_owned),
     };
-    let origin = origin.ok_or_else(missing)?;
-    if trusted.trusts(&origin) {
-        Ok(())
-    } else {
-        Err(ApiError::new(StatusCode::FORBIDDEN, "INVALID_ORIGIN", "Invalid origin"))
-    }
+    let origin = origin.ok_or(Code::MissingOrNullOrigin)?;
+    if trusted.trusts(&origin) { Ok(()) } else { Err(Code::InvalidOrigin) }
 }
 
 /// The origin that the request itself was sent to.

@@ -5,36 +5,63 @@
 use std::ops::Deref;
 use std::sync::Arc;
 
-use poem::http::StatusCode;
 use poem::http::header::USER_AGENT;
 use poem::{FromRequest, Request, RequestBody, Result};
 use poem_openapi::registry::{MetaRequest, MetaSecurityScheme, Registry};
 use poem_openapi::{ApiExtractor, ApiExtractorType, ExtractParamOptions};
 use serde_json::Value;
 
-use super::Identity;
 use super::origin;
-use crate::http::body::{self, FromFields};
-use crate::http::client_address::ClientAddress;
-use crate::http::error::ApiError;
-use crate::identity::{Device, Found, SignedIn, Slide};
+use crate::identity::Device;
+use crate::identity::Found;
+use crate::identity::SignedIn;
+use crate::identity::Slide;
+use super::service::Found;
+use super::service::Identity;
+use crate::config::TrustedOrigins;
+use crate::http::framework::body;
+use crate::http::framework::body::MediaTypes;
+use crate::http::framework::client_address::ClientAddress;
+use crate::http::framework::code::Api;
+use crate::http::framework::code::Code;
+use crate::http::framework::error::ApiError;
+use crate::http::framework::fields::FromFields;
 use crate::secret::OpaqueToken;
 
 /// Members of bodies that name a place to go on to, and the code when it is not trusted.
-const PLACES: [(&str, &str, &str); 4] = [
-    ("callbackURL", "INVALID_CALLBACK_URL", "Invalid callbackURL"),
-    ("redirectTo", "INVALID_REDIRECT_URL", "Invalid redirectURL"),
-    ("errorCallbackURL", "INVALID_ERROR_CALLBACK_URL", "Invalid errorCallbackURL"),
-    ("newUserCallbackURL", "INVALID_NEW_USER_CALLBACK_URL", "Invalid newUserCallbackURL"),
+const REDIRECT_FIELDS: [(&str, Code); 4] = [
+    ("callbackURL", Code::InvalidCallbackUrl),
+    ("redirectTo", Code::InvalidRedirectUrl),
+    ("errorCallbackURL", Code::InvalidErrorCallbackUrl),
+    ("newUserCallbackURL", Code::InvalidNewUserCallbackUrl),
 ];
 
 fn identity(request: &Request) -> Result<&Arc<Identity>, ApiError> {
-    request.extensions().get().ok_or_else(ApiError::internal)
+    request.extensions().get().ok_or_else(|| Code::Internal.into())
 }
 
 /// The body of a request that changes something.
-#[derive(Debug)]
 pub struct Input<T>(pub T);
+
+/// The body of a request that signs somebody in: an HTML form may send it too, and no foreign page may.
+pub struct SignInInput<T>(pub T);
+
+async fn read<T: FromFields>(
+    request: &Request,
+    body: &mut RequestBody,
+    media_types: MediaTypes,
+) -> Result<T, ApiError> {
+    let identity = identity(request)?;
+    let document = body::read(request, body, Api::Identity, media_types).await?;
+    origin::check_cookie_request(request.headers(), &identity.origins)?;
+    check_redirects(document.as_ref(), &identity.origins)?;
+    let schemas = match media_types {
+        MediaTypes::Json => &["record"][..],
+        // Better Auth's sign-in and sign-up have two schemas, and it names both.
+        MediaTypes::JsonOrForm => &["object", "record"],
+    };
+    body::typed(document, Api::Identity, schemas)
+}
 
 impl<'a, T: FromFields> ApiExtractor<'a> for Input<T> {
     const TYPES: &'static [ApiExtractorType] = &[ApiExtractorType::RequestObject];
@@ -54,31 +81,47 @@ impl<'a, T: FromFields> ApiExtractor<'a> for Input<T> {
         body: &mut RequestBody,
         _: ExtractParamOptions<Self::ParamType>,
     ) -> Result<Self> {
-        let identity = identity(request)?;
-        let document = body::read_json::<T>(request, body).await?;
-        origin::check_cookie_request(request.headers(), &identity.origins)?;
-        check_places(document.as_ref(), identity)?;
-        let value = body::typed(document)?;
-        if T::SIGNS_IN {
-            origin::check_sign_in_request(request.headers(), &identity.origins)?;
-        }
+        Ok(Self(read(request, body, MediaTypes::Json).await?))
+    }
+}
+
+impl<'a, T: FromFields> ApiExtractor<'a> for SignInInput<T> {
+    const TYPES: &'static [ApiExtractorType] = &[ApiExtractorType::RequestObject];
+    type ParamType = ();
+    type ParamRawType = ();
+
+    fn register(registry: &mut Registry) {
+        T::register(registry);
+    }
+
+    fn request_meta() -> Option<MetaRequest> {
+        Some(body::described::<T>())
+    }
+
+    async fn from_request(
+        request: &'a Request,
+        body: &mut RequestBody,
+        _: ExtractParamOptions<Self::ParamType>,
+    ) -> Result<Self> {
+        let value = read(request, body, MediaTypes::JsonOrForm).await?;
+        origin::check_sign_in_request(request.headers(), &identity(request)?.origins)?;
         Ok(Self(value))
     }
 }
 
-fn check_places(document: Option<&Value>, identity: &Identity) -> Result<(), ApiError> {
+fn check_redirects(document: Option<&Value>, origins: &TrustedOrigins) -> Result<(), Code> {
     let Some(Value::Object(members)) = document else { return Ok(()) };
-    for (member, code, message) in PLACES {
+    for (member, code) in REDIRECT_FIELDS {
         if let Some(Value::String(place)) = members.get(member)
-            && !identity.origins.trusts_url(place)
+            && !origins.trusts_url(place)
         {
-            return Err(ApiError::new(StatusCode::FORBIDDEN, code, message));
+            return Err(code);
         }
     }
     Ok(())
 }
 
-/// How the OpenAPI document calls the two ways to show a session.
+/// How the OpenAPI document calls the two ways to present a session.
 const CREDENTIALS: [&str; 2] = ["sessionToken", "sessionCookie"];
 
 fn register_credentials(registry: &mut Registry) {
@@ -111,11 +154,11 @@ fn register_credentials(registry: &mut Registry) {
     registry.create_security_scheme(CREDENTIALS[0], bearer);
 }
 
-/// Somebody who is signed in. To be asked for after the body: a body that does not fit is 400 also for strangers.
+/// Somebody who is signed in. To be asked for after the body: a body that does not fit is 400 also for those who are not.
 #[derive(Debug)]
-pub struct Guarded(pub SignedIn);
+pub struct CurrentSession(pub SignedIn);
 
-impl Deref for Guarded {
+impl Deref for CurrentSession {
     type Target = SignedIn;
 
     fn deref(&self) -> &SignedIn {
@@ -123,7 +166,7 @@ impl Deref for Guarded {
     }
 }
 
-impl<'a> ApiExtractor<'a> for Guarded {
+impl<'a> ApiExtractor<'a> for CurrentSession {
     const TYPES: &'static [ApiExtractorType] = &[ApiExtractorType::SecurityScheme];
     type ParamType = ();
     type ParamRawType = ();
@@ -142,24 +185,24 @@ impl<'a> ApiExtractor<'a> for Guarded {
         _: ExtractParamOptions<Self::ParamType>,
     ) -> Result<Self> {
         let identity = identity(request)?;
-        let shown = identity.cookies.session_token(request.headers());
-        match identity.sessions.authenticate(shown, Slide::Yes).await.map_err(ApiError::from)? {
+        let presented = identity.cookies.session_token(request.headers());
+        match identity.sessions.authenticate(presented, Slide::Yes).await.map_err(ApiError::from)? {
             Found::SignedIn(signed_in) => Ok(Self(*signed_in)),
             Found::Ended => {
-                let mut refusal = ApiError::unauthorized();
+                let mut refusal = ApiError::from(Code::Unauthorized);
                 refusal.headers.extend(identity.cookies.clear());
                 Err(refusal.into())
             }
-            Found::Nobody => Err(ApiError::unauthorized().into()),
+            Found::Nobody => Err(Code::Unauthorized.into()),
         }
     }
 }
 
-/// The session token that a request shows, if any; nothing is looked up.
+/// The session token that a request presents, if any; nothing is looked up.
 #[derive(Debug)]
-pub struct Shown(pub Option<OpaqueToken>);
+pub struct PresentedToken(pub Option<OpaqueToken>);
 
-impl<'a> ApiExtractor<'a> for Shown {
+impl<'a> ApiExtractor<'a> for PresentedToken {
     const TYPES: &'static [ApiExtractorType] = &[ApiExtractorType::SecurityScheme];
     type ParamType = ();
     type ParamRawType = ();

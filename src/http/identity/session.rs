@@ -2,18 +2,33 @@
 
 use std::sync::Arc;
 
-use poem::http::{HeaderMap, StatusCode};
+use poem::http::HeaderMap;
 use poem::web::Data;
 use poem_openapi::OpenApi;
 use poem_openapi::param::Query;
 
-use super::cookie::hand_out_jwt;
-use super::objects::{Nothing, RevokeSession, SessionAndUser, SessionObject, Status, Token};
-use super::request::{Guarded, Input, Shown};
-use super::{Identity, Tag};
-use crate::http::answer::{Answer, Carried, Refused, refusals};
-use crate::http::error::ApiError;
-use crate::identity::{Found, Slide, tokens};
+use super::objects::SessionAndUser;
+use super::objects::SessionObject;
+use super::objects::Status;
+use super::objects::Token;
+use super::request::Input;
+use crate::identity::Found;
+use crate::identity::Slide;
+use crate::identity::tokens;
+use super::bodies::Nothing;
+use super::bodies::RevokeSession;
+use super::cookie::set_jwt;
+use super::request::CurrentSession;
+use super::request::PresentedToken;
+use super::service::Found;
+use super::service::Identity;
+use super::service::Tag;
+use crate::http::framework::answer::Answer;
+use crate::http::framework::answer::Declared;
+use crate::http::framework::answer::ResponseHeaders;
+use crate::http::framework::answer::refusals;
+use crate::http::framework::code::Code;
+use crate::http::framework::error::ApiError;
 
 refusals!(
     /// Reading the session.
@@ -38,9 +53,9 @@ refusals!(
 
 /// A new session.
 #[derive(Debug)]
-pub struct HandsOut;
+pub struct SetsSession;
 
-impl Carried for HandsOut {
+impl ResponseHeaders for SetsSession {
     const HEADERS: &'static [(&'static str, &'static str)] = &[
         ("Set-Cookie", "The session, for browsers: `better-auth.session_token`."),
         ("set-auth-token", "The session, for `Authorization: Bearer` at this API."),
@@ -49,9 +64,9 @@ impl Carried for HandsOut {
 
 /// A session that is being looked at.
 #[derive(Debug)]
-pub struct HandsOutJwt;
+pub struct SetsJwt;
 
-impl Carried for HandsOutJwt {
+impl ResponseHeaders for SetsJwt {
     const HEADERS: &'static [(&'static str, &'static str)] =
         &[("set-auth-jwt", "A JWT like that of `GET /api/auth/token`.")];
 }
@@ -69,7 +84,7 @@ impl SessionApi {
     #[oai(path = "/get-session", method = "get", tag = "Tag::Sessions", operation_id = "getSession")]
     async fn get_session(
         &self,
-        shown: Shown,
+        presented: PresentedToken,
         /// Any text: do not let the expiry slide.
         #[oai(name = "disableRefresh")]
         disable_refresh: Query<Option<String>>,
@@ -77,21 +92,21 @@ impl SessionApi {
         #[oai(name = "disableCookieCache")]
         _disable_cookie_cache: Query<Option<String>>,
         identity: Data<&Arc<Identity>>,
-    ) -> Result<Answer<Option<SessionAndUser>, 200, HandsOutJwt>, Refused<GetSessionRefusals>> {
+    ) -> Result<Answer<Option<SessionAndUser>, 200, SetsJwt>, Declared<GetSessionRefusals>> {
         let slide = if disable_refresh.0.is_none_or(|text| text.is_empty()) { Slide::Yes } else { Slide::No };
-        let signed_in = match identity.sessions.authenticate(shown.0, slide).await? {
+        let signed_in = match identity.sessions.authenticate(presented.0, slide).await? {
             Found::SignedIn(signed_in) => *signed_in,
             Found::Ended => return Ok(Answer::new(None).headers(identity.cookies.clear())),
             Found::Nobody => return Ok(Answer::new(None)),
         };
         let mut headers =
-            if signed_in.slid { identity.cookies.hand_out(&signed_in) } else { HeaderMap::new() };
+            if signed_in.slid { identity.cookies.set_session(&signed_in) } else { HeaderMap::new() };
         match identity.issuer.issue(&signed_in.user, &signed_in.session).await {
-            Ok(jwt) => hand_out_jwt(&mut headers, &jwt),
+            Ok(jwt) => set_jwt(&mut headers, &jwt),
             // The session is as good as before; only the convenience is missing.
             Err(error) => tracing::error!(%error, "get-session answers without a token"),
         }
-        let session = SessionObject::new(signed_in.session, signed_in.token.expose().to_owned());
+        let session = SessionObject::new(signed_in.session, signed_in.token.into());
         Ok(Answer::new(Some(SessionAndUser { session, user: signed_in.user.into() })).headers(headers))
     }
 
@@ -100,13 +115,8 @@ impl SessionApi {
     async fn post_session(
         &self,
         _input: Input<Nothing>,
-    ) -> Result<Answer<Status>, Refused<PostSessionRefusals>> {
-        Err(ApiError::new(
-            StatusCode::METHOD_NOT_ALLOWED,
-            "METHOD_NOT_ALLOWED_DEFER_SESSION_REQUIRED",
-            "POST method requires deferSessionRefresh to be enabled in session config",
-        )
-        .allowing("GET, HEAD"))?
+    ) -> Result<Answer<Status>, Declared<PostSessionRefusals>> {
+        Err(ApiError::from(Code::DeferSessionRequired).allowing("GET, HEAD").into())
     }
 
     /// A JWT for APIs
@@ -116,11 +126,11 @@ impl SessionApi {
     #[oai(path = "/token", method = "get", tag = "Tag::Sessions", operation_id = "getToken")]
     async fn token(
         &self,
-        signed_in: Guarded,
+        signed_in: CurrentSession,
         identity: Data<&Arc<Identity>>,
-    ) -> Result<Answer<Token>, Refused<TokenRefusals>> {
+    ) -> Result<Answer<Token>, Declared<TokenRefusals>> {
         let token = identity.issuer.issue(&signed_in.user, &signed_in.session).await?;
-        Ok(Answer::new(Token { token }).headers(renewed(&identity, &signed_in)))
+        Ok(Answer::new(Token { token: token.into() }).headers(renewed(&identity, &signed_in)))
     }
 
     /// Where I am signed in
@@ -129,16 +139,16 @@ impl SessionApi {
     #[oai(path = "/list-sessions", method = "get", tag = "Tag::Sessions", operation_id = "listSessions")]
     async fn list_sessions(
         &self,
-        signed_in: Guarded,
+        signed_in: CurrentSession,
         identity: Data<&Arc<Identity>>,
-    ) -> Result<Answer<Vec<SessionObject>>, Refused<ListRefusals>> {
+    ) -> Result<Answer<Vec<SessionObject>>, Declared<ListRefusals>> {
         let sessions = identity.sessions.list(&signed_in).await?;
-        let shown = sessions.into_iter().map(|session| {
+        let listed = sessions.into_iter().map(|session| {
             let is_own = session.id == signed_in.session.id;
-            let token = if is_own { signed_in.token.expose().to_owned() } else { session.id.clone() };
+            let token = if is_own { signed_in.token.clone().into() } else { session.id.clone().into() };
             SessionObject::new(session, token)
         });
-        Ok(Answer::new(shown.collect()).headers(renewed(&identity, &signed_in)))
+        Ok(Answer::new(listed.collect()).headers(renewed(&identity, &signed_in)))
     }
 
     /// Sign out one session
@@ -148,12 +158,12 @@ impl SessionApi {
     async fn revoke_session(
         &self,
         input: Input<RevokeSession>,
-        signed_in: Guarded,
+        signed_in: CurrentSession,
         identity: Data<&Arc<Identity>>,
-    ) -> Result<Answer<Status>, Refused<RevokeRefusals>> {
+    ) -> Result<Answer<Status>, Declared<RevokeRefusals>> {
         let Input(RevokeSession { token }) = input;
-        identity.sessions.revoke_one(&signed_in.user.id, &token).await?;
-        let is_own = token == signed_in.token.expose() || token == signed_in.session.id;
+        identity.sessions.revoke_one(&signed_in.user.id, token.expose()).await?;
+        let is_own = [signed_in.token.expose(), &signed_in.session.id].contains(&token.expose());
         let headers = if is_own { identity.cookies.clear() } else { HeaderMap::new() };
         Ok(Answer::new(Status { status: true }).headers(headers))
     }
@@ -165,9 +175,9 @@ impl SessionApi {
     async fn revoke_sessions(
         &self,
         _input: Input<Nothing>,
-        signed_in: Guarded,
+        signed_in: CurrentSession,
         identity: Data<&Arc<Identity>>,
-    ) -> Result<Answer<Status>, Refused<RevokeRefusals>> {
+    ) -> Result<Answer<Status>, Declared<RevokeRefusals>> {
         identity.sessions.revoke_all(&signed_in).await?;
         Ok(Answer::new(Status { status: true }).headers(identity.cookies.clear()))
     }
@@ -184,29 +194,15 @@ impl SessionApi {
     async fn revoke_other_sessions(
         &self,
         _input: Input<Nothing>,
-        signed_in: Guarded,
+        signed_in: CurrentSession,
         identity: Data<&Arc<Identity>>,
-    ) -> Result<Answer<Status>, Refused<RevokeRefusals>> {
+    ) -> Result<Answer<Status>, Declared<RevokeRefusals>> {
         identity.sessions.revoke_others(&signed_in).await?;
         Ok(Answer::new(Status { status: true }).headers(renewed(&identity, &signed_in)))
     }
 }
 
 /// The headers of a session that slid just now.
-pub(super) fn renewed(identity: &Identity, signed_in: &Guarded) -> HeaderMap {
-    if signed_in.slid { identity.cookies.hand_out(signed_in) } else { HeaderMap::new() }
-}
-
-impl From<tokens::Error> for ApiError {
-    fn from(error: tokens::Error) -> Self {
-        tracing::error!(%error, "no token was issued");
-        match error {
-            tokens::Error::NoKey => Self::unavailable(
-                "SIGNING_UNAVAILABLE",
-                "There is no key to sign with. Please try again later.",
-                std::time::Duration::from_secs(5),
-            ),
-            tokens::Error::Entropy(_) | tokens::Error::Sign(_) => Self::internal(),
-        }
-    }
+pub(super) fn renewed(identity: &Identity, signed_in: &CurrentSession) -> HeaderMap {
+    if signed_in.slid { identity.cookies.set_session(signed_in) } else { HeaderMap::new() }
 }

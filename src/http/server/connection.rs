@@ -1,5 +1,5 @@
 //! The life of one connection.
-//! In: a stream from a stranger. Out: answers on it, until it is closed.
+//! In: a stream from a caller. Out: answers on it, until it is closed.
 //! Owns: a connection lives while requests come and go on it; nobody holds one by being slow.
 
 use std::convert::Infallible;
@@ -18,20 +18,20 @@ use poem::{Addr, Endpoint, Response};
 use tokio::net::TcpStream;
 use tokio::sync::watch;
 
-use super::traffic::{Running, Traffic};
-use super::{Bounds, Places};
+use super::activity::{Activity, InFlight};
+use super::limit::{Bounds, ConnectionLimit};
 
-/// How many times within [`Bounds::quiet`] somebody looks whether a connection is quiet.
-const LOOKS: u32 = 8;
+/// How many times within [`Bounds::idle_timeout`] a connection is checked for being idle.
+const IDLE_CHECKS: u32 = 8;
 
 /// How long a connection may take to close after it was asked to, once nothing runs on it.
-const FAREWELL: Duration = Duration::from_secs(1);
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// What a connection needs to know of its server.
 pub(super) struct Connection {
     pub endpoint: Arc<BoxEndpoint<'static, Response>>,
-    /// Places for connections; those that are left tell how crowded it is.
-    pub places: Places,
+    /// How many connections are open tells how long this one may be idle.
+    pub limit: ConnectionLimit,
     /// Its sender is dropped when the server stops.
     pub stopped: watch::Receiver<()>,
 }
@@ -44,13 +44,13 @@ impl Connection {
         if let Err(error) = stream.set_nodelay(true) {
             tracing::debug!(%error, "a connection keeps Nagle's algorithm");
         }
-        let Self { endpoint, places, mut stopped } = self;
-        let bounds = places.bounds;
-        let traffic = Arc::new(Traffic::default());
+        let Self { endpoint, limit, mut stopped } = self;
+        let bounds = limit.bounds;
+        let activity = Arc::new(Activity::default());
         let service = {
-            let traffic = traffic.clone();
+            let activity = activity.clone();
             service_fn(move |request: hyper::Request<Incoming>| {
-                let (endpoint, running) = (endpoint.clone(), Running::begin(&traffic));
+                let (endpoint, running) = (endpoint.clone(), InFlight::begin(&activity));
                 async move {
                     let local = LocalAddr(Addr::SocketAddr(local));
                     let remote = RemoteAddr(Addr::SocketAddr(remote));
@@ -65,16 +65,16 @@ impl Connection {
         };
         let protocols = protocols(bounds);
         let mut connection = pin!(protocols.serve_connection(TokioIo::new(stream), service));
-        let (mut seen, mut quiet) = (0, 0);
+        let (mut seen, mut idle) = (0, 0);
         loop {
             tokio::select! {
                 ended = connection.as_mut() => return log(ended),
                 _ = stopped.changed() => break,
-                () = tokio::time::sleep(bounds.quiet / LOOKS) => {
-                    let begun = traffic.begun();
-                    let is_quiet = begun == seen && !traffic.is_working();
-                    (seen, quiet) = (begun, if is_quiet { quiet + 1 } else { 0 });
-                    if quiet >= patience(&places) {
+                () = tokio::time::sleep(bounds.idle_timeout / IDLE_CHECKS) => {
+                    let begun = activity.begun();
+                    let is_idle = begun == seen && !activity.is_working();
+                    (seen, idle) = (begun, if is_idle { idle + 1 } else { 0 });
+                    if idle >= idle_checks_allowed(&limit) {
                         break;
                     }
                 }
@@ -83,18 +83,18 @@ impl Connection {
         // Whatever runs may end; whatever does not run is over soon.
         connection.as_mut().graceful_shutdown();
         loop {
-            match tokio::time::timeout(FAREWELL, connection.as_mut()).await {
+            match tokio::time::timeout(CLOSE_TIMEOUT, connection.as_mut()).await {
                 Ok(ended) => return log(ended),
-                Err(_) if !traffic.is_working() => return,
+                Err(_) if !activity.is_working() => return,
                 Err(_) => {}
             }
         }
     }
 }
 
-/// How many quiet looks a connection may have: fewer in a crowd.
-fn patience(places: &Places) -> u32 {
-    if places.are_crowded() { 1 } else { LOOKS }
+/// How many checks in a row a connection may be found idle: fewer in a crowd.
+fn idle_checks_allowed(limit: &ConnectionLimit) -> u32 {
+    if limit.is_crowded() { 1 } else { IDLE_CHECKS }
 }
 
 fn protocols(bounds: Bounds) -> auto::Builder<TokioExecutor> {

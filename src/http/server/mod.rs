@@ -2,8 +2,9 @@
 //! In: a bound listener and an endpoint. Out: served requests, until told to stop.
 //! Owns: at the limit of connections or descriptors the loop rests instead of spinning; stopping lets running requests finish.
 
+mod activity;
 mod connection;
-mod traffic;
+mod limit;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,104 +15,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 
 use connection::Connection;
-
-/// What strangers may take.
-#[derive(Clone, Copy, Debug)]
-pub struct Bounds {
-    /// How many connections may be open at once; the next ones wait in the kernel's queue.
-    pub connections: u32,
-    /// How long a connection may be quiet: no request begins on it, none is being worked on. Sending a request slowly and
-    /// reading an answer slowly count as quiet. When three quarters of all connections are open, an eighth of it.
-    pub quiet: Duration,
-    /// The largest header of a request, in bytes.
-    pub header_bytes: u32,
-    /// How many requests may run at once on one connection of HTTP/2.
-    pub streams: u32,
-    /// How long running requests may go on once the server is told to stop.
-    pub drain: Duration,
-}
-
-impl Default for Bounds {
-    fn default() -> Self {
-        Self {
-            connections: 10_000,
-            quiet: Duration::from_secs(15),
-            header_bytes: 32 * 1024,
-            streams: 100,
-            drain: Duration::from_secs(10),
-        }
-    }
-}
-
-/// Descriptors for everything that is not a caller's connection: databases, files, other listeners.
-const RESERVED_DESCRIPTORS: u64 = 256;
-
-impl Bounds {
-    /// The usual bounds, as far as this process may have descriptors for them.
-    ///
-    /// Raises the soft limit of descriptors to the hard one, as far as needed.
-    pub fn within_descriptors() -> Self {
-        let usual = Self::default();
-        let wanted = u64::from(usual.connections) + RESERVED_DESCRIPTORS;
-        let granted = descriptors(wanted).saturating_sub(RESERVED_DESCRIPTORS).max(RESERVED_DESCRIPTORS / 2);
-        Self { connections: usual.connections.min(u32::try_from(granted).unwrap_or(u32::MAX)), ..usual }
-    }
-}
-
-/// How many descriptors this process may have, after asking for `wanted`.
-#[cfg(unix)]
-fn descriptors(wanted: u64) -> u64 {
-    use rustix::process::{Resource, getrlimit, setrlimit};
-    let mut limit = getrlimit(Resource::Nofile);
-    let before = limit.current.unwrap_or(u64::MAX);
-    if before >= wanted {
-        return before;
-    }
-    let most = limit.maximum.map_or(wanted, |hard| hard.min(wanted));
-    limit.current = Some(most);
-    match setrlimit(Resource::Nofile, limit) {
-        Ok(()) => most,
-        Err(error) => {
-            tracing::warn!(%error, descriptors = before, "the limit of open files stays");
-            before
-        }
-    }
-}
-
-#[cfg(not(unix))]
-fn descriptors(wanted: u64) -> u64 {
-    wanted
-}
-
-/// The places that the connections of a server take.
-#[derive(Clone, Debug)]
-pub struct Places {
-    bounds: Bounds,
-    free: Arc<Semaphore>,
-}
-
-impl Places {
-    /// As many places as `bounds` allow connections.
-    pub fn new(bounds: Bounds) -> Self {
-        Self { bounds, free: Arc::new(Semaphore::new(bounds.connections as usize)) }
-    }
-
-    /// How many there are.
-    pub fn all(&self) -> u32 {
-        self.bounds.connections
-    }
-
-    /// How many are taken. One is held ready for the next caller, who is not there yet.
-    pub fn taken(&self) -> u32 {
-        let free = u32::try_from(self.free.available_permits()).unwrap_or(u32::MAX);
-        self.all().saturating_sub(free).saturating_sub(1)
-    }
-
-    /// Whether three quarters are taken.
-    fn are_crowded(&self) -> bool {
-        self.free.available_permits() < self.all() as usize / 4
-    }
-}
+pub use limit::{Bounds, ConnectionLimit};
 
 /// How long the loop rests after an error of accepting, such as too many open files.
 const REST: Duration = Duration::from_millis(50);
@@ -120,7 +24,7 @@ const REST: Duration = Duration::from_millis(50);
 pub async fn serve(
     listener: TcpListener,
     endpoint: BoxEndpoint<'static, Response>,
-    places: Places,
+    limit: ConnectionLimit,
     stop: impl Future<Output = ()> + Send,
 ) -> bool {
     let endpoint = Arc::new(endpoint);
@@ -129,35 +33,32 @@ pub async fn serve(
     loop {
         let accepted = tokio::select! {
             () = &mut stop => break,
-            accepted = accept(&listener, &places.free) => accepted,
+            accepted = accept(&listener, &limit.free) => accepted,
         };
         match accepted {
-            Some((stream, place)) => {
-                let connection = Connection {
-                    endpoint: endpoint.clone(),
-                    places: places.clone(),
-                    stopped: stopped.clone(),
-                };
+            Some((stream, permit)) => {
+                let connection =
+                    Connection { endpoint: endpoint.clone(), limit: limit.clone(), stopped: stopped.clone() };
                 tokio::spawn(async move {
                     connection.serve(stream).await;
-                    drop(place);
+                    drop(permit);
                 });
             }
             None => tokio::time::sleep(REST).await,
         }
     }
     drop((listener, stopping));
-    // All places are free again when all connections are closed.
-    tokio::time::timeout(places.bounds.drain, places.free.acquire_many(places.all())).await.is_ok()
+    // All permits are back when all connections are closed.
+    tokio::time::timeout(limit.bounds.drain, limit.free.acquire_many(limit.allowed())).await.is_ok()
 }
 
 async fn accept(
     listener: &TcpListener,
-    places: &Arc<Semaphore>,
+    permits: &Arc<Semaphore>,
 ) -> Option<(TcpStream, OwnedSemaphorePermit)> {
-    let place = places.clone().acquire_owned().await.ok()?;
+    let permit = permits.clone().acquire_owned().await.ok()?;
     match listener.accept().await {
-        Ok((stream, _)) => Some((stream, place)),
+        Ok((stream, _)) => Some((stream, permit)),
         Err(error) => {
             tracing::warn!(%error, "a connection could not be accepted");
             None

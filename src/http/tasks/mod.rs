@@ -2,6 +2,8 @@
 //! In: requests to `/api/{user_id}/tasks`. Out: the caller's own tasks.
 //! Owns: who calls is settled before the body is read, and whose the tasks are before any row is.
 
+mod body;
+mod error;
 mod objects;
 mod owner;
 
@@ -13,23 +15,13 @@ use poem::{Endpoint, EndpointExt};
 use poem_openapi::param::{Path, Query};
 use poem_openapi::{LicenseObject, OpenApi, OpenApiService, Tags};
 
+use body::TaskBody;
 use objects::{Completion, TaskDraft, TaskObject};
 use owner::Owner;
+pub use owner::Resource;
 
-use super::answer::{Answer, Carried, Done, Refused, refusals};
-use super::body::TaskBody;
-use super::error::ApiError;
-use crate::resource::task::{self, DEFAULT_PAGE, MAX_PAGE};
-use signet_verify::verifier::Verifier;
-
-/// What the operations work with.
-#[derive(Debug)]
-pub struct Resource {
-    /// The caller's tasks.
-    pub tasks: task::Tasks,
-    /// Who the caller is.
-    pub verifier: Arc<Verifier>,
-}
+use crate::http::framework::answer::{Answer, Declared, NoContent, ResponseHeaders, refusals};
+use crate::resource::task::{DEFAULT_PAGE, MAX_PAGE};
 
 #[derive(Debug, Tags)]
 enum Tag {
@@ -58,7 +50,7 @@ refusals!(
 #[derive(Debug)]
 pub struct Paged;
 
-impl Carried for Paged {
+impl ResponseHeaders for Paged {
     const HEADERS: &'static [(&'static str, &'static str)] =
         &[("Link", "Where the next page is, as `rel=\"next\"`; absent on the last.")];
 }
@@ -67,7 +59,7 @@ impl Carried for Paged {
 #[derive(Debug)]
 pub struct Located;
 
-impl Carried for Located {
+impl ResponseHeaders for Located {
     const HEADERS: &'static [(&'static str, &'static str)] = &[("Location", "Where the new task is.")];
 }
 
@@ -95,7 +87,7 @@ impl TasksApi {
         /// Only tasks that are done, or only those that are not.
         completed: Query<Option<bool>>,
         resource: Data<&Arc<Resource>>,
-    ) -> Result<Answer<Vec<TaskObject>, 200, Paged>, Refused<ListRefusals>> {
+    ) -> Result<Answer<Vec<TaskObject>, 200, Paged>, Declared<ListRefusals>> {
         let limit = limit.0.min(MAX_PAGE);
         let page = resource.tasks.page(&owner.0, completed.0.into(), cursor.0.as_deref(), limit).await?;
         let answer = Answer::new(page.tasks.into_iter().map(TaskObject::from).collect());
@@ -125,7 +117,7 @@ impl TasksApi {
         user_id: Path<String>,
         draft: TaskBody<TaskDraft>,
         resource: Data<&Arc<Resource>>,
-    ) -> Result<Answer<TaskObject, 201, Located>, Refused<AddRefusals>> {
+    ) -> Result<Answer<TaskObject, 201, Located>, Declared<AddRefusals>> {
         let task = resource.tasks.create(&owner.0, draft.0.into()).await?;
         let user = if user_id.0 == "me" { "me" } else { &owner.0.subject };
         let location = format!("/api/{}/tasks/{}", owner::path_segment(user), task.id);
@@ -145,7 +137,7 @@ impl TasksApi {
         /// The task's id.
         id: Path<String>,
         resource: Data<&Arc<Resource>>,
-    ) -> Result<Answer<TaskObject>, Refused<OneRefusals>> {
+    ) -> Result<Answer<TaskObject>, Declared<OneRefusals>> {
         Ok(Answer::new(resource.tasks.get(&owner.0, &id.0).await?.into()))
     }
 
@@ -164,7 +156,7 @@ impl TasksApi {
         id: Path<String>,
         draft: TaskBody<TaskDraft>,
         resource: Data<&Arc<Resource>>,
-    ) -> Result<Answer<TaskObject>, Refused<ChangeRefusals>> {
+    ) -> Result<Answer<TaskObject>, Declared<ChangeRefusals>> {
         Ok(Answer::new(resource.tasks.replace(&owner.0, &id.0, &draft.0.into()).await?.into()))
     }
 
@@ -187,7 +179,7 @@ impl TasksApi {
         id: Path<String>,
         completion: TaskBody<Completion>,
         resource: Data<&Arc<Resource>>,
-    ) -> Result<Answer<TaskObject>, Refused<ChangeRefusals>> {
+    ) -> Result<Answer<TaskObject>, Declared<ChangeRefusals>> {
         let completed = completion.0.completed;
         Ok(Answer::new(resource.tasks.complete(&owner.0, &id.0, completed.into()).await?.into()))
     }
@@ -205,28 +197,14 @@ impl TasksApi {
         /// The task's id.
         id: Path<String>,
         resource: Data<&Arc<Resource>>,
-    ) -> Result<Done, Refused<OneRefusals>> {
+    ) -> Result<NoContent, Declared<OneRefusals>> {
         resource.tasks.delete(&owner.0, &id.0).await?;
-        Ok(Done)
+        Ok(NoContent)
     }
 }
 
 fn default_page() -> u32 {
     DEFAULT_PAGE
-}
-
-impl From<task::Error> for ApiError {
-    fn from(error: task::Error) -> Self {
-        match error {
-            task::Error::Unknown => Self::not_found(),
-            task::Error::Cursor(_) => Self::unprocessable("[query.cursor] Not a cursor of this list"),
-            task::Error::Store(error) => error.into(),
-            task::Error::Entropy(error) => {
-                tracing::error!(%error, "no randomness");
-                Self::internal()
-            }
-        }
-    }
 }
 
 /// The described service; also the source of `openapi/tasks.json`.
@@ -245,15 +223,4 @@ pub fn service() -> OpenApiService<TasksApi, ()> {
 /// The API as an endpoint for everything below `/api`.
 pub fn endpoint(resource: Arc<Resource>) -> impl Endpoint {
     service().with(AddData::new(resource))
-}
-
-/// The methods that a path of this API has, for the `Allow` header of a 405 (RFC 9110 section 15.5.6).
-pub fn methods_of(path: &str) -> Option<&'static str> {
-    let segments: Vec<&str> = path.strip_prefix("/api/")?.split('/').collect();
-    match segments[..] {
-        [_, "tasks"] => Some("GET, HEAD, POST"),
-        [_, "tasks", _] => Some("GET, HEAD, PUT, DELETE"),
-        [_, "tasks", _, "complete"] => Some("PATCH"),
-        _ => None,
-    }
 }

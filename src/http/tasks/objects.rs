@@ -4,12 +4,19 @@ use poem_openapi::Object;
 use poem_openapi::types::Example;
 use serde::Serialize;
 
-use crate::http::body::{Dialect, Fields, FromFields, Text};
-use crate::http::moment::Moment;
-use crate::model::task::{Draft, Task};
+use crate::model::task::Draft;
+use crate::model::task::Task;
+use crate::http::framework::fields::Fields;
+use crate::http::framework::fields::FromFields;
+use crate::http::framework::fields::Presence;
+use crate::http::framework::fields::members;
+use crate::http::framework::text::Controls;
+use crate::http::framework::text::Text;
+use crate::http::framework::text::text_members;
+use crate::http::framework::timestamp_field::TimestampField;
 
 /// A task.
-#[derive(Clone, Debug, Object, Serialize)]
+#[derive(Object, Serialize)]
 #[oai(rename = "Task")]
 pub struct TaskObject {
     /// 32 letters and digits.
@@ -23,9 +30,9 @@ pub struct TaskObject {
     /// Whether it is done.
     pub completed: bool,
     /// When it was made.
-    pub created_at: Moment,
+    pub created_at: TimestampField,
     /// When it last changed.
-    pub updated_at: Moment,
+    pub updated_at: TimestampField,
 }
 
 impl From<Task> for TaskObject {
@@ -42,41 +49,33 @@ impl From<Task> for TaskObject {
     }
 }
 
+text_members! {
+    /// What is to be done.
+    Title: Text { min: 1, ..Text::line(200) };
+    /// More about it.
+    Description: Text { min: 0, max: 2000, controls: Controls::Lines };
+}
+
 /// What a task is to say. Further members are ignored.
-#[derive(Clone, Debug, Object)]
+#[derive(Object)]
 #[oai(example)]
 pub struct TaskDraft {
     /// What is to be done; no control characters.
-    #[oai(validator(min_length = 1, max_length = 200, pattern = r"^[^\u0000-\u001f\u007f-\u009f]*$"))]
-    pub title: String,
+    pub title: Title,
     /// More about it; no control characters but line breaks and tabs.
-    #[oai(validator(
-        max_length = 2000,
-        pattern = r"^[^\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f-\u009f]*$"
-    ))]
-    pub description: Option<String>,
+    pub description: Option<Description>,
     /// Whether it is done; not, unless said otherwise.
     pub completed: Option<bool>,
 }
 
+members!(TaskDraft { title: "title", description: "description", completed: "completed" });
+
 impl Example for TaskDraft {
     fn example() -> Self {
         Self {
-            title: "Buy milk".to_owned(),
-            description: Some("Two litres".to_owned()),
+            title: Title("Buy milk".to_owned()),
+            description: Some(Description("Two litres".to_owned())),
             completed: Some(false),
-        }
-    }
-}
-
-impl FromFields for TaskDraft {
-    const DIALECT: Dialect = Dialect::Tasks;
-
-    fn from_fields(fields: &mut Fields) -> Self {
-        Self {
-            title: fields.text("title", Text { min: 1, max: 200, lines: false }),
-            description: fields.text_or_absent("description", Text { min: 0, max: 2000, lines: true }),
-            completed: fields.flag_or_absent("completed"),
         }
     }
 }
@@ -84,15 +83,15 @@ impl FromFields for TaskDraft {
 impl From<TaskDraft> for Draft {
     fn from(draft: TaskDraft) -> Self {
         Self {
-            title: draft.title,
-            description: draft.description.unwrap_or_default(),
+            title: draft.title.0,
+            description: draft.description.map(|description| description.0).unwrap_or_default(),
             completed: draft.completed.unwrap_or(false),
         }
     }
 }
 
 /// Whether a task is done.
-#[derive(Clone, Debug, Object)]
+#[derive(Object)]
 #[oai(deny_unknown_fields)]
 pub struct Completion {
     /// Whether it is done; left out, the mark is turned over.
@@ -100,13 +99,13 @@ pub struct Completion {
 }
 
 impl FromFields for Completion {
-    const DIALECT: Dialect = Dialect::Tasks;
-    const OPTIONAL: bool = true;
+    const MEMBERS: &'static [&'static str] = &["completed"];
+    const PRESENCE: Presence = Presence::Optional;
 
-    fn from_fields(fields: &mut Fields) -> Self {
-        let completed = fields.flag_or_absent("completed");
+    fn from_fields(fields: &mut Fields) -> Option<Self> {
+        let completed = fields.take("completed");
         // A misspelt member would turn the mark over by accident.
         fields.refuse_the_rest();
-        Self { completed }
+        Some(Self { completed: completed? })
     }
 }

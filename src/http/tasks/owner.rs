@@ -1,21 +1,30 @@
 //! Who may pass: the owner of the path, proved by a token.
 //! In: `Authorization` and the `{user_id}` of the path. Out: a [`Principal`], or 401, 403, 503.
-//! Owns: this stands before every other argument of every operation; nothing is parsed or looked up for strangers.
+//! Owns: this stands before every other argument of every operation; nothing is parsed or looked up before it.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
-use poem::http::StatusCode;
 use poem::http::header::WWW_AUTHENTICATE;
 use poem::{Request, RequestBody, Result};
 use poem_openapi::registry::{MetaSecurityScheme, Registry};
 use poem_openapi::{ApiExtractor, ApiExtractorType, ExtractParamOptions};
 
-use super::Resource;
-use crate::http::error::ApiError;
-use signet_verify::guard::{CHALLENGE_INSUFFICIENT_SCOPE, Unauthenticated, authenticate};
+use crate::http::framework::code::Code;
+use crate::http::framework::error::ApiError;
+use signet_verify::guard::{CHALLENGE_INSUFFICIENT_SCOPE, authenticate};
+use crate::resource::task;
+use signet_verify::verifier::Verifier;
 use signet_verify::jose::claims::Principal;
+
+/// What the operations work with.
+#[derive(Debug)]
+pub struct Resource {
+    /// The caller's tasks.
+    pub tasks: task::Tasks,
+    /// Who the caller is.
+    pub verifier: Arc<Verifier>,
+}
 
 /// How the router calls the first variable of a path, which is `{user_id}` in every operation: poem-openapi numbers
 /// them. Were it wrong, nobody would pass.
@@ -53,28 +62,15 @@ impl<'a> ApiExtractor<'a> for Owner {
         _: &mut RequestBody,
         _: ExtractParamOptions<Self::ParamType>,
     ) -> Result<Self> {
-        let resource = request.extensions().get::<Arc<Resource>>().ok_or_else(ApiError::internal)?;
+        let resource = request.extensions().get::<Arc<Resource>>().ok_or(Code::Internal)?;
         let caller = authenticate(&resource.verifier, request.headers()).await.map_err(ApiError::from)?;
         let named = request.raw_path_param(USER_ID).unwrap_or_default();
         if named == "me" || named == caller.subject {
             return Ok(Self(caller));
         }
-        Err(ApiError::new(StatusCode::FORBIDDEN, "FORBIDDEN", "These are somebody else's tasks")
+        Err(ApiError::from(Code::Forbidden)
             .with_header(WWW_AUTHENTICATE, CHALLENGE_INSUFFICIENT_SCOPE)
             .into())
-    }
-}
-
-impl From<Unauthenticated> for ApiError {
-    fn from(refusal: Unauthenticated) -> Self {
-        match refusal.retry_after_seconds() {
-            Some(seconds) => {
-                Self::unavailable(refusal.code(), refusal.message(), Duration::from_secs(seconds))
-            }
-            None => {
-                Self::challenged(refusal.code(), refusal.message(), refusal.challenge().unwrap_or_default())
-            }
-        }
     }
 }
 

@@ -5,7 +5,7 @@
 
 import { ApiError, call, post } from "./api.js";
 import * as drafts from "./drafts.js";
-import * as places from "./places.js";
+import * as navigation from "./navigation.js";
 import * as tabs from "./tabs.js";
 import { read } from "./token.js";
 
@@ -93,7 +93,7 @@ function isRefused(error) {
 function signInAgain() {
   const wasSignedIn = held !== null;
   if (!leaving && wasSignedIn) drafts.keep(held.claims.sub);
-  return leave(() => places.goToSignIn(wasSignedIn ? "ended" : null));
+  return leave(() => navigation.goToSignIn(wasSignedIn ? "ended" : null));
 }
 
 function startAgain() {
@@ -117,7 +117,7 @@ export async function signOut() {
 export function forget(notice) {
   drafts.drop();
   tabs.tell({ kind: "signed-out", notice });
-  leave(() => places.goToSignIn(notice, null));
+  leave(() => navigation.goToSignIn(notice, null));
 }
 
 /** @throws {ApiError} */
@@ -132,12 +132,12 @@ export async function current() {
   return (await call("/api/auth/get-session")).body;
 }
 
-/** From now on what happens in other tabs is minded, and a page that comes back from the browser's memory asks anew. */
-export function mind() {
+/** Watches the other tabs from now on; a page that comes back from the browser's memory asks again. */
+export function watch() {
   tabs.listen((message) => {
     if (message.kind === "signed-out") {
       drafts.drop();
-      if (places.isForMembers()) leave(() => places.goToSignIn(message.notice, null));
+      if (navigation.isForMembers()) leave(() => navigation.goToSignIn(message.notice, null));
       else document.body.dataset.who = "guest";
     } else if (message.kind === "signed-in" && held && held.claims.sub !== message.user) {
       startAgain();

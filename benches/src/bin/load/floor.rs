@@ -8,8 +8,11 @@ use std::sync::Arc;
 use poem::endpoint::{BoxEndpoint, make};
 use poem::{EndpointExt, Response, Route, get};
 use serde::Serialize;
-use signet::http::server::{Bounds, Places, serve as accept};
-use signet::model::task::{Task, TaskFilter};
+use signet::http::server::Bounds;
+use signet::http::server::serve as accept;
+use signet::model::task::Task;
+use signet::model::task::TaskFilter;
+use signet::http::server::ConnectionLimit;
 use signet::secret::{OpaqueToken, Seed};
 use signet::store::Database;
 use signet_verify::crypto::SigningKey;
@@ -94,5 +97,5 @@ pub async fn serve() {
     let listener = tokio::net::TcpListener::bind(address.parse::<SocketAddr>().unwrap()).await.unwrap();
     let database = Database::open(database, CONNECTIONS).await.unwrap();
     let endpoint = endpoint(database, owner.clone(), OpaqueToken::new(session.clone()));
-    accept(listener, endpoint, Places::new(Bounds::within_descriptors()), std::future::pending()).await;
+    accept(listener, endpoint, ConnectionLimit::new(Bounds::within_descriptors()), std::future::pending()).await;
 }

@@ -7,7 +7,7 @@ import { device } from "./device.js";
 import { renew, signIn, signOut, token, withSession } from "../session.js";
 import { byId, element, say, show } from "../ui/dom.js";
 import { take } from "../ui/form.js";
-import { day, explained, moment } from "../words.js";
+import { day, explained, moment } from "../messages.js";
 
 const list = byId("sessions");
 

@@ -7,7 +7,7 @@ import { remaining, renew, token } from "../session.js";
 import { isSignedWith } from "../token.js";
 import { byId, element, show } from "../ui/dom.js";
 import { seal } from "../ui/seal.js";
-import { explained, moment } from "../words.js";
+import { explained, moment } from "../messages.js";
 
 const MEANINGS = {
   sub: "who you are",

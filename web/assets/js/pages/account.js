@@ -1,6 +1,6 @@
 // Your account: who you are, how you sign in, where you are signed in, and what your token says.
 
-import * as farewell from "../account/farewell.js";
+import * as deleteAccount from "../account/delete-account.js";
 import * as password from "../account/password.js";
 import * as profile from "../account/profile.js";
 import * as sessions from "../account/sessions.js";
@@ -9,7 +9,7 @@ import * as drafts from "../drafts.js";
 import * as session from "../session.js";
 import { byId, show } from "../ui/dom.js";
 import { start } from "../ui/header.js";
-import { explained } from "../words.js";
+import { explained } from "../messages.js";
 
 start();
 try {
@@ -19,7 +19,7 @@ try {
   profile.start(claims, drafts.take(claims.sub).get("profile"));
   password.start();
   sessions.start();
-  farewell.start();
+  deleteAccount.start();
   await token.start();
 } catch (error) {
   show(explained(error), { action: { name: "Try again", run: () => location.reload() }, lasts: 3_600_000 });

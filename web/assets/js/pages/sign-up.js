@@ -1,7 +1,7 @@
 // Signing up: makes an account, and leads on to signing in.
 
 import { post } from "../api.js";
-import * as places from "../places.js";
+import * as navigation from "../navigation.js";
 import { byId } from "../ui/dom.js";
 import { faultOfNewPassword, take } from "../ui/form.js";
 import { greet } from "../ui/header.js";
@@ -21,7 +21,7 @@ async function signUp({ name, email, password }) {
   // Should this fail, nobody has the session's token any more, and it ends within a day.
   await post("/api/auth/sign-out", {}, { bearer: body.token, cookies }).catch(() => {});
   form.reset();
-  places.goToSignIn("signed-up", new URLSearchParams(location.search).get("next"));
+  navigation.goToSignIn("signed-up", new URLSearchParams(location.search).get("next"));
 }
 
-if (await greet()) location.replace(places.wanted());
+if (await greet()) location.replace(navigation.wanted());

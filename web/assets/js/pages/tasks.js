@@ -9,7 +9,7 @@ import { row } from "../tasks/row.js";
 import { byId, say } from "../ui/dom.js";
 import { take } from "../ui/form.js";
 import { start } from "../ui/header.js";
-import { explained } from "../words.js";
+import { explained } from "../messages.js";
 
 const EMPTY = {
   all: ["Nothing to do yet", "Write down the first thing above. Only you will see it."],

@@ -5,7 +5,7 @@
 import { ApiError } from "../api.js";
 import { element, say, show } from "../ui/dom.js";
 import { take } from "../ui/form.js";
-import { explained, moment } from "../words.js";
+import { explained, moment } from "../messages.js";
 import * as tasks from "./api.js";
 
 /**

@@ -3,7 +3,7 @@
 // Owns: a form is never sent twice at once; what was typed stays when sending fails.
 
 import { ApiError } from "../api.js";
-import { explained, misfit } from "../words.js";
+import { explained, misfit } from "../messages.js";
 import { byId, element } from "./dom.js";
 
 /** Which field an error is about, whatever the form. */

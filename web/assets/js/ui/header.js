@@ -1,7 +1,7 @@
 // The head of every page: who is here, and the way out.
 
 import * as session from "../session.js";
-import { explained } from "../words.js";
+import { explained } from "../messages.js";
 import { byId, show } from "./dom.js";
 
 /** Marks the page one is on, and makes the button work that signs out. */
@@ -15,7 +15,7 @@ export function start() {
     await session.signOut().catch((error) => show(`You are still signed in. ${explained(error)}`));
     button.ariaDisabled = null;
   });
-  session.mind();
+  session.watch();
 }
 
 /** On pages for everybody: shows members their ways. @returns the session and its user, or null */

@@ -11,6 +11,7 @@ use poem::http::{Method, StatusCode};
 use poem::{Request, Response};
 
 use crate::config::TrustedOrigins;
+use crate::http::routes::Origins;
 
 const ALLOWED_METHODS: HeaderValue = HeaderValue::from_static("GET, HEAD, POST, PUT, PATCH, DELETE");
 const ALLOWED_HEADERS: HeaderValue = HeaderValue::from_static("authorization, content-type, x-request-id");
@@ -22,22 +23,22 @@ const PREFLIGHT_LASTS: HeaderValue = HeaderValue::from_static("7200");
 
 /// What a request may share with the page that makes it.
 #[derive(Debug)]
-pub struct Sharing {
+pub struct Cors {
     /// The origin of the page, if it is trusted.
     trusted: Option<HeaderValue>,
     is_public: bool,
     is_preflight: bool,
 }
 
-impl Sharing {
+impl Cors {
     /// Looks where `request` comes from, and what it wants.
-    pub fn of(request: &Request, origins: &TrustedOrigins) -> Self {
+    pub fn of(request: &Request, readable_by: Origins, origins: &TrustedOrigins) -> Self {
         let origin = request.headers().get(ORIGIN);
         let trusted = origin.filter(|origin| origin.to_str().is_ok_and(|origin| origins.trusts(origin)));
         let asks_first = request.headers().contains_key(ACCESS_CONTROL_REQUEST_METHOD);
         Self {
             trusted: trusted.cloned(),
-            is_public: is_public(request.uri().path()),
+            is_public: readable_by == Origins::Any,
             is_preflight: request.method() == Method::OPTIONS && asks_first,
         }
     }
@@ -71,16 +72,4 @@ impl Sharing {
         }
         headers.append(VARY, HeaderValue::from_static("origin"));
     }
-}
-
-/// Documents that any page may read, without credentials.
-fn is_public(path: &str) -> bool {
-    matches!(
-        path,
-        "/.well-known/jwks.json"
-            | "/.well-known/openid-configuration"
-            | "/api/auth/jwks"
-            | "/openapi/identity.json"
-            | "/openapi/tasks.json"
-    )
 }

@@ -9,14 +9,15 @@ use std::time::Duration;
 use poem::{Endpoint, IntoResponse, Request, Response, Result};
 use serde_json::{Value, json};
 
-use super::error::ApiError;
 use crate::config::duration;
+use crate::http::framework::code::Code;
+use crate::http::framework::error::ApiError;
 use crate::keys::keyring::Keyring;
 use crate::store::Database;
 use signet_verify::verifier::Verifier;
 
 /// How long the database may take to show that it lives.
-const PATIENCE: Duration = Duration::from_secs(1);
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// What readiness depends on.
 #[derive(Debug)]
@@ -60,7 +61,7 @@ impl Readiness {
         if self.draining.load(Ordering::SeqCst) {
             return Some("The server is stopping");
         }
-        if !matches!(tokio::time::timeout(PATIENCE, self.database.ping()).await, Ok(Ok(()))) {
+        if !matches!(tokio::time::timeout(ANSWER_TIMEOUT, self.database.ping()).await, Ok(Ok(()))) {
             return Some("The database does not answer");
         }
         if self.keyring.as_ref().is_some_and(|keyring| keyring.signer().is_none()) {
@@ -90,9 +91,13 @@ impl Endpoint for ReadinessEndpoint {
                 warnings if warnings.is_empty() => answer("ready"),
                 warnings => json_answer(&json!({ "status": "ready", "warnings": warnings })),
             }),
-            Some(message) => Ok(ApiError::unavailable("NOT_READY", message, PATIENCE).into_response()),
+            Some(message) => Ok(not_ready(message).into_response()),
         }
     }
+}
+
+fn not_ready(message: &'static str) -> ApiError {
+    ApiError { message: message.into(), ..Code::NotReady.retry_after(ANSWER_TIMEOUT) }
 }
 
 fn answer(status: &str) -> Response {

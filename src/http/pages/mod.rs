@@ -18,13 +18,13 @@ use poem::{Endpoint, Request, Response, Result, Route};
 use ring::digest;
 use rust_embed::Embed;
 
-use super::error::ApiError;
-use super::fixed::{Fixed, REVALIDATED};
-use super::layers::ForPeople;
-use super::metrics::ErrorCode;
+use crate::http::framework::code::Code;
+use crate::http::framework::layers::HtmlError;
+use crate::http::framework::static_document::{REVALIDATED, StaticDocument};
+use crate::http::routes::mount;
 
 /// What every page has around it.
-const LAYOUT: &str = include_str!("../../web/layout.html");
+const LAYOUT: &str = include_str!("../../../web/layout.html");
 
 /// Styles, scripts and the mark.
 #[derive(Embed)]
@@ -47,42 +47,42 @@ const HOME: Page = Page {
     name: "home",
     style: "home",
     title: "Signet: sign in once, prove it anywhere",
-    main: include_str!("../../web/pages/home.html"),
+    main: include_str!("../../../web/pages/home.html"),
     for_members: false,
 };
 const SIGN_UP: Page = Page {
     name: "sign-up",
     style: "entry",
     title: "Create an account · Signet",
-    main: include_str!("../../web/pages/sign-up.html"),
+    main: include_str!("../../../web/pages/sign-up.html"),
     for_members: false,
 };
 const SIGN_IN: Page = Page {
     name: "sign-in",
     style: "entry",
     title: "Sign in · Signet",
-    main: include_str!("../../web/pages/sign-in.html"),
+    main: include_str!("../../../web/pages/sign-in.html"),
     for_members: false,
 };
 const TASKS: Page = Page {
     name: "tasks",
     style: "tasks",
     title: "Tasks · Signet",
-    main: include_str!("../../web/pages/tasks.html"),
+    main: include_str!("../../../web/pages/tasks.html"),
     for_members: true,
 };
 const ACCOUNT: Page = Page {
     name: "account",
     style: "account",
     title: "Account · Signet",
-    main: include_str!("../../web/pages/account.html"),
+    main: include_str!("../../../web/pages/account.html"),
     for_members: true,
 };
 const NOT_FOUND: Page = Page {
     name: "not-found",
     style: "home",
     title: "Not found · Signet",
-    main: include_str!("../../web/pages/not-found.html"),
+    main: include_str!("../../../web/pages/not-found.html"),
     for_members: false,
 };
 
@@ -98,13 +98,10 @@ const FOREVER: &str = "public, max-age=31536000, immutable";
 const OPENER: HeaderName = HeaderName::from_static("cross-origin-opener-policy");
 const SHARING: HeaderName = HeaderName::from_static("cross-origin-resource-policy");
 
-/// Paths of programs, whose errors stay JSON whoever asks.
-const OF_PROGRAMS: [&str; 3] = ["/api/", "/.well-known/", "/openapi/"];
-
 /// The app of a process.
 #[derive(Debug)]
 pub struct Web {
-    assets: Arc<HashMap<String, Fixed>>,
+    assets: Arc<HashMap<String, StaticDocument>>,
     version: String,
     serves_tasks: bool,
 }
@@ -124,7 +121,7 @@ impl Web {
                 std::borrow::Cow::Borrowed(bytes) => Bytes::from_static(bytes),
                 std::borrow::Cow::Owned(bytes) => Bytes::from(bytes),
             };
-            let document = Fixed::new(media_type(&path), body).with_header(SHARING, "same-origin");
+            let document = StaticDocument::new(media_type(&path), body).with_header(SHARING, "same-origin");
             assets.insert(path.into_owned(), document);
         }
         let version = URL_SAFE_NO_PAD.encode(&version.finish().as_ref()[..9]);
@@ -132,27 +129,22 @@ impl Web {
     }
 
     /// The page for people who follow a link to nothing.
-    pub fn not_found(&self) -> Fixed {
+    pub fn not_found(&self) -> StaticDocument {
         self.page(&NOT_FOUND)
     }
 
     /// Adds the pages and their parts.
-    pub fn routes(&self, route: Route) -> Route {
-        let route = route
-            .at("/", poem::get(self.page(&HOME)))
-            .at("/sign-up", poem::get(self.page(&SIGN_UP)))
-            .at("/sign-in", poem::get(self.page(&SIGN_IN)))
-            .at("/account", poem::get(self.page(&ACCOUNT)))
-            // Where password managers look (W3C, A Well-Known URL for Changing Passwords).
-            .at(
-                "/.well-known/change-password",
-                poem::get(poem::endpoint::make_sync(|_| Redirect::see_other("/account#password"))),
-            )
-            .at(
-                "/assets/:version/*path",
-                poem::get(Parts { assets: self.assets.clone(), version: self.version.clone() }),
-            );
-        if self.serves_tasks { route.at("/tasks", poem::get(self.page(&TASKS))) } else { route }
+    pub fn mount(&self, router: Route) -> Route {
+        // Where password managers look (W3C, A Well-Known URL for Changing Passwords).
+        let change_password = poem::endpoint::make_sync(|_| Redirect::see_other("/account#password"));
+        let assets = AssetEndpoint { assets: self.assets.clone(), version: self.version.clone() };
+        let router = mount(router, "/", self.page(&HOME));
+        let router = mount(router, "/sign-up", self.page(&SIGN_UP));
+        let router = mount(router, "/sign-in", self.page(&SIGN_IN));
+        let router = mount(router, "/account", self.page(&ACCOUNT));
+        let router = mount(router, "/.well-known/change-password", change_password);
+        let router = mount(router, "/assets/{version}/{*path}", assets);
+        if self.serves_tasks { mount(router, "/tasks", self.page(&TASKS)) } else { router }
     }
 
     /// What makes a browser ask for the modules of a page before it has read the first of them.
@@ -165,7 +157,7 @@ impl Web {
         links.collect::<Vec<_>>().join("\n  ")
     }
 
-    fn page(&self, page: &Page) -> Fixed {
+    fn page(&self, page: &Page) -> StaticDocument {
         let assets = format!("/assets/{}", self.version);
         let html = LAYOUT.replace("{{main}}", page.main.trim_end());
         let html = if self.serves_tasks {
@@ -182,7 +174,7 @@ impl Web {
             .replace("{{pages}}", if self.serves_tasks { "/tasks /account" } else { "/account" })
             .replace("{{who}}", if page.for_members { "member" } else { "guest" })
             .replace("{{version}}", env!("CARGO_PKG_VERSION"));
-        Fixed::new("text/html; charset=utf-8", html)
+        StaticDocument::new("text/html; charset=utf-8", html)
             .with_header(CONTENT_SECURITY_POLICY, POLICY)
             .with_header(OPENER, "same-origin")
             .with_header(SHARING, "same-origin")
@@ -210,17 +202,17 @@ fn media_type(path: &str) -> &'static str {
 }
 
 /// `/assets/{version}/{path}`.
-struct Parts {
-    assets: Arc<HashMap<String, Fixed>>,
+struct AssetEndpoint {
+    assets: Arc<HashMap<String, StaticDocument>>,
     version: String,
 }
 
-impl Endpoint for Parts {
+impl Endpoint for AssetEndpoint {
     type Output = Response;
 
     async fn call(&self, request: Request) -> Result<Response> {
         let path = request.raw_path_param("path").unwrap_or_default();
-        let part = self.assets.get(path).ok_or_else(ApiError::not_found)?;
+        let part = self.assets.get(path).ok_or(Code::NotFound)?;
         // While instances are being replaced, a page of one may ask another: it gets what there is, and asks again.
         let is_ours = request.raw_path_param("version") == Some(self.version.as_str());
         Ok(part.answer(request.headers(), if is_ours { FOREVER } else { REVALIDATED }))
@@ -228,12 +220,12 @@ impl Endpoint for Parts {
 }
 
 /// Shows `page` to people who followed a link to nothing; programs get their JSON.
-pub fn explain_absence(answered: Result<Response>, page: &Fixed) -> Result<Response> {
+pub fn show_not_found_page(answered: Result<Response>, page: &StaticDocument) -> Result<Response> {
     match answered {
         Err(error) if error.is::<NotFoundError>() => {
             let mut response = page.with_status(StatusCode::NOT_FOUND);
-            response.set_data(ErrorCode("NOT_FOUND"));
-            response.set_data(ForPeople);
+            response.set_data(Code::NotFound);
+            response.set_data(HtmlError);
             Ok(response)
         }
         answered => answered,
@@ -241,14 +233,8 @@ pub fn explain_absence(answered: Result<Response>, page: &Fixed) -> Result<Respo
 }
 
 /// Whether a browser asks for a page.
-pub fn is_of_people(request: &Request) -> bool {
-    let path = request.uri().path();
-    let wants_page = request
-        .headers()
-        .get_all(ACCEPT)
-        .iter()
-        .any(|value| value.to_str().is_ok_and(|value| value.contains("text/html")));
+pub fn accepts_html(request: &Request) -> bool {
+    let mut accepted = request.headers().get_all(ACCEPT).iter();
     matches!(*request.method(), Method::GET | Method::HEAD)
-        && wants_page
-        && !OF_PROGRAMS.iter().any(|prefix| path.starts_with(prefix))
+        && accepted.any(|value| value.to_str().is_ok_and(|value| value.contains("text/html")))
 }

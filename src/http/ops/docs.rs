@@ -12,8 +12,11 @@ use poem_openapi::OpenApiService;
 use ring::digest;
 use serde_json::{Map, Value, json};
 
-use super::fixed::Fixed;
-use super::{identity, tasks};
+use crate::http::framework::static_document::StaticDocument;
+use crate::http::{identity, tasks};
+
+/// The password of the examples; no value of a password type can be written into a document.
+const PASSWORD: &str = "correct horse battery";
 
 /// The OpenAPI document of the identity API.
 pub fn identity_document() -> String {
@@ -48,6 +51,15 @@ fn amend(document: &mut Value) {
         *update =
             json!({ "title": "UpdateUser", "description": &update["description"], "anyOf": alternatives });
     }
+    let address = "ada@example.com";
+    for (schema, example) in [
+        ("SignUp", json!({ "name": "Ada Lovelace", "email": address, "password": PASSWORD })),
+        ("SignIn", json!({ "email": address, "password": PASSWORD })),
+    ] {
+        if let Some(schema) = schemas.get_mut(schema) {
+            schema["example"] = example;
+        }
+    }
     // Members that may be null, and are always there.
     for (schema, member) in [("User", "image"), ("PasswordChanged", "token")] {
         if let Some(Value::Array(required)) = schemas.get_mut(schema).map(|schema| &mut schema["required"]) {
@@ -78,18 +90,18 @@ fn amend(document: &mut Value) {
 }
 
 /// Serves an OpenAPI document. Anybody may read it from anywhere.
-pub fn document(text: String) -> Fixed {
-    Fixed::new("application/json", text)
+pub fn document(text: String) -> StaticDocument {
+    StaticDocument::new("application/json", text)
 }
 
 /// The page at `/docs`: both APIs together, so that a token got from one can be used at the other.
 ///
-/// It is made when somebody asks for it first: it is by far the largest thing that we serve, and most processes are never
+/// It is made at the first request: it is by far the largest thing that we serve, and most processes are never
 /// asked.
 #[derive(Debug, Default)]
-pub struct Page(OnceLock<Fixed>);
+pub struct DocsPage(OnceLock<StaticDocument>);
 
-impl Endpoint for Page {
+impl Endpoint for DocsPage {
     type Output = Response;
 
     async fn call(&self, request: Request) -> Result<Response> {
@@ -97,7 +109,7 @@ impl Endpoint for Page {
     }
 }
 
-fn page() -> Fixed {
+fn page() -> StaticDocument {
     let description = "Try it: sign up, get a token (`GET /api/auth/token`), press **Authorize**, paste the token \
                        under `jwt`, and create a task.";
     let service =
@@ -124,7 +136,7 @@ fn page() -> Fixed {
          base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
         script_hashes(&page)
     );
-    Fixed::new("text/html; charset=utf-8", page).with_header(CONTENT_SECURITY_POLICY, policy)
+    StaticDocument::new("text/html; charset=utf-8", page).with_header(CONTENT_SECURITY_POLICY, policy)
 }
 
 /// The CSP source expressions of the inline scripts of a page (CSP Level 3 section 2.3.1).

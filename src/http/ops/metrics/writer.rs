@@ -13,9 +13,9 @@ use prometheus_client::metrics::gauge::ConstGauge;
 pub type Label = (&'static str, &'static str);
 
 /// Writes metrics one after the other.
-pub struct Page<'a>(pub DescriptorEncoder<'a>);
+pub struct MetricWriter<'a>(pub DescriptorEncoder<'a>);
 
-impl Page<'_> {
+impl MetricWriter<'_> {
     /// A number that only grows.
     pub fn counter(&mut self, name: &str, help: &str, count: u64) -> fmt::Result {
         ConstCounter::new(count).encode(self.begin(name, help, MetricType::Counter)?)

@@ -1,8 +1,9 @@
 //! What happens during a request, for a collector of traces.
 //! In: a request, perhaps a part of somebody's trace (W3C Trace Context). Out: a span, where spans are collected.
-//! Owns: a span says what the log says: the pattern of a path and never the path; where nobody collects it costs nothing.
+//! Owns: a span says what the log says: the pattern of a path and never the path; without a collector it costs nothing.
 
-use poem::{PathPattern, Request, Response};
+use poem::Request;
+use poem::http::StatusCode;
 use tracing::Span;
 
 /// The target of everything that is for a collector and not for the log.
@@ -37,11 +38,10 @@ pub fn begin(request: &Request, method: &'static str, id: &str) -> Span {
 }
 
 /// Notes on the span how the request was answered.
-pub fn end(span: &Span, method: &'static str, response: &Response) {
+pub fn end(span: &Span, method: &'static str, route: Option<&'static str>, status: StatusCode) {
     if span.is_disabled() {
         return;
     }
-    let (status, route) = (response.status(), response.data::<PathPattern>().map(|pattern| &*pattern.0));
     if let Some(route) = route {
         span.record("http.route", route);
     }

@@ -1,28 +1,25 @@
 //! What an operator can watch, in the text format of OpenMetrics 1.0, which Prometheus reads.
-//! In: finished requests as they go by, and the other rooms' own counts when somebody asks. Out: `/metrics`.
+//! In: finished requests as they go by, and the other modules' own counts at a scrape. Out: `/metrics`.
 //! Owns: labels come from closed lists; no name, address, token or path of a caller ever becomes one.
 //!
 //! `docs/metrics.md` lists every metric; a test holds the list to what is really served.
 
-mod exposition;
+mod collector;
 mod process;
 mod requests;
-mod rooms;
+mod writer;
 
-use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures_util::TryFutureExt;
-use poem::endpoint::BoxEndpoint;
-use poem::{Endpoint, EndpointExt, IntoResponse, Request, Response, Result, Route};
+use poem::{Endpoint, Request, Response, Result};
 use prometheus_client::registry::Registry;
 
-use super::error::ApiError;
-use super::layers;
+pub use collector::Sources;
 use requests::Requests;
-pub use requests::{Asked, ErrorCode};
-pub use rooms::Rooms;
+
+use crate::http::framework::code::Code;
+use crate::http::framework::request_log::RequestSummary;
 
 /// All metrics of one process.
 #[derive(Debug)]
@@ -32,17 +29,17 @@ pub struct Metrics {
 }
 
 impl Metrics {
-    /// Metrics that count requests from now on and ask `rooms` for the rest.
-    pub fn new(rooms: Rooms) -> Self {
+    /// Metrics that count requests from now on and ask `sources` for the rest.
+    pub fn new(sources: Sources) -> Self {
         let mut registry = Registry::default();
         let requests = Requests::register(&mut registry);
-        registry.register_collector(Box::new(rooms));
+        registry.register_collector(Box::new(sources));
         Self { registry, requests }
     }
 
     /// Counts a request that was answered.
-    pub fn count(&self, asked: Asked, response: &Response, took: Duration) {
-        self.requests.count(asked, response, took);
+    pub fn count(&self, request: &RequestSummary, response: &Response, took: Duration) {
+        self.requests.count(request, response, took);
     }
 
     fn text(&self) -> Result<String, std::fmt::Error> {
@@ -50,18 +47,6 @@ impl Metrics {
         prometheus_client::encoding::text::encode(&mut text, &self.registry)?;
         Ok(text)
     }
-}
-
-/// Everything of a listener that serves `/metrics` and nothing else.
-pub fn endpoint(metrics: Arc<Metrics>) -> BoxEndpoint<'static, Response> {
-    Route::new()
-        .at("/metrics", poem::get(MetricsEndpoint(metrics)))
-        .around(|endpoint, request| async move {
-            let asked = (request.method().clone(), request.uri().clone());
-            Ok(layers::shape(asked, pin!(endpoint.call(request).map_ok(IntoResponse::into_response))).await)
-        })
-        .map_to_response()
-        .boxed()
 }
 
 /// `/metrics`.
@@ -72,7 +57,7 @@ impl Endpoint for MetricsEndpoint {
     type Output = Response;
 
     async fn call(&self, _: Request) -> Result<Response> {
-        let text = self.0.text().map_err(|_| ApiError::internal())?;
+        let text = self.0.text().map_err(|_| Code::Internal)?;
         Ok(Response::builder()
             .content_type("application/openmetrics-text; version=1.0.0; charset=utf-8")
             .body(text))

@@ -1,4 +1,4 @@
-// Deleting oneself.
+// Deleting the account.
 
 import { forget, withSession } from "../session.js";
 import { byId } from "../ui/dom.js";

@@ -1,6 +1,6 @@
 //! What happens on one connection, as far as its life depends on it.
-//! In: requests that begin, bodies that arrive, answers that are ready. Out: whether the connection is quiet.
-//! Owns: only work of ours excuses a silence; a body that is still to come does not.
+//! In: requests that begin, bodies that arrive, answers that are ready. Out: whether the connection is idle.
+//! Owns: only work of ours excuses an idle connection; a body that is still to come does not.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -14,13 +14,13 @@ use hyper::body::{Body, Frame, SizeHint};
 
 /// Requests of one connection.
 #[derive(Default)]
-pub(super) struct Traffic {
+pub(super) struct Activity {
     begun: AtomicU64,
     running: AtomicUsize,
     receiving: AtomicUsize,
 }
 
-impl Traffic {
+impl Activity {
     /// How many requests ever began.
     pub fn begun(&self) -> u64 {
         self.begun.load(Ordering::Relaxed)
@@ -33,14 +33,14 @@ impl Traffic {
 }
 
 /// Counts a request until it is answered or given up.
-pub(super) struct Running(Arc<Traffic>);
+pub(super) struct InFlight(Arc<Activity>);
 
-impl Running {
+impl InFlight {
     /// A request that begins now.
-    pub fn begin(traffic: &Arc<Traffic>) -> Self {
-        traffic.begun.fetch_add(1, Ordering::Relaxed);
-        traffic.running.fetch_add(1, Ordering::Relaxed);
-        Self(traffic.clone())
+    pub fn begin(activity: &Arc<Activity>) -> Self {
+        activity.begun.fetch_add(1, Ordering::Relaxed);
+        activity.running.fetch_add(1, Ordering::Relaxed);
+        Self(activity.clone())
     }
 
     /// The same body, counted as being received until it has ended or nobody reads it any more.
@@ -54,13 +54,13 @@ impl Running {
     }
 }
 
-impl Drop for Running {
+impl Drop for InFlight {
     fn drop(&mut self) {
         self.0.running.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
-struct Receiving(Arc<Traffic>);
+struct Receiving(Arc<Activity>);
 
 impl Drop for Receiving {
     fn drop(&mut self) {

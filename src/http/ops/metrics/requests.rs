@@ -2,42 +2,37 @@
 //! In: an answer, and how long it took. Out: counters and histograms.
 //! Owns: a route is counted by its pattern, an error by its code, and whatever has neither under one common name.
 
-use std::sync::Arc;
 use std::time::Duration;
 
+use poem::Response;
 use poem::http::Method;
-use poem::{PathPattern, Request, Response};
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::Registry;
 
-/// The code of an error, as its body says it; travels beside the response to those who count.
-#[derive(Clone, Copy, Debug)]
-pub struct ErrorCode(pub &'static str);
+use crate::http::framework::code::Code;
+use crate::http::framework::request_log::RequestSummary;
+use crate::http::routes::SIGN_IN;
 
-/// Upper bounds of the buckets, in seconds: from a key set out of memory to a sign-in in a storm.
+/// The route of what has none.
+const NO_ROUTE: &str = "none";
+
+/// Upper bounds of the buckets, in seconds: from a key set out of memory to a sign-in under load.
 const BOUNDS: [f64; 13] = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0];
 
-/// The methods that routes have; strangers may invent others.
-static METHODS: [Method; 7] =
-    [Method::GET, Method::HEAD, Method::POST, Method::PUT, Method::PATCH, Method::DELETE, Method::OPTIONS];
-
-/// The path of signing in, whose outcomes are counted by themselves.
-const SIGN_IN: &str = "/api/auth/sign-in/email";
-
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
-struct Kind {
+struct RequestLabels {
     method: &'static str,
-    route: Arc<str>,
+    route: &'static str,
     status: u16,
     code: &'static str,
 }
 
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
 struct Route {
-    route: Arc<str>,
+    route: &'static str,
 }
 
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
@@ -47,35 +42,12 @@ struct Outcome {
 
 type Durations = Family<Route, Histogram, fn() -> Histogram>;
 
-/// What is remembered of a request until it is answered.
-#[derive(Clone, Copy, Debug)]
-pub struct Asked {
-    method: &'static str,
-    /// By path: an answer from an outer layer, such as a limit, has no pattern.
-    signs_in: bool,
-}
-
-impl Asked {
-    /// What is to be remembered of `request`.
-    pub fn of(request: &Request) -> Self {
-        let signs_in = request.method() == Method::POST && request.uri().path() == SIGN_IN;
-        Self { method: known(request.method()), signs_in }
-    }
-
-    /// The method, if it is one that routes have.
-    pub fn method(&self) -> &'static str {
-        self.method
-    }
-}
-
 /// The metrics of requests.
 #[derive(Debug)]
 pub(super) struct Requests {
-    answered: Family<Kind, Counter>,
+    answered: Family<RequestLabels, Counter>,
     durations: Durations,
     sign_ins: Family<Outcome, Counter>,
-    /// The route of what has none.
-    none: Arc<str>,
 }
 
 impl Requests {
@@ -85,7 +57,6 @@ impl Requests {
             answered: Family::default(),
             durations: Family::new_with_constructor(|| Histogram::new(BOUNDS)),
             sign_ins: Family::default(),
-            none: Arc::from("none"),
         };
         registry.register("signet_http_requests", "Requests that were answered", own.answered.clone());
         registry.register(
@@ -97,21 +68,20 @@ impl Requests {
         own
     }
 
-    pub fn count(&self, asked: Asked, response: &Response, took: Duration) {
-        let route = response.data::<PathPattern>().map_or(&self.none, |pattern| &pattern.0).clone();
+    /// Counts a request that was answered.
+    pub fn count(&self, request: &RequestSummary, response: &Response, took: Duration) {
+        let route = request.route.pattern.unwrap_or(NO_ROUTE);
         let status = response.status().as_u16();
-        let code = response.data::<ErrorCode>().map_or("", |code| code.0);
-        if asked.signs_in {
+        let code = response.data::<Code>().map_or("", |code| code.as_str());
+        // By path: an answer from a layer, such as a limit, is one too.
+        if request.method == Method::POST && route == SIGN_IN {
             let outcome = outcome(status);
             self.sign_ins.get_or_create(&Outcome { outcome }).inc();
         }
-        self.durations.get_or_create(&Route { route: route.clone() }).observe(took.as_secs_f64());
-        self.answered.get_or_create(&Kind { method: asked.method, route, status, code }).inc();
+        self.durations.get_or_create(&Route { route }).observe(took.as_secs_f64());
+        let labels = RequestLabels { method: request.method_label(), route, status, code };
+        self.answered.get_or_create(&labels).inc();
     }
-}
-
-fn known(method: &Method) -> &'static str {
-    METHODS.iter().find(|known| *known == method).map_or("other", Method::as_str)
 }
 
 fn outcome(status: u16) -> &'static str {

@@ -1,6 +1,6 @@
-//! What the other rooms count by themselves.
-//! In: their counts, at the moment that somebody asks. Out: lines of the exposition.
-//! Owns: asking costs no room a lock that a request waits for, and asks neither database nor network.
+//! What the other modules count by themselves.
+//! In: their counts, at the moment of a scrape. Out: lines of the exposition.
+//! Owns: a scrape takes no lock that a request waits for, and asks neither database nor network.
 
 use std::fmt;
 use std::sync::Arc;
@@ -8,9 +8,9 @@ use std::sync::Arc;
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::DescriptorEncoder;
 
-use super::exposition::Page;
 use super::process;
-use crate::http::server::Places;
+use super::writer::MetricWriter;
+use crate::http::server::ConnectionLimit;
 use crate::keys::keyring::Keyring;
 use crate::keys::lifecycle::KeyState;
 use crate::password::Passwords;
@@ -22,10 +22,10 @@ use signet_verify::clock::Clock;
 use signet_verify::crypto::Algorithm;
 use signet_verify::verifier::Verifier;
 
-/// The rooms of this process that have something to tell.
-pub struct Rooms {
+/// What this process counts.
+pub struct Sources {
     /// Connections of callers.
-    pub places: Places,
+    pub connections: ConnectionLimit,
     /// Where everything is kept.
     pub database: Database,
     /// What tokens are signed with, where this process signs.
@@ -44,15 +44,15 @@ pub struct Rooms {
     pub clock: Arc<dyn Clock>,
 }
 
-impl fmt::Debug for Rooms {
+impl fmt::Debug for Sources {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Rooms").finish_non_exhaustive()
+        f.debug_struct("Sources").finish_non_exhaustive()
     }
 }
 
-impl Collector for Rooms {
+impl Collector for Sources {
     fn encode(&self, encoder: DescriptorEncoder<'_>) -> fmt::Result {
-        let mut page = Page(encoder);
+        let mut page = MetricWriter(encoder);
         page.gauges(
             "signet_build",
             "Always 1; the label says which version runs",
@@ -68,7 +68,7 @@ impl Collector for Rooms {
             hashing(passwords, &mut page)?;
         }
         page.counters(
-            "signet_limit_decisions",
+            "signet_rate_limit_decisions",
             "Attempts that a limit let through or turned away",
             self.throttle.decisions().into_iter().flat_map(|(rule, count)| {
                 [
@@ -81,7 +81,7 @@ impl Collector for Rooms {
             self.redis(link, &mut page)?;
         }
         page.gauge(
-            "signet_ended_sessions",
+            "signet_revoked_sessions",
             "Sessions that ended while tokens of theirs may still live",
             self.revocations.len() as f64,
         )?;
@@ -99,33 +99,33 @@ impl Collector for Rooms {
             "Time since the database was last known to answer",
             self.clock.monotonic().saturating_sub(self.database.answered_at()).as_secs_f64(),
         )?;
-        page.gauge("signet_connections", "Open connections of callers", f64::from(self.places.taken()))?;
+        page.gauge("signet_connections", "Open connections of callers", f64::from(self.connections.open()))?;
         page.gauge(
             "signet_connections_limit",
             "Connections that may be open at once",
-            f64::from(self.places.all()),
+            f64::from(self.connections.allowed()),
         )?;
         own_process(&mut page)
     }
 }
 
-impl Rooms {
-    fn redis(&self, link: &Redis, page: &mut Page<'_>) -> fmt::Result {
+impl Sources {
+    fn redis(&self, link: &Redis, page: &mut MetricWriter<'_>) -> fmt::Result {
         let status = link.status();
         page.gauge(
             "signet_redis_up",
-            "1 while Redis answers commands and brings news, else 0",
+            "1 while Redis answers commands and delivers messages, else 0",
             f64::from(u8::from(status.up)),
         )?;
         page.counter("signet_redis_failures", "Commands that Redis did not answer in time", status.failures)?;
         page.counter(
-            "signet_limit_decisions_alone",
+            "signet_rate_limit_local_decisions",
             "Attempts that this process judged by itself, more strictly, because Redis did not answer",
             self.throttle.alone(),
         )
     }
 
-    fn keys(&self, keyring: &Keyring, page: &mut Page<'_>) -> fmt::Result {
+    fn keys(&self, keyring: &Keyring, page: &mut MetricWriter<'_>) -> fmt::Result {
         let (health, contract) = (keyring.health(), keyring.contract());
         let now = self.clock.now();
         let counts = health.rings.iter().flat_map(|ring| {
@@ -187,7 +187,7 @@ impl Rooms {
     }
 }
 
-fn verification(verifier: &Verifier, page: &mut Page<'_>) -> fmt::Result {
+fn verification(verifier: &Verifier, page: &mut MetricWriter<'_>) -> fmt::Result {
     page.counter("signet_tokens_accepted", "Tokens that were accepted", verifier.accepted())?;
     page.counters(
         "signet_token_refusals",
@@ -199,15 +199,15 @@ fn verification(verifier: &Verifier, page: &mut Page<'_>) -> fmt::Result {
         "Tokens under the shared secret that were accepted",
         verifier.hs256_uses(),
     )?;
-    if let Some(memory) = verifier.token_cache() {
+    if let Some(cache) = verifier.token_cache() {
         page.counters(
-            "signet_token_memory_lookups",
-            "Tokens by whether they had been seen before",
-            [([("result", "hit")], memory.hits), ([("result", "miss")], memory.misses)],
+            "signet_token_cache_lookups",
+            "Tokens by whether they had been verified before",
+            [([("result", "hit")], cache.hits), ([("result", "miss")], cache.misses)],
         )?;
-        page.gauge("signet_token_memory_tokens", "Tokens that are remembered", memory.tokens as f64)?;
-        page.gauge("signet_token_memory_bytes", "Memory that they take", memory.bytes as f64)?;
-        page.gauge("signet_token_memory_limit_bytes", "Memory that they may take", memory.capacity as f64)?;
+        page.gauge("signet_token_cache_tokens", "Tokens that are cached", cache.tokens as f64)?;
+        page.gauge("signet_token_cache_bytes", "Memory that they take", cache.bytes as f64)?;
+        page.gauge("signet_token_cache_limit_bytes", "Memory that they may take", cache.capacity as f64)?;
     }
     // A process of ours trusts one issuer; where its keys are its own, there is no cache.
     let Some(cache) = verifier.key_caches().next() else { return Ok(()) };
@@ -232,30 +232,30 @@ fn verification(verifier: &Verifier, page: &mut Page<'_>) -> fmt::Result {
     )?;
     page.counter("signet_key_cache_fetches", "Fetches of the key set that were started", status.attempts)?;
     page.counters(
-        "signet_key_cache_faults",
+        "signet_key_cache_fetch_failures",
         "Fetches that brought no keys, by reason",
         cache.faults().map(|(reason, count)| ([("reason", reason)], count)),
     )?;
     page.gauge(
-        "signet_key_cache_failures",
+        "signet_key_cache_consecutive_failures",
         "Fetches that failed since the last good one",
         f64::from(status.failures),
     )
 }
 
-fn hashing(passwords: &Passwords, page: &mut Page<'_>) -> fmt::Result {
+fn hashing(passwords: &Passwords, page: &mut MetricWriter<'_>) -> fmt::Result {
     let load = passwords.load();
     page.gauge("signet_password_queue", "Passwords that wait to be hashed", load.waiting as f64)?;
     page.gauge("signet_password_queue_limit", "Passwords that may wait", load.capacity as f64)?;
     page.gauge("signet_password_threads", "Threads that hash passwords", load.threads as f64)?;
     page.counters(
-        "signet_passwords",
+        "signet_password_hashes",
         "Passwords that were hashed, and that found the queue full",
-        [([("result", "hashed")], load.hashed), ([("result", "turned_away")], load.turned_away)],
+        [([("result", "hashed")], load.hashed), ([("result", "rejected")], load.turned_away)],
     )
 }
 
-fn own_process(page: &mut Page<'_>) -> fmt::Result {
+fn own_process(page: &mut MetricWriter<'_>) -> fmt::Result {
     let gauges = [
         ("process_resident_memory_bytes", "Resident memory", process::resident_bytes()),
         ("process_open_fds", "Open file descriptors", process::open_descriptors()),

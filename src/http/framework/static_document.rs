@@ -15,14 +15,14 @@ pub const REVALIDATED: &str = "no-cache";
 
 /// A document.
 #[derive(Clone, Debug)]
-pub struct Fixed {
+pub struct StaticDocument {
     media_type: &'static str,
     body: Bytes,
     etag: String,
     headers: HeaderMap,
 }
 
-impl Fixed {
+impl StaticDocument {
     /// A document that caches may keep and have to ask about.
     pub fn new(media_type: &'static str, body: impl Into<Bytes>) -> Self {
         let body = body.into();
@@ -54,7 +54,7 @@ impl Fixed {
 
     /// What a request with these headers gets.
     pub fn answer(&self, request: &HeaderMap, cache_control: &str) -> Response {
-        let seen = request.get_all(IF_NONE_MATCH).iter().any(|value| names(value, &self.etag));
+        let seen = request.get_all(IF_NONE_MATCH).iter().any(|value| if_none_match(value, &self.etag));
         let mut response = if seen {
             Response::from(StatusCode::NOT_MODIFIED)
         } else {
@@ -71,7 +71,7 @@ impl Fixed {
     }
 }
 
-impl Endpoint for Fixed {
+impl Endpoint for StaticDocument {
     type Output = Response;
 
     async fn call(&self, request: Request) -> Result<Response> {
@@ -81,7 +81,7 @@ impl Endpoint for Fixed {
 
 /// Whether an `If-None-Match` header names this entity tag; weak comparison, as that header wants it (RFC 9110 section
 /// 13.1.2).
-pub fn names(header: &HeaderValue, etag: &str) -> bool {
+pub fn if_none_match(header: &HeaderValue, etag: &str) -> bool {
     let Ok(header) = header.to_str() else { return false };
     header.trim() == "*" || header.split(',').any(|tag| tag.trim().trim_start_matches("W/") == etag)
 }

@@ -1,0 +1,173 @@
+//! Every error code of the HTTP contract.
+//! Out: the status, the text and the meaning of each code, for answers, metrics and documents alike.
+//! Owns: codes are stable; `docs/errors.md` and the OpenAPI documents are made from this list.
+
+use std::borrow::Cow;
+
+use poem::http::StatusCode;
+
+use super::bounds::{MAX_BODY_BYTES, REQUEST_TIMEOUT};
+use crate::identity::PASSWORD_LENGTH;
+
+/// One of the described APIs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Api {
+    /// Better Auth's contract: 400 for all that does not fit.
+    Identity,
+    /// The sample resource: 422 for all that does not fit.
+    Tasks,
+}
+
+/// Where a code may be answered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Scope {
+    /// On every path.
+    EveryPath,
+    /// By one of the APIs.
+    Of(Api),
+    /// Where a process is watched.
+    Operation,
+}
+
+/// Writes [`Code`] from one row for each code.
+macro_rules! codes {
+    ($($name:ident: $scope:expr, $status:literal $code:literal, $message:literal, $when:expr;)+) => {
+        /// A stable name that programs compare, with its status. Two codes may have one name: the APIs differ in status.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+        pub enum Code {
+            $(#[doc = concat!("`", $code, "`, ", stringify!($status))] $name,)+
+        }
+
+        impl Code {
+            /// All of them, in the order of the documents.
+            pub const ALL: &'static [Self] = &[$(Self::$name,)+];
+
+            /// The name, as bodies and metrics carry it.
+            pub const fn as_str(self) -> &'static str {
+                match self { $(Self::$name => $code,)+ }
+            }
+
+            /// The status in digits.
+            pub const fn status_code(self) -> u16 {
+                match self { $(Self::$name => $status,)+ }
+            }
+
+            /// The sentence for people, where an answer says nothing more precise.
+            pub const fn message(self) -> &'static str {
+                match self { $(Self::$name => $message,)+ }
+            }
+
+            /// Where it may be answered.
+            pub const fn scope(self) -> Scope {
+                match self { $(Self::$name => $scope,)+ }
+            }
+
+            /// When it is answered, for the documents.
+            pub fn when(self) -> Cow<'static, str> {
+                match self { $(Self::$name => $when.into(),)+ }
+            }
+        }
+    };
+}
+
+const IDENTITY: Scope = Scope::Of(Api::Identity);
+const TASKS: Scope = Scope::Of(Api::Tasks);
+
+codes! {
+    NotFound: Scope::EveryPath, 404 "NOT_FOUND", "Not found",
+        "nothing is there; for a task: not among the caller's";
+    MethodNotAllowed: Scope::EveryPath, 405 "METHOD_NOT_ALLOWED", "Method not allowed",
+        "the path has other methods, named by `Allow` (below `/api/auth` it is 404)";
+    BadRequest: Scope::EveryPath, 400 "BAD_REQUEST", "Bad request",
+        "malformed JSON or an unreadable request; also with other statuses of 4xx";
+    RequestTimeout: Scope::EveryPath, 408 "REQUEST_TIMEOUT", "The request took too long",
+        format!("the request, body included, took longer than {} s", REQUEST_TIMEOUT.as_secs());
+    PayloadTooLarge: Scope::EveryPath, 413 "PAYLOAD_TOO_LARGE", "The body is too large",
+        format!("the body is larger than {} KiB", MAX_BODY_BYTES / 1024);
+    UnsupportedMediaType: Scope::EveryPath, 415 "UNSUPPORTED_MEDIA_TYPE", "Content-Type is not allowed",
+        "the body is not JSON";
+    Internal: Scope::EveryPath, 500 "INTERNAL_SERVER_ERROR", "Internal server error",
+        "a defect of ours; the log says more under the request's id";
+    DatabaseUnavailable: Scope::EveryPath, 503 "DATABASE_UNAVAILABLE",
+        "The database is not available. Please try again later.",
+        "the database does not answer in time; `Retry-After`";
+
+    ValidationError: IDENTITY, 400 "VALIDATION_ERROR", "Validation failed",
+        "fields that do not fit, all named in the message";
+    Unauthorized: IDENTITY, 401 "UNAUTHORIZED", "Unauthorized", "nobody is signed in";
+    InvalidEmailOrPassword: IDENTITY, 401 "INVALID_EMAIL_OR_PASSWORD", "Invalid email or password",
+        "unknown address, or wrong password";
+    InvalidEmail: IDENTITY, 400 "INVALID_EMAIL", "Invalid email", "not an address (sign-in)";
+    InvalidPassword: IDENTITY, 400 "INVALID_PASSWORD", "Invalid password", "the current password is wrong";
+    PasswordTooShort: IDENTITY, 400 "PASSWORD_TOO_SHORT", "Password too short",
+        format!("a new password of less than {} UTF-16 code units", PASSWORD_LENGTH.start());
+    PasswordTooLong: IDENTITY, 400 "PASSWORD_TOO_LONG", "Password too long",
+        format!("a password of more than {} UTF-16 code units", PASSWORD_LENGTH.end());
+    CredentialAccountNotFound: IDENTITY, 400 "CREDENTIAL_ACCOUNT_NOT_FOUND", "Credential account not found",
+        "the user has no password";
+    EmailTaken: IDENTITY, 422 "USER_ALREADY_EXISTS_USE_ANOTHER_EMAIL",
+        "User already exists. Use another email.", "the address is taken";
+    EmailCanNotBeUpdated: IDENTITY, 400 "EMAIL_CAN_NOT_BE_UPDATED", "Email can not be updated",
+        "`update-user` with an `email`";
+    NoFieldsToUpdate: IDENTITY, 400 "NO_FIELDS_TO_UPDATE", "No fields to update",
+        "`update-user` without name or image";
+    SessionExpired: IDENTITY, 400 "SESSION_EXPIRED", "Session expired. Re-authenticate to perform this action.",
+        "`delete-user` without a password, a day or more after signing in";
+    InvalidDeletionToken: IDENTITY, 404 "INVALID_TOKEN", "Invalid token",
+        "`delete-user` with a `token`: nobody is sent one here";
+    SessionNotFresh: IDENTITY, 403 "SESSION_NOT_FRESH", "Session is not fresh",
+        "`list-sessions` a day or more after signing in";
+    MissingOrNullOrigin: IDENTITY, 403 "MISSING_OR_NULL_ORIGIN", "Missing or null Origin",
+        "a request with a cookie, or a sign-in from a browser, that does not say where it comes from";
+    InvalidOrigin: IDENTITY, 403 "INVALID_ORIGIN", "Invalid origin",
+        "a request with a cookie, or a sign-in, from an origin that is not trusted";
+    CrossSiteLoginBlocked: IDENTITY, 403 "CROSS_SITE_NAVIGATION_LOGIN_BLOCKED",
+        "Cross-site navigation login blocked. This request appears to be a CSRF attack.",
+        "another site navigates to a sign-in";
+    InvalidCallbackUrl: IDENTITY, 403 "INVALID_CALLBACK_URL", "Invalid callbackURL",
+        "`callbackURL` leads to an origin that is not trusted";
+    InvalidRedirectUrl: IDENTITY, 403 "INVALID_REDIRECT_URL", "Invalid redirectURL",
+        "`redirectTo` leads to an origin that is not trusted";
+    InvalidErrorCallbackUrl: IDENTITY, 403 "INVALID_ERROR_CALLBACK_URL", "Invalid errorCallbackURL",
+        "`errorCallbackURL` leads to an origin that is not trusted";
+    InvalidNewUserCallbackUrl: IDENTITY, 403 "INVALID_NEW_USER_CALLBACK_URL", "Invalid newUserCallbackURL",
+        "`newUserCallbackURL` leads to an origin that is not trusted";
+    DeferSessionRequired: IDENTITY, 405 "METHOD_NOT_ALLOWED_DEFER_SESSION_REQUIRED",
+        "POST method requires deferSessionRefresh to be enabled in session config", "`POST /get-session`";
+    TooManyRequests: IDENTITY, 429 "TOO_MANY_REQUESTS", "Too many requests. Please try again later.",
+        "limits per address or per account; `Retry-After`, `X-Retry-After`";
+    SignInBusy: IDENTITY, 503 "SIGN_IN_BUSY", "Too many people are signing in. Please try again later.",
+        "too many passwords are waiting; `Retry-After`";
+    SigningUnavailable: IDENTITY, 503 "SIGNING_UNAVAILABLE",
+        "There is no key to sign with. Please try again later.", "no key can sign now; `Retry-After`";
+
+    MissingBearerToken: TASKS, 401 "UNAUTHORIZED", "A bearer token is needed",
+        "no bearer token (`WWW-Authenticate: Bearer`)";
+    InvalidBearerToken: TASKS, 401 "INVALID_TOKEN", "The bearer token is not valid",
+        "a bearer token that is not good, whatever the cause (`error=\"invalid_token\"`)";
+    Forbidden: TASKS, 403 "FORBIDDEN", "These are somebody else's tasks",
+        "somebody else's `user_id` (`error=\"insufficient_scope\"`)";
+    InvalidTask: TASKS, 422 "VALIDATION_ERROR", "Validation failed",
+        "fields or query parameters that do not fit, all named in the message";
+    InvalidJson: TASKS, 422 "INVALID_JSON", "[body] Invalid JSON in request body", "malformed JSON";
+    KeySetUnavailable: TASKS, 503 "KEY_SET_UNAVAILABLE",
+        "The keys to verify tokens with are not available. Please try again later.",
+        "no keys to verify with (role `resource`); `Retry-After`";
+
+    NotReady: Scope::Operation, 503 "NOT_READY", "Not ready",
+        "`/readyz` only: what is missing stands in the message";
+}
+
+impl Code {
+    /// The status that it comes with, unless an answer says otherwise.
+    pub fn status(self) -> StatusCode {
+        StatusCode::from_u16(self.status_code()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
+    }
+
+    /// The codes that an API answers with this status.
+    pub fn of(api: Api, status: u16) -> impl Iterator<Item = Self> {
+        Self::ALL.iter().copied().filter(move |code| {
+            code.status_code() == status && [Scope::EveryPath, Scope::Of(api)].contains(&code.scope())
+        })
+    }
+}

@@ -1,0 +1,121 @@
+//! What happens to every request and every answer, whatever the path.
+//! In: requests from the network. Out: answers in one shape, in time, with headers that keep browsers careful.
+//! Owns: no error leaves in another shape, and no status that its operation has not declared; nothing that carries a
+//! credential may be cached.
+
+use std::panic::AssertUnwindSafe;
+
+use futures_util::FutureExt;
+use ipnet::IpNet;
+use poem::http::Method;
+use poem::http::StatusCode;
+use poem::http::header::{
+    CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderName, HeaderValue, PRAGMA, REFERRER_POLICY,
+};
+use poem::http::header::{X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS};
+use poem::{IntoResponse, Request, Response};
+
+use super::bounds::REQUEST_TIMEOUT;
+use super::client_address::ClientAddress;
+use super::code::Code;
+use super::error::ApiError;
+use super::operations::Operations;
+use super::request_log::RequestSummary;
+use crate::http::routes::Limit;
+use crate::sync::limiter::Limiter;
+
+/// Marks an error that people are to read, and that says what is wrong in a page of its own.
+#[derive(Clone, Copy, Debug)]
+pub struct HtmlError;
+
+/// Says who the client is, to all that comes after.
+pub fn set_client_address(request: &mut Request, trusted_proxies: &[IpNet]) {
+    if let Some(address) = ClientAddress::of(request, trusted_proxies) {
+        request.extensions_mut().insert(address);
+    }
+}
+
+/// Counts the request before anything else is done with it.
+///
+/// # Errors
+/// 429, when its client has had enough.
+pub async fn limit(throttle: &Limiter, limit: Limit, request: &Request) -> Result<(), ApiError> {
+    let address =
+        || request.extensions().get::<ClientAddress>().map(ClientAddress::subscriber).unwrap_or_default();
+    let attempt = match limit {
+        Limit::None => return Ok(()),
+        Limit::Address(rule) => throttle.attempt(rule, &address()).await,
+        Limit::AddressAndPath(rule) => {
+            throttle.attempt(rule, &format!("{} {}", address(), request.uri().path())).await
+        }
+    };
+    attempt.map_err(ApiError::too_many_requests)
+}
+
+/// Bounds the time of a request, and turns every error and every panic into the one shape.
+pub async fn into_response(
+    summary: &RequestSummary,
+    operations: &Operations,
+    answer: impl Future<Output = poem::Result<Response>> + Unpin,
+) -> Response {
+    let answer = AssertUnwindSafe(answer).catch_unwind();
+    let response = match tokio::time::timeout(REQUEST_TIMEOUT, answer).await {
+        Ok(Ok(Ok(response))) => response,
+        Ok(Ok(Err(error))) => explained(error, summary, operations).into_response(),
+        // A panic is answered like any other defect; the hook has written it to the log.
+        Ok(Err(_)) => ApiError::from(Code::Internal).into_response(),
+        Err(_) => ApiError::from(Code::RequestTimeout).into_response(),
+    };
+    let response = without_bare_errors(response, &summary.method);
+    debug_assert!(
+        is_declared(&response, summary, operations),
+        "{} {:?} answers {}, which it has not declared",
+        summary.method,
+        summary.route.pattern,
+        response.status(),
+    );
+    response
+}
+
+/// Whether the document of the operation lists the status, whoever made the answer: a handler, an extractor, a layer.
+fn is_declared(response: &Response, summary: &RequestSummary, operations: &Operations) -> bool {
+    summary
+        .route
+        .pattern
+        .is_none_or(|pattern| operations.declares(pattern, &summary.method, response.status().as_u16()))
+}
+
+fn explained(error: poem::Error, summary: &RequestSummary, operations: &Operations) -> ApiError {
+    let error = ApiError::from_framework(error);
+    if error.status != StatusCode::METHOD_NOT_ALLOWED || error.headers.contains_key("allow") {
+        return error;
+    }
+    error.allowing(operations.allow(summary.route.pattern))
+}
+
+/// An endpoint that answered with a status alone still owes the caller a body.
+fn without_bare_errors(response: Response, method: &Method) -> Response {
+    let status = response.status();
+    let is_bare = response.headers().get(CONTENT_TYPE).is_none_or(|value| value != "application/json");
+    let is_fine = !(status.is_client_error() || status.is_server_error());
+    if is_fine || !is_bare || method == Method::HEAD || response.data::<HtmlError>().is_some() {
+        return response;
+    }
+    ApiError::from_status(status).into_response()
+}
+
+/// Headers that keep browsers and caches careful. An endpoint that says something else itself is left alone.
+pub fn protect(response: &mut Response) {
+    let headers = response.headers_mut();
+    let mut default = |name: HeaderName, value: &'static str| {
+        headers.entry(name).or_insert(HeaderValue::from_static(value));
+    };
+    default(X_CONTENT_TYPE_OPTIONS, "nosniff");
+    default(X_FRAME_OPTIONS, "DENY");
+    default(REFERRER_POLICY, "no-referrer");
+    default(CONTENT_SECURITY_POLICY, "default-src 'none'; frame-ancestors 'none'");
+    if !headers.contains_key(CACHE_CONTROL) {
+        headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        headers.insert(PRAGMA, HeaderValue::from_static("no-cache"));
+    }
+}

@@ -1,0 +1,142 @@
+//! What the identity service reads.
+//! In: bodies. Out: typed values; the types of the members are their rules.
+//! Owns: further members are ignored, as Better Auth ignores them; what holds a secret has no `Debug` to print it with.
+
+use poem_openapi::Object;
+use poem_openapi::types::MaybeUndefined;
+
+use super::fields::{
+    CurrentPassword, EmailField, FirstPassword, ImageUrl, Name, NewPassword, RedirectUrl, SignInEmail,
+};
+use crate::http::framework::fields::{Fields, FromFields, Named, Presence, members};
+use crate::http::framework::secret_field::TokenField;
+
+/// What somebody gives to sign up. Further members are ignored.
+#[derive(Object)]
+pub struct SignUp {
+    /// What to call them; may be empty.
+    pub name: Name,
+    /// Their address.
+    pub email: EmailField,
+    /// 8 to 128 UTF-16 code units: at least eight letters, or four emoji.
+    pub password: FirstPassword,
+    /// Where a picture of them is.
+    pub image: Option<ImageUrl>,
+    /// A path here, or a URL on a trusted origin.
+    #[oai(rename = "callbackURL")]
+    pub callback_url: Option<RedirectUrl>,
+    /// Whether the session outlives the browser; true unless said otherwise.
+    #[oai(rename = "rememberMe")]
+    pub remember_me: Option<bool>,
+}
+
+members!(SignUp {
+    name: "name",
+    email: "email",
+    password: "password",
+    image: "image",
+    callback_url: "callbackURL",
+    remember_me: "rememberMe",
+});
+
+/// What somebody gives to sign in. Further members are ignored.
+#[derive(Object)]
+pub struct SignIn {
+    /// Their address.
+    pub email: SignInEmail,
+    /// Their password.
+    pub password: CurrentPassword,
+    /// A path here, or a URL on a trusted origin.
+    #[oai(rename = "callbackURL")]
+    pub callback_url: Option<RedirectUrl>,
+    /// Whether the session outlives the browser; true unless said otherwise.
+    #[oai(rename = "rememberMe")]
+    pub remember_me: Option<bool>,
+}
+
+members!(SignIn {
+    email: "email",
+    password: "password",
+    callback_url: "callbackURL",
+    remember_me: "rememberMe",
+});
+
+/// Nothing; `{}` or no body at all.
+#[derive(Object)]
+pub struct Nothing {}
+
+impl FromFields for Nothing {
+    const MEMBERS: &'static [&'static str] = &[];
+    const PRESENCE: Presence = Presence::Optional;
+
+    fn from_fields(_: &mut Fields) -> Option<Self> {
+        Some(Self {})
+    }
+}
+
+/// Which session to revoke.
+#[derive(Object)]
+pub struct RevokeSession {
+    /// The `token` of the session, as `list-sessions` shows it.
+    pub token: TokenField,
+}
+
+members!(RevokeSession { token: "token" });
+
+/// What to change about oneself; at least one member. Further members are ignored, but an `email` is refused.
+#[derive(Object)]
+pub struct UpdateUser {
+    /// What to be called; may be empty.
+    pub name: Option<Name>,
+    /// Where a picture is; null takes it away.
+    #[oai(nullable)]
+    pub image: MaybeUndefined<ImageUrl>,
+    /// Whether the body tries to change the address.
+    #[oai(skip)]
+    pub email: Named,
+}
+
+members!(UpdateUser { email: "email", name: "name", image: "image" });
+
+/// What to change the password to.
+#[derive(Object)]
+pub struct ChangePassword {
+    /// 8 to 128 UTF-16 code units: at least eight letters, or four emoji.
+    #[oai(rename = "newPassword")]
+    pub new_password: NewPassword,
+    /// The password until now.
+    #[oai(rename = "currentPassword")]
+    pub current_password: CurrentPassword,
+    /// Whether to sign out everywhere else.
+    #[oai(rename = "revokeOtherSessions")]
+    pub revoke_other_sessions: Option<bool>,
+}
+
+members!(ChangePassword {
+    new_password: "newPassword",
+    current_password: "currentPassword",
+    revoke_other_sessions: "revokeOtherSessions",
+});
+
+/// What proves that somebody may delete themselves.
+#[derive(Object)]
+pub struct DeleteUser {
+    /// The password; without it, signing in has to have been less than a day ago.
+    pub password: Option<CurrentPassword>,
+    /// Accepted for compatibility, and never right: nobody is sent a token by e-mail here.
+    pub token: Option<TokenField>,
+    /// A path here, or a URL on a trusted origin; accepted for compatibility.
+    #[oai(rename = "callbackURL")]
+    pub callback_url: Option<RedirectUrl>,
+}
+
+members!(DeleteUser: Optional { password: "password", token: "token", callback_url: "callbackURL" });
+
+/// A password to prove.
+#[derive(Object)]
+pub struct VerifyPassword {
+    /// The password.
+    pub password: CurrentPassword,
+}
+
+members!(VerifyPassword { password: "password" });

@@ -1,0 +1,51 @@
+//! What the identity service's errors are called over HTTP.
+//! In: errors of use cases. Out: the answers that Better Auth's clients know.
+
+use std::time::Duration;
+
+use crate::http::framework::code::Code;
+use crate::http::framework::error::ApiError;
+use crate::identity::{self, tokens};
+use crate::password;
+
+/// How long a caller should wait for a key to sign with.
+const SIGNING_RETRY: Duration = Duration::from_secs(5);
+
+impl From<identity::Error> for ApiError {
+    fn from(error: identity::Error) -> Self {
+        let code = match error {
+            identity::Error::EmailTaken => Code::EmailTaken,
+            identity::Error::InvalidEmailOrPassword => Code::InvalidEmailOrPassword,
+            identity::Error::SessionNotFresh => Code::SessionNotFresh,
+            identity::Error::PasswordRequired => Code::SessionExpired,
+            identity::Error::InvalidPassword => Code::InvalidPassword,
+            identity::Error::NoPassword => Code::CredentialAccountNotFound,
+            identity::Error::PasswordTooShort => Code::PasswordTooShort,
+            identity::Error::PasswordTooLong => Code::PasswordTooLong,
+            identity::Error::Throttled(wait) => return Self::too_many_requests(wait),
+            identity::Error::Password(password::Error::Busy) => {
+                return Code::SignInBusy.retry_after(password::RETRY_AFTER);
+            }
+            identity::Error::Store(error) => return error.into(),
+            identity::Error::Password(error) => {
+                tracing::error!(%error, "hashing failed");
+                Code::Internal
+            }
+            identity::Error::Entropy(error) => {
+                tracing::error!(%error, "no randomness");
+                Code::Internal
+            }
+        };
+        code.into()
+    }
+}
+
+impl From<tokens::Error> for ApiError {
+    fn from(error: tokens::Error) -> Self {
+        tracing::error!(%error, "no token was issued");
+        match error {
+            tokens::Error::NoKey => Code::SigningUnavailable.retry_after(SIGNING_RETRY),
+            tokens::Error::Entropy(_) | tokens::Error::Sign(_) => Code::Internal.into(),
+        }
+    }
+}

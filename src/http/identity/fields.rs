@@ -1,0 +1,128 @@
+//! The members of bodies that the identity service reads.
+//! In: texts. Out: names, addresses and secrets; each type is the rule of the reader and the schema of the document.
+
+use poem_openapi::registry::MetaSchema;
+use poem_openapi::types::ToJSON;
+use serde_json::Value;
+
+use crate::http::framework::secret_field::{ANY_SECRET, SecretField, SecretKind};
+use crate::http::framework::text::{Text, TextMember, string_type, text_from_json, text_members};
+use crate::identity::PASSWORD_LENGTH;
+use crate::identity::email::Email;
+
+text_members! {
+    /// What to call somebody. It is a claim of every token, and a token has to stay small.
+    Name: Text::line(256);
+    /// Where a picture is; short for the same reason.
+    ImageUrl: Text::line(1024);
+    /// A place to go on to. Whether it is trusted is judged for every body alike.
+    RedirectUrl: Text::line(2048);
+}
+
+/// The password of somebody who has one.
+pub struct Current;
+
+impl SecretKind for Current {
+    const RULE: Text = ANY_SECRET;
+    const DESCRIBED: Text = Text { min: 0, max: *PASSWORD_LENGTH.end(), ..ANY_SECRET };
+}
+
+/// A new password. Its length is counted in UTF-16 code units, of which a character takes at most two.
+const NEW_PASSWORD: Text =
+    Text { min: PASSWORD_LENGTH.start().div_ceil(2), max: *PASSWORD_LENGTH.end(), ..ANY_SECRET };
+
+/// The password that somebody signs up with; Better Auth finds an empty one a field that does not fit.
+pub struct First;
+
+impl SecretKind for First {
+    const RULE: Text = Text { min: 1, ..ANY_SECRET };
+    const DESCRIBED: Text = NEW_PASSWORD;
+}
+
+/// The password that takes the place of another; an empty one is too short.
+pub struct New;
+
+impl SecretKind for New {
+    const RULE: Text = ANY_SECRET;
+    const DESCRIBED: Text = NEW_PASSWORD;
+}
+
+/// The password of somebody who has one.
+pub type CurrentPassword = SecretField<Current>;
+/// The password that somebody signs up with.
+pub type FirstPassword = SecretField<First>;
+/// The password that takes the place of another.
+pub type NewPassword = SecretField<New>;
+
+/// What is read of an address before its own syntax is looked at.
+const ADDRESS: Text = Text::line(2048);
+
+/// The syntax of [`Email`] as a regular expression; a test holds one to the other.
+const ADDRESS_PATTERN: &str =
+    r"^([A-Za-z0-9_'+\-]+\.)*[A-Za-z0-9_'+\-]*[A-Za-z0-9_+\-]@([A-Za-z0-9][A-Za-z0-9\-]*\.)+[A-Za-z]{2,}$";
+
+fn address_schema() -> MetaSchema {
+    MetaSchema {
+        max_length: Some(Email::MAX_BYTES),
+        pattern: Some(ADDRESS_PATTERN.to_owned()),
+        ..MetaSchema::new("string")
+    }
+}
+
+/// An address of e-mail.
+#[derive(Debug)]
+pub struct EmailField(pub Email);
+
+string_type!(EmailField, address_schema());
+text_from_json!(EmailField);
+
+impl TextMember for EmailField {
+    const RULE: Text = ADDRESS;
+
+    fn from_text(text: String) -> Result<Self, &'static str> {
+        Email::parse(&text).map(Self).ok_or("Invalid email address")
+    }
+}
+
+impl ToJSON for EmailField {
+    fn to_json(&self) -> Option<Value> {
+        Some(self.0.as_str().into())
+    }
+}
+
+/// What somebody types as their address to sign in: what is none has an answer of its own, later than those to fields.
+#[derive(Debug)]
+pub struct SignInEmail(pub Option<Email>);
+
+string_type!(SignInEmail, address_schema());
+text_from_json!(SignInEmail);
+
+impl TextMember for SignInEmail {
+    const RULE: Text = ADDRESS;
+
+    fn from_text(text: String) -> Result<Self, &'static str> {
+        Ok(Self(Email::parse(&text)))
+    }
+}
+
+impl ToJSON for SignInEmail {
+    fn to_json(&self) -> Option<Value> {
+        self.0.as_ref().map(|email| email.as_str().into())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn what_the_pattern_of_addresses_accepts_is_an_address(
+            address in ADDRESS_PATTERN.trim_start_matches('^').trim_end_matches('$')
+        ) {
+            prop_assert!(address.len() > Email::MAX_BYTES || Email::parse(&address).is_some(), "{address}");
+        }
+    }
+}

@@ -1,0 +1,248 @@
+//! Every path of the contract, and what holds on it.
+//! In: a path. Out: its pattern, how often one address may call it, which pages may read it, and who reads its errors.
+//! Owns: what has no row is not mounted; tests hold the rows to the OpenAPI documents and to what is really served.
+
+use std::time::Duration;
+
+use poem::{IntoEndpoint, Route as Router};
+
+use crate::sync::rule::Rule;
+
+/// How often a client may call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Limit {
+    /// As often as it likes: cheap, or limited by something else.
+    None,
+    /// Attempts of one address are counted together.
+    Address(&'static Rule),
+    /// Attempts of one address are counted for each path.
+    AddressAndPath(&'static Rule),
+}
+
+/// Which pages of other origins may read an answer (the CORS protocol of the Fetch standard).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Origins {
+    /// Those that the settings trust, with credentials.
+    Trusted,
+    /// Any, without credentials: public documents.
+    Any,
+}
+
+/// Who reads the errors of a path.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reader {
+    /// JSON, whoever asks.
+    Program,
+    /// A page where a browser asks for one and nothing is there.
+    Person,
+}
+
+/// What holds on a path.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Policy {
+    /// How often it may be called.
+    pub limit: Limit,
+    /// Which pages may read it.
+    pub origins: Origins,
+    /// Who reads its errors.
+    pub reader: Reader,
+}
+
+/// One path of the contract.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Route {
+    /// As OpenAPI writes it: `{name}` is one segment, and a last `{*name}` is all that follows.
+    pub pattern: &'static str,
+    /// What holds there.
+    pub policy: Policy,
+}
+
+const WINDOW: Duration = Duration::from_secs(10);
+
+/// Where passwords are tried, or accounts made: three in ten seconds.
+const SIGN_INS: &Rule = &Rule { name: "sign-in", burst: 3, window: WINDOW };
+const SIGN_UPS: &Rule = &Rule { name: "sign-up", burst: 3, window: WINDOW };
+const PASSWORD_CHANGES: &Rule = &Rule { name: "change-password", burst: 3, window: WINDOW };
+const PASSWORD_CHECKS: &Rule = &Rule { name: "verify-password", burst: 3, window: WINDOW };
+
+/// Everything else of the identity API: a hundred in ten seconds.
+const IDENTITY: &Rule = &Rule { name: "identity", burst: 100, window: WINDOW };
+
+const API: Policy = Policy { limit: Limit::None, origins: Origins::Trusted, reader: Reader::Program };
+const PUBLIC: Policy = Policy { origins: Origins::Any, ..API };
+const PAGE: Policy = Policy { reader: Reader::Person, ..API };
+const ORDINARY: Policy = Policy { limit: Limit::AddressAndPath(IDENTITY), ..API };
+
+const fn strict(rule: &'static Rule) -> Policy {
+    Policy { limit: Limit::Address(rule), ..API }
+}
+
+const fn at(pattern: &'static str, policy: Policy) -> Route {
+    Route { pattern, policy }
+}
+
+/// Everything of the identity API begins so.
+const IDENTITY_PREFIX: &str = "/api/auth/";
+
+/// Where passwords are shown; its outcomes are counted by themselves.
+pub const SIGN_IN: &str = "/api/auth/sign-in/email";
+
+/// Every path, once.
+pub const ROUTES: &[Route] = &[
+    at(SIGN_IN, strict(SIGN_INS)),
+    at("/api/auth/sign-up/email", strict(SIGN_UPS)),
+    at("/api/auth/change-password", strict(PASSWORD_CHANGES)),
+    at("/api/auth/verify-password", strict(PASSWORD_CHECKS)),
+    at("/api/auth/sign-out", ORDINARY),
+    at("/api/auth/get-session", ORDINARY),
+    at("/api/auth/token", ORDINARY),
+    at("/api/auth/list-sessions", ORDINARY),
+    at("/api/auth/revoke-session", ORDINARY),
+    at("/api/auth/revoke-sessions", ORDINARY),
+    at("/api/auth/revoke-other-sessions", ORDINARY),
+    at("/api/auth/update-user", ORDINARY),
+    at("/api/auth/delete-user", ORDINARY),
+    at("/api/auth/list-accounts", ORDINARY),
+    at("/api/auth/error", ORDINARY),
+    // Cheap, public and cached by everybody: verifiers behind one address must never run dry.
+    at("/api/auth/jwks", PUBLIC),
+    at("/api/auth/ok", API),
+    at("/.well-known/jwks.json", PUBLIC),
+    at("/.well-known/openid-configuration", PUBLIC),
+    at("/api/{user_id}/tasks", API),
+    at("/api/{user_id}/tasks/{id}", API),
+    at("/api/{user_id}/tasks/{id}/complete", API),
+    at("/", PAGE),
+    at("/sign-up", PAGE),
+    at("/sign-in", PAGE),
+    at("/tasks", PAGE),
+    at("/account", PAGE),
+    at("/.well-known/change-password", API),
+    at("/assets/{version}/{*path}", API),
+    at("/docs", PAGE),
+    at("/openapi/identity.json", PUBLIC),
+    at("/openapi/tasks.json", PUBLIC),
+    at("/healthz", API),
+    at("/readyz", API),
+    at("/metrics", API),
+];
+
+/// What holds where nothing is, by the beginning of the path; the first that fits.
+const NOWHERE: [(&str, Policy); 7] = [
+    ("/api/auth/sign-in/", strict(SIGN_INS)),
+    ("/api/auth/sign-up/", strict(SIGN_UPS)),
+    (IDENTITY_PREFIX, ORDINARY),
+    ("/api/", API),
+    ("/.well-known/", API),
+    ("/openapi/", API),
+    ("/", PAGE),
+];
+
+/// A path, looked up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Found {
+    /// The pattern of its row; none where nothing is.
+    pub pattern: Option<&'static str>,
+    /// What holds there.
+    pub policy: Policy,
+}
+
+/// Looks a path up.
+pub fn find(path: &str) -> Found {
+    // Below the identity API no segment is a variable: `/api/auth/tasks` is nobody's list.
+    let is_identity = path.starts_with(IDENTITY_PREFIX);
+    let mut routes = ROUTES.iter().filter(|route| !is_identity || route.pattern.starts_with(IDENTITY_PREFIX));
+    if let Some(route) = routes.find(|route| route.matches(path)) {
+        return Found { pattern: Some(route.pattern), policy: route.policy };
+    }
+    let policy =
+        NOWHERE.iter().find(|(prefix, _)| path.starts_with(prefix)).map_or(PAGE, |(_, policy)| *policy);
+    Found { pattern: None, policy }
+}
+
+impl Route {
+    /// Whether a path is one of this pattern.
+    pub fn matches(&self, path: &str) -> bool {
+        let mut pattern = self.pattern;
+        let mut rest = path;
+        // Up to the next variable both are the same; a variable is at least one character.
+        while let Some((before, after)) = pattern.split_once('{') {
+            let Some(begun) = rest.strip_prefix(before) else { return false };
+            let Some((name, remaining)) = after.split_once('}') else { return false };
+            let end =
+                if name.starts_with('*') { begun.len() } else { begun.find('/').unwrap_or(begun.len()) };
+            if end == 0 {
+                return false;
+            }
+            (pattern, rest) = (remaining, &begun[end..]);
+        }
+        pattern == rest
+    }
+}
+
+/// Adds an endpoint that answers GET and HEAD at a path of the table.
+///
+/// # Panics
+/// When the path has no row: what nobody has thought about is not served.
+#[must_use]
+pub fn mount<E>(router: Router, pattern: &'static str, endpoint: E) -> Router
+where
+    E: IntoEndpoint,
+    E::Endpoint: 'static,
+{
+    assert!(
+        ROUTES.iter().any(|route| route.pattern == pattern),
+        "{pattern} has no row in the table of routes"
+    );
+    let path = pattern.replace("{*", "*").replace('{', ":").replace('}', "");
+    router.at(path, poem::get(endpoint))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn find_matches_whole_segments_and_at_most_one_row() {
+        for (path, pattern) in [
+            ("/api/me/tasks", Some("/api/{user_id}/tasks")),
+            ("/api/me/tasks/1", Some("/api/{user_id}/tasks/{id}")),
+            ("/api/me/tasks/1/complete", Some("/api/{user_id}/tasks/{id}/complete")),
+            ("/assets/v/js/api.js", Some("/assets/{version}/{*path}")),
+            ("/api//tasks", None),
+            ("/api/me/tasks/", None),
+            ("/api/a/b/tasks", None),
+            ("/assets/v/", None),
+            ("/api/auth/tasks", None),
+            ("/healthz/", None),
+            ("/healthzz", None),
+        ] {
+            assert_eq!(find(path).pattern, pattern, "{path}");
+        }
+        for route in ROUTES {
+            let path = route.pattern.replace("{*path}", "a/b").replace('{', "").replace('}', "");
+            assert_eq!(ROUTES.iter().filter(|other| other.matches(&path)).count(), 1, "{}", route.pattern);
+        }
+    }
+
+    #[test]
+    fn find_limits_what_is_not_there_like_its_neighbours() {
+        for (path, limit) in [
+            ("/api/auth/sign-in/social", Limit::Address(SIGN_INS)),
+            ("/api/auth/sign-in/email/", Limit::Address(SIGN_INS)),
+            ("/api/auth/nothing", Limit::AddressAndPath(IDENTITY)),
+            ("/api/auth/jwks", Limit::None),
+            ("/api/nothing", Limit::None),
+        ] {
+            assert_eq!(find(path).policy.limit, limit, "{path}");
+        }
+        assert_eq!(find("/nothing").policy.reader, Reader::Person);
+        assert_eq!(find("/api/nothing").policy.reader, Reader::Program);
+    }
+
+    #[test]
+    #[should_panic(expected = "has no row")]
+    fn mount_refuses_a_path_without_a_row() {
+        let _ = mount(Router::new(), "/unheard-of", poem::endpoint::make_sync(|_| "?"));
+    }
+}

@@ -1,0 +1,41 @@
+//! What the errors of the tasks API are called over HTTP.
+//! In: errors of use cases, and refusals of the guard. Out: answers; those to bad tokens with a challenge (RFC 6750).
+
+use poem::http::header::{RETRY_AFTER, WWW_AUTHENTICATE};
+
+use crate::http::framework::code::Code;
+use crate::http::framework::error::ApiError;
+use signet_verify::guard::Unauthenticated;
+use crate::resource::task;
+use signet_verify::verifier::Denied;
+
+impl From<task::Error> for ApiError {
+    fn from(error: task::Error) -> Self {
+        match error {
+            task::Error::Unknown => Code::NotFound.into(),
+            task::Error::Cursor(_) => Code::InvalidTask.saying("[query.cursor] Not a cursor of this list"),
+            task::Error::Store(error) => error.into(),
+            task::Error::Entropy(error) => {
+                tracing::error!(%error, "no randomness");
+                Code::Internal.into()
+            }
+        }
+    }
+}
+
+impl From<Unauthenticated> for ApiError {
+    fn from(refusal: Unauthenticated) -> Self {
+        let code = match &refusal {
+            Unauthenticated::Missing => Code::MissingBearerToken,
+            Unauthenticated::Denied(Denied::KeySetUnavailable { .. }) => Code::KeySetUnavailable,
+            Unauthenticated::Malformed | Unauthenticated::Denied(_) => Code::InvalidBearerToken,
+        };
+        debug_assert_eq!(code.as_str(), refusal.code(), "the guard of other frameworks says the same");
+        let error = code.saying(refusal.message());
+        match (refusal.retry_after_seconds(), refusal.challenge()) {
+            (Some(seconds), _) => error.with_header(RETRY_AFTER, seconds.to_string()),
+            (None, Some(challenge)) => error.with_header(WWW_AUTHENTICATE, challenge),
+            (None, None) => error,
+        }
+    }
+}
