@@ -15,7 +15,7 @@ fn main() -> ExitCode {
     rustix::process::umask(rustix::fs::Mode::RWXG | rustix::fs::Mode::RWXO);
     match cli::parse(std::env::args_os()) {
         Command::Serve(settings) => with_config(&settings, serve),
-        Command::Migrate(settings) => with_config(&settings, cli::database::migrate),
+        Command::Migrate(settings) => with_config(&settings, cli::migrate::migrate),
         Command::Keys(command) => keys(command),
         Command::Config(ConfigCommand::Check(settings)) => cli::check_config(&settings),
         Command::Token(TokenCommand::Inspect { token }) => cli::inspect::run(token),

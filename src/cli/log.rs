@@ -5,7 +5,7 @@
 use std::io::IsTerminal;
 
 use super::json::{Events, Fields};
-use super::lines::Lines;
+use super::buffered_writer::BufferedWriter;
 use signet::app::StartError;
 use signet::http::traces::TARGET;
 use tracing_subscriber::layer::SubscriberExt;
@@ -14,7 +14,7 @@ use tracing_subscriber::{EnvFilter, Layer};
 
 /// A log that was started.
 pub struct Log {
-    lines: Lines,
+    lines: BufferedWriter,
     #[cfg(feature = "otlp")]
     traces: Option<super::traces::Traces>,
 }
@@ -29,7 +29,7 @@ pub fn start(collector: Option<&str>) -> Result<Log, StartError> {
         Ok(no_spans) => filter.add_directive(no_spans),
         Err(_) => filter,
     };
-    let writer = Lines::start().map_err(StartError::Log)?;
+    let writer = BufferedWriter::start().map_err(StartError::Log)?;
     let lines = tracing_subscriber::fmt::layer().with_writer(writer.clone());
     let lines = if std::io::stderr().is_terminal() {
         lines.boxed()

@@ -9,8 +9,8 @@ use std::path::{Path, PathBuf};
 
 use zeroize::Zeroizing;
 
-use super::fault::Fault;
-use super::given::without_last_newline;
+use super::error::Error;
+use super::sources::without_last_newline;
 use super::master_key;
 use crate::clock::{Entropy, EntropyUnavailable, random_alphanumeric};
 use crate::secret::{MasterKey, SharedSecret};
@@ -76,9 +76,9 @@ impl<'a> Folder<'a> {
     }
 
     /// The secret in the file, if there is one; creates nothing.
-    pub(super) fn load<T>(&mut self, secret: &SecretFile<T>) -> Result<Option<T>, Fault> {
+    pub(super) fn load<T>(&mut self, secret: &SecretFile<T>) -> Result<Option<T>, Error> {
         let path = self.path_of(secret);
-        let unreadable = |error| Fault::new(FOLDER, format!("holds {path:?}, which cannot be read: {error}"));
+        let unreadable = |error| Error::new(FOLDER, format!("holds {path:?}, which cannot be read: {error}"));
         let file = match File::open(&path) {
             Ok(file) => file,
             Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {
@@ -91,7 +91,7 @@ impl<'a> Folder<'a> {
         file.take(MAX_FILE_BYTES + 1).read_to_end(&mut bytes).map_err(unreadable)?;
         let text = std::str::from_utf8(&bytes).ok().filter(|text| text.len() as u64 <= MAX_FILE_BYTES);
         let Some(value) = text.map(without_last_newline).and_then(secret.parse) else {
-            return Err(Fault::new(
+            return Err(Error::new(
                 FOLDER,
                 format!(
                     "holds {path:?}, which does not contain {}; restore it from a backup, or set {} instead",
@@ -114,19 +114,19 @@ impl<'a> Folder<'a> {
         &mut self,
         secret: &SecretFile<T>,
         entropy: &dyn Entropy,
-    ) -> Result<T, Fault> {
+    ) -> Result<T, Error> {
         if self.load(secret)?.is_none() {
             self.generate(secret, entropy)?;
         }
         self.sweep(secret.name);
         let folder = self.path;
-        let vanished = || Fault::new(FOLDER, format!("is {folder:?}, where {} vanished again", secret.name));
+        let vanished = || Error::new(FOLDER, format!("is {folder:?}, where {} vanished again", secret.name));
         self.load(secret)?.ok_or_else(vanished)
     }
 
-    fn generate<T>(&mut self, secret: &SecretFile<T>, entropy: &dyn Entropy) -> Result<(), Fault> {
+    fn generate<T>(&mut self, secret: &SecretFile<T>, entropy: &dyn Entropy) -> Result<(), Error> {
         let refused = |path: &Path, verb: &str, error: std::io::Error| {
-            Fault::new(
+            Error::new(
                 FOLDER,
                 format!(
                     "is {:?}, where {:?} cannot be {verb}: {error}; choose a folder that this user may write, or set {}",
@@ -145,7 +145,7 @@ impl<'a> Folder<'a> {
             sync_folder(parent);
         }
         let random =
-            |_| Fault::new(FOLDER, "needs new secrets, but the operating system gave no random bytes");
+            |_| Error::new(FOLDER, "needs new secrets, but the operating system gave no random bytes");
         let text = (secret.generate)(entropy).map_err(random)?;
         let suffix = random_alphanumeric(entropy, 16).map_err(random)?;
         let path = self.path_of(secret);

@@ -15,11 +15,11 @@ use crate::secret::{MasterKey, SharedSecret};
 
 mod database;
 pub mod duration;
-mod fault;
+mod error;
 mod generated;
-mod given;
+mod sources;
 mod master_key;
-mod memory;
+mod byte_size;
 mod origin;
 mod pattern;
 mod redis;
@@ -29,7 +29,7 @@ mod settings;
 mod values;
 
 pub use database::DatabaseUrl;
-pub use fault::Fault;
+pub use error::Error;
 pub use origin::TrustedOrigins;
 pub use pattern::{OriginPattern, PatternFault};
 pub use redis::RedisUrl;
@@ -198,7 +198,7 @@ impl Config {
     ///
     /// # Errors
     /// Every fault that was found, in the order of the help text.
-    pub fn resolve(settings: &Settings) -> Result<Self, Vec<Fault>> {
+    pub fn resolve(settings: &Settings) -> Result<Self, Vec<Error>> {
         resolve::config(settings)
     }
 
@@ -230,8 +230,8 @@ impl Config {
     /// role `resource`, which signs nothing.
     ///
     /// # Errors
-    /// A [`Fault`] when the folder or a file in it cannot be used.
-    pub fn issuer_secrets(&self, entropy: &dyn Entropy) -> Result<Option<IssuerSecrets>, Fault> {
+    /// A [`Error`] when the folder or a file in it cannot be used.
+    pub fn issuer_secrets(&self, entropy: &dyn Entropy) -> Result<Option<IssuerSecrets>, Error> {
         if !self.server.role.serves_identity() {
             return Ok(None);
         }

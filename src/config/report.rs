@@ -4,11 +4,11 @@
 
 use std::fmt;
 
-use super::fault::Fault;
+use super::error::Error;
 use super::generated::{COOKIE_SECRET, Folder, MASTER_KEY, SecretFile};
-use super::given::plain;
+use super::sources::plain;
 use super::settings::SecretText;
-use super::{BaseUrl, Config, RedisUrl, Role, Settings, TokenMode, duration, memory};
+use super::{BaseUrl, Config, RedisUrl, Role, Settings, TokenMode, duration, byte_size};
 
 /// Where the value of a setting comes from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -58,8 +58,8 @@ impl Report {
     /// Describes what `settings` amount to; looks at generated secrets and creates none.
     ///
     /// # Errors
-    /// A [`Fault`] when a secret that an earlier start generated cannot be read.
-    pub fn new(settings: &Settings, config: &Config) -> Result<Self, Fault> {
+    /// A [`Error`] when a secret that an earlier start generated cannot be read.
+    pub fn new(settings: &Settings, config: &Config) -> Result<Self, Error> {
         let mut folder = Folder::new(&config.secrets.keys_dir);
         let identity = config.server.role.serves_identity();
         let shared = match &config.secrets.shared {
@@ -139,7 +139,7 @@ impl Report {
             line("SIGNET_HS256_UNTIL", hs256_until(config.tokens.mode), source(&s.hs256_until)),
             line("SIGNET_TOKEN_TTL", duration::format(config.tokens.ttl), source(&s.token_ttl)),
             line("SIGNET_LEEWAY", duration::format(config.tokens.leeway), source(&s.leeway)),
-            line("SIGNET_TOKEN_MEMORY", memory::format(config.tokens.memory), source(&s.token_memory)),
+            line("SIGNET_TOKEN_MEMORY", byte_size::format(config.tokens.memory), source(&s.token_memory)),
             line("SIGNET_ROTATE_EVERY", duration::format(config.rotation.every), source(&s.rotate_every)),
             line(
                 "SIGNET_JWKS_MAX_AGE",
@@ -174,7 +174,7 @@ fn generated<T: fmt::Debug>(
     folder: &mut Folder<'_>,
     file: &SecretFile<T>,
     identity: bool,
-) -> Result<String, Fault> {
+) -> Result<String, Error> {
     if !identity {
         return Ok("none (not used by this role)".to_owned());
     }

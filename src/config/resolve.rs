@@ -4,16 +4,16 @@
 
 use url::Url;
 
-use super::fault::{Fault, Faults};
-use super::given::plain;
+use super::error::{Error, Errors};
+use super::sources::plain;
 use super::{
     BaseUrl, Config, GivenSecrets, Public, Role, Rotation, Server, Settings, TokenMode, Tokens, Upstream,
 };
 use super::{origin, values};
 use crate::clock::Timestamp;
 
-pub(super) fn config(settings: &Settings) -> Result<Config, Vec<Fault>> {
-    let mut faults = Faults::default();
+pub(super) fn config(settings: &Settings) -> Result<Config, Vec<Error>> {
+    let mut faults = Errors::default();
     let secrets = values::secrets(settings);
 
     let listen = faults.keep(values::listen(settings));
@@ -40,7 +40,7 @@ pub(super) fn config(settings: &Settings) -> Result<Config, Vec<Fault>> {
     if let (Some(Role::Resource), Some(TokenMode::Hs256 | TokenMode::Migrate { .. }), Some(None)) =
         (role, mode, &shared)
     {
-        faults.add(Fault::new(
+        faults.add(Error::new(
             "BETTER_AUTH_SECRET",
             "is missing: with SIGNET_ROLE=resource, the token modes hs256 and migrate need the secret of the identity service",
         ));
@@ -74,7 +74,7 @@ pub(super) fn config(settings: &Settings) -> Result<Config, Vec<Fault>> {
             },
             database_url: database_url?,
             redis_url: redis_url?,
-            tokens: Tokens { mode: mode?, ttl: ttl?, leeway: leeway?, memory: memory? },
+            tokens: Tokens { mode: mode?, ttl: ttl?, leeway: leeway?, byte_size: memory? },
             rotation: Rotation { every: every?, jwks_max_age: jwks_max_age? },
             upstream: upstream?,
         })
@@ -85,7 +85,7 @@ pub(super) fn config(settings: &Settings) -> Result<Config, Vec<Fault>> {
     complete().ok_or_else(|| faults.into_vec())
 }
 
-fn token_mode(settings: &Settings) -> Result<TokenMode, Fault> {
+fn token_mode(settings: &Settings) -> Result<TokenMode, Error> {
     const UNTIL: &str = "SIGNET_HS256_UNTIL";
     let until = plain(settings.hs256_until.as_ref());
     let mode = match plain(settings.token_mode.as_ref()).unwrap_or("eddsa") {
@@ -94,20 +94,20 @@ fn token_mode(settings: &Settings) -> Result<TokenMode, Fault> {
         "migrate" => {
             let example =
                 "with SIGNET_TOKEN_MODE=migrate it is an RFC 3339 time such as 2027-01-31T00:00:00Z";
-            let text = until.ok_or_else(|| Fault::new(UNTIL, format!("is missing; {example}")))?;
+            let text = until.ok_or_else(|| Error::new(UNTIL, format!("is missing; {example}")))?;
             let hs256_until = Timestamp::parse_rfc_3339(text)
-                .ok_or_else(|| Fault::new(UNTIL, format!("is {text:?}, which is no time; {example}")))?;
+                .ok_or_else(|| Error::new(UNTIL, format!("is {text:?}, which is no time; {example}")))?;
             return Ok(TokenMode::Migrate { hs256_until });
         }
         text => {
-            return Err(Fault::new(
+            return Err(Error::new(
                 "SIGNET_TOKEN_MODE",
                 format!("is {text:?}; it must be eddsa, hs256 or migrate"),
             ));
         }
     };
     if until.is_some() {
-        return Err(Fault::new(
+        return Err(Error::new(
             UNTIL,
             "is set, but only SIGNET_TOKEN_MODE=migrate has an end; unset it or set that mode",
         ));
@@ -115,7 +115,7 @@ fn token_mode(settings: &Settings) -> Result<TokenMode, Fault> {
     Ok(mode)
 }
 
-fn upstream(settings: &Settings, base_url: &BaseUrl) -> Result<Upstream, Fault> {
+fn upstream(settings: &Settings, base_url: &BaseUrl) -> Result<Upstream, Error> {
     const NAME: &str = "SIGNET_JWKS_URL";
     let base_url = match base_url {
         BaseUrl::Given(url) => Some(url.as_str()),
@@ -127,19 +127,19 @@ fn upstream(settings: &Settings, base_url: &BaseUrl) -> Result<Upstream, Fault> 
         (None, Some(base_url)) => ("BETTER_AUTH_URL", format!("{base_url}/api/auth/jwks")),
         (None, None) => {
             let problem = "is missing: SIGNET_ROLE=resource needs it, or BETTER_AUTH_URL, to know whose tokens to trust";
-            return Err(Fault::new(NAME, problem));
+            return Err(Error::new(NAME, problem));
         }
     };
     let problem = || {
         let problem =
             "which is not an http or https URL; write it like https://auth.example.com/api/auth/jwks";
-        Fault::new(name, format!("is {}, {problem}", values::shown(&text)))
+        Error::new(name, format!("is {}, {problem}", values::shown(&text)))
     };
     let url = origin::parse_absolute(&text).ok_or_else(problem)?;
     let origin = origin::web_origin(&url).ok_or_else(problem)?;
     let plain_http = values::jwks_plain_http(settings)?;
     if url.scheme() != "https" && !origin::is_loopback(&url) && !plain_http {
-        return Err(Fault::new(
+        return Err(Error::new(
             name,
             format!(
                 "leads to the key set at {url}, where anybody on the way could put their own keys; it must be https, or http \
@@ -157,7 +157,7 @@ fn without_fragment(mut url: Url) -> String {
     url.into()
 }
 
-fn refuse_upstream(settings: &Settings, faults: &mut Faults) {
+fn refuse_upstream(settings: &Settings, faults: &mut Errors) {
     for (name, value) in [
         ("SIGNET_JWKS_URL", &settings.jwks_url),
         ("SIGNET_JWKS_PLAIN_HTTP", &settings.jwks_plain_http),
@@ -167,7 +167,7 @@ fn refuse_upstream(settings: &Settings, faults: &mut Faults) {
         if plain(value.as_ref()).is_some() {
             let problem =
                 "is only for SIGNET_ROLE=resource; other roles trust the tokens that they issue: unset it";
-            faults.add(Fault::new(name, problem));
+            faults.add(Error::new(name, problem));
         }
     }
 }

@@ -6,7 +6,7 @@ use std::path::Path;
 use std::sync::Barrier;
 
 use signet::clock::SeededEntropy;
-use signet::config::{Config, Fault, IssuerSecrets, Settings};
+use signet::config::{Config, Error, IssuerSecrets, Settings};
 
 use super::{resolve, secret, text};
 
@@ -14,7 +14,7 @@ fn config(folder: &Path) -> Config {
     resolve(&Settings { keys_dir: text(folder.to_str().unwrap()), ..Settings::default() })
 }
 
-fn start(folder: &Path, seed: u64) -> Result<IssuerSecrets, Fault> {
+fn start(folder: &Path, seed: u64) -> Result<IssuerSecrets, Error> {
     config(folder).issuer_secrets(&SeededEntropy::new(seed)).map(Option::unwrap)
 }
 

@@ -5,7 +5,7 @@ mod generated;
 mod origins;
 mod rules;
 
-use signet::config::{Config, Fault, SecretText, Settings};
+use signet::config::{Config, Error, SecretText, Settings};
 
 pub fn text(value: &str) -> Option<String> {
     Some(value.to_owned())
@@ -24,6 +24,6 @@ pub fn refused(settings: &Settings) -> String {
     Config::resolve(settings).err().map_or_else(String::new, |faults| sentences(&faults))
 }
 
-fn sentences(faults: &[Fault]) -> String {
-    faults.iter().map(Fault::to_string).collect::<Vec<_>>().join("\n")
+fn sentences(faults: &[Error]) -> String {
+    faults.iter().map(Error::to_string).collect::<Vec<_>>().join("\n")
 }

@@ -7,14 +7,14 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand, ValueEnum};
 use signet::config::report::Report;
-use signet::config::{Config, Fault, Settings};
+use signet::config::{Config, Error, Settings};
 use signet::keys::timeline;
 
-pub mod database;
+pub mod migrate;
 pub mod inspect;
 mod json;
 pub mod keys;
-mod lines;
+mod buffered_writer;
 pub mod log;
 #[cfg(feature = "otlp")]
 mod traces;
@@ -182,7 +182,7 @@ fn with_default_verb(arguments: impl IntoIterator<Item = OsString>) -> Vec<OsStr
 }
 
 /// Prints every fault on the standard error output, one line each.
-pub fn report_faults(faults: &[Fault]) -> ExitCode {
+pub fn report_faults(faults: &[Error]) -> ExitCode {
     for fault in faults {
         eprintln!("signet: {fault}");
     }

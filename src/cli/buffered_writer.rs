@@ -14,11 +14,11 @@ const WAIT: Duration = Duration::from_millis(5);
 const ENOUGH: usize = 64 * 1024;
 
 /// The target whose lines may wait: one for each request.
-pub const PATIENT: &str = "signet::request";
+pub const BUFFERED: &str = "signet::request";
 
 /// The writing end of the log.
 #[derive(Clone, Default)]
-pub struct Lines(Arc<Shared>);
+pub struct BufferedWriter(Arc<Shared>);
 
 #[derive(Default)]
 struct Shared {
@@ -26,7 +26,7 @@ struct Shared {
     some: Condvar,
 }
 
-impl Lines {
+impl BufferedWriter {
     /// Starts to write.
     ///
     /// # Errors
@@ -68,7 +68,7 @@ fn write_all(waiting: &mut Vec<u8>) -> io::Result<()> {
 
 /// Takes one line.
 pub struct Line<'a> {
-    lines: &'a Lines,
+    lines: &'a BufferedWriter,
     may_wait: bool,
 }
 
@@ -90,7 +90,7 @@ impl Write for Line<'_> {
     }
 }
 
-impl<'a> MakeWriter<'a> for Lines {
+impl<'a> MakeWriter<'a> for BufferedWriter {
     type Writer = Line<'a>;
 
     fn make_writer(&'a self) -> Line<'a> {
@@ -98,6 +98,6 @@ impl<'a> MakeWriter<'a> for Lines {
     }
 
     fn make_writer_for(&'a self, meta: &tracing::Metadata<'_>) -> Line<'a> {
-        Line { lines: self, may_wait: meta.target() == PATIENT }
+        Line { lines: self, may_wait: meta.target() == BUFFERED }
     }
 }

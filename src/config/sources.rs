@@ -7,7 +7,7 @@ use std::io::Read;
 
 use zeroize::Zeroizing;
 
-use super::fault::Fault;
+use super::error::Error;
 use super::settings::SecretText;
 
 /// No secret is longer; a wrong path (a device, a disk image) must not fill the memory.
@@ -41,18 +41,18 @@ pub(super) fn without_last_newline(text: &str) -> &str {
 
 impl SecretSetting<'_> {
     /// The text from the value or from the file, if either is given.
-    pub(super) fn read(self) -> Result<Option<SecretText>, Fault> {
+    pub(super) fn read(self) -> Result<Option<SecretText>, Error> {
         let file = self.file.filter(|path| !path.is_empty());
         match (self.value, file) {
             (Some(value), Some(_)) if !value.expose().is_empty() => {
-                Err(Fault::new(self.name, format!("and {} are both set; keep one of them", self.file_name)))
+                Err(Error::new(self.name, format!("and {} are both set; keep one of them", self.file_name)))
             }
             (_, Some(path)) => self.read_file(path).map(Some),
             (Some(value), None) if value.expose().is_empty() => {
                 if self.empty_is_unset {
                     return Ok(None);
                 }
-                Err(Fault::new(
+                Err(Error::new(
                     self.name,
                     "is set but empty; give it a value, or unset it to get the default",
                 ))
@@ -61,8 +61,8 @@ impl SecretSetting<'_> {
         }
     }
 
-    fn read_file(self, path: &str) -> Result<SecretText, Fault> {
-        let fault = |problem: String| Fault::new(self.file_name, problem);
+    fn read_file(self, path: &str) -> Result<SecretText, Error> {
+        let fault = |problem: String| Error::new(self.file_name, problem);
         let mut text = Zeroizing::new(String::new());
         let length = File::open(path)
             .and_then(|file| file.take(MAX_FILE_BYTES + 1).read_to_string(&mut text))

@@ -6,12 +6,12 @@ use std::fmt;
 
 /// One setting that cannot be used as it is.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Fault {
+pub struct Error {
     setting: &'static str,
     problem: String,
 }
 
-impl Fault {
+impl Error {
     /// The fault that `problem` describes: the rest of a sentence that begins with the name of the setting.
     pub fn new(setting: &'static str, problem: impl Into<String>) -> Self {
         Self { setting, problem: problem.into() }
@@ -23,26 +23,26 @@ impl Fault {
     }
 }
 
-impl fmt::Display for Fault {
+impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} {}.", self.setting, self.problem)
     }
 }
 
-impl std::error::Error for Fault {}
+impl std::error::Error for Error {}
 
 /// Collects faults, so that a start reports all of them and not only the first.
 #[derive(Debug, Default)]
-pub(super) struct Faults(Vec<Fault>);
+pub(super) struct Errors(Vec<Error>);
 
-impl Faults {
+impl Errors {
     /// The value, or nothing and the fault kept for later.
-    pub(super) fn keep<T>(&mut self, result: Result<T, Fault>) -> Option<T> {
+    pub(super) fn keep<T>(&mut self, result: Result<T, Error>) -> Option<T> {
         result.map_err(|fault| self.0.push(fault)).ok()
     }
 
     /// Adds what a rule between settings found.
-    pub(super) fn add(&mut self, fault: Fault) {
+    pub(super) fn add(&mut self, fault: Error) {
         self.0.push(fault);
     }
 
@@ -52,7 +52,7 @@ impl Faults {
     }
 
     /// The faults, in the order in which they were found.
-    pub(super) fn into_vec(self) -> Vec<Fault> {
+    pub(super) fn into_vec(self) -> Vec<Error> {
         self.0
     }
 }

@@ -11,11 +11,11 @@ use tokio::net::{TcpListener, TcpSocket};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
-mod instances;
+mod notifications;
 
-use self::instances::Instance;
+use self::notifications::Instance;
 use crate::clock::{Clock, Entropy, SystemClock, SystemEntropy};
-use crate::config::{Config, Fault, IssuerSecrets, TokenMode, duration};
+use crate::config::{Config, Error as SettingError, IssuerSecrets, TokenMode, duration};
 use crate::http::identity::{Cookies, Identity};
 use crate::http::metrics::{self, Metrics, Rooms};
 use crate::http::server::{Bounds, Places, serve};
@@ -65,7 +65,7 @@ const LONGEST_FOREIGN_TOKEN: Duration = Duration::from_secs(24 * 60 * 60);
 pub enum StartError {
     /// A setting or a generated secret.
     #[error(transparent)]
-    Setting(#[from] Fault),
+    Setting(#[from] SettingError),
     /// Settings that contradict each other over time.
     #[error(transparent)]
     Contract(#[from] ContractFault),
