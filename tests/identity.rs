@@ -5,7 +5,6 @@ use std::time::Duration;
 
 use reqwest::Method;
 use serde_json::json;
-use signet::config::SecretText;
 use sqlx::{ConnectOptions, Row};
 
 use crate::support::caller::PASSWORD;
@@ -39,7 +38,7 @@ async fn the_database_holds_no_session_token_and_no_password() {
 async fn tokens_of_an_ended_session_stay_refused_after_a_restart_and_others_stay_good() {
     let folder = Arc::new(tempfile::tempdir().unwrap());
     let fixed =
-        |settings: &mut signet::config::Settings| settings.base_url = Some("http://localhost:9".to_owned());
+        |settings: &mut signet::config::Settings| settings.set("BETTER_AUTH_URL", "http://localhost:9");
     let app = TestApp::in_folder(folder.clone()).with(fixed).start().await;
     let alice = app.signed_up("alice").await;
     let (ended, kept) = (alice.sign_in_again(&app).await, alice.jwt().await);
@@ -137,8 +136,8 @@ async fn a_session_that_is_not_remembered_ends_after_a_day_whatever_happens() {
 #[tokio::test]
 async fn passwords_are_limited_per_address_and_per_account() {
     let limited = |settings: &mut signet::config::Settings| {
-        settings.rate_limit = Some("on".to_owned());
-        settings.trusted_proxies = Some("127.0.0.1".to_owned());
+        settings.set("SIGNET_RATE_LIMIT", "on");
+        settings.set("SIGNET_TRUSTED_PROXIES", "127.0.0.1");
     };
     let app = TestApp::builder().manual_clock().with(limited).start().await;
     let from = |address: &'static str, email: &str| {
@@ -175,7 +174,7 @@ async fn passwords_are_limited_per_address_and_per_account() {
 async fn nobody_can_choose_the_address_that_they_are_counted_by() {
     let app = TestApp::builder()
         .manual_clock()
-        .with(|settings| settings.rate_limit = Some("on".to_owned()))
+        .with(|settings| settings.set("SIGNET_RATE_LIMIT", "on"))
         .start()
         .await;
     let mut statuses = Vec::new();
@@ -376,8 +375,10 @@ async fn who_sends_json_as_a_form_is_told_so() {
 #[tokio::test]
 async fn trusted_pages_of_other_origins_may_call_with_credentials_and_no_others() {
     let trusted = "http://localhost:3000";
-    let app =
-        TestApp::builder().with(|settings| settings.trusted_origins = Some(trusted.to_owned())).start().await;
+    let app = TestApp::builder()
+        .with(|settings| settings.set("BETTER_AUTH_TRUSTED_ORIGINS", trusted))
+        .start()
+        .await;
     let preflight = |origin: &'static str, path: &'static str| {
         let request = app.anonymous().request(Method::OPTIONS, path).header("origin", origin);
         let request = request.header("access-control-request-method", "POST");
@@ -462,8 +463,8 @@ async fn the_key_set_can_be_cached_and_asked_for_again_cheaply() {
 #[tokio::test]
 async fn migrate_refuses_hs256_after_its_end() {
     let migrating = |settings: &mut signet::config::Settings| {
-        settings.token_mode = Some("migrate".to_owned());
-        settings.hs256_until = Some("2026-11-22T21:00:00Z".to_owned());
+        settings.set("SIGNET_TOKEN_MODE", "migrate");
+        settings.set("SIGNET_HS256_UNTIL", "2026-11-22T21:00:00Z");
     };
     let app = TestApp::builder().manual_clock().with(migrating).start().await;
     let alice = app.signed_up("alice").await;
@@ -481,8 +482,7 @@ async fn migrate_refuses_hs256_after_its_end() {
 #[tokio::test]
 async fn on_postgresql_one_persons_day_goes_the_same_way() {
     let Some(url) = crate::support::postgres::database("one_day").await else { return };
-    let app =
-        TestApp::builder().with(|settings| settings.database_url = Some(SecretText::from(url))).start().await;
+    let app = TestApp::builder().with(|settings| settings.set("DATABASE_URL", url)).start().await;
     let alice = app.signed_up("alice").await;
     let body = json!({ "name": "A", "email": "alice@example.com", "password": PASSWORD });
     let twice = app.anonymous().post("/api/auth/sign-up/email", &body).await;
@@ -554,10 +554,9 @@ async fn who_deletes_themselves_is_gone_with_everything_that_was_theirs_and_nobo
 async fn a_changed_secret_signs_browsers_out_and_breaks_no_request() {
     let folder = Arc::new(tempfile::tempdir().unwrap());
     let start = async |secret: &str| {
-        let secret = SecretText::from(secret.to_owned());
         let fixed = |settings: &mut signet::config::Settings| {
-            settings.base_url = Some("http://localhost:9".to_owned());
-            settings.secret = Some(secret);
+            settings.set("BETTER_AUTH_URL", "http://localhost:9");
+            settings.set("BETTER_AUTH_SECRET", secret);
         };
         TestApp::in_folder(folder.clone()).with(fixed).start().await
     };

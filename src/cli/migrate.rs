@@ -1,18 +1,20 @@
 //! `signet migrate`: the schema, without a server.
 
-use signet::app::StartError;
+use signet::app::Storage;
 use signet::config::Config;
-use signet::store::Database;
 
-/// `signet migrate`.
-pub async fn migrate(config: Config) -> Result<(), StartError> {
-    let database = Database::open(config.database_url.expose(), 2).await?;
-    database.migrate().await?;
+use super::Error;
+
+/// Brings the database to the schema of this version.
+///
+/// # Errors
+/// [`Error::App`].
+pub async fn run(config: Config) -> Result<(), Error> {
+    Storage::open_for_verb(&config.storage).await?.close().await;
     println!(
         "The database {} has the schema of signet {}.",
-        config.database_url.redacted(),
+        config.storage.database_url.redacted(),
         env!("CARGO_PKG_VERSION")
     );
-    database.close().await;
     Ok(())
 }

@@ -68,13 +68,12 @@ pub(super) struct Line {
 }
 
 impl Link {
-    /// A line to the Redis at `url`. Nobody is asked yet. It needs a Tokio runtime.
+    /// A line to the Redis at `url`. Nobody is asked yet. It needs a Tokio runtime and, for `rediss://`, rustls's provider
+    /// of the process.
     ///
     /// # Errors
     /// When the URL is not one that the driver takes, which `config` has judged before.
     pub fn new(url: &RedisUrl) -> Result<Self, RedisError> {
-        // The driver takes the provider of the process; there is no other one than ring here.
-        let _ = rustls::crypto::ring::default_provider().install_default();
         let address = url.expose().into_connection_info()?;
         let pushing = address.redis_settings().clone().set_protocol(ProtocolVersion::RESP3);
         let client = Client::open(address.clone().set_redis_settings(pushing))?;

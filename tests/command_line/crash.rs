@@ -16,7 +16,7 @@ use crate::support::caller::PASSWORD;
 const ROUNDS: u32 = 6;
 
 #[tokio::test(flavor = "multi_thread")]
-async fn killed_at_random_moments_it_loses_nothing_that_it_acknowledged() {
+async fn kill_at_random_moments_loses_nothing_that_was_acknowledged() {
     let folder = tempfile::tempdir().unwrap();
     let mut acknowledged: Vec<(String, Vec<String>)> = Vec::new();
     for round in 0..ROUNDS {

@@ -13,7 +13,7 @@ async fn metric(server: &Server, series: &str) -> f64 {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_endless_key_set_is_cut_off_below_a_megabyte_and_memory_does_not_grow() {
+async fn fetch_cuts_an_endless_key_set_off_below_a_megabyte_and_memory_does_not_grow() {
     let folder = tempfile::tempdir().unwrap();
     let origin = Origin::answering(Answer::Endless).await;
     let jwks_url = origin.url();

@@ -19,7 +19,7 @@ fn lines(log: &str, target: &str) -> Vec<Value> {
 }
 
 #[tokio::test]
-async fn each_request_is_one_line_with_its_id_its_route_its_status_and_its_time() {
+async fn log_has_a_line_for_each_request_with_its_id_its_route_its_status_and_its_time() {
     let folder = tempfile::tempdir().unwrap();
     let server = Server::start(folder.path(), &[]);
     let found = server.caller().get("/api/auth/jwks").await;
@@ -43,7 +43,7 @@ async fn each_request_is_one_line_with_its_id_its_route_its_status_and_its_time(
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn however_many_ask_each_has_a_line_soon_and_in_order() {
+async fn log_has_each_line_soon_and_in_order_however_many_ask() {
     let folder = tempfile::tempdir().unwrap();
     let server = Server::start(folder.path(), &[]);
     let mut asking = tokio::task::JoinSet::new();
@@ -86,7 +86,7 @@ async fn however_many_ask_each_has_a_line_soon_and_in_order() {
 }
 
 #[tokio::test]
-async fn the_log_says_why_a_token_was_refused_and_the_caller_is_not_told() {
+async fn log_says_why_a_token_was_refused_and_the_caller_is_not_told() {
     let folder = tempfile::tempdir().unwrap();
     let server = Server::start(folder.path(), &[]);
     let ada =
@@ -120,7 +120,7 @@ async fn the_log_says_why_a_token_was_refused_and_the_caller_is_not_told() {
 }
 
 #[tokio::test]
-async fn the_audit_names_each_event_of_security_and_nobody_by_address() {
+async fn audit_names_each_event_of_security_and_nobody_by_address() {
     let folder = tempfile::tempdir().unwrap();
     let server = Server::start(folder.path(), &[]);
     let caller = server.caller();
@@ -183,7 +183,7 @@ async fn the_audit_names_each_event_of_security_and_nobody_by_address() {
 }
 
 #[tokio::test]
-async fn whoever_tries_too_many_passwords_stands_in_the_audit() {
+async fn audit_names_whoever_tries_too_many_passwords() {
     let folder = tempfile::tempdir().unwrap();
     let server = Server::start(
         folder.path(),

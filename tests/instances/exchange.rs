@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex};
 
 use signet::clock::{Clock, SystemClock, Timestamp};
-use signet::config::{Config, SecretText, Settings};
+use signet::config::{Config, Settings};
 use signet::shared::exchange::{Exchange, KeyNews};
 use signet::shared::link::Link;
 use signet::shared::revocations::Revocations;
@@ -22,8 +22,9 @@ struct Instance {
 
 impl Instance {
     async fn join(url: &str) -> Self {
-        let settings = Settings { redis_url: Some(SecretText::from(url.to_owned())), ..Settings::default() };
-        let link = Arc::new(Link::new(&Config::resolve(&settings).unwrap().redis_url.unwrap()).unwrap());
+        let settings = Settings::from([("REDIS_URL", url)]);
+        let link =
+            Arc::new(Link::new(&Config::resolve(&settings).unwrap().storage.redis_url.unwrap()).unwrap());
         let clock = Arc::new(SystemClock::new());
         let revocations = Arc::new(Revocations::new(clock.clone()));
         let exchange = Exchange::join(link.clone(), revocations.clone(), clock).await;

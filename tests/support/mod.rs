@@ -9,13 +9,13 @@ pub mod postgres_server;
 pub mod redis;
 
 use std::path::Path;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Once};
 use std::time::Duration;
 
-use signet::app::{Ambient, App};
+use signet::app::{App, Environment, Shutdown};
 use signet::clock::{ManualClock, SystemClock, SystemEntropy, Timestamp};
-use signet::config::{Config, SecretText, Settings};
+use signet::config::{Config, Settings};
 use tempfile::TempDir;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
@@ -50,6 +50,15 @@ pub fn certify(certificate: &Path, key: &Path) {
     std::fs::write(key, made.signing_key.serialize_pem()).unwrap();
 }
 
+/// What the binary does for its process: many servers here take many descriptors, and one provider of TLS.
+fn prepare_process() {
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| {
+        signet::http::server::raise_descriptor_limit().unwrap();
+        let _ = rustls::crypto::ring::default_provider().install_default();
+    });
+}
+
 /// A running server.
 pub struct TestApp {
     /// Its public base URL, which is the issuer of its tokens.
@@ -61,7 +70,7 @@ pub struct TestApp {
     /// Where its database and secrets are, unless told otherwise.
     pub folder: Arc<TempDir>,
     stop: Option<oneshot::Sender<()>>,
-    running: Option<JoinHandle<bool>>,
+    running: Option<JoinHandle<Shutdown>>,
 }
 
 /// A server to be started.
@@ -86,14 +95,13 @@ impl TestApp {
     /// A server that keeps its files where another one did.
     pub fn in_folder(folder: Arc<TempDir>) -> Builder {
         let path = |name: &str| folder.path().join(name).display().to_string();
-        let settings = Settings {
-            listen: Some("127.0.0.1:0".to_owned()),
-            rate_limit: Some("off".to_owned()),
-            keys_dir: Some(path("keys")),
-            database_url: Some(SecretText::from(format!("sqlite:{}", path("signet.db")))),
-            secret: Some(SecretText::from(SECRET.to_owned())),
-            ..Settings::default()
-        };
+        let settings = Settings::from([
+            ("SIGNET_LISTEN", "127.0.0.1:0".to_owned()),
+            ("SIGNET_RATE_LIMIT", "off".to_owned()),
+            ("SIGNET_KEYS_DIR", path("keys")),
+            ("DATABASE_URL", format!("sqlite:{}", path("signet.db"))),
+            ("BETTER_AUTH_SECRET", SECRET.to_owned()),
+        ]);
         Builder { settings, clock: None, folder }
     }
 
@@ -115,7 +123,7 @@ impl TestApp {
     /// Stops the server as SIGTERM does; says whether all requests finished in time.
     pub async fn stop(mut self) -> bool {
         drop(self.stop.take());
-        self.running.take().unwrap().await.unwrap()
+        self.running.take().unwrap().await.unwrap() == Shutdown::Complete
     }
 }
 
@@ -147,13 +155,14 @@ impl Builder {
 
     /// Binds and runs it.
     pub async fn start(self) -> TestApp {
+        prepare_process();
         let config = Config::resolve(&self.settings).unwrap();
         let clock: Arc<dyn signet::clock::Clock> = match &self.clock {
             Some(clock) => clock.clone(),
             None => Arc::new(SystemClock::new()),
         };
-        let ambient = Ambient { clock, entropy: Arc::new(SystemEntropy::new()) };
-        let app = App::bind(config, ambient).await.unwrap();
+        let environment = Environment { clock, entropy: Arc::new(SystemEntropy::new()) };
+        let app = App::bind(config, environment).await.unwrap();
         // The base URL says `localhost`; connecting to the address spares every test the look-up.
         let base_url = format!("http://{}", app.address());
         let metrics_url = app.metrics_address().map(|address| format!("http://{address}"));

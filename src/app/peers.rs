@@ -1,0 +1,87 @@
+//! What this instance shares with others: limits, ended sessions, news of keys. Through Redis, or in memory for one
+//! process.
+
+use std::sync::Arc;
+
+use super::environment::Environment;
+use super::error::Error;
+use super::storage::Storage;
+use crate::config::{self, Config};
+use crate::identity::session::SessionDesk;
+use crate::shared::exchange::Exchange;
+use crate::shared::link::Link;
+use crate::shared::revocations::Revocations;
+use crate::shared::throttle::Throttle;
+use crate::store::Database;
+use crate::store::sessions::Sessions;
+
+/// This instance among the others.
+#[derive(Debug)]
+pub(super) struct Peers {
+    /// Ended sessions.
+    pub(super) revocations: Arc<Revocations>,
+    /// Limits.
+    pub(super) throttle: Arc<Throttle>,
+    /// Sessions, by way of the connections for upkeep.
+    pub(super) upkeep_sessions: Arc<SessionDesk>,
+    /// Where instances meet, where there are several.
+    pub(super) redis: Option<Arc<Link>>,
+    /// What they tell each other.
+    pub(super) exchange: Option<Exchange>,
+}
+
+impl Peers {
+    /// Reads the ended sessions from the database, and then joins the others.
+    ///
+    /// # Errors
+    /// [`Error::Store`], [`Error::Redis`]; a Redis that does not answer is no error.
+    pub(super) async fn join(
+        config: &Config,
+        storage: &Storage,
+        environment: &Environment,
+    ) -> Result<Self, Error> {
+        let clock = &environment.clock;
+        let revocations = Arc::new(Revocations::new(clock.clone()));
+        let upkeep_sessions = sessions(&storage.upkeep, config, &revocations, environment);
+        upkeep_sessions.recall_revocations().await?;
+        storage.requests.note_answer(clock.monotonic());
+        let redis = redis(&config.storage)?;
+        let exchange = match &redis {
+            Some(redis) => Some(Exchange::join(redis.clone(), revocations.clone(), clock.clone()).await),
+            None => None,
+        };
+        let throttle = Throttle::new(clock.clone(), config.server.rate_limit).shared(redis.clone());
+        Ok(Self { revocations, throttle: Arc::new(throttle), upkeep_sessions, redis, exchange })
+    }
+
+    /// The sessions for requests.
+    pub(super) fn sessions(
+        &self,
+        config: &Config,
+        storage: &Storage,
+        environment: &Environment,
+    ) -> Arc<SessionDesk> {
+        sessions(&storage.requests, config, &self.revocations, environment)
+    }
+}
+
+/// The way to Redis, where there is one. Nobody is asked yet.
+///
+/// # Errors
+/// [`Error::Redis`].
+pub(super) fn redis(config: &config::Storage) -> Result<Option<Arc<Link>>, Error> {
+    Ok(config.redis_url.as_ref().map(Link::new).transpose()?.map(Arc::new))
+}
+
+fn sessions(
+    database: &Database,
+    config: &Config,
+    revocations: &Arc<Revocations>,
+    environment: &Environment,
+) -> Arc<SessionDesk> {
+    // Beside the verifier's clock, that of the instance which signed and of the one which ends it may differ.
+    let remembered = config.tokens.ttl + 3 * config.tokens.leeway;
+    let Environment { clock, entropy } = environment.clone();
+    let rows = Sessions::new(database.clone(), remembered);
+    Arc::new(SessionDesk::new(rows, revocations.clone(), clock, entropy))
+}
