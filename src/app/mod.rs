@@ -85,7 +85,7 @@ impl App {
         let halves = http::Halves { identity: identity.as_ref(), resource: resource.as_ref() };
         let parts = http::parts(&config, &sockets, &storage, &peers, halves, &connections, &environment);
         let startup_notices = identity.as_ref().map_or_else(Vec::new, IdentityHalf::startup_notices);
-        let contract = identity.as_ref().map(|half| half.worker.rotation().contract().clone());
+        let contract = identity.as_ref().map(|half| *half.worker.rotation().contract());
         let workers = workers(identity, resource, peers, &storage, &environment);
         let drain_delay = config.server.drain_delay;
         Ok(Self {

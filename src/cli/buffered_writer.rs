@@ -1,6 +1,7 @@
 //! Writes the lines of the log, those about requests several at once.
 //! In: lines. Out: the same lines, in order, on the standard error output.
-//! Owns: only the line of a request may wait, and for a moment only; no line is dropped, and each is written whole.
+//! Owns: only the line of a request may wait, and for a moment only; no line is dropped, each is written whole, and all are
+//! in one order, which is what a writer with a queue for some of them would not promise.
 
 use std::io::{self, Write};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -9,9 +10,9 @@ use std::time::Duration;
 use tracing_subscriber::fmt::MakeWriter;
 
 /// What a line waits for at most; a crash of the process loses the lines of this long, and none that is no request's.
-const WAIT: Duration = Duration::from_millis(5);
+const FLUSH_AFTER: Duration = Duration::from_millis(5);
 /// Past so many bytes whoever has a line writes them all, so that a slow reader of the log slows us and memory stays bounded.
-const ENOUGH: usize = 64 * 1024;
+const FLUSH_BYTES: usize = 64 * 1024;
 
 /// The target whose lines may wait: one for each request.
 pub const BUFFERED: &str = "signet::request";
@@ -36,7 +37,7 @@ impl BufferedWriter {
         let writing = lines.clone();
         std::thread::Builder::new()
             .name("log".to_owned())
-            .spawn(move || writing.write_from_time_to_time())?;
+            .spawn(move || writing.flush_from_time_to_time())?;
         Ok(lines)
     }
 
@@ -45,11 +46,11 @@ impl BufferedWriter {
         let _nobody_to_tell = write_all(&mut self.waiting());
     }
 
-    fn write_from_time_to_time(&self) {
+    fn flush_from_time_to_time(&self) {
         loop {
             let waiting = self.0.some.wait_while(self.waiting(), |waiting| waiting.is_empty());
             drop(waiting.unwrap_or_else(PoisonError::into_inner));
-            std::thread::sleep(WAIT);
+            std::thread::sleep(FLUSH_AFTER);
             self.flush();
         }
     }
@@ -77,7 +78,7 @@ impl Write for Line<'_> {
         let mut waiting = self.lines.waiting();
         let is_first = waiting.is_empty();
         waiting.extend_from_slice(line);
-        if !self.may_wait || waiting.len() > ENOUGH {
+        if !self.may_wait || waiting.len() > FLUSH_BYTES {
             write_all(&mut waiting)?;
         } else if is_first {
             self.lines.0.some.notify_one();

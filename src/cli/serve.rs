@@ -18,6 +18,8 @@ pub async fn run(config: Config) -> Result<(), Error> {
     let role = config.server.role;
     let bound = session_bound(&config);
     let app = App::bind(config, Environment::system()).await?;
+    // Before anybody can read that we serve; until then a signal ends the process at once.
+    let stop = stop_signal();
     for notice in app.startup_notices() {
         tracing::warn!("{notice}");
     }
@@ -41,7 +43,7 @@ pub async fn run(config: Config) -> Result<(), Error> {
         );
     }
     tracing::info!("{bound}");
-    if app.run(stop_signal()).await == Shutdown::TimedOut {
+    if app.run(stop).await == Shutdown::TimedOut {
         tracing::warn!("some requests did not finish in time");
     }
     tracing::info!("stopped");
@@ -49,26 +51,29 @@ pub async fn run(config: Config) -> Result<(), Error> {
     Ok(())
 }
 
-/// Completes on Ctrl-C or SIGTERM.
-async fn stop_signal() {
-    let interrupt = async {
-        if tokio::signal::ctrl_c().await.is_err() {
-            std::future::pending::<()>().await;
-        }
-    };
-    #[cfg(unix)]
-    let terminate = async {
-        match tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) {
-            Ok(mut signal) => {
-                signal.recv().await;
+/// Completes on Ctrl-C or SIGTERM, also on those that come before somebody waits for it.
+#[cfg(unix)]
+fn stop_signal() -> impl Future<Output = ()> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let signals = [SignalKind::interrupt(), SignalKind::terminate()].map(signal);
+    async move {
+        let [interrupt, terminate] = signals.map(|signal| async move {
+            match signal {
+                Ok(mut signal) => signal.recv().await,
+                Err(_) => std::future::pending().await,
             }
-            Err(_) => std::future::pending().await,
+        });
+        tokio::select! {
+            _ = interrupt => {}
+            _ = terminate => {}
         }
-    };
-    #[cfg(not(unix))]
-    let terminate = std::future::pending::<()>();
-    tokio::select! {
-        () = interrupt => {}
-        () = terminate => {}
+    }
+}
+
+/// Completes on Ctrl-C.
+#[cfg(not(unix))]
+async fn stop_signal() {
+    if tokio::signal::ctrl_c().await.is_err() {
+        std::future::pending::<()>().await;
     }
 }

@@ -1,8 +1,6 @@
 //! A resource process of its own, and an issuer that would fill its memory.
 
-use std::time::Duration;
-
-use super::server::Server;
+use super::server::{Server, until};
 use crate::resource::origin::{Answer, Origin};
 
 /// The value of one series of `/metrics`.
@@ -24,13 +22,11 @@ async fn fetch_cuts_an_endless_key_set_off_below_a_megabyte_and_memory_does_not_
     ];
     let server = Server::start(folder.path(), &settings);
     let cut_off = async |times: f64| {
-        for _ in 0..300 {
-            if metric(&server, r#"signet_key_cache_faults_total{reason="too_large"}"#).await >= times {
-                return metric(&server, "process_resident_memory_bytes").await;
-            }
-            tokio::time::sleep(Duration::from_millis(100)).await;
-        }
-        panic!("the document was not cut off {times} times");
+        until(&format!("the document is cut off {times} times"), async || {
+            metric(&server, r#"signet_key_cache_faults_total{reason="too_large"}"#).await >= times
+        })
+        .await;
+        metric(&server, "process_resident_memory_bytes").await
     };
     let before = cut_off(1.0).await;
     let after = cut_off(5.0).await;

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::server::Server;
+use super::server::{Server, until};
 use super::sign_up_body;
 use crate::support::Caller;
 use crate::support::caller::PASSWORD;
@@ -57,13 +57,7 @@ async fn log_has_each_line_soon_and_in_order_however_many_ask() {
     }
     asking.join_all().await;
     // Nobody stops the server, and nothing else is written that could push them out.
-    for _ in 0..100 {
-        if lines(&server.log(), "signet::request").len() == 2000 {
-            break;
-        }
-        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
-    }
-    assert_eq!(lines(&server.log(), "signet::request").len(), 2000);
+    until("a line for each request", async || lines(&server.log(), "signet::request").len() == 2000).await;
     // A request and what is written on its way: the line that waits for nothing does not overtake the one before it.
     for number in 0..20 {
         server.caller().get(&format!("/nothing/{number}")).await.expect(404);

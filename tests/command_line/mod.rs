@@ -13,10 +13,9 @@ mod topology;
 mod writers;
 
 use std::os::unix::fs::PermissionsExt;
-use std::time::Duration;
 
 use serde_json::json;
-use server::{Server, printed, run};
+use server::{Server, printed, run, until};
 
 use crate::support::caller::PASSWORD;
 
@@ -91,15 +90,8 @@ async fn keys_rotate_and_revoke_work_while_the_server_runs() {
 
     let rotated = run(folder.path(), &["keys", "rotate"], &settings);
     assert!(rotated.status.success(), "{}", printed(&rotated));
-    let mut new = token().await;
-    for _ in 0..100 {
-        if header(&new) != header(&old) {
-            break;
-        }
-        tokio::time::sleep(Duration::from_millis(100)).await;
-        new = token().await;
-    }
-    assert_ne!(header(&new), header(&old), "the announced key signs after its lead");
+    until("the announced key signs after its lead", async || header(&token().await) != header(&old)).await;
+    let new = token().await;
     for token in [&old, &new] {
         server.caller().bearing(token).get("/api/me/tasks").await.expect(200);
     }
@@ -109,15 +101,8 @@ async fn keys_rotate_and_revoke_work_while_the_server_runs() {
     let revoked = run(folder.path(), &["keys", "revoke", kid, "--reason", "a test"], &settings);
     assert!(revoked.status.success(), "{}", printed(&revoked));
     let caller = server.caller().bearing(&new);
-    let mut status = 200;
-    for _ in 0..100 {
-        status = caller.get("/api/me/tasks").await.status.as_u16();
-        if status == 401 {
-            break;
-        }
-        tokio::time::sleep(Duration::from_millis(100)).await;
-    }
-    assert_eq!(status, 401, "a token of a revoked key is refused within the reload interval");
+    until("a token of a revoked key is refused", async || caller.get("/api/me/tasks").await.status == 401)
+        .await;
     server.caller().bearing(&token().await).get("/api/me/tasks").await.expect(200);
     let listed = printed(&run(folder.path(), &["keys", "list"], &settings));
     assert!(listed.contains("revoked") && listed.contains("a test"), "{listed}");
@@ -126,7 +111,7 @@ async fn keys_rotate_and_revoke_work_while_the_server_runs() {
 #[tokio::test]
 async fn stop_is_said_at_readyz_and_serves_on_until_balancers_have_noticed() {
     let folder = tempfile::tempdir().unwrap();
-    let server = Server::start(folder.path(), &[("SIGNET_DRAIN_DELAY", "3s")]);
+    let server = Server::start(folder.path(), &[("SIGNET_DRAIN_DELAY", "8s")]);
     server.caller().get("/readyz").await.expect(200);
     server.tell_to_stop();
     let refusal = loop {
@@ -194,13 +179,7 @@ async fn keys_rotate_now_export_and_import_work_while_the_server_runs() {
     let (code, said) =
         keys(&["import", "theirs.json", "--verify-only", "--for", "1h", "--reason", "moved here"]);
     assert_eq!(code, 0, "{said}");
-    for _ in 0..100 {
-        if public().await.contains(&"theirs".to_owned()) {
-            break;
-        }
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    }
-    assert!(public().await.contains(&"theirs".to_owned()));
+    until("the imported key is public", async || public().await.contains(&"theirs".to_owned())).await;
     // One key in 64 has such a name: a thumbprint is base64url (RFC 7638).
     let dashed = "-iXO-IMBKn-Bqf_gxhiOPxE0O3Ymfx17aG6WgbuAMdE";
     let jwk = json!({ "kty": "OKP", "crv": "Ed25519", "x": "PUAXw-hDiVqStwqnTRt-vJyYLM8uxJaMwM1V8Sr0Zgw" });

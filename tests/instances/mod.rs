@@ -15,7 +15,7 @@ use std::time::Duration;
 use serde_json::json;
 use tempfile::TempDir;
 
-use crate::command_line::server::Server;
+use crate::command_line::server::{Server, until as soon};
 use crate::support::caller::PASSWORD;
 use crate::support::redis::Redis;
 use crate::support::{Caller, postgres};
@@ -101,17 +101,6 @@ async fn verdict(server: &Server, token: &str) -> u16 {
     server.caller().bearing(token).get("/api/me/tasks").await.status.as_u16()
 }
 
-/// Looks until `holds`, some twelve seconds long: longer than every poll.
-async fn soon(what: &str, holds: impl AsyncFn() -> bool) {
-    for _ in 0..240 {
-        if holds().await {
-            return;
-        }
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    }
-    panic!("never: {what}");
-}
-
 /// One number of `/metrics`.
 async fn metric(server: &Server, name: &str) -> Option<f64> {
     let page = server.caller().get("/metrics").await.text;
@@ -142,7 +131,7 @@ fn assert_said_once(log: &str, times: usize) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_bound_for_ended_sessions_is_said_at_the_start_and_by_the_check() {
+async fn serve_and_config_check_say_the_bound_for_ended_sessions() {
     let folder = tempfile::tempdir().unwrap();
     let said = |settings: &[(&str, &str)]| {
         let output = crate::command_line::server::run(folder.path(), &["config", "check"], settings);
@@ -157,6 +146,5 @@ async fn the_bound_for_ended_sessions_is_said_at_the_start_and_by_the_check() {
     );
     assert!(among_others.contains("redis://:***@cache.example.com/4"), "{among_others}");
     assert!(!among_others.contains("hunter2"), "{among_others}");
-    let (_, log) = Server::start(folder.path(), &[]).terminate();
-    assert!(log.contains("refused here within 5s"), "{log}");
+    Server::start(folder.path(), &[]).logs("refused here within 5s").await;
 }
