@@ -1,4 +1,5 @@
 //! What the settings promise: how soon a key or an ended session is refused.
+//! In: a [`Config`]. Out: the contract of the keys, and a sentence about sessions.
 
 use super::maintenance::RECALL_EVERY;
 use crate::config::{Config, duration};

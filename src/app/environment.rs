@@ -1,4 +1,5 @@
 //! What a server takes from its surroundings.
+//! In: the machine, or a test. Out: time and randomness.
 
 use std::fmt;
 use std::sync::Arc;

@@ -1,4 +1,5 @@
 //! Why a server does not start.
+//! In: what its parts refuse with. Out: one sentence for the operator, and whether other settings would help.
 
 use std::net::SocketAddr;
 

@@ -1,4 +1,5 @@
 //! What the paths of this process work with.
+//! In: the halves that run here. Out: [`Parts`].
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;

@@ -1,4 +1,5 @@
 //! The half that signs people in.
+//! In: storage and peers. Out: keys that are kept up to date, hashing threads, and what its paths work with.
 
 use std::sync::Arc;
 

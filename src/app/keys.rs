@@ -1,4 +1,5 @@
 //! The signing keys of a deployment, for a server and for `signet keys`.
+//! In: secrets and rows. Out: what may be done with the keys.
 
 use std::sync::Arc;
 

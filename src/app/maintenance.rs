@@ -1,4 +1,5 @@
 //! What time makes due: hearing of sessions that other processes ended, and deleting rows that have expired.
+//! In: the connections for upkeep. Out: two workers.
 
 use std::sync::Arc;
 use std::time::Duration;

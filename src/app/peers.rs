@@ -1,5 +1,6 @@
 //! What this instance shares with others: limits, ended sessions, news of keys. Through Redis, or in memory for one
 //! process.
+//! In: the settings, and ended sessions of the database. Out: what the halves share.
 
 use std::sync::Arc;
 

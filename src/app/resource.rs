@@ -1,4 +1,5 @@
 //! The half that serves tasks: a verifier and rows, and nothing of sessions.
+//! In: the keys of this process, or the address of those elsewhere. Out: a verifier, and what its paths work with.
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -1,4 +1,5 @@
 //! The addresses that a process listens on.
+//! In: the settings. Out: bound sockets, which accept nobody yet.
 
 use std::net::SocketAddr;
 

@@ -1,4 +1,5 @@
 //! The database, opened and migrated.
+//! In: its URL. Out: one pool for requests and one for upkeep, or a small one for a verb.
 
 use super::error::Error;
 use crate::config;

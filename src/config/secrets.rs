@@ -1,4 +1,5 @@
 //! Secrets that are given, and those that a first start makes for itself.
+//! In: the settings of the group `Secrets`. Out: [`Secrets`], and [`IssuerSecrets`] for a process that signs people in.
 
 use std::path::PathBuf;
 

@@ -1,4 +1,6 @@
 //! Where and as what the process serves, and how the world reaches it.
+//! In: the settings of the group `Server`. Out: [`Server`].
+//! Owns: what a bound server calls itself, and which origins it trusts.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;

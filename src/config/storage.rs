@@ -1,4 +1,5 @@
 //! Where rows are kept, and where instances meet.
+//! In: the settings of the group `Storage`. Out: [`Storage`].
 
 use super::database::DatabaseUrl;
 use super::reader::Reader;

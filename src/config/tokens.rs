@@ -1,4 +1,5 @@
 //! How tokens are signed and verified, and when signing keys change.
+//! In: the settings of the group `Tokens and keys`. Out: [`Tokens`].
 
 use std::fmt;
 use std::time::Duration;
