@@ -6,7 +6,6 @@ use std::path::Path;
 
 use reqwest::Method;
 use serde_json::json;
-use signet::config::SecretText;
 
 use crate::isolation::issuer::Issuer;
 use crate::support::caller::PASSWORD;
@@ -66,11 +65,11 @@ fn listed() -> Described {
 
 async fn resource(issuer: &Issuer) -> TestApp {
     let builder = TestApp::builder().with(|settings| {
-        settings.role = Some("resource".to_owned());
-        settings.secret = None;
-        settings.jwks_url = Some(issuer.jwks_url.clone());
-        settings.issuer = Some(issuer.url.clone());
-        settings.audience = Some(issuer.url.clone());
+        settings.set("SIGNET_ROLE", "resource");
+        settings.unset("BETTER_AUTH_SECRET");
+        settings.set("SIGNET_JWKS_URL", issuer.jwks_url.clone());
+        settings.set("SIGNET_ISSUER", issuer.url.clone());
+        settings.set("SIGNET_AUDIENCE", issuer.url.clone());
     });
     builder.start().await
 }
@@ -81,8 +80,8 @@ async fn the_docs_list_exactly_what_is_served() {
     let (_bound, port) = closed_port();
     let nowhere = format!("redis://127.0.0.1:{port}");
     let both = TestApp::builder().with(|settings| {
-        settings.rate_limit = Some("on".to_owned());
-        settings.redis_url = Some(SecretText::from(nowhere));
+        settings.set("SIGNET_RATE_LIMIT", "on");
+        settings.set("REDIS_URL", nowhere);
     });
     let both = both.start().await;
     let alice = both.signed_up("alice").await;
@@ -216,7 +215,7 @@ async fn the_keys_tell_their_states_and_how_far_they_are_from_breaking_their_con
 
 #[tokio::test]
 async fn limits_count_what_they_let_through_and_what_they_turn_away() {
-    let limited = |settings: &mut signet::config::Settings| settings.rate_limit = Some("on".to_owned());
+    let limited = |settings: &mut signet::config::Settings| settings.set("SIGNET_RATE_LIMIT", "on");
     // No share of the window comes back while a busy machine takes its time.
     let app = TestApp::builder().manual_clock().with(limited).start().await;
     for _ in 0..5 {
@@ -234,7 +233,7 @@ async fn limits_count_what_they_let_through_and_what_they_turn_away() {
 #[tokio::test]
 async fn on_an_address_of_their_own_they_are_nowhere_else_and_nothing_else_is_there() {
     let own = |settings: &mut signet::config::Settings| {
-        settings.metrics_listen = Some("127.0.0.1:0".to_owned());
+        settings.set("SIGNET_METRICS_LISTEN", "127.0.0.1:0");
     };
     let app = TestApp::builder().with(own).start().await;
     let operator = Caller::new(app.metrics_url.as_ref().unwrap());

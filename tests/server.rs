@@ -7,14 +7,13 @@ use base64::Engine;
 use poem::{EndpointExt, IntoResponse, Response};
 use reqwest::Method;
 use serde_json::json;
-use signet::config::SecretText;
 use signet::http::server::Bounds;
-use signet::http::server::serve;
-use signet::keys::algorithms::Algorithms;
 use signet::http::server::ConnectionLimit;
+use signet::http::server::serve;
 use signet::keys::contract::{Contract, Terms};
 use signet::keys::generator::SystemGenerator;
 use signet::keys::rotation::Rotation;
+use signet::model::algorithms::Algorithms;
 use signet::secret::MasterKey;
 use signet::store::Database;
 use signet::store::keys::Keys;
@@ -233,13 +232,11 @@ async fn a_half_sent_request_does_not_hold_the_end_back() {
 #[tokio::test]
 async fn readiness_says_which_key_another_process_has_sealed_and_stays_ready() {
     let [old, new] = [1, 2].map(|byte| MasterKey::new([byte; 32]));
-    let text = |master: &MasterKey| {
-        SecretText::from(base64::engine::general_purpose::STANDARD.encode(master.expose()))
-    };
+    let text = |master: &MasterKey| base64::engine::general_purpose::STANDARD.encode(master.expose());
     let app = TestApp::builder()
         .with(|settings| {
-            settings.master_key = Some(text(&old));
-            settings.jwks_max_age = Some("1s".to_owned());
+            settings.set("SIGNET_MASTER_KEY", text(&old));
+            settings.set("SIGNET_JWKS_MAX_AGE", "1s");
         })
         .start()
         .await;
@@ -283,9 +280,9 @@ async fn readiness_follows_what_the_work_needs_and_liveness_does_not() {
     assert_eq!(app.anonymous().get("/readyz").await.expect(200), json!({ "status": "ready" }));
     // A resource process whose identity service is not there: alive, and not ready.
     let alone = |settings: &mut signet::config::Settings| {
-        settings.role = Some("resource".to_owned());
-        settings.secret = None;
-        settings.jwks_url = Some("http://127.0.0.1:1/jwks".to_owned());
+        settings.set("SIGNET_ROLE", "resource");
+        settings.unset("BETTER_AUTH_SECRET");
+        settings.set("SIGNET_JWKS_URL", "http://127.0.0.1:1/jwks");
     };
     let resource = TestApp::builder().with(alone).start().await;
     resource.anonymous().get("/healthz").await.expect(200);

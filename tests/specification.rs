@@ -152,7 +152,7 @@ async fn fr_5_the_identity_comes_from_the_token_and_from_nowhere_else() {
 
 #[tokio::test]
 async fn fr_8_the_life_of_a_token_is_a_setting() {
-    let app = TestApp::builder().with(|settings| settings.token_ttl = Some("2m".to_owned())).start().await;
+    let app = TestApp::builder().with(|settings| settings.set("SIGNET_TOKEN_TTL", "2m")).start().await;
     let claims = claims_of(&app.signed_up("alice").await.jwt().await);
     assert_eq!(claims["exp"].as_i64().unwrap() - claims["iat"].as_i64().unwrap(), 120);
 }

@@ -1,15 +1,15 @@
 //! One instance among several: what it hears of the others, and what it publishes.
-//! In: the subscription, and what this process signs and verifies with. Out: tasks that run until the end.
+//! In: the subscription, and what this process signs and verifies with. Out: workers that run until the end.
 //! Owns: a message makes a process read sooner what it reads anyway; none of them decides anything.
 
 use std::sync::Arc;
 
 use tokio::sync::{mpsc, watch};
-use tokio::task::JoinSet;
 
-use super::{Worker, told};
+use super::keys::KeyWorker;
+use super::peers::Peers;
+use super::workers::Worker;
 use crate::sync::pubsub::KeyChange;
-use crate::sync::pubsub::PubSub;
 use crate::sync::redis::Redis;
 use signet_verify::jose::jwk::KeySet;
 use signet_verify::jwks::KeyCache;
@@ -17,54 +17,40 @@ use signet_verify::jwks::KeyCache;
 /// How many messages about keys may wait; each is a reason to read them, so a few stand for many.
 const QUEUE: usize = 64;
 
-/// An instance that has joined the others.
-#[derive(Debug)]
-pub(super) struct Instance {
-    pub(super) redis: Arc<Redis>,
-    pub(super) pubsub: PubSub,
-}
-
-impl Instance {
-    /// Starts to listen and to publish: keys of this process go by way of `worker`, keys of an issuer elsewhere by way
-    /// of `cache`.
-    pub(super) fn spawn(
-        self,
-        worker: Option<Arc<Worker>>,
-        cache: Option<KeyCache>,
-        stopped: &watch::Receiver<bool>,
-        helpers: &mut JoinSet<()>,
-    ) {
-        let Self { redis, pubsub } = self;
-        if let Some(worker) = &worker {
-            let published = worker.keyring().subscribe();
-            let stopped = told(stopped.clone());
-            helpers.spawn(async move {
-                tokio::select! {
-                    () = stopped => {}
-                    () = publish_withdrawals(published, redis) => {}
-                }
-            });
-        }
-        let (sender, changes) = mpsc::channel(QUEUE);
-        if let Some(cache) = cache {
-            let stopped = told(stopped.clone());
-            helpers.spawn(async move {
-                tokio::select! {
-                    () = stopped => {}
-                    () = follow_key_changes(cache, changes) => {}
-                }
-            });
-        }
-        let on_keys = move |change: KeyChange| {
-            if let Some(worker) = &worker {
-                worker.wake();
-            }
-            // Without a cache the receiver is gone, and a full queue has the cache renewed anyway.
-            let _ = sender.try_send(change);
-        };
-        let stopped = told(stopped.clone());
-        helpers.spawn(async move { pubsub.run(on_keys, stopped).await });
+/// Listens and publishes: keys of this process go by way of `key_worker`, keys of an issuer elsewhere by way of `key_cache`.
+/// None where there are no others.
+pub(super) fn workers(
+    peers: Peers,
+    key_worker: Option<Arc<KeyWorker>>,
+    key_cache: Option<KeyCache>,
+) -> Vec<Worker> {
+    let (Some(redis), Some(pubsub)) = (peers.redis, peers.pubsub) else { return Vec::new() };
+    let mut workers = Vec::new();
+    if let Some(worker) = &key_worker {
+        let published = worker.keyring().subscribe();
+        workers.push(Worker::cancelled_at_stop(
+            "publication of withdrawn keys",
+            publish_withdrawals(published, redis),
+        ));
     }
+    let (sender, changes) = mpsc::channel(QUEUE);
+    if let Some(cache) = key_cache {
+        workers.push(Worker::cancelled_at_stop(
+            "renewal of a remote key set",
+            follow_key_changes(cache, changes),
+        ));
+    }
+    let on_keys = move |change: KeyChange| {
+        if let Some(worker) = &key_worker {
+            worker.wake();
+        }
+        // A full queue, or none to read it, loses nothing: whoever reads it looks at everything.
+        let _ = sender.try_send(change);
+    };
+    workers.push(Worker::new("messages of other instances", move |stop| async move {
+        pubsub.run(on_keys, stop.cancelled_owned()).await;
+    }));
+    workers
 }
 
 /// Publishes, for verifiers elsewhere, each key that this process does not publish any more.

@@ -3,7 +3,6 @@
 //! Owns: the output says that the signature was not checked, and no input makes it fail otherwise than by one sentence.
 
 use std::io::Read;
-use std::process::ExitCode;
 
 use serde_json::{Map, Value, json};
 use signet_verify::clock::Timestamp;
@@ -16,8 +15,10 @@ const MAX_INPUT_BYTES: u64 = 64 * 1024;
 const TIMES: [&str; 3] = ["iat", "nbf", "exp"];
 
 /// Why a text is not a token that can be shown.
-#[derive(Debug, PartialEq, Eq, thiserror::Error)]
-enum Unreadable {
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    #[error("the token cannot be read from the standard input: {0}")]
+    Input(#[source] std::io::Error),
     #[error("this is not a signed token: it has {0} parts between dots, and 3 are needed")]
     Parts(usize),
     #[error("this is an encrypted token (JWE), which only its receiver can read")]
@@ -30,26 +31,15 @@ enum Unreadable {
     NotAnObject(&'static str),
 }
 
-/// Prints what the token says; exit code 1 if it cannot be read.
-pub fn run(token: Option<String>) -> ExitCode {
-    let text = match token.map_or_else(from_standard_input, Ok) {
-        Ok(text) => text,
-        Err(error) => {
-            eprintln!("signet: the token cannot be read from the standard input: {error}");
-            return ExitCode::FAILURE;
-        }
-    };
-    match describe(&text) {
-        Ok(description) => {
-            println!("{description}");
-            eprintln!("signet: the signature was NOT checked; anybody can write such a token");
-            ExitCode::SUCCESS
-        }
-        Err(unreadable) => {
-            eprintln!("signet: {unreadable}");
-            ExitCode::FAILURE
-        }
-    }
+/// Prints what the token says.
+///
+/// # Errors
+/// [`super::Error::Token`] when it cannot be read.
+pub fn run(token: Option<String>) -> Result<(), super::Error> {
+    let text = token.map_or_else(from_standard_input, Ok).map_err(Error::Input)?;
+    println!("{}", describe(&text)?);
+    eprintln!("signet: the signature was NOT checked; anybody can write such a token");
+    Ok(())
 }
 
 fn from_standard_input() -> std::io::Result<String> {
@@ -58,11 +48,11 @@ fn from_standard_input() -> std::io::Result<String> {
     Ok(text)
 }
 
-fn describe(text: &str) -> Result<String, Unreadable> {
+fn describe(text: &str) -> Result<String, Error> {
     let text = text.trim();
     let parts: Vec<&str> = text.split('.').collect();
     let [header, claims, _signature] = parts[..] else {
-        return Err(if parts.len() == 5 { Unreadable::Encrypted } else { Unreadable::Parts(parts.len()) });
+        return Err(if parts.len() == 5 { Error::Encrypted } else { Error::Parts(parts.len()) });
     };
     let header = object("header", header)?;
     let claims = object("payload", claims)?;
@@ -75,12 +65,12 @@ fn describe(text: &str) -> Result<String, Unreadable> {
     Ok(without_control_characters(&format!("{description:#}")))
 }
 
-fn object(part: &'static str, encoded: &str) -> Result<Map<String, Value>, Unreadable> {
-    let bytes = base64url::decode(encoded).ok_or(Unreadable::Encoding(part))?;
+fn object(part: &'static str, encoded: &str) -> Result<Map<String, Value>, Error> {
+    let bytes = base64url::decode(encoded).ok_or(Error::Encoding(part))?;
     match strict_json::parse(&bytes) {
         Ok(Value::Object(members)) => Ok(members),
-        Ok(_) => Err(Unreadable::NotAnObject(part)),
-        Err(fault) => Err(Unreadable::Json { part, fault }),
+        Ok(_) => Err(Error::NotAnObject(part)),
+        Err(fault) => Err(Error::Json { part, fault }),
     }
 }
 
@@ -145,6 +135,6 @@ mod tests {
         {
             assert!(!describe(junk).unwrap_err().to_string().contains('\n'), "{junk}");
         }
-        assert_eq!(describe("a.b.c.d.e"), Err(Unreadable::Encrypted));
+        assert!(matches!(describe("a.b.c.d.e"), Err(Error::Encrypted)));
     }
 }

@@ -13,7 +13,7 @@ use tracing_subscriber::fmt::time::{FormatTime, SystemTime};
 use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields, FormattedFields};
 use tracing_subscriber::registry::LookupSpan;
 
-use super::lines::PATIENT;
+use super::buffered_writer::BUFFERED;
 
 /// Writes the line of a request by itself, and leaves all others to the usual formatter.
 pub struct Events(pub Format<Json>);
@@ -30,7 +30,7 @@ where
         event: &Event<'_>,
     ) -> fmt::Result {
         let meta = event.metadata();
-        if meta.target() != PATIENT {
+        if meta.target() != BUFFERED {
             return self.0.format_event(context, writer, event);
         }
         writer.write_str("{\"timestamp\":\"")?;
@@ -39,7 +39,7 @@ where
         let mut members = Members { writer: writer.by_ref(), comma: true, outcome: Ok(()) };
         event.record(&mut members);
         members.outcome?;
-        writeln!(writer, ",\"target\":\"{PATIENT}\"}}")
+        writeln!(writer, ",\"target\":\"{BUFFERED}\"}}")
     }
 }
 

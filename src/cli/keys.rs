@@ -1,116 +1,211 @@
 //! `signet keys …`: looking after the signing keys, also while servers run.
 
 use std::io::Read;
-use std::sync::Arc;
 
-use signet::app::notifying::Notifying;
-use signet::app::{Ambient, StartError, contract};
-use signet::config::{Config, duration};
+use clap::{Args, Subcommand};
+use signet::app::{Environment, KeysHalf, Storage, contract};
+use signet::config::{Config, Settings, duration};
 use signet::keys::commands::UnreadableKey;
-use signet::keys::generator::SystemGenerator;
 use signet::keys::key_formats::{self, MAX_FILE_BYTES};
 use signet::keys::lifecycle::ImportAs;
 use signet::keys::listing;
 use signet::keys::repository::KeyRepository;
-use signet::keys::rotation::{Order, Rotation, RotationError};
+use signet::keys::rotation::{Order, RotationError};
 use signet::keys::selection::Selection;
-use signet::store::Database;
 use signet::store::keys::Keys;
-use signet::sync::redis::Redis;
-use signet::vault::Vault;
 use signet_verify::crypto::Algorithm;
 use signet_verify::jose::jwk::Kid;
 use zeroize::Zeroizing;
 
-/// `signet keys list`.
-pub async fn list(config: Config, events: bool) -> Result<(), StartError> {
-    let ambient = Ambient::system();
+use super::{Error, with_config};
+
+/// What to do with the signing keys.
+#[derive(Subcommand)]
+pub enum KeysCommand {
+    /// List the signing keys: state, age, margin to the contract, and what happens next
+    List(With<List>),
+    /// Announce the next signing key now; it signs as soon as every cache can know it
+    Rotate(With<Rotate>),
+    /// Take a key out of the key set at once, and for ever; its tokens are refused
+    Revoke(With<Revoke>),
+    /// Print the public keys as a JWK set
+    Export(With<Export>),
+    /// Let a key from elsewhere join: a PEM or JWK file, or what `keys export --sealed` wrote
+    Import(With<Import>),
+    /// Seal every private key anew under the current master key, so that old ones can be thrown away
+    Rewrap(With<Rewrap>),
+}
+
+/// The arguments of a verb, and all settings.
+#[derive(Args)]
+pub struct With<A: Args> {
+    #[command(flatten)]
+    arguments: A,
+    #[command(flatten)]
+    settings: Box<Settings>,
+}
+
+#[derive(Args)]
+pub struct List {
+    /// What happened to them in place of how they stand: who did what, when and why
+    #[arg(long)]
+    events: bool,
+}
+
+#[derive(Args)]
+pub struct Rotate {
+    /// EdDSA, ES256 or RS256, or a key of it; all that are configured when left out
+    #[arg(value_name = "ALGORITHM|KID", allow_hyphen_values = true)]
+    key: Option<String>,
+    /// Let it sign at once: verifiers whose caches do not know it refuse new tokens until they do
+    #[arg(long)]
+    now: bool,
+    /// Why, for the record
+    #[arg(long, value_name = "TEXT")]
+    reason: Option<String>,
+}
+
+#[derive(Args)]
+pub struct Revoke {
+    /// The key, as `keys list` names it; for an algorithm, the one that signs with it
+    #[arg(value_name = "KID|ALGORITHM", allow_hyphen_values = true)]
+    // one thumbprint in 64 begins with a hyphen
+    key: String,
+    /// Why, for the record
+    #[arg(long, value_name = "TEXT")]
+    reason: String,
+    /// Also when no master key given here opens it; its successor is sealed under the current one
+    #[arg(long)]
+    abandon: bool,
+}
+
+#[derive(Args)]
+pub struct Export {
+    /// Only this key, or those of this algorithm
+    #[arg(value_name = "KID|ALGORITHM", allow_hyphen_values = true)]
+    // one thumbprint in 64 begins with a hyphen
+    key: Option<String>,
+    /// The key that signs session tokens (or KID, or the one that signs with ALGORITHM) with its private half, as it lies sealed under the master key
+    #[arg(long)]
+    sealed: bool,
+}
+
+#[derive(Args)]
+pub struct Import {
+    /// The file; `-` is the standard input
+    file: String,
+    /// What it is called in tokens; as the file says, or its thumbprint, when left out
+    #[arg(long, allow_hyphen_values = true)]
+    kid: Option<String>,
+    /// Which key of a key set that has several: EdDSA, ES256 or RS256
+    #[arg(long)]
+    algorithm: Option<Algorithm>,
+    /// It signs nothing here: only tokens that it signed elsewhere stay good
+    #[arg(long)]
+    verify_only: bool,
+    /// For how long these tokens may live; as long as ours when left out
+    #[arg(long = "for", value_name = "DURATION", requires = "verify_only")]
+    keep_for: Option<String>,
+    /// Why, for the record
+    #[arg(long, value_name = "TEXT")]
+    reason: Option<String>,
+}
+
+#[derive(Args)]
+pub struct Rewrap {
+    /// Only say what would be done
+    #[arg(long)]
+    dry_run: bool,
+}
+
+/// Does it.
+///
+/// # Errors
+/// [`Error`].
+pub fn run(command: KeysCommand) -> Result<(), Error> {
+    match command {
+        KeysCommand::List(given) => given.run(list),
+        KeysCommand::Rotate(given) => given.run(rotate),
+        KeysCommand::Revoke(given) => given.run(revoke),
+        KeysCommand::Export(given) => given.run(export),
+        KeysCommand::Import(given) => given.run(import),
+        KeysCommand::Rewrap(given) => given.run(rewrap),
+    }
+}
+
+impl<A: Args> With<A> {
+    fn run<F>(self, verb: impl FnOnce(Config, A) -> F) -> Result<(), Error>
+    where
+        F: Future<Output = Result<(), Error>>,
+    {
+        let Self { arguments, settings } = self;
+        with_config(&settings, |config| verb(config, arguments))
+    }
+}
+
+async fn list(config: Config, List { events }: List) -> Result<(), Error> {
     let contract = contract(&config)?;
-    let database = open(&config).await?;
+    let database = Storage::open_for_verb(&config.storage).await?;
     let rows = Keys::new(database.clone());
     if events {
         print!("{}", listing::render_events(&rows.events().await.map_err(RotationError::from)?));
     } else {
         let records = rows.history().await.map_err(RotationError::from)?;
-        let now = ambient.clock.now();
+        let now = Environment::system().clock.now();
         print!("{}", listing::render(&listing::describe(&records, &contract, now), now));
     }
     database.close().await;
     Ok(())
 }
 
-/// `signet keys rotate`.
-pub async fn rotate(
-    config: Config,
-    key: Option<String>,
-    now: bool,
-    reason: Option<String>,
-) -> Result<(), StartError> {
+async fn rotate(config: Config, Rotate { key, now, reason }: Rotate) -> Result<(), Error> {
     let selection = key.as_deref().map_or(Ok(Selection::All), selected)?;
-    let Some((database, rotation)) = rotation(&config).await? else { return Ok(()) };
+    let Some(keys) = open(&config).await? else { return Ok(()) };
     let order = Order { by: operator(), why: reason };
-    for algorithm in rotation.selected_algorithms(&selection).await? {
-        if now {
-            println!("{}", rotation.rotate_now(algorithm, order.clone()).await?);
-        } else {
-            println!("{}", rotation.request_rotation(algorithm, order.clone()).await?);
-        }
+    for algorithm in keys.rotation.selected_algorithms(&selection).await? {
+        let done = match now {
+            true => keys.rotation.rotate_now(algorithm, order.clone()).await?.to_string(),
+            false => keys.rotation.request_rotation(algorithm, order.clone()).await?.to_string(),
+        };
+        println!("{done}");
     }
-    database.close().await;
+    keys.database.close().await;
     Ok(())
 }
 
-/// `signet keys revoke`.
-pub async fn revoke(config: Config, key: String, reason: String, abandon: bool) -> Result<(), StartError> {
+async fn revoke(config: Config, Revoke { key, reason, abandon }: Revoke) -> Result<(), Error> {
     let selection = selected(&key)?;
-    let Some((database, rotation)) = rotation(&config).await? else { return Ok(()) };
-    let kid = rotation.selected_key(&selection).await?;
+    let Some(keys) = open(&config).await? else { return Ok(()) };
+    let kid = keys.rotation.selected_key(&selection).await?;
     let when_sealed = if abandon { UnreadableKey::Abandon } else { UnreadableKey::Refuse };
-    println!("{}", rotation.revoke(&kid, &operator(), &reason, when_sealed).await?);
-    database.close().await;
+    println!("{}", keys.rotation.revoke(&kid, &operator(), &reason, when_sealed).await?);
+    keys.database.close().await;
     Ok(())
 }
 
-/// `signet keys export`.
-pub async fn export(config: Config, key: Option<String>, sealed: bool) -> Result<(), StartError> {
+async fn export(config: Config, Export { key, sealed }: Export) -> Result<(), Error> {
     let selection = key.as_deref().map_or(Ok(Selection::All), selected)?;
-    let Some((database, rotation)) = rotation(&config).await? else { return Ok(()) };
+    let Some(keys) = open(&config).await? else { return Ok(()) };
     let document = match sealed {
-        true => rotation.export_sealed(&selection).await?,
-        false => rotation.export_public(&selection).await?,
+        true => keys.rotation.export_sealed(&selection).await?,
+        false => keys.rotation.export_public(&selection).await?,
     };
     print!("{document}");
-    database.close().await;
+    keys.database.close().await;
     Ok(())
 }
 
-/// The arguments of `signet keys import`.
-pub struct Import {
-    /// Where the key is.
-    pub file: String,
-    /// What it is called in tokens.
-    pub kid: Option<String>,
-    /// Which key of a file with several.
-    pub algorithm: Option<Algorithm>,
-    /// Whether it signs nothing here.
-    pub verify_only: bool,
-    /// For how long its tokens may live.
-    pub keep_for: Option<String>,
-    /// Why.
-    pub reason: Option<String>,
-}
-
-/// `signet keys import`.
-pub async fn import(config: Config, import: Import) -> Result<(), StartError> {
+async fn import(config: Config, import: Import) -> Result<(), Error> {
     let Import { file, kid, algorithm, verify_only, keep_for, reason } = import;
-    let named = |kid: &str| Kid::parse(kid).ok_or(StartError::NotAKid);
     let kid = kid.as_deref().map(named).transpose()?;
-    let keep_for = keep_for.map(|text| duration::parse(&text).ok_or(StartError::NotADuration)).transpose()?;
-    let text = read(&file).map_err(StartError::KeyFile)?;
-    let Some((database, rotation)) = rotation(&config).await? else { return Ok(()) };
+    let life = |text: String| duration::parse(&text).map_err(|_| Error::NotADuration);
+    let keep_for = keep_for.map(life).transpose()?;
+    let text = read(&file).map_err(Error::KeyFile)?;
+    let Some(keys) = open(&config).await? else { return Ok(()) };
+    let rotation = &keys.rotation;
     let mut key = key_formats::read(&text, algorithm, rotation.vault())?;
     key.kid = kid.unwrap_or(key.kid);
-    let import_as = match verify_only {
+    let adoption = match verify_only {
         false => ImportAs::Successor,
         true => {
             let contract = rotation.contract();
@@ -118,18 +213,17 @@ pub async fn import(config: Config, import: Import) -> Result<(), StartError> {
             ImportAs::VerifyOnly { retain: contract.retain_for(life) }
         }
     };
-    println!("{}", rotation.import(&key, import_as, Order { by: operator(), why: reason }).await?);
+    println!("{}", rotation.import(&key, adoption, Order { by: operator(), why: reason }).await?);
     if key.private.is_some() && file != "-" {
         println!("The file still holds the private half: delete it.");
     }
-    database.close().await;
+    keys.database.close().await;
     Ok(())
 }
 
-/// `signet keys rewrap`.
-pub async fn rewrap(config: Config, dry_run: bool) -> Result<(), StartError> {
-    let Some((database, rotation)) = rotation(&config).await? else { return Ok(()) };
-    let outcome = rotation.rewrap(operator().as_str(), dry_run).await?;
+async fn rewrap(config: Config, Rewrap { dry_run }: Rewrap) -> Result<(), Error> {
+    let Some(keys) = open(&config).await? else { return Ok(()) };
+    let outcome = keys.rotation.rewrap(operator().as_str(), dry_run).await?;
     let verb = if dry_run { "would be sealed anew" } else { "is sealed anew" };
     for kid in &outcome.rewrapped {
         println!("Key {kid} {verb}.");
@@ -140,8 +234,17 @@ pub async fn rewrap(config: Config, dry_run: bool) -> Result<(), StartError> {
     for (kid, why) in &outcome.unreadable {
         println!("Key {kid} cannot be opened: {why}");
     }
-    database.close().await;
+    keys.database.close().await;
     Ok(())
+}
+
+/// The keys of this deployment; none for the role that has none, which is said.
+async fn open(config: &Config) -> Result<Option<KeysHalf>, Error> {
+    if !config.server.role.serves_identity() {
+        println!("The role `resource` has no signing keys; look after them at the identity service.");
+        return Ok(None);
+    }
+    Ok(Some(KeysHalf::open(config, &Environment::system()).await?))
 }
 
 /// Whom the record of the keys names for orders from here: the person, as far as the system says who it is.
@@ -156,8 +259,12 @@ fn operator() -> String {
     }
 }
 
-fn selected(key: &str) -> Result<Selection, StartError> {
-    Selection::parse(key).ok_or(StartError::NotAKid)
+fn selected(key: &str) -> Result<Selection, Error> {
+    Selection::parse(key).ok_or(Error::NotAKid)
+}
+
+fn named(kid: &str) -> Result<Kid, Error> {
+    Kid::parse(kid).ok_or(Error::NotAKid)
 }
 
 /// The text of a file, or of the standard input for `-`; never more than a key can need.
@@ -169,27 +276,4 @@ fn read(file: &str) -> std::io::Result<Zeroizing<String>> {
         file => std::fs::File::open(file)?.take(limit).read_to_string(&mut text)?,
     };
     Ok(text)
-}
-
-/// The keys of this deployment, to be acted on; none for the role that has none, which is said.
-async fn rotation(config: &Config) -> Result<Option<(Database, Rotation<Notifying<Keys>>)>, StartError> {
-    let Ambient { clock, entropy } = Ambient::system();
-    let contract = contract(config)?;
-    let Some(secrets) = config.issuer_secrets(&*entropy)? else {
-        println!("The role `resource` has no signing keys; look after them at the identity service.");
-        return Ok(None);
-    };
-    let database = open(config).await?;
-    let generator = Arc::new(SystemGenerator::new(entropy.clone()));
-    let vault = Vault::new(secrets.master, secrets.retired_masters, entropy);
-    let redis = config.redis_url.as_ref().map(Redis::new).transpose()?.map(Arc::new);
-    let keys = Notifying::new(Keys::new(database.clone()), redis);
-    let rotation = Rotation::new(keys, Arc::new(vault), generator, contract, clock);
-    Ok(Some((database, rotation)))
-}
-
-async fn open(config: &Config) -> Result<Database, StartError> {
-    let database = Database::open(config.database_url.expose(), 2).await?;
-    database.migrate().await?;
-    Ok(database)
 }

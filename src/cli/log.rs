@@ -4,9 +4,9 @@
 
 use std::io::IsTerminal;
 
+use super::Error;
+use super::buffered_writer::BufferedWriter;
 use super::json::{Events, Fields};
-use super::lines::Lines;
-use signet::app::StartError;
 use signet::http::framework::traces::TARGET;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
@@ -14,7 +14,7 @@ use tracing_subscriber::{EnvFilter, Layer};
 
 /// A log that was started.
 pub struct Log {
-    lines: Lines,
+    lines: BufferedWriter,
     #[cfg(feature = "otlp")]
     traces: Option<super::traces::Traces>,
 }
@@ -22,14 +22,14 @@ pub struct Log {
 /// Human lines on a terminal, JSON otherwise; `RUST_LOG` chooses what is logged.
 ///
 /// # Errors
-/// [`StartError::Traces`], [`StartError::Log`].
-pub fn start(collector: Option<&str>) -> Result<Log, StartError> {
+/// [`Error::Traces`], [`Error::Log`].
+pub fn start(collector: Option<&str>) -> Result<Log, Error> {
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
     let filter = match format!("{TARGET}=off").parse() {
         Ok(no_spans) => filter.add_directive(no_spans),
         Err(_) => filter,
     };
-    let writer = Lines::start().map_err(StartError::Log)?;
+    let writer = BufferedWriter::start().map_err(Error::Log)?;
     let lines = tracing_subscriber::fmt::layer().with_writer(writer.clone());
     let lines = if std::io::stderr().is_terminal() {
         lines.boxed()

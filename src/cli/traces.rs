@@ -16,15 +16,16 @@ use opentelemetry_http::{Bytes, HttpClient, HttpError, Request, Response};
 use opentelemetry_otlp::{SpanExporter, WithExportConfig, WithHttpConfig};
 use opentelemetry_sdk::Resource;
 use opentelemetry_sdk::trace::SdkTracerProvider;
-use signet::app::StartError;
 use signet::http::framework::traces::TARGET;
 use tokio::runtime::Handle;
 use tracing_subscriber::Layer;
 use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::registry::LookupSpan;
 
+use super::Error;
+
 /// How long a collector may take to answer, and to take the rest when the process stops.
-const PATIENCE: Duration = Duration::from_secs(5);
+const TIMEOUT: Duration = Duration::from_secs(5);
 
 /// The longest answer of a collector that is read.
 const ANSWER_BYTES: usize = 64 * 1024;
@@ -35,12 +36,12 @@ pub struct Traces(SdkTracerProvider);
 /// Begins to send spans to `collector`, and statements of the database as events in them.
 ///
 /// # Errors
-/// [`StartError::Traces`] when no TLS can be set up.
-pub fn to<S>(collector: &str) -> Result<(Traces, impl Layer<S>), StartError>
+/// [`Error::Traces`] when no TLS can be set up.
+pub fn to<S>(collector: &str) -> Result<(Traces, impl Layer<S>), Error>
 where
     S: tracing::Subscriber + for<'a> LookupSpan<'a>,
 {
-    let refused = |fault: &dyn std::fmt::Display| StartError::Traces(fault.to_string());
+    let refused = |fault: &dyn std::fmt::Display| Error::Traces(fault.to_string());
     let exporter = SpanExporter::builder()
         .with_http()
         .with_http_client(Sender::new().map_err(|fault| refused(&fault))?)
@@ -65,7 +66,7 @@ where
 impl Traces {
     /// Sends what is still to be sent, as far as the collector takes it in time.
     pub async fn end(self) {
-        let ended = tokio::task::spawn_blocking(move || self.0.shutdown_with_timeout(PATIENCE)).await;
+        let ended = tokio::task::spawn_blocking(move || self.0.shutdown_with_timeout(TIMEOUT)).await;
         if let Ok(Err(error)) = ended {
             tracing::warn!(%error, "some traces were not sent");
         }
@@ -100,7 +101,7 @@ impl HttpClient for Sender {
             Ok(Response::from_parts(head, body))
         };
         // Timers, too, are the runtime's.
-        let sent = self.runtime.spawn(async move { tokio::time::timeout(PATIENCE, exchange).await });
+        let sent = self.runtime.spawn(async move { tokio::time::timeout(TIMEOUT, exchange).await });
         sent.await??
     }
 }

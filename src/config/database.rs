@@ -3,34 +3,50 @@
 //! Owns: the password of the database is shown by nothing but `expose`.
 
 use std::fmt;
+use std::str::FromStr;
 
 use url::Url;
 use zeroize::Zeroizing;
+
+use super::web_url::redacted;
 
 /// The URL of a SQLite file or a PostgreSQL server.
 #[derive(Clone)]
 pub struct DatabaseUrl(Zeroizing<String>);
 
-impl DatabaseUrl {
-    /// Reads `sqlite:…`, `postgres://…` or `postgresql://…`; the error is the rest of a sentence and shows nothing of
-    /// the text.
-    pub(super) fn parse(text: &str) -> Result<Self, &'static str> {
+/// Why a text is no address of a database: the rest of a sentence that shows nothing of the text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Error {
+    /// SQLite without a file.
+    #[error("names no file; write it like sqlite:signet.db or sqlite:///var/lib/signet/signet.db")]
+    NoFile,
+    /// PostgreSQL at something that is no URL.
+    #[error("is not a well-formed URL; special characters in the password must be percent-encoded")]
+    NotAUrl,
+    /// Another database.
+    #[error("must begin with sqlite: or postgres://")]
+    Scheme,
+}
+
+impl FromStr for DatabaseUrl {
+    type Err = Error;
+
+    /// Reads `sqlite:…`, `postgres://…` or `postgresql://…`.
+    fn from_str(text: &str) -> Result<Self, Error> {
         let (scheme, rest) = text.split_once(':').unwrap_or_default();
         match scheme {
-            "sqlite" if rest.trim_start_matches('/').is_empty() => {
-                Err("names no file; write it like sqlite:signet.db or sqlite:///var/lib/signet/signet.db")
-            }
+            "sqlite" if rest.trim_start_matches('/').is_empty() => Err(Error::NoFile),
             "sqlite" => Ok(Self(Zeroizing::new(text.to_owned()))),
             "postgres" | "postgresql" if rest.starts_with("//") => match Url::parse(text) {
                 Ok(_) => Ok(Self(Zeroizing::new(text.to_owned()))),
-                Err(_) => Err(
-                    "is not a well-formed URL; special characters in the password must be percent-encoded",
-                ),
+                Err(_) => Err(Error::NotAUrl),
             },
-            _ => Err("must begin with sqlite: or postgres://"),
+            _ => Err(Error::Scheme),
         }
     }
+}
 
+impl DatabaseUrl {
     /// The URL itself, for the driver and nothing else.
     pub fn expose(&self) -> &str {
         &self.0
@@ -38,24 +54,7 @@ impl DatabaseUrl {
 
     /// The URL with every password replaced.
     pub fn redacted(&self) -> String {
-        if self.0.starts_with("sqlite:") {
-            return self.0.to_string();
-        }
-        let Ok(mut url) = Url::parse(&self.0) else { return "(hidden)".to_owned() };
-        if url.password().is_some() && url.set_password(Some("***")).is_err() {
-            return "(hidden)".to_owned();
-        }
-        if url.query().is_some() {
-            let pairs: Vec<(String, String)> = url
-                .query_pairs()
-                .map(|(key, value)| {
-                    let hidden = key.contains("password");
-                    (key.into_owned(), if hidden { "***".to_owned() } else { value.into_owned() })
-                })
-                .collect();
-            url.query_pairs_mut().clear().extend_pairs(pairs);
-        }
-        url.to_string()
+        if self.0.starts_with("sqlite:") { self.0.to_string() } else { redacted(&self.0) }
     }
 }
 
@@ -76,7 +75,7 @@ mod tests {
             "postgresql://ada@db.example.com/signet?sslmode=require&password=hunter2",
             "postgres://ada:hunter2@%2Fvar%2Frun%2Fpostgresql/signet",
         ] {
-            let url = DatabaseUrl::parse(url).unwrap();
+            let url = url.parse::<DatabaseUrl>().unwrap();
             assert!(url.expose().contains("hunter2"));
             assert!(!format!("{url:?}{}", url.redacted()).contains("hunter2"), "{url:?}");
             assert!(url.redacted().contains("ada") && url.redacted().contains("***"), "{url:?}");
@@ -95,10 +94,10 @@ mod tests {
             "postgres://a:b@c:d/e",
             "signet.db",
         ] {
-            assert!(DatabaseUrl::parse(text).is_err(), "{text}");
+            assert!(text.parse::<DatabaseUrl>().is_err(), "{text}");
         }
         for text in ["sqlite:signet.db", "sqlite::memory:", "sqlite:///var/lib/signet.db", "postgres://h/d"] {
-            assert!(DatabaseUrl::parse(text).is_ok(), "{text}");
+            assert!(text.parse::<DatabaseUrl>().is_ok(), "{text}");
         }
     }
 }

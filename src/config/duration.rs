@@ -4,13 +4,27 @@
 
 use std::time::Duration;
 
+use super::setting::Problems;
+
 /// Units from large to small, with their milliseconds.
 const UNITS: [(&str, u64); 5] = [("d", 86_400_000), ("h", 3_600_000), ("m", 60_000), ("s", 1000), ("ms", 1)];
 
-/// Reads a duration; none if the text is not one.
+/// A text that is no duration; the rest of a sentence that begins with the text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("which is not a duration; write it like 15m, 30d, 90s, 1h30m or 500ms")]
+pub struct Error;
+
+/// Reads a duration.
 ///
 /// Whole numbers with a unit, larger units first, each unit at most once, no spaces: there is one way to read each text.
-pub fn parse(text: &str) -> Option<Duration> {
+///
+/// # Errors
+/// When the text is not one.
+pub fn parse(text: &str) -> Result<Duration, Error> {
+    read(text).ok_or(Error)
+}
+
+fn read(text: &str) -> Option<Duration> {
     let mut rest = text;
     let mut units = UNITS.iter();
     let mut millis = 0_u64;
@@ -40,6 +54,16 @@ pub fn format(span: Duration) -> String {
     if text.is_empty() { "0s".to_owned() } else { text }
 }
 
+/// The rule of a setting that is a duration.
+pub(super) fn parse_setting(text: &str) -> Result<Duration, Problems> {
+    parse(text).map_err(|problem| format!("is {text:?}, {problem}").into())
+}
+
+/// What the report shows for a duration.
+pub(super) fn show(span: &Duration) -> String {
+    format(*span)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -49,9 +73,9 @@ mod tests {
         let cases =
             [("15m", 900_000), ("30d", 2_592_000_000), ("90s", 90_000), ("1h30m", 5_400_000), ("500ms", 500)];
         for (text, millis) in cases {
-            assert_eq!(parse(text), Some(Duration::from_millis(millis)), "{text}");
+            assert_eq!(parse(text), Ok(Duration::from_millis(millis)), "{text}");
         }
-        assert_eq!(parse("0s"), Some(Duration::ZERO));
+        assert_eq!(parse("0s"), Ok(Duration::ZERO));
     }
 
     #[test]
@@ -59,17 +83,17 @@ mod tests {
         for text in [
             "", "15", "m", "1.5h", "-1s", "+1s", "1 h", "1h 30m", "30m1h", "1s1s", "1M", "1y", "15min", "１s",
         ] {
-            assert_eq!(parse(text), None, "{text}");
+            assert_eq!(parse(text), Err(Error), "{text}");
         }
-        assert_eq!(parse("99999999999999999999d"), None);
-        assert_eq!(parse("18446744073709551615d"), None);
+        assert_eq!(parse("99999999999999999999d"), Err(Error));
+        assert_eq!(parse("18446744073709551615d"), Err(Error));
     }
 
     proptest::proptest! {
         #[test]
         fn what_is_written_is_read_back(millis: u64) {
             let span = Duration::from_millis(millis);
-            proptest::prop_assert_eq!(parse(&format(span)), Some(span));
+            proptest::prop_assert_eq!(parse(&format(span)), Ok(span));
         }
 
         #[test]

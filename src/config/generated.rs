@@ -9,64 +9,46 @@ use std::path::{Path, PathBuf};
 
 use zeroize::Zeroizing;
 
-use super::fault::Fault;
-use super::given::without_last_newline;
-use super::master_key;
-use crate::secret::{MasterKey, SharedSecret};
-use signet_verify::clock::{Entropy, EntropyUnavailable, random_alphanumeric};
+use super::error::Error;
+use super::sources::without_last_newline;
+use signet_verify::clock::Entropy;
+use signet_verify::clock::EntropyUnavailable;
+use signet_verify::clock::random_alphanumeric;
 
-const FOLDER: &str = "SIGNET_KEYS_DIR";
 /// Files of ours are far smaller.
 const MAX_FILE_BYTES: u64 = 4096;
 
 /// A secret that lives in a file of its own.
 pub(super) struct SecretFile<T> {
-    name: &'static str,
+    /// The name of the file.
+    pub(super) name: &'static str,
     /// The setting that makes the file unnecessary.
-    setting: &'static str,
+    pub(super) setting: &'static str,
     /// What the file must hold, for the sentence that says it does not.
-    content: &'static str,
-    generate: fn(&dyn Entropy) -> Result<Zeroizing<String>, EntropyUnavailable>,
-    parse: fn(&str) -> Option<T>,
+    pub(super) content: &'static str,
+    /// Makes a new secret.
+    pub(super) generate: fn(&dyn Entropy) -> Result<Zeroizing<String>, EntropyUnavailable>,
+    /// Reads one.
+    pub(super) parse: fn(&str) -> Option<T>,
 }
-
-/// `master.key`: 32 bytes in base64.
-pub(super) const MASTER_KEY: SecretFile<MasterKey> = SecretFile {
-    name: "master.key",
-    setting: "SIGNET_MASTER_KEY",
-    content: "32 bytes in base64",
-    generate: |entropy| {
-        let mut bytes = Zeroizing::new([0_u8; 32]);
-        entropy.fill(bytes.as_mut_slice())?;
-        Ok(master_key::encode(&bytes))
-    },
-    parse: master_key::decode,
-};
-
-/// `better-auth.secret`: 48 letters and digits, about 285 bits, easy to hand to another service.
-pub(super) const COOKIE_SECRET: SecretFile<SharedSecret> = SecretFile {
-    name: "better-auth.secret",
-    setting: "BETTER_AUTH_SECRET",
-    content: "at least 32 bytes of text",
-    generate: |entropy| random_alphanumeric(entropy, 48).map(Zeroizing::new),
-    parse: |text| SharedSecret::new(text.to_owned()).ok(),
-};
 
 /// The folder of generated secrets, and what happened in it during this start.
 pub(super) struct Folder<'a> {
+    /// The setting that names the folder.
+    setting: &'static str,
     path: &'a Path,
     created: Vec<PathBuf>,
     warnings: Vec<String>,
 }
 
 impl<'a> Folder<'a> {
-    /// The folder at `path`, which may not exist yet.
-    pub(super) fn new(path: &'a Path) -> Self {
-        Self { path, created: Vec::new(), warnings: Vec::new() }
+    /// The folder at `path`, which `setting` names and which may not exist yet.
+    pub(super) fn new(setting: &'static str, path: &'a Path) -> Self {
+        Self { setting, path, created: Vec::new(), warnings: Vec::new() }
     }
 
     /// The files that were created, and what the operator should mend.
-    pub(super) fn into_notes(self) -> (Vec<PathBuf>, Vec<String>) {
+    pub(super) fn into_notices(self) -> (Vec<PathBuf>, Vec<String>) {
         (self.created, self.warnings)
     }
 
@@ -76,9 +58,11 @@ impl<'a> Folder<'a> {
     }
 
     /// The secret in the file, if there is one; creates nothing.
-    pub(super) fn load<T>(&mut self, secret: &SecretFile<T>) -> Result<Option<T>, Fault> {
+    pub(super) fn load<T>(&mut self, secret: &SecretFile<T>) -> Result<Option<T>, Error> {
         let path = self.path_of(secret);
-        let unreadable = |error| Fault::new(FOLDER, format!("holds {path:?}, which cannot be read: {error}"));
+        let setting = self.setting;
+        let unreadable =
+            |error| Error::new(setting, format!("holds {path:?}, which cannot be read: {error}"));
         let file = match File::open(&path) {
             Ok(file) => file,
             Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {
@@ -91,8 +75,8 @@ impl<'a> Folder<'a> {
         file.take(MAX_FILE_BYTES + 1).read_to_end(&mut bytes).map_err(unreadable)?;
         let text = std::str::from_utf8(&bytes).ok().filter(|text| text.len() as u64 <= MAX_FILE_BYTES);
         let Some(value) = text.map(without_last_newline).and_then(secret.parse) else {
-            return Err(Fault::new(
-                FOLDER,
+            return Err(Error::new(
+                self.setting,
                 format!(
                     "holds {path:?}, which does not contain {}; restore it from a backup, or set {} instead",
                     secret.content, secret.setting
@@ -114,20 +98,20 @@ impl<'a> Folder<'a> {
         &mut self,
         secret: &SecretFile<T>,
         entropy: &dyn Entropy,
-    ) -> Result<T, Fault> {
+    ) -> Result<T, Error> {
         if self.load(secret)?.is_none() {
             self.generate(secret, entropy)?;
         }
         self.sweep(secret.name);
-        let folder = self.path;
-        let vanished = || Fault::new(FOLDER, format!("is {folder:?}, where {} vanished again", secret.name));
+        let (setting, folder) = (self.setting, self.path);
+        let vanished = || Error::new(setting, format!("is {folder:?}, where {} vanished again", secret.name));
         self.load(secret)?.ok_or_else(vanished)
     }
 
-    fn generate<T>(&mut self, secret: &SecretFile<T>, entropy: &dyn Entropy) -> Result<(), Fault> {
+    fn generate<T>(&mut self, secret: &SecretFile<T>, entropy: &dyn Entropy) -> Result<(), Error> {
         let refused = |path: &Path, verb: &str, error: std::io::Error| {
-            Fault::new(
-                FOLDER,
+            Error::new(
+                self.setting,
                 format!(
                     "is {:?}, where {:?} cannot be {verb}: {error}; choose a folder that this user may write, or set {}",
                     self.path,
@@ -145,7 +129,7 @@ impl<'a> Folder<'a> {
             sync_folder(parent);
         }
         let random =
-            |_| Fault::new(FOLDER, "needs new secrets, but the operating system gave no random bytes");
+            |_| Error::new(self.setting, "needs new secrets, but the operating system gave no random bytes");
         let text = (secret.generate)(entropy).map_err(random)?;
         let suffix = random_alphanumeric(entropy, 16).map_err(random)?;
         let path = self.path_of(secret);

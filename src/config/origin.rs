@@ -2,9 +2,8 @@
 //! In: an `Origin` or `Referer` header, or a `callbackURL` from a body. Out: trusted or not.
 //! Owns: a text that two readers could take for two different places is not trusted.
 
-use url::Url;
-
 use super::pattern::OriginPattern;
+use super::web_url::{is_visible_ascii, parse_absolute, web_origin};
 
 /// The origins of this deployment: its own, and those that the operator listed.
 #[derive(Clone, Debug)]
@@ -42,37 +41,4 @@ fn is_plain_path(reference: &str) -> bool {
     is_visible_ascii(reference)
         && !reference.contains('\\')
         && !["//", "%2f", "%5c"].iter().any(|trap| path.contains(trap))
-}
-
-/// Browsers drop tabs and newlines inside a URL and other readers do not, so none is accepted.
-fn is_visible_ascii(text: &str) -> bool {
-    text.bytes().all(|byte| byte.is_ascii_graphic())
-}
-
-/// Reads `scheme://…` with neither user nor password, spelled so that all readers agree on the host.
-pub(super) fn parse_absolute(text: &str) -> Option<Url> {
-    if !is_visible_ascii(text) || text.contains('\\') {
-        return None;
-    }
-    let (scheme, rest) = text.split_once("://")?;
-    let url = Url::parse(text).ok()?;
-    // WHATWG URLs also read `https:///host` as `https://host`.
-    let skipped_slash = matches!(url.scheme(), "http" | "https") && rest.starts_with('/');
-    let agreed = url.scheme().eq_ignore_ascii_case(scheme) && !skipped_slash;
-    (agreed && url.username().is_empty() && url.password().is_none()).then_some(url)
-}
-
-/// The canonical origin of an http or https URL: lower case, default port left out (RFC 6454 section 6.2).
-pub(super) fn web_origin(url: &Url) -> Option<String> {
-    matches!(url.scheme(), "http" | "https").then(|| url.origin().ascii_serialization())
-}
-
-/// Is the host of this URL this very machine?
-pub(super) fn is_loopback(url: &Url) -> bool {
-    match url.host() {
-        Some(url::Host::Ipv4(address)) => address.is_loopback(),
-        Some(url::Host::Ipv6(address)) => address.is_loopback(),
-        Some(url::Host::Domain(name)) => name == "localhost" || name.ends_with(".localhost"),
-        None => false,
-    }
 }

@@ -7,6 +7,8 @@ use std::str::FromStr;
 
 use url::{Host, Url};
 
+use super::web_url::{parse_absolute, web_origin};
+
 /// One entry of `BETTER_AUTH_TRUSTED_ORIGINS`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OriginPattern {
@@ -27,7 +29,7 @@ enum Rule {
 /// Why a text is not an origin pattern: the rest of a sentence that begins with the text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
-pub enum PatternFault {
+pub enum Error {
     /// Neither a URL nor a pattern.
     #[error(
         "is neither an origin such as https://app.example.com nor a pattern such as https://*.example.com"
@@ -57,7 +59,7 @@ impl OriginPattern {
     /// Does this pattern trust the origin of `url`?
     pub(super) fn matches(&self, url: &Url) -> bool {
         match &self.rule {
-            Rule::Exact(origin) => super::origin::web_origin(url).as_ref() == Some(origin),
+            Rule::Exact(origin) => web_origin(url).as_ref() == Some(origin),
             Rule::App { scheme, host } => {
                 let given = url.host_str().unwrap_or_default();
                 url.scheme() == scheme && host.as_ref().is_none_or(|host| host.eq_ignore_ascii_case(given))
@@ -82,9 +84,9 @@ impl fmt::Display for OriginPattern {
 }
 
 impl FromStr for OriginPattern {
-    type Err = PatternFault;
+    type Err = Error;
 
-    fn from_str(text: &str) -> Result<Self, PatternFault> {
+    fn from_str(text: &str) -> Result<Self, Error> {
         let text =
             text.strip_suffix('/').filter(|rest| !rest.ends_with('/')).unwrap_or(text).to_ascii_lowercase();
         let rule = if text.contains(['*', '?']) { wild(&text)? } else { exact(&text)? };
@@ -92,29 +94,29 @@ impl FromStr for OriginPattern {
     }
 }
 
-fn exact(text: &str) -> Result<Rule, PatternFault> {
+fn exact(text: &str) -> Result<Rule, Error> {
     // An app's bare scheme, `myapp://`, has lost nothing but a slash to the caller, which only strips a single one.
-    let url = super::origin::parse_absolute(text).ok_or(PatternFault::NotAnOrigin)?;
+    let url = parse_absolute(text).ok_or(Error::NotAnOrigin)?;
     if !matches!(url.path(), "" | "/") || url.query().is_some() || url.fragment().is_some() {
-        return Err(PatternFault::MoreThanAnOrigin);
+        return Err(Error::MoreThanAnOrigin);
     }
-    if let Some(origin) = super::origin::web_origin(&url) {
+    if let Some(origin) = web_origin(&url) {
         return Ok(Rule::Exact(origin));
     }
     if UNSAFE_SCHEMES.contains(&url.scheme()) || url.port().is_some() {
-        return Err(PatternFault::UnsafeScheme);
+        return Err(Error::UnsafeScheme);
     }
     let host = url.host_str().filter(|host| !host.is_empty()).map(str::to_owned);
     Ok(Rule::App { scheme: url.scheme().to_owned(), host })
 }
 
-fn wild(text: &str) -> Result<Rule, PatternFault> {
+fn wild(text: &str) -> Result<Rule, Error> {
     let (scheme, authority) = match text.split_once("://") {
         Some((scheme, authority)) => (Some(scheme), authority),
         None => (None, text),
     };
     if scheme.is_some_and(|scheme| !glob(scheme, "http") && !glob(scheme, "https")) {
-        return Err(PatternFault::WildScheme);
+        return Err(Error::WildScheme);
     }
     let (host, port) = match authority.rsplit_once(':') {
         Some((host, port)) => (host, Some(port)),
@@ -123,12 +125,12 @@ fn wild(text: &str) -> Result<Rule, PatternFault> {
     let host_character = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_' | '*' | '?');
     let port_character = |c: char| c.is_ascii_digit() || matches!(c, '*' | '?');
     if authority.contains(['/', '@', '#']) {
-        return Err(PatternFault::MoreThanAnOrigin);
+        return Err(Error::MoreThanAnOrigin);
     }
     if !host.chars().all(host_character)
         || port.is_some_and(|port| port.is_empty() || !port.chars().all(port_character))
     {
-        return Err(PatternFault::NotAnOrigin);
+        return Err(Error::NotAnOrigin);
     }
     let last_label = host.rsplit('.').next().unwrap_or_default();
     // `192.168.1.*` may end in a wildcard, for it is matched against addresses and never against names.
@@ -136,7 +138,7 @@ fn wild(text: &str) -> Result<Rule, PatternFault> {
         && host.contains('.')
         && !host.contains(|c: char| c.is_ascii_alphabetic() || matches!(c, '-' | '_'));
     if last_label.is_empty() || (last_label.contains(['*', '?']) && !addresses_only) {
-        return Err(PatternFault::OpenEnd);
+        return Err(Error::OpenEnd);
     }
     Ok(Rule::Wild {
         scheme: scheme.map(str::to_owned),

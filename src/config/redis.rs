@@ -4,9 +4,12 @@
 
 use std::fmt;
 use std::net::IpAddr;
+use std::str::FromStr;
 
 use url::{Host, Url};
 use zeroize::Zeroizing;
+
+use super::web_url::redacted;
 
 /// The URL of a Redis server.
 #[derive(Clone)]
@@ -15,35 +18,55 @@ pub struct RedisUrl {
     database: u16,
 }
 
-impl RedisUrl {
-    /// Reads `redis://…` or `rediss://…`; the error is the rest of a sentence and shows nothing of the text.
-    pub(super) fn parse(text: &str) -> Result<Self, &'static str> {
-        const SHAPE: &str = "is not an address of Redis; write it like redis://:PASSWORD@HOST:6379/0, or rediss:// for TLS, \
-                             with special characters of the password percent-encoded";
-        let url = Url::parse(text).map_err(|_| SHAPE)?;
-        let host = url.host().filter(|_| matches!(url.scheme(), "redis" | "rediss")).ok_or(SHAPE)?;
+/// Why a text is no address of Redis: the rest of a sentence that shows nothing of the text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Error {
+    /// Something else.
+    #[error(
+        "is not an address of Redis; write it like redis://:PASSWORD@HOST:6379/0, or rediss:// for TLS, \
+         with special characters of the password percent-encoded"
+    )]
+    NotRedis,
+    /// `0.0.0.0` or `::`.
+    #[error("names an address that only a server can listen on; give the address of the server itself")]
+    Unspecified,
+    /// Parameters of some driver.
+    #[error("has a query or a fragment, and Signet takes none; drop everything from ? or # on")]
+    Parameters,
+    /// A path of some other kind.
+    #[error("has a path that is not the number of a database, such as /2")]
+    Path,
+}
+
+impl FromStr for RedisUrl {
+    type Err = Error;
+
+    /// Reads `redis://…` or `rediss://…`.
+    fn from_str(text: &str) -> Result<Self, Error> {
+        let url = Url::parse(text).map_err(|_| Error::NotRedis)?;
+        let host =
+            url.host().filter(|_| matches!(url.scheme(), "redis" | "rediss")).ok_or(Error::NotRedis)?;
         let address = match host {
             Host::Ipv4(address) => Some(IpAddr::from(address)),
             Host::Ipv6(address) => Some(IpAddr::from(address)),
             Host::Domain(name) => name.parse().ok(),
         };
         if address.is_some_and(|address| address.is_unspecified()) {
-            return Err(
-                "names an address that only a server can listen on; give the address of the server itself",
-            );
+            return Err(Error::Unspecified);
         }
         if url.query().is_some() || url.fragment().is_some() {
-            return Err("has a query or a fragment, and Signet takes none; drop everything from ? or # on");
+            return Err(Error::Parameters);
         }
         let database = match url.path().trim_start_matches('/') {
             "" => Some(0),
             digits if digits.bytes().all(|byte| byte.is_ascii_digit()) => digits.parse().ok(),
             _ => None,
         };
-        let database = database.ok_or("has a path that is not the number of a database, such as /2")?;
-        Ok(Self { text: Zeroizing::new(text.to_owned()), database })
+        Ok(Self { text: Zeroizing::new(text.to_owned()), database: database.ok_or(Error::Path)? })
     }
+}
 
+impl RedisUrl {
     /// The URL itself, for the driver and nothing else.
     pub fn expose(&self) -> &str {
         &self.text
@@ -56,11 +79,7 @@ impl RedisUrl {
 
     /// The URL with its password replaced.
     pub fn redacted(&self) -> String {
-        let Ok(mut url) = Url::parse(&self.text) else { return "(hidden)".to_owned() };
-        if url.password().is_some() && url.set_password(Some("***")).is_err() {
-            return "(hidden)".to_owned();
-        }
-        url.to_string()
+        redacted(&self.text)
     }
 }
 
@@ -77,12 +96,12 @@ mod tests {
     #[test]
     fn the_password_of_redis_is_never_shown() {
         for url in ["redis://:hunter2@cache.example.com", "rediss://ada:hunter2@10.0.0.7:6380/3"] {
-            let url = RedisUrl::parse(url).unwrap();
+            let url = url.parse::<RedisUrl>().unwrap();
             assert!(url.expose().contains("hunter2"));
             let shown = format!("{url:?}{}", url.redacted());
             assert!(!shown.contains("hunter2") && shown.contains("***"), "{shown}");
         }
-        assert_eq!(RedisUrl::parse("redis://cache/2").unwrap().redacted(), "redis://cache/2");
+        assert_eq!("redis://cache/2".parse::<RedisUrl>().unwrap().redacted(), "redis://cache/2");
     }
 
     #[test]
@@ -90,7 +109,7 @@ mod tests {
         for (url, number) in
             [("redis://h", 0), ("redis://h/", 0), ("rediss://h:1/12", 12), ("redis://[::1]/7", 7)]
         {
-            assert_eq!(RedisUrl::parse(url).unwrap().database(), number, "{url}");
+            assert_eq!(url.parse::<RedisUrl>().unwrap().database(), number, "{url}");
         }
     }
 
@@ -112,7 +131,7 @@ mod tests {
             "redis://h?protocol=resp3",
             "rediss://h/#insecure",
         ] {
-            assert!(RedisUrl::parse(text).is_err(), "{text}");
+            assert!(text.parse::<RedisUrl>().is_err(), "{text}");
         }
     }
 }

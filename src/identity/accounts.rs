@@ -10,8 +10,11 @@ use crate::audit::{self, Event, Refusal};
 use crate::model::credential::Credential;
 use crate::password::{Comparison, Passwords};
 use crate::secret::Password;
-use crate::sync::{limiter::Limiter, rule::{RetryAfter, Rule}};
 use crate::store::Database;
+use crate::sync::{
+    limiter::Limiter,
+    rule::{RetryAfter, Rule},
+};
 use signet_verify::clock::{Clock, Entropy};
 
 /// The shortest and the longest new password, in UTF-16 code units.

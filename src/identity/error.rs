@@ -1,8 +1,8 @@
 //! Why a use case did not happen.
 
 use crate::password;
-use crate::sync::rule::RetryAfter;
 use crate::store;
+use crate::sync::rule::RetryAfter;
 use signet_verify::clock::EntropyUnavailable;
 
 /// Why a use case did not happen.

@@ -10,9 +10,9 @@ use crate::audit::{self, Event};
 use crate::model::session::{Remember, Revocation, Session, Standing};
 use crate::model::user::User;
 use crate::secret::OpaqueToken;
-use crate::sync::revocations::Revocations;
 use crate::store::sessions::Ending;
 use crate::store::{self, Database, SessionFilter};
+use crate::sync::revocations::Revocations;
 use signet_verify::clock::{Clock, Entropy, EntropyUnavailable, random_alphanumeric};
 
 /// Letters and digits of ids and tokens; 32 of them are about 190 bits.

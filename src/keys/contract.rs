@@ -9,7 +9,7 @@ use crate::config::duration::format as span;
 use signet_verify::crypto::Algorithm;
 use signet_verify::jose::jwk::MAX_KEYS;
 
-use crate::keys::algorithms::Algorithms;
+use crate::model::algorithms::Algorithms;
 
 /// The settings that the contract follows from.
 #[derive(Clone, Copy, Debug)]

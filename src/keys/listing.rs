@@ -163,7 +163,7 @@ mod tests {
     use crate::keys::contract::Terms;
     use signet_verify::crypto::SigningKey;
 
-    use crate::keys::algorithms::Algorithms;
+    use crate::model::algorithms::Algorithms;
 
     const NOON: Timestamp = Timestamp::from_seconds(1_800_000_000);
 

@@ -2,7 +2,6 @@
 //! In: settings, master keys, rows. Out: what this process signs with and publishes now.
 //! Owns: of each algorithm there is always exactly one key that signs, and everybody has had the time to learn it.
 
-pub mod algorithms;
 pub mod commands;
 pub mod contract;
 pub mod generator;

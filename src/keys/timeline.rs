@@ -102,8 +102,8 @@ mod tests {
     use signet_verify::crypto::Algorithm;
 
     use super::*;
-    use crate::keys::algorithms::Algorithms;
     use crate::keys::contract::Terms;
+    use crate::model::algorithms::Algorithms;
 
     fn contract(rotate_every: u64, jwks_max_age: u64, token_ttl: u64, leeway: u64) -> Contract {
         let [rotate_every, jwks_max_age, token_ttl, leeway] =

@@ -1,6 +1,7 @@
 //! What Signet keeps, as plain values: entities, and the states that time takes them through.
 //! In: fields and the time. Out: what they mean; no database, no HTTP, no randomness.
 
+pub mod algorithms;
 pub mod credential;
 pub mod session;
 pub mod task;

@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::Value;
-use signet::config::SecretText;
-use signet_verify::clock::{ManualClock, Timestamp};
+use signet_verify::clock::ManualClock;
+use signet_verify::clock::Timestamp;
 use signet_verify::jose::jwk::{KeySet, thumbprint};
 use signet_verify::jose::{base64url, sign};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -69,13 +69,13 @@ impl Rig {
         let (issuer, clock) = (Issuer::new(), Arc::new(ManualClock::at(Timestamp::from_seconds(NOW))));
         let origin = Origin::publishing(&issuer.set).await;
         let builder = TestApp::builder().clock(clock.clone()).with(|settings| {
-            settings.role = Some("resource".to_owned());
-            settings.jwks_url = Some(origin.url());
-            settings.issuer = Some("https://id.test".to_owned());
-            settings.audience = Some("https://api.test".to_owned());
-            settings.secret = Some(SecretText::from(SECRET.to_owned()));
-            settings.token_mode = Some("migrate".to_owned());
-            settings.hs256_until = Some("2100-01-01T00:00:00Z".to_owned());
+            settings.set("SIGNET_ROLE", "resource");
+            settings.set("SIGNET_JWKS_URL", origin.url());
+            settings.set("SIGNET_ISSUER", "https://id.test");
+            settings.set("SIGNET_AUDIENCE", "https://api.test");
+            settings.set("BETTER_AUTH_SECRET", SECRET);
+            settings.set("SIGNET_TOKEN_MODE", "migrate");
+            settings.set("SIGNET_HS256_UNTIL", "2100-01-01T00:00:00Z");
         });
         let app = builder.start().await;
         let rig = Self { issuer, origin, listener: Origin::answering(Answer::Hang).await, clock, app };

@@ -120,8 +120,7 @@ async fn opens_the_diary_for_its_owner_only(backend: Backend) {
 }
 
 async fn reads_tokens_under_the_shared_secret(backend: Backend) {
-    let app =
-        TestApp::builder().with(|settings| settings.token_mode = Some("hs256".to_owned())).start().await;
+    let app = TestApp::builder().with(|settings| settings.set("SIGNET_TOKEN_MODE", "hs256")).start().await;
     let alice = app.signed_up("alice").await;
     let (right, wrong) = ([("BETTER_AUTH_SECRET", SECRET)], [("BETTER_AUTH_SECRET", "x".repeat(40))]);
     let Some(example) = Example::start(backend, &issuer_of(&app), &right).await else { return };

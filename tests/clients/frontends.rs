@@ -35,7 +35,7 @@ async fn a_react_page_on_another_origin_signs_people_in_and_minds_their_tasks() 
     let Some(packages) = installed().filter(|_| browser().is_some()) else { return };
     let port = free_port();
     let app = TestApp::builder()
-        .with(|settings| settings.trusted_origins = Some(format!("http://localhost:{port}")))
+        .with(|settings| settings.set("BETTER_AUTH_TRUSTED_ORIGINS", format!("http://localhost:{port}")))
         .manual_clock()
         .start()
         .await;

@@ -64,7 +64,7 @@ pub fn issuer_of(app: &TestApp) -> String {
 async fn the_unmodified_better_auth_client_signs_up_in_and_out() {
     let Some(folder) = installed() else { return };
     let app = TestApp::builder()
-        .with(|settings| settings.trusted_origins = Some("http://localhost:3000".to_owned()))
+        .with(|settings| settings.set("BETTER_AUTH_TRUSTED_ORIGINS", "http://localhost:3000"))
         .start()
         .await;
     let printed = run(&folder, "better-auth.mjs", &[&app.base_url, "http://localhost:3000"]).await;
@@ -86,10 +86,10 @@ async fn a_person_at_the_docs_page_signs_up_authorizes_and_makes_a_task() {
 async fn tokens_around_a_rotation() -> (TestApp, String, String, [String; 2]) {
     let app = TestApp::builder()
         .with(|settings| {
-            settings.jwks_max_age = Some("1s".to_owned());
-            settings.leeway = Some("0s".to_owned());
-            settings.rotate_every = Some("4s".to_owned());
-            settings.token_ttl = Some("60s".to_owned());
+            settings.set("SIGNET_JWKS_MAX_AGE", "1s");
+            settings.set("SIGNET_LEEWAY", "0s");
+            settings.set("SIGNET_ROTATE_EVERY", "4s");
+            settings.set("SIGNET_TOKEN_TTL", "60s");
         })
         .start()
         .await;
@@ -131,8 +131,7 @@ async fn old_backends(app: &TestApp, token: &str, user_id: &str) -> Option<Vec<C
 
 #[tokio::test(flavor = "multi_thread")]
 async fn pyjwt_and_python_jose_read_our_hs256_tokens_and_we_read_theirs() {
-    let app =
-        TestApp::builder().with(|settings| settings.token_mode = Some("hs256".to_owned())).start().await;
+    let app = TestApp::builder().with(|settings| settings.set("SIGNET_TOKEN_MODE", "hs256")).start().await;
     let alice = app.signed_up("alice").await;
     let jwt = alice.jwt().await;
     app.anonymous().bearing(&jwt).get("/api/me/tasks").await.expect(200);
@@ -149,8 +148,8 @@ async fn pyjwt_and_python_jose_read_our_hs256_tokens_and_we_read_theirs() {
     // And at one that is on its way.
     let migrating = TestApp::builder()
         .with(|settings| {
-            settings.token_mode = Some("migrate".to_owned());
-            settings.hs256_until = Some("2100-01-01T00:00:00Z".to_owned());
+            settings.set("SIGNET_TOKEN_MODE", "migrate");
+            settings.set("SIGNET_HS256_UNTIL", "2100-01-01T00:00:00Z");
         })
         .start()
         .await;

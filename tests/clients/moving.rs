@@ -3,7 +3,6 @@
 use reqwest::Method;
 use reqwest::header::COOKIE;
 use serde_json::{Value, json};
-use signet::config::SecretText;
 use sqlx::Row;
 
 use super::{installed, run};
@@ -17,10 +16,7 @@ async fn people_of_better_auth_keep_their_ids_their_passwords_and_their_sessions
     let people: Vec<Value> = serde_json::from_str(&printed).unwrap();
     let text = |person: &Value, member: &str| person[member].as_str().unwrap().to_owned();
 
-    let app = TestApp::builder()
-        .with(|settings| settings.database_url = Some(SecretText::from(url.clone())))
-        .start()
-        .await;
+    let app = TestApp::builder().with(|settings| settings.set("DATABASE_URL", url.clone())).start().await;
     let database = sqlx::PgPool::connect(&url).await.unwrap();
     for _ in 0..2 {
         let script = include_str!("../../migrations/better-auth/postgres.sql");

@@ -30,7 +30,7 @@ async fn examine(app: &TestApp, document: &str, credential: &Caller, more: &[&st
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_tasks_document_says_what_the_server_does() {
-    let app = TestApp::builder().with(|settings| settings.token_ttl = Some("24h".to_owned())).start().await;
+    let app = TestApp::builder().with(|settings| settings.set("SIGNET_TOKEN_TTL", "24h")).start().await;
     let alice = app.signed_up("alice").await;
     let api = alice.api().await;
     api.post("/api/me/tasks", &json!({ "title": "milk" })).await.expect(201);

@@ -43,7 +43,7 @@ async fn open_descriptors(server: &Server) -> usize {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn thousands_of_idle_and_dribbling_connections_keep_nobody_from_being_served() {
+async fn serve_goes_on_among_thousands_of_idle_and_dribbling_connections() {
     let folder = tempfile::tempdir().unwrap();
     let server = Server::start(folder.path(), &[]);
     let mut crowd = crowd(&server, STRANGERS);
@@ -61,7 +61,7 @@ async fn thousands_of_idle_and_dribbling_connections_keep_nobody_from_being_serv
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn with_few_descriptors_strangers_are_sent_away_and_the_honest_still_get_in() {
+async fn serve_with_few_descriptors_sends_strangers_away_and_lets_the_honest_in() {
     let folder = tempfile::tempdir().unwrap();
     let server = Server::start_limited(folder.path(), 600);
     let mut crowd = crowd(&server, 1000);
@@ -77,7 +77,7 @@ async fn with_few_descriptors_strangers_are_sent_away_and_the_honest_still_get_i
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn where_descriptors_end_the_loop_rests_between_its_tries_and_then_goes_on() {
+async fn serve_without_descriptors_rests_between_its_tries_and_then_goes_on() {
     let folder = tempfile::tempdir().unwrap();
     // Fewer than a server of ours can do with: places do not end before descriptors do.
     let server = Server::start_limited(folder.path(), 100);

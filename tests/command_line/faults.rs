@@ -13,7 +13,7 @@ fn refuses(folder: &std::path::Path, settings: &[(&str, &str)]) -> (i32, String)
 }
 
 #[test]
-fn a_port_in_use_is_said() {
+fn serve_says_that_a_port_is_in_use() {
     let folder = tempfile::tempdir().unwrap();
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let address = taken.local_addr().unwrap().to_string();
@@ -23,7 +23,7 @@ fn a_port_in_use_is_said() {
 }
 
 #[test]
-fn a_folder_that_cannot_be_written_is_said() {
+fn serve_says_that_a_folder_cannot_be_written() {
     let folder = tempfile::tempdir().unwrap();
     std::fs::write(folder.path().join("keys"), "a file where a folder should be").unwrap();
     let (code, said) = refuses(folder.path(), &[]);
@@ -32,7 +32,7 @@ fn a_folder_that_cannot_be_written_is_said() {
 }
 
 #[test]
-fn a_file_that_is_no_database_is_said_and_left_alone() {
+fn serve_says_that_a_file_is_no_database_and_leaves_it_alone() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("signet.db");
     std::fs::write(&file, "this is a letter to my grandmother, and no database at all ".repeat(40)).unwrap();
@@ -44,7 +44,7 @@ fn a_file_that_is_no_database_is_said_and_left_alone() {
 }
 
 #[test]
-fn a_wrong_master_key_is_said_with_what_to_do() {
+fn serve_says_that_a_master_key_is_wrong_and_what_to_do() {
     let folder = tempfile::tempdir().unwrap();
     Server::start(folder.path(), &[]).terminate();
     let other = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=";
@@ -54,7 +54,7 @@ fn a_wrong_master_key_is_said_with_what_to_do() {
 }
 
 #[test]
-fn a_postgresql_that_is_not_there_is_said_without_its_password() {
+fn serve_says_that_a_postgresql_is_not_there_without_its_password() {
     let folder = tempfile::tempdir().unwrap();
     let url = "postgres://signet:sesame-open@127.0.0.1:1/signet";
     let (code, said) = refuses(folder.path(), &[("DATABASE_URL", url)]);
@@ -64,7 +64,7 @@ fn a_postgresql_that_is_not_there_is_said_without_its_password() {
 
 #[cfg(not(feature = "otlp"))]
 #[test]
-fn a_collector_is_refused_by_a_binary_that_cannot_send_traces() {
+fn serve_refuses_a_collector_in_a_binary_that_cannot_send_traces() {
     let folder = tempfile::tempdir().unwrap();
     let (code, said) = refuses(folder.path(), &[("SIGNET_OTLP_ENDPOINT", "http://127.0.0.1:4318")]);
     assert_eq!(code, 2);
@@ -72,7 +72,7 @@ fn a_collector_is_refused_by_a_binary_that_cannot_send_traces() {
 }
 
 #[test]
-fn settings_that_do_not_fit_are_all_said_at_once() {
+fn serve_says_all_settings_that_do_not_fit_at_once() {
     let folder = tempfile::tempdir().unwrap();
     let settings =
         [("SIGNET_TOKEN_TTL", "a while"), ("SIGNET_ROLE", "king"), ("BETTER_AUTH_SECRET", "short")];

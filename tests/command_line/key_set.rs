@@ -1,6 +1,7 @@
 //! A resource process of its own, and an issuer that would fill its memory.
 
 use super::server::Server;
+use super::server::until;
 use crate::resource::origin::{Answer, Origin};
 use crate::support::wait::until;
 
@@ -12,7 +13,7 @@ async fn metric(server: &Server, series: &str) -> f64 {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_endless_key_set_is_cut_off_below_a_megabyte_and_memory_does_not_grow() {
+async fn fetch_cuts_an_endless_key_set_off_below_a_megabyte_and_memory_does_not_grow() {
     let folder = tempfile::tempdir().unwrap();
     let origin = Origin::answering(Answer::Endless).await;
     let jwks_url = origin.url();

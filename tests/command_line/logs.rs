@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::server::Server;
+use super::server::{Server, until};
 use super::sign_up_body;
 use crate::support::Caller;
 use crate::support::caller::PASSWORD;
@@ -20,7 +20,7 @@ fn lines(log: &str, target: &str) -> Vec<Value> {
 }
 
 #[tokio::test]
-async fn each_request_is_one_line_with_its_id_its_route_its_status_and_its_time() {
+async fn log_has_a_line_for_each_request_with_its_id_its_route_its_status_and_its_time() {
     let folder = tempfile::tempdir().unwrap();
     let server = Server::start(folder.path(), &[]);
     let found = server.caller().get("/api/auth/jwks").await;
@@ -44,7 +44,7 @@ async fn each_request_is_one_line_with_its_id_its_route_its_status_and_its_time(
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn however_many_ask_each_has_a_line_soon_and_in_order() {
+async fn log_has_each_line_soon_and_in_order_however_many_ask() {
     let folder = tempfile::tempdir().unwrap();
     let server = Server::start(folder.path(), &[]);
     let mut asking = tokio::task::JoinSet::new();
@@ -58,8 +58,7 @@ async fn however_many_ask_each_has_a_line_soon_and_in_order() {
     }
     asking.join_all().await;
     // Nobody stops the server, and nothing else is written that could push them out.
-    let all = async || lines(&server.log(), "signet::request").len() == 2000;
-    until("all 2000 lines are written", all).await;
+    until("a line for each request", async || lines(&server.log(), "signet::request").len() == 2000).await;
     // A request and what is written on its way: the line that waits for nothing does not overtake the one before it.
     for number in 0..20 {
         server.caller().get(&format!("/nothing/{number}")).await.expect(404);
@@ -82,7 +81,7 @@ async fn however_many_ask_each_has_a_line_soon_and_in_order() {
 }
 
 #[tokio::test]
-async fn the_log_says_why_a_token_was_refused_and_the_caller_is_not_told() {
+async fn log_says_why_a_token_was_refused_and_the_caller_is_not_told() {
     let folder = tempfile::tempdir().unwrap();
     let server = Server::start(folder.path(), &[]);
     let ada =
@@ -116,7 +115,7 @@ async fn the_log_says_why_a_token_was_refused_and_the_caller_is_not_told() {
 }
 
 #[tokio::test]
-async fn the_audit_names_each_event_of_security_and_nobody_by_address() {
+async fn audit_names_each_event_of_security_and_nobody_by_address() {
     let folder = tempfile::tempdir().unwrap();
     let server = Server::start(folder.path(), &[]);
     let caller = server.caller();
@@ -179,7 +178,7 @@ async fn the_audit_names_each_event_of_security_and_nobody_by_address() {
 }
 
 #[tokio::test]
-async fn whoever_tries_too_many_passwords_stands_in_the_audit() {
+async fn audit_names_whoever_tries_too_many_passwords() {
     let folder = tempfile::tempdir().unwrap();
     let server = Server::start(
         folder.path(),

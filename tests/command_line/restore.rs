@@ -48,7 +48,7 @@ fn copy_secrets(from: &Path, to: &Path) {
 const URL: (&str, &str) = ("BETTER_AUTH_URL", "http://localhost:9");
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_backup_of_sqlite_taken_while_the_server_runs_is_a_whole_deployment() {
+async fn restore_from_a_backup_of_sqlite_taken_while_the_server_runs_goes_on() {
     let (old, new) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
     let server = Server::start(old.path(), &[URL]);
     let before = live(&server).await;
@@ -75,7 +75,7 @@ fn program(name: &str) -> Option<PathBuf> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_dump_of_postgresql_taken_while_the_server_runs_is_a_whole_deployment() {
+async fn restore_from_a_dump_of_postgresql_taken_while_the_server_runs_goes_on() {
     let Some(url) = postgres::database("backup_from").await else { return };
     let Some(into) = postgres::database("backup_into").await else { return };
     let (Some(dump), Some(restore)) = (program("pg_dump"), program("pg_restore")) else {

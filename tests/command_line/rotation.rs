@@ -25,7 +25,7 @@ fn nginx() -> Option<PathBuf> {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn no_living_token_is_refused_while_keys_rotate_and_processes_die() {
+async fn rotation_refuses_no_living_token_while_processes_die() {
     let (Some(clients), Some(nginx)) = (installed(), nginx()) else { return };
     let plan = Plan {
         signet: env!("CARGO_BIN_EXE_signet").into(),

@@ -5,6 +5,7 @@ use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use crate::support::Caller;
 
@@ -23,6 +24,19 @@ pub fn run(folder: &Path, arguments: &[&str], settings: &[(&str, &str)]) -> Outp
 /// What a verb printed on the standard output and the standard error output.
 pub fn printed(output: &Output) -> String {
     format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr))
+}
+
+/// How long a test waits for what is to come, on a machine that does much else.
+const LONGEST_WAIT: Duration = Duration::from_secs(60);
+
+/// Waits until `holds`.
+pub async fn until(what: &str, holds: impl AsyncFn() -> bool) {
+    let waited = async {
+        while !holds().await {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    };
+    assert!(tokio::time::timeout(LONGEST_WAIT, waited).await.is_ok(), "never: {what}");
 }
 
 /// A running `signet serve`.
@@ -84,6 +98,11 @@ impl Server {
     /// What it has logged until now.
     pub fn log(&self) -> String {
         self.log.lock().unwrap().clone()
+    }
+
+    /// Waits until it has logged `text`.
+    pub async fn logs(&self, text: &str) {
+        until(&format!("{text} in {}", self.log()), async || self.log().contains(text)).await;
     }
 
     /// SIGTERM, and nothing else.

@@ -40,7 +40,7 @@ async fn tls_before(upstream: SocketAddr) -> (u16, String) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn keys_behind_tls_count_when_the_certificate_is_trusted_and_not_otherwise() {
+async fn fetch_behind_tls_counts_when_the_certificate_is_trusted_and_not_otherwise() {
     let app = TestApp::start().await;
     let token = app.signed_up("alice").await.jwt().await;
     let address = app.base_url.strip_prefix("http://").unwrap().parse().unwrap();

@@ -5,7 +5,7 @@ use std::process::Command;
 use crate::support::postgres;
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_deployment_of_the_compose_file_works_and_survives_the_loss_of_an_instance() {
+async fn compose_deployment_works_and_survives_the_loss_of_an_instance() {
     let Some(url) = postgres::database("topology").await else { return };
     for program in ["redis-server", "nginx"] {
         let found = ["/usr/bin", "/usr/sbin", "/usr/local/bin", "/usr/local/sbin"]
@@ -27,7 +27,7 @@ async fn the_deployment_of_the_compose_file_works_and_survives_the_loss_of_an_in
 }
 
 #[test]
-fn the_compose_file_names_what_the_balancer_and_the_dockerfile_need() {
+fn compose_file_names_what_the_balancer_and_the_dockerfile_need() {
     let read =
         |path: &str| std::fs::read_to_string(format!("{}/{path}", env!("CARGO_MANIFEST_DIR"))).unwrap();
     let (compose, nginx) = (read("docker-compose.yml"), read("deploy/nginx.conf"));

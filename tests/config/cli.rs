@@ -5,6 +5,10 @@ use std::io::Write;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
+use signet::config::{Declaration, GROUPS};
+
+use super::declared;
+
 /// Runs the binary in `folder`, with these variables and no others.
 fn signet(folder: &Path, variables: &[(&str, &str)], arguments: &[&str], input: &[u8]) -> Output {
     let mut child = Command::new(env!("CARGO_BIN_EXE_signet"))
@@ -30,77 +34,50 @@ fn stderr(output: &Output) -> String {
     String::from_utf8(output.stderr.clone()).unwrap()
 }
 
-/// Every setting of the product, and its default.
-const SETTINGS: [(&str, &str, &str); 26] = [
-    ("SIGNET_LISTEN", "--listen", "127.0.0.1:8080"),
-    ("SIGNET_METRICS_LISTEN", "--metrics-listen", "none"),
-    ("SIGNET_OTLP_ENDPOINT", "--otlp-endpoint", "none"),
-    ("SIGNET_DRAIN_DELAY", "--drain-delay", "0s"),
-    ("SIGNET_ROLE", "--role", "all"),
-    ("BETTER_AUTH_URL", "--base-url", "http://localhost:8080"),
-    ("BETTER_AUTH_TRUSTED_ORIGINS", "--trusted-origins", "none"),
-    ("SIGNET_TRUSTED_PROXIES", "--trusted-proxies", "none"),
-    ("SIGNET_RATE_LIMIT", "--rate-limit", "on"),
-    ("BETTER_AUTH_SECRET", "--secret", "generated"),
-    ("SIGNET_MASTER_KEY", "--master-key", "generated"),
-    ("SIGNET_MASTER_KEYS_OLD", "--master-keys-old", "none"),
-    ("SIGNET_KEYS_DIR", "--keys-dir", "keys"),
-    ("DATABASE_URL", "--database-url", "sqlite:signet.db"),
-    ("REDIS_URL", "--redis-url", "none"),
-    ("SIGNET_TOKEN_MODE", "--token-mode", "eddsa"),
-    ("SIGNET_HS256_UNTIL", "--hs256-until", "none"),
-    ("SIGNET_TOKEN_TTL", "--token-ttl", "15m"),
-    ("SIGNET_LEEWAY", "--leeway", "30s"),
-    ("SIGNET_TOKEN_MEMORY", "--token-memory", "32MiB"),
-    ("SIGNET_ROTATE_EVERY", "--rotate-every", "30d"),
-    ("SIGNET_JWKS_MAX_AGE", "--jwks-max-age", "5m"),
-    ("SIGNET_JWKS_URL", "--jwks-url", "BETTER_AUTH_URL + /api/auth/jwks"),
-    ("SIGNET_JWKS_PLAIN_HTTP", "--jwks-plain-http", "off"),
-    ("SIGNET_ISSUER", "--issuer", "BETTER_AUTH_URL"),
-    ("SIGNET_AUDIENCE", "--audience", "BETTER_AUTH_URL"),
-];
-
 #[test]
 fn help_lists_every_setting_with_its_default_and_no_secret() {
     let home = tempfile::tempdir().unwrap();
-    let variables = [
-        ("BETTER_AUTH_SECRET", "hunter2"),
-        ("SIGNET_MASTER_KEY", "hunter2"),
-        ("SIGNET_MASTER_KEYS_OLD", "hunter2"),
-        ("DATABASE_URL", "hunter2"),
-        ("REDIS_URL", "hunter2"),
-    ];
+    let secrets: Vec<&str> =
+        declared().filter(|setting| setting.file_name().is_some()).map(|setting| setting.name).collect();
+    assert_eq!(
+        secrets,
+        ["BETTER_AUTH_SECRET", "SIGNET_MASTER_KEY", "SIGNET_MASTER_KEYS_OLD", "DATABASE_URL", "REDIS_URL"]
+    );
+    let variables: Vec<(&str, &str)> = secrets.iter().map(|name| (*name, "hunter2")).collect();
     let output = signet(home.path(), &variables, &["serve", "--help"], b"");
     assert!(output.status.success());
     let help = stdout(&output).split_whitespace().collect::<Vec<_>>().join(" ");
     assert!(!help.contains("hunter2"), "{help}");
-    for (name, flag, default) in SETTINGS {
-        let entry = help.split(" --").find(|entry| entry.starts_with(&format!("{} <", &flag[2..])));
+    for setting in declared() {
+        let Declaration { name, flag, default, .. } = setting;
+        let entry = help.split(" --").find(|entry| entry.starts_with(&format!("{flag} <")));
         let entry = entry.unwrap_or_else(|| panic!("{flag} in\n{help}"));
         assert!(entry.contains(&format!("[env: {name}")), "{entry}");
-        assert!(entry.contains(&format!("[default: {default}")), "{entry}");
+        assert!(entry.contains(&format!("[default: {default}]")), "{entry}");
     }
-    for name in
-        ["BETTER_AUTH_SECRET", "SIGNET_MASTER_KEY", "SIGNET_MASTER_KEYS_OLD", "DATABASE_URL", "REDIS_URL"]
-    {
+    for name in secrets {
         assert!(help.contains(&format!("[env: {name}_FILE=]")), "{name}_FILE");
     }
 }
 
 #[test]
-fn a_check_shows_every_default_and_creates_nothing() {
+fn config_check_shows_every_default_and_creates_nothing() {
     let home = tempfile::tempdir().unwrap();
     let output = signet(home.path(), &[], &["config", "check"], b"");
     assert!(output.status.success(), "{}", stderr(&output));
     let report = stdout(&output);
-    for (name, _, default) in &SETTINGS[..22] {
-        let line = report.lines().find(|line| line.starts_with(&format!("{name} "))).unwrap();
-        let value = line[name.len()..].trim_start();
-        let expected = if *default == "generated" { "will be generated into keys/" } else { default };
+    let shown: Vec<&str> = report.split("\n\n").next().unwrap().lines().collect();
+    // What only the role `resource` has is no line of another role.
+    let everywhere = GROUPS.iter().filter(|group| !group.heading.contains("role resource only"));
+    let expected: Vec<&Declaration> = everywhere.flat_map(|group| group.settings).collect();
+    assert_eq!(shown.len(), expected.len());
+    for (line, Declaration { name, default, .. }) in shown.iter().zip(expected) {
+        let value = line.strip_prefix(name).unwrap().trim_start();
+        let generated = *default == "generated";
+        let expected = if generated { "will be generated into keys/" } else { default };
         assert!(value.starts_with(expected), "{line}");
-        assert!(line.ends_with(if *default == "generated" { "(generated)" } else { "(default)" }), "{line}");
+        assert!(line.ends_with(if generated { "(generated)" } else { "(default)" }), "{line}");
     }
-    assert_eq!(report.split("\n\n").next().unwrap().lines().count(), 22);
     for line in [
         "29d23h49m15s  B is announced",
         "30d  A signs no more",
@@ -114,7 +91,7 @@ fn a_check_shows_every_default_and_creates_nothing() {
 }
 
 #[test]
-fn a_check_names_the_source_of_each_value_and_hides_secrets() {
+fn config_check_names_the_source_of_each_value_and_hides_secrets() {
     let home = tempfile::tempdir().unwrap();
     fs::write(home.path().join("secret"), "hunter2-hunter2-hunter2-hunter2-hunter2\n").unwrap();
     fs::create_dir(home.path().join("keys")).unwrap();
@@ -142,7 +119,7 @@ fn a_check_names_the_source_of_each_value_and_hides_secrets() {
 }
 
 #[test]
-fn bad_settings_end_with_exit_code_2_and_a_sentence_each() {
+fn config_check_refuses_bad_settings_with_exit_code_2_and_a_sentence_each() {
     let home = tempfile::tempdir().unwrap();
     let variables = [("SIGNET_LEEWAY", "10m"), ("BETTER_AUTH_SECRET", "hunter2")];
     let output = signet(home.path(), &variables, &["config", "check", "--role", "judge"], b"");
@@ -160,7 +137,7 @@ fn bad_settings_end_with_exit_code_2_and_a_sentence_each() {
 }
 
 #[test]
-fn a_check_also_judges_rotation_against_caching() {
+fn config_check_judges_rotation_against_caching() {
     let home = tempfile::tempdir().unwrap();
     let variables = [("SIGNET_ROTATE_EVERY", "1m"), ("SIGNET_JWKS_MAX_AGE", "1h")];
     let output = signet(home.path(), &variables, &["config", "check"], b"");
@@ -169,7 +146,7 @@ fn a_check_also_judges_rotation_against_caching() {
 }
 
 #[test]
-fn a_token_is_shown_with_readable_times_from_argument_or_input() {
+fn token_inspect_shows_readable_times_from_argument_or_input() {
     let home = tempfile::tempdir().unwrap();
     // {"alg":"EdDSA","kid":"k"} . {"sub":"ada","iat":1795378467} . (nonsense)
     let token = "eyJhbGciOiJFZERTQSIsImtpZCI6ImsifQ.eyJzdWIiOiJhZGEiLCJpYXQiOjE3OTUzNzg0Njd9.c2ln";
@@ -186,7 +163,7 @@ fn a_token_is_shown_with_readable_times_from_argument_or_input() {
 }
 
 #[test]
-fn junk_instead_of_a_token_is_one_sentence_and_exit_code_1() {
+fn token_inspect_answers_junk_with_one_sentence_and_exit_code_1() {
     let home = tempfile::tempdir().unwrap();
     let large = vec![b'a'; 1_000_000];
     for junk in [&b""[..], b"a.b.c", b"\xff\xfe", b"....", b"e30.e30", &large] {

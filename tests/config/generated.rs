@@ -5,17 +5,19 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::sync::Barrier;
 
-use signet::config::{Config, Fault, IssuerSecrets, Settings};
+use signet::config::Config;
+use signet::config::Error;
+use signet::config::IssuerSecrets;
 use signet_verify::clock::SeededEntropy;
 
-use super::{resolve, secret, text};
+use super::{given, resolve};
 
 fn config(folder: &Path) -> Config {
-    resolve(&Settings { keys_dir: text(folder.to_str().unwrap()), ..Settings::default() })
+    resolve(&given(&[("SIGNET_KEYS_DIR", folder.to_str().unwrap())]))
 }
 
-fn start(folder: &Path, seed: u64) -> Result<IssuerSecrets, Fault> {
-    config(folder).issuer_secrets(&SeededEntropy::new(seed)).map(Option::unwrap)
+fn start(folder: &Path, seed: u64) -> Result<IssuerSecrets, Error> {
+    config(folder).secrets.load_or_generate(&SeededEntropy::new(seed))
 }
 
 fn names(folder: &Path) -> Vec<String> {
@@ -28,7 +30,7 @@ fn names(folder: &Path) -> Vec<String> {
 }
 
 #[test]
-fn a_first_start_generates_what_it_needs_and_the_next_one_finds_it() {
+fn load_or_generate_makes_what_a_first_start_needs_and_the_next_one_finds_it() {
     let home = tempfile::tempdir().unwrap();
     let folder = home.path().join("deep/keys");
     let first = start(&folder, 1).unwrap();
@@ -46,40 +48,33 @@ fn a_first_start_generates_what_it_needs_and_the_next_one_finds_it() {
 }
 
 #[test]
-fn a_generated_secret_can_be_moved_into_a_setting() {
+fn load_or_generate_takes_a_generated_secret_that_was_moved_into_a_setting() {
     let home = tempfile::tempdir().unwrap();
     let generated = start(home.path(), 1).unwrap();
-    let path = |name: &str| text(home.path().join(name).to_str().unwrap());
-    let settings = Settings {
-        master_key_file: path("master.key"),
-        secret_file: path("better-auth.secret"),
-        keys_dir: text("/nowhere/at/all"),
-        ..Settings::default()
-    };
-    let moved = resolve(&settings).issuer_secrets(&SeededEntropy::new(2)).unwrap().unwrap();
+    let path = |name: &str| home.path().join(name).to_str().unwrap().to_owned();
+    let settings = given(&[
+        ("SIGNET_MASTER_KEY_FILE", &path("master.key")),
+        ("BETTER_AUTH_SECRET_FILE", &path("better-auth.secret")),
+        ("SIGNET_KEYS_DIR", "/nowhere/at/all"),
+    ]);
+    let moved = resolve(&settings).secrets.load_or_generate(&SeededEntropy::new(2)).unwrap();
     assert_eq!(moved.master.expose(), generated.master.expose());
     assert_eq!(moved.shared.expose(), generated.shared.expose());
 }
 
 #[test]
-fn only_what_the_settings_leave_out_is_generated() {
+fn load_or_generate_makes_only_what_the_settings_leave_out() {
     let home = tempfile::tempdir().unwrap();
-    let given = Settings {
-        secret: secret("0123456789abcdef0123456789abcdef"),
-        keys_dir: text(home.path().to_str().unwrap()),
-        ..Settings::default()
-    };
-    resolve(&given).issuer_secrets(&SeededEntropy::new(1)).unwrap();
+    let settings = given(&[
+        ("BETTER_AUTH_SECRET", "0123456789abcdef0123456789abcdef"),
+        ("SIGNET_KEYS_DIR", home.path().to_str().unwrap()),
+    ]);
+    resolve(&settings).secrets.load_or_generate(&SeededEntropy::new(1)).unwrap();
     assert_eq!(names(home.path()), ["master.key"]);
-    let resource = Settings { role: text("resource"), base_url: text("https://auth.example.com"), ..given };
-    let other = tempfile::tempdir().unwrap();
-    let resource = Settings { keys_dir: text(other.path().to_str().unwrap()), ..resource };
-    assert!(resolve(&resource).issuer_secrets(&SeededEntropy::new(1)).unwrap().is_none());
-    assert!(names(other.path()).is_empty());
 }
 
 #[test]
-fn processes_that_start_together_share_one_secret() {
+fn load_or_generate_gives_processes_that_start_together_one_secret() {
     for round in 0..20 {
         let home = tempfile::tempdir().unwrap();
         let folder = home.path().join("keys");
@@ -107,7 +102,7 @@ fn processes_that_start_together_share_one_secret() {
 }
 
 #[test]
-fn what_a_crash_left_behind_is_not_read_and_goes_away() {
+fn load_or_generate_removes_what_a_crash_left_behind() {
     let home = tempfile::tempdir().unwrap();
     fs::write(home.path().join(".master.key.abcdefghijklmnop.tmp"), "AAAA").unwrap();
     fs::write(home.path().join("README.md"), "kept").unwrap();
@@ -116,7 +111,7 @@ fn what_a_crash_left_behind_is_not_read_and_goes_away() {
 }
 
 #[test]
-fn a_file_of_wrong_content_stops_the_start_and_is_left_alone() {
+fn load_or_generate_refuses_a_file_of_wrong_content_and_leaves_it_alone() {
     for (name, content, setting) in [
         ("master.key", "", "SIGNET_MASTER_KEY"),
         ("master.key", "c2hvcnQ=\n", "SIGNET_MASTER_KEY"),
@@ -133,7 +128,7 @@ fn a_file_of_wrong_content_stops_the_start_and_is_left_alone() {
 }
 
 #[test]
-fn a_secret_that_others_can_read_is_used_with_a_warning() {
+fn load_or_generate_warns_of_a_secret_that_others_can_read() {
     let home = tempfile::tempdir().unwrap();
     start(home.path(), 1).unwrap();
     fs::set_permissions(home.path().join("master.key"), Permissions::from_mode(0o644)).unwrap();
@@ -143,7 +138,7 @@ fn a_secret_that_others_can_read_is_used_with_a_warning() {
 }
 
 #[test]
-fn a_folder_that_cannot_be_made_is_one_sentence() {
+fn load_or_generate_refuses_a_folder_that_cannot_be_made_in_one_sentence() {
     let home = tempfile::tempdir().unwrap();
     let file = home.path().join("file");
     fs::write(&file, "").unwrap();

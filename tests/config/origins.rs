@@ -3,19 +3,16 @@
 use proptest::prelude::*;
 use signet::config::{OriginPattern, Settings, TrustedOrigins};
 
-use super::{resolve, text};
+use super::{given, resolve};
 
 fn trusting(patterns: &str) -> TrustedOrigins {
-    let settings = Settings {
-        base_url: text("https://auth.example.com"),
-        trusted_origins: text(patterns),
-        ..Settings::default()
-    };
-    resolve(&settings).trusted_origins_for("127.0.0.1:8080".parse().unwrap())
+    let settings =
+        given(&[("BETTER_AUTH_URL", "https://auth.example.com"), ("BETTER_AUTH_TRUSTED_ORIGINS", patterns)]);
+    resolve(&settings).server.trusted_origins_for("127.0.0.1:8080".parse().unwrap())
 }
 
 #[test]
-fn our_own_origin_is_trusted_in_every_spelling() {
+fn trusts_takes_our_own_origin_in_every_spelling() {
     let origins = trusting("");
     for origin in [
         "https://auth.example.com",
@@ -48,7 +45,7 @@ fn our_own_origin_is_trusted_in_every_spelling() {
 }
 
 #[test]
-fn without_a_base_url_the_loopback_address_is_trusted_like_localhost() {
+fn trusts_takes_the_loopback_address_like_localhost_without_a_base_url() {
     let config = resolve(&Settings::default());
     for (bound, trusted, foreign) in [
         ("127.0.0.1:4000", "http://127.0.0.1:4000", "http://127.0.0.1:4001"),
@@ -56,7 +53,7 @@ fn without_a_base_url_the_loopback_address_is_trusted_like_localhost() {
         ("0.0.0.0:4000", "http://127.0.0.1:4000", "http://0.0.0.0:4000"),
         ("192.168.1.7:4000", "http://localhost:4000", "http://192.168.1.7:4000"),
     ] {
-        let origins = config.trusted_origins_for(bound.parse().unwrap());
+        let origins = config.server.trusted_origins_for(bound.parse().unwrap());
         assert!(origins.trusts("http://localhost:4000") && origins.trusts(trusted), "{bound}");
         assert!(!origins.trusts(foreign), "{bound}");
     }
@@ -64,7 +61,7 @@ fn without_a_base_url_the_loopback_address_is_trusted_like_localhost() {
 }
 
 #[test]
-fn patterns_match_what_they_say() {
+fn trusts_matches_what_patterns_say() {
     for (pattern, origin) in [
         ("http://localhost:3000", "http://localhost:3000"),
         ("https://app.example.com/", "https://app.example.com"),
@@ -89,7 +86,7 @@ fn patterns_match_what_they_say() {
 }
 
 #[test]
-fn patterns_match_nothing_else() {
+fn trusts_matches_nothing_that_patterns_do_not_say() {
     for (pattern, origin) in [
         ("http://localhost:3000", "http://localhost:3001"),
         ("http://localhost:3000", "https://localhost:3000"),
@@ -112,7 +109,7 @@ fn patterns_match_nothing_else() {
 }
 
 #[test]
-fn patterns_that_trust_strangers_or_mean_nothing_are_refused() {
+fn parse_refuses_patterns_that_trust_strangers_or_mean_nothing() {
     for pattern in [
         "*",
         "https://*",
@@ -144,7 +141,7 @@ fn patterns_that_trust_strangers_or_mean_nothing_are_refused() {
 }
 
 #[test]
-fn browsers_are_sent_to_our_own_paths_and_trusted_origins_only() {
+fn trusts_url_takes_our_own_paths_and_trusted_origins_only() {
     let origins = trusting("http://localhost:3000,myapp://");
     for url in [
         "/",
@@ -189,7 +186,7 @@ fn browsers_are_sent_to_our_own_paths_and_trusted_origins_only() {
 
 proptest! {
     #[test]
-    fn a_wildcard_never_leaves_the_domain(url in "\\PC{0,40}", host in "[a-z.:/@#?%\\\\-]{0,20}") {
+    fn trusts_never_lets_a_wildcard_leave_the_domain(url in "\\PC{0,40}", host in "[a-z.:/@#?%\\\\-]{0,20}") {
         let origins = trusting("https://*.example.com");
         for text in [url.clone(), format!("https://{host}{url}"), format!("https://{host}.example.com{url}")] {
             if origins.trusts(&text) {
@@ -202,7 +199,7 @@ proptest! {
     }
 
     #[test]
-    fn an_accepted_path_stays_on_our_origin(path in "/[a-z./\\\\%2fF5cC?#\t ]{0,12}") {
+    fn trusts_url_takes_paths_that_stay_on_our_origin(path in "/[a-z./\\\\%2fF5cC?#\t ]{0,12}") {
         if trusting("").trusts_url(&path) {
             let base = reqwest::Url::parse("https://auth.example.com/api/auth/sign-in").unwrap();
             let read = base.join(&path).unwrap();
@@ -212,7 +209,7 @@ proptest! {
     }
 
     #[test]
-    fn what_an_exact_origin_trusts_is_that_origin(host in "[a-z]{1,8}(\\.[a-z]{1,8}){0,2}", port in 1_u16.., other in "[a-z]{1,8}\\.[a-z]{1,8}") {
+    fn trusts_takes_an_exact_origin_for_that_origin(host in "[a-z]{1,8}(\\.[a-z]{1,8}){0,2}", port in 1_u16.., other in "[a-z]{1,8}\\.[a-z]{1,8}") {
         prop_assume!(host != other);
         let origins = trusting(&format!("http://{host}:{port}"));
         let same = format!("HTTP://{}:{port}", host.to_uppercase());

@@ -3,84 +3,88 @@
 use std::fs;
 use std::time::Duration;
 
-use signet::config::{Role, Settings, TokenMode, Upstream};
+use signet::config::Role;
+use signet::config::Settings;
+use signet::config::TokenMode;
+use signet::config::Upstream;
 use signet_verify::clock::Timestamp;
+use signet_verify::crypto::Algorithm;
 
-use super::{refused, resolve, secret, text};
+use super::{given, refused, resolve, with};
 
 const SECRET: &str = "0123456789abcdef0123456789abcdef";
 const KEY: &str = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=";
 
 #[test]
-fn no_settings_at_all_are_a_working_server_on_this_machine() {
+fn resolve_makes_a_working_server_on_this_machine_of_no_settings() {
     let config = resolve(&Settings::default());
     assert_eq!(config.server.listen.to_string(), "127.0.0.1:8080");
     assert_eq!(config.server.role, Role::All);
     assert!(config.server.rate_limit);
-    assert_eq!(config.base_url_for(config.server.listen), "http://localhost:8080");
-    assert_eq!(config.database_url.expose(), "sqlite:signet.db");
+    assert_eq!(config.server.base_url_for(config.server.listen), "http://localhost:8080");
+    assert_eq!(config.storage.database_url.expose(), "sqlite:signet.db");
     assert_eq!(config.tokens.mode, TokenMode::Eddsa);
+    assert_eq!(config.tokens.algorithms.to_string(), "EdDSA,ES256,RS256");
     assert_eq!(config.tokens.ttl, Duration::from_secs(15 * 60));
     assert_eq!(config.tokens.leeway, Duration::from_secs(30));
-    assert_eq!(config.tokens.memory, 32 << 20);
-    assert_eq!(config.rotation.every, Duration::from_secs(30 * 24 * 3600));
-    assert_eq!(config.rotation.jwks_max_age, Duration::from_secs(5 * 60));
-    assert_eq!(config.upstream, None);
+    assert_eq!(config.tokens.cache_bytes, 32 << 20);
+    assert_eq!(config.tokens.rotate_every, Duration::from_secs(30 * 24 * 3600));
+    assert_eq!(config.tokens.jwks_max_age, Duration::from_secs(5 * 60));
+    assert_eq!(config.resource, None);
 }
 
 #[test]
-fn the_default_base_url_follows_the_port_and_a_given_one_does_not() {
-    let follows = resolve(&Settings { listen: text("127.0.0.1:0"), ..Settings::default() });
-    assert_eq!(follows.base_url_for("127.0.0.1:4242".parse().unwrap()), "http://localhost:4242");
-    let given = resolve(&Settings { base_url: text("HTTPS://Auth.Example.com:443/"), ..Settings::default() });
-    assert_eq!(given.base_url_for("127.0.0.1:4242".parse().unwrap()), "https://auth.example.com");
+fn base_url_follows_the_port_unless_it_is_given() {
+    let follows = resolve(&given(&[("SIGNET_LISTEN", "127.0.0.1:0")]));
+    assert_eq!(follows.server.base_url_for("127.0.0.1:4242".parse().unwrap()), "http://localhost:4242");
+    let chosen = resolve(&given(&[("BETTER_AUTH_URL", "HTTPS://Auth.Example.com:443/")]));
+    assert_eq!(chosen.server.base_url_for("127.0.0.1:4242".parse().unwrap()), "https://auth.example.com");
 }
 
 #[test]
-fn empty_settings_count_as_unset_unless_that_would_lose_something() {
-    let empty = Settings {
-        listen: text(""),
-        redis_url: secret(""),
-        secret_file: text(""),
-        trusted_proxies: text(" "),
-        master_keys_old: secret(""),
-        ..Settings::default()
-    };
+fn resolve_takes_empty_for_unset_unless_that_would_lose_something() {
+    let empty = given(&[
+        ("SIGNET_LISTEN", ""),
+        ("REDIS_URL", ""),
+        ("BETTER_AUTH_SECRET_FILE", ""),
+        ("SIGNET_TRUSTED_PROXIES", " "),
+        ("SIGNET_MASTER_KEYS_OLD", ""),
+    ]);
     assert_eq!(refused(&empty), "");
     for settings in [
-        Settings { secret: secret(""), ..Settings::default() },
-        Settings { master_key: secret(""), ..Settings::default() },
-        Settings { database_url: secret(""), ..Settings::default() },
+        given(&[("BETTER_AUTH_SECRET", "")]),
+        given(&[("SIGNET_MASTER_KEY", "")]),
+        given(&[("DATABASE_URL", "")]),
     ] {
         assert!(refused(&settings).contains("is set but empty"));
     }
 }
 
 #[test]
-fn every_fault_is_reported_at_once() {
-    let sentences = refused(&Settings {
-        listen: text("8080"),
-        metrics_listen: text("9090"),
-        otlp_endpoint: text("collector.example.com"),
-        drain_delay: text("a while"),
-        role: text("everything"),
-        base_url: text("auth.example.com"),
-        trusted_origins: text("https://ok.example.com,nonsense,https://*"),
-        trusted_proxies: text("10.0.0.0/8,somewhere"),
-        rate_limit: text("maybe"),
-        secret: secret("short"),
-        master_key: secret("not a key"),
-        master_keys_old: secret(&format!("{KEY},junk")),
-        database_url: secret("mysql://a"),
-        redis_url: secret("localhost:6379"),
-        token_mode: text("rs256"),
-        token_ttl: text("25h"),
-        leeway: text("301s"),
-        token_memory: text("32MB"),
-        rotate_every: text("monthly"),
-        jwks_max_age: text("5 m"),
-        ..Settings::default()
-    });
+fn resolve_reports_every_error_at_once() {
+    let sentences = refused(&given(&[
+        ("SIGNET_LISTEN", "8080"),
+        ("SIGNET_METRICS_LISTEN", "9090"),
+        ("SIGNET_OTLP_ENDPOINT", "collector.example.com"),
+        ("SIGNET_DRAIN_DELAY", "a while"),
+        ("SIGNET_ROLE", "everything"),
+        ("BETTER_AUTH_URL", "auth.example.com"),
+        ("BETTER_AUTH_TRUSTED_ORIGINS", "https://ok.example.com,nonsense,https://*"),
+        ("SIGNET_TRUSTED_PROXIES", "10.0.0.0/8,somewhere"),
+        ("SIGNET_RATE_LIMIT", "maybe"),
+        ("BETTER_AUTH_SECRET", "short"),
+        ("SIGNET_MASTER_KEY", "not a key"),
+        ("SIGNET_MASTER_KEYS_OLD", &format!("{KEY},junk")),
+        ("DATABASE_URL", "mysql://a"),
+        ("REDIS_URL", "localhost:6379"),
+        ("SIGNET_TOKEN_MODE", "rs256"),
+        ("SIGNET_ALGORITHMS", "HS256"),
+        ("SIGNET_TOKEN_TTL", "25h"),
+        ("SIGNET_LEEWAY", "301s"),
+        ("SIGNET_TOKEN_CACHE", "32MB"),
+        ("SIGNET_ROTATE_EVERY", "monthly"),
+        ("SIGNET_JWKS_MAX_AGE", "5 m"),
+    ]));
     for name in [
         "SIGNET_LISTEN",
         "SIGNET_METRICS_LISTEN",
@@ -96,9 +100,10 @@ fn every_fault_is_reported_at_once() {
         "DATABASE_URL",
         "REDIS_URL",
         "SIGNET_TOKEN_MODE",
+        "SIGNET_ALGORITHMS",
         "SIGNET_TOKEN_TTL",
         "SIGNET_LEEWAY",
-        "SIGNET_TOKEN_MEMORY",
+        "SIGNET_TOKEN_CACHE",
         "SIGNET_ROTATE_EVERY",
         "SIGNET_JWKS_MAX_AGE",
     ] {
@@ -108,12 +113,12 @@ fn every_fault_is_reported_at_once() {
         );
     }
     assert_eq!(sentences.lines().filter(|line| line.starts_with("BETTER_AUTH_TRUSTED_ORIGINS ")).count(), 2);
-    assert_eq!(sentences.lines().count(), 21);
+    assert_eq!(sentences.lines().count(), 22);
     assert!(sentences.lines().all(|line| line.ends_with('.')));
 }
 
 #[test]
-fn a_base_url_is_an_origin_and_nothing_more() {
+fn resolve_takes_a_base_url_that_is_an_origin_and_nothing_more() {
     for url in [
         "https://a.example/path",
         "https://a.example/?q",
@@ -122,30 +127,28 @@ fn a_base_url_is_an_origin_and_nothing_more() {
         "ftp://a",
         "a:80",
     ] {
-        let sentence = refused(&Settings { base_url: text(url), ..Settings::default() });
+        let sentence = refused(&given(&[("BETTER_AUTH_URL", url)]));
         assert!(sentence.starts_with("BETTER_AUTH_URL "), "{url}: {sentence}");
         assert!(!sentence.contains("u:p"), "{sentence}");
     }
 }
 
 #[test]
-fn the_limits_themselves_are_accepted() {
-    let config = resolve(&Settings { leeway: text("300s"), token_ttl: text("24h"), ..Settings::default() });
+fn resolve_accepts_the_limits_themselves() {
+    let config = resolve(&given(&[("SIGNET_LEEWAY", "300s"), ("SIGNET_TOKEN_TTL", "24h")]));
     assert_eq!(config.tokens.leeway, Duration::from_secs(300));
     assert_eq!(config.tokens.ttl, Duration::from_secs(86_400));
-    resolve(&Settings { leeway: text("0s"), token_ttl: text("1s"), ..Settings::default() });
+    resolve(&given(&[("SIGNET_LEEWAY", "0s"), ("SIGNET_TOKEN_TTL", "1s")]));
     for ttl in ["0s", "500ms", "1s500ms", "24h1s"] {
-        let sentence = refused(&Settings { token_ttl: text(ttl), ..Settings::default() });
+        let sentence = refused(&given(&[("SIGNET_TOKEN_TTL", ttl)]));
         assert!(sentence.starts_with("SIGNET_TOKEN_TTL is "), "{ttl}: {sentence}");
     }
 }
 
 #[test]
-fn migration_to_eddsa_has_an_end_and_other_modes_have_none() {
-    let mode = |mode: &str, until: Option<&str>| Settings {
-        token_mode: text(mode),
-        hs256_until: until.map(str::to_owned),
-        ..Settings::default()
+fn resolve_wants_an_end_of_a_migration_and_of_nothing_else() {
+    let mode = |mode: &str, until: Option<&str>| {
+        given(&[("SIGNET_TOKEN_MODE", mode), ("SIGNET_HS256_UNTIL", until.unwrap_or_default())])
     };
     assert!(refused(&mode("migrate", None)).starts_with("SIGNET_HS256_UNTIL is missing"));
     assert!(refused(&mode("migrate", Some("next year"))).starts_with("SIGNET_HS256_UNTIL is \"next year\""));
@@ -159,16 +162,42 @@ fn migration_to_eddsa_has_an_end_and_other_modes_have_none() {
     );
 }
 
-fn resource() -> Settings {
-    Settings { role: text("resource"), ..Settings::default() }
+#[test]
+fn resolve_takes_algorithms_in_their_order_and_each_once() {
+    let algorithms = |text: &str| {
+        resolve(&given(&[("SIGNET_ALGORITHMS", text)])).tokens.algorithms.iter().collect::<Vec<_>>()
+    };
+    assert_eq!(algorithms("RS256"), [Algorithm::Rs256]);
+    assert_eq!(algorithms("ES256, EdDSA"), [Algorithm::Es256, Algorithm::EdDsa]);
+    for (text, problem) in [
+        ("HS256", "names \"HS256\", which is no algorithm of signing keys"),
+        ("EdDSA,eddsa", "names \"eddsa\", which is no algorithm of signing keys"),
+        ("ES256,EdDSA,ES256", "names ES256 twice"),
+        ("EdDSA,", "is \"EdDSA,\", which has an empty entry"),
+        (",", "is \",\", which has an empty entry"),
+    ] {
+        let sentence = refused(&given(&[("SIGNET_ALGORITHMS", text)]));
+        assert!(sentence.starts_with(&format!("SIGNET_ALGORITHMS {problem}; it must be ")), "{sentence}");
+        assert_eq!(sentence.lines().count(), 1, "{sentence}");
+    }
 }
 
 #[test]
-fn a_resource_process_knows_whose_tokens_it_trusts() {
+fn resolve_refuses_a_name_that_is_no_setting() {
+    let sentence = refused(&given(&[("SIGNET_LISTEM", "127.0.0.1:8080")]));
+    assert_eq!(sentence, "SIGNET_LISTEM is not a setting of Signet.");
+}
+
+fn resource() -> Settings {
+    given(&[("SIGNET_ROLE", "resource")])
+}
+
+#[test]
+fn resolve_tells_a_resource_process_whose_tokens_it_trusts() {
     assert!(refused(&resource()).starts_with("SIGNET_JWKS_URL is missing"));
-    let from_base = resolve(&Settings { base_url: text("https://auth.example.com"), ..resource() });
+    let from_base = resolve(&with(resource(), &[("BETTER_AUTH_URL", "https://auth.example.com")]));
     assert_eq!(
-        from_base.upstream,
+        from_base.resource,
         Some(Upstream {
             jwks_url: "https://auth.example.com/api/auth/jwks".to_owned(),
             plain_http: false,
@@ -177,9 +206,9 @@ fn a_resource_process_knows_whose_tokens_it_trusts() {
         })
     );
     let from_set =
-        resolve(&Settings { jwks_url: text("https://auth.example.com:8443/keys?v=1#x"), ..resource() });
+        resolve(&with(resource(), &[("SIGNET_JWKS_URL", "https://auth.example.com:8443/keys?v=1#x")]));
     assert_eq!(
-        from_set.upstream,
+        from_set.resource,
         Some(Upstream {
             jwks_url: "https://auth.example.com:8443/keys?v=1".to_owned(),
             plain_http: false,
@@ -187,15 +216,17 @@ fn a_resource_process_knows_whose_tokens_it_trusts() {
             audience: "https://auth.example.com:8443".to_owned(),
         })
     );
-    let named = resolve(&Settings {
-        base_url: text("https://auth.example.com"),
-        jwks_url: text("http://127.0.0.1:9000/jwks"),
-        issuer: text("urn:issuer"),
-        audience: text("tasks"),
-        ..resource()
-    });
+    let named = resolve(&with(
+        resource(),
+        &[
+            ("BETTER_AUTH_URL", "https://auth.example.com"),
+            ("SIGNET_JWKS_URL", "http://127.0.0.1:9000/jwks"),
+            ("SIGNET_ISSUER", "urn:issuer"),
+            ("SIGNET_AUDIENCE", "tasks"),
+        ],
+    ));
     assert_eq!(
-        named.upstream,
+        named.resource,
         Some(Upstream {
             jwks_url: "http://127.0.0.1:9000/jwks".to_owned(),
             plain_http: false,
@@ -206,21 +237,21 @@ fn a_resource_process_knows_whose_tokens_it_trusts() {
 }
 
 #[test]
-fn a_key_set_is_fetched_over_https_or_from_this_machine() {
+fn resolve_takes_a_key_set_over_https_or_from_this_machine() {
     for url in [
         "http://auth.example.com/jwks",
         "http://10.0.0.1/jwks",
         "http://localhost.example.com/jwks",
         "http://127.0.0.1.example.com/j",
     ] {
-        let sentence = refused(&Settings { jwks_url: text(url), ..resource() });
+        let sentence = refused(&with(resource(), &[("SIGNET_JWKS_URL", url)]));
         assert!(sentence.starts_with("SIGNET_JWKS_URL leads to"), "{url}: {sentence}");
         assert!(sentence.contains("SIGNET_JWKS_PLAIN_HTTP=on"), "{sentence}");
-        let trusting = Settings { jwks_url: text(url), jwks_plain_http: text("on"), ..resource() };
-        assert!(resolve(&trusting).upstream.unwrap().plain_http, "{url}");
+        let trusting = with(resource(), &[("SIGNET_JWKS_URL", url), ("SIGNET_JWKS_PLAIN_HTTP", "on")]);
+        assert!(resolve(&trusting).resource.unwrap().plain_http, "{url}");
     }
     let odd =
-        Settings { jwks_url: text("https://a.example/jwks"), jwks_plain_http: text("yes"), ..resource() };
+        with(resource(), &[("SIGNET_JWKS_URL", "https://a.example/jwks"), ("SIGNET_JWKS_PLAIN_HTTP", "yes")]);
     assert!(refused(&odd).starts_with("SIGNET_JWKS_PLAIN_HTTP is \"yes\""));
     for url in [
         "http://localhost:1/jwks",
@@ -228,86 +259,82 @@ fn a_key_set_is_fetched_over_https_or_from_this_machine() {
         "http://127.9.9.9/jwks",
         "http://auth.localhost/jwks",
     ] {
-        assert_eq!(refused(&Settings { jwks_url: text(url), ..resource() }), "");
+        assert_eq!(refused(&with(resource(), &[("SIGNET_JWKS_URL", url)])), "");
     }
-    let base = Settings { base_url: text("http://auth.example.com"), ..resource() };
+    let base = with(resource(), &[("BETTER_AUTH_URL", "http://auth.example.com")]);
     assert!(refused(&base).starts_with("BETTER_AUTH_URL leads to"));
     for url in ["auth.example.com/jwks", "file:///etc/passwd", "https://u:hunter2@auth.example.com/jwks"] {
-        let sentence = refused(&Settings { jwks_url: text(url), ..resource() });
+        let sentence = refused(&with(resource(), &[("SIGNET_JWKS_URL", url)]));
         assert!(sentence.starts_with("SIGNET_JWKS_URL is ") && !sentence.contains("hunter2"), "{sentence}");
     }
 }
 
 #[test]
-fn a_resource_process_is_given_the_shared_secret_it_verifies_with() {
-    let base = || Settings { base_url: text("https://auth.example.com"), ..resource() };
-    let hs256 = Settings { token_mode: text("hs256"), ..base() };
+fn resolve_wants_the_shared_secret_that_a_resource_process_verifies_with() {
+    let base = || with(resource(), &[("BETTER_AUTH_URL", "https://auth.example.com")]);
+    let hs256 = with(base(), &[("SIGNET_TOKEN_MODE", "hs256")]);
     assert!(refused(&hs256).starts_with("BETTER_AUTH_SECRET is missing"));
     let migrate =
-        Settings { token_mode: text("migrate"), hs256_until: text("2027-01-31T00:00:00Z"), ..base() };
+        with(base(), &[("SIGNET_TOKEN_MODE", "migrate"), ("SIGNET_HS256_UNTIL", "2027-01-31T00:00:00Z")]);
     assert!(refused(&migrate).starts_with("BETTER_AUTH_SECRET is missing"));
-    assert_eq!(refused(&Settings { secret: secret(SECRET), ..hs256 }), "");
+    assert_eq!(refused(&with(hs256, &[("BETTER_AUTH_SECRET", SECRET)])), "");
     assert_eq!(refused(&base()), "");
 }
 
 #[test]
-fn settings_of_the_resource_role_are_refused_elsewhere() {
-    let sentences = refused(&Settings {
-        role: text("identity"),
-        jwks_url: text("https://a.example/jwks"),
-        jwks_plain_http: text("on"),
-        issuer: text("a"),
-        audience: text("b"),
-        ..Settings::default()
-    });
+fn resolve_refuses_settings_of_the_resource_role_elsewhere() {
+    let sentences = refused(&given(&[
+        ("SIGNET_ROLE", "identity"),
+        ("SIGNET_JWKS_URL", "https://a.example/jwks"),
+        ("SIGNET_JWKS_PLAIN_HTTP", "on"),
+        ("SIGNET_ISSUER", "a"),
+        ("SIGNET_AUDIENCE", "b"),
+    ]));
     assert_eq!(sentences.lines().count(), 4, "{sentences}");
     assert!(sentences.lines().all(|line| line.contains("is only for SIGNET_ROLE=resource")));
 }
 
 #[test]
-fn proxies_are_networks_or_single_addresses() {
-    let config =
-        resolve(&Settings { trusted_proxies: text("10.1.2.3/8, 192.168.1.7,::1,"), ..Settings::default() });
+fn resolve_takes_proxies_as_networks_or_single_addresses() {
+    let config = resolve(&given(&[("SIGNET_TRUSTED_PROXIES", "10.1.2.3/8, 192.168.1.7,::1,")]));
     let shown: Vec<String> = config.server.trusted_proxies.iter().map(ToString::to_string).collect();
     assert_eq!(shown, ["10.0.0.0/8", "192.168.1.7/32", "::1/128"]);
 }
 
 #[test]
-fn a_secret_may_come_from_a_file_without_its_last_newline() {
+fn resolve_reads_a_secret_from_a_file_without_its_last_newline() {
     let folder = tempfile::tempdir().unwrap();
     let path = |name: &str, content: &str| {
         let path = folder.path().join(name);
         fs::write(&path, content).unwrap();
-        Some(path.to_str().unwrap().to_owned())
+        path.to_str().unwrap().to_owned()
     };
-    let config = resolve(&Settings {
-        secret_file: path("secret", &format!("{SECRET}\n\n")),
-        master_key_file: path("key", &format!("{KEY}\r\n")),
-        master_keys_old_file: path("old", &format!("{KEY}\n{KEY}\n")),
-        database_url_file: path("database", "postgres://ada:hunter2@db/signet\n"),
-        ..Settings::default()
-    });
+    let config = resolve(&given(&[
+        ("BETTER_AUTH_SECRET_FILE", &path("secret", &format!("{SECRET}\n\n"))),
+        ("SIGNET_MASTER_KEY_FILE", &path("key", &format!("{KEY}\r\n"))),
+        ("SIGNET_MASTER_KEYS_OLD_FILE", &path("old", &format!("{KEY}\n{KEY}\n"))),
+        ("DATABASE_URL_FILE", &path("database", "postgres://ada:hunter2@db/signet\n")),
+    ]));
     assert_eq!(config.secrets.shared.as_ref().unwrap().expose(), format!("{SECRET}\n").as_bytes());
     assert_eq!(config.secrets.master.as_ref().unwrap().expose()[31], 31);
     assert_eq!(config.secrets.retired_masters.len(), 2);
-    assert_eq!(config.database_url.expose(), "postgres://ada:hunter2@db/signet");
+    assert_eq!(config.storage.database_url.expose(), "postgres://ada:hunter2@db/signet");
 }
 
 #[test]
-fn a_secret_is_given_once_and_its_file_can_be_read() {
+fn resolve_refuses_a_secret_given_twice_or_in_a_file_that_cannot_be_read() {
     let folder = tempfile::tempdir().unwrap();
     let file = |name: &str, content: &[u8]| {
         let path = folder.path().join(name);
         fs::write(&path, content).unwrap();
-        Some(path.to_str().unwrap().to_owned())
+        path.to_str().unwrap().to_owned()
     };
-    let both = Settings {
-        secret: secret(SECRET),
-        secret_file: file("secret", SECRET.as_bytes()),
-        database_url: secret("sqlite:a.db"),
-        database_url_file: file("database", b"sqlite:b.db"),
-        ..Settings::default()
-    };
+    let both = given(&[
+        ("BETTER_AUTH_SECRET", SECRET),
+        ("BETTER_AUTH_SECRET_FILE", &file("secret", SECRET.as_bytes())),
+        ("DATABASE_URL", "sqlite:a.db"),
+        ("DATABASE_URL_FILE", &file("database", b"sqlite:b.db")),
+    ]);
     let sentences = refused(&both);
     assert!(sentences.contains("BETTER_AUTH_SECRET and BETTER_AUTH_SECRET_FILE are both set"), "{sentences}");
     assert!(sentences.contains("DATABASE_URL and DATABASE_URL_FILE are both set"), "{sentences}");
@@ -315,51 +342,49 @@ fn a_secret_is_given_once_and_its_file_can_be_read() {
         file("empty", b"\n"),
         file("binary", &[0xff; 40]),
         file("large", &[b'a'; 70_000]),
-        text(folder.path().to_str().unwrap()),
-        text("/nowhere/at/all"),
+        folder.path().to_str().unwrap().to_owned(),
+        "/nowhere/at/all".to_owned(),
     ] {
-        let sentence = refused(&Settings { secret_file: path, ..Settings::default() });
+        let sentence = refused(&given(&[("BETTER_AUTH_SECRET_FILE", &path)]));
         assert!(sentence.starts_with("BETTER_AUTH_SECRET_FILE names "), "{sentence}");
         assert_eq!(sentence.lines().count(), 1, "{sentence}");
     }
 }
 
 #[test]
-fn no_secret_is_shown_by_settings_or_config_or_faults() {
-    let settings = Settings {
-        secret: secret("hunter2-hunter2-hunter2-hunter2-hunter2"),
-        master_key: secret(KEY),
-        database_url: secret("postgres://ada:hunter2@db/signet"),
-        ..Settings::default()
-    };
+fn debug_shows_no_secret_of_settings_config_or_errors() {
+    let settings = given(&[
+        ("BETTER_AUTH_SECRET", "hunter2-hunter2-hunter2-hunter2-hunter2"),
+        ("SIGNET_MASTER_KEY", KEY),
+        ("DATABASE_URL", "postgres://ada:hunter2@db/signet"),
+    ]);
     let shown = format!("{settings:?} {:?}", resolve(&settings));
     assert!(
         !shown.contains("hunter2") && !shown.contains(&KEY[..8]) && !shown.contains("1, 2, 3"),
         "{shown}"
     );
-    let refusals = refused(&Settings {
-        secret: secret("hunter2"),
-        master_key: secret("hunter2"),
-        master_keys_old: secret("hunter2"),
-        database_url: secret("postgres://a:hunter2@h:port/d"),
-        redis_url: secret("redis://:hunter2@h/x"),
-        base_url: text("http://a:hunter2@h"),
-        trusted_origins: text("http://a:hunter2@h"),
-        ..Settings::default()
-    });
+    let refusals = refused(&given(&[
+        ("BETTER_AUTH_SECRET", "hunter2"),
+        ("SIGNET_MASTER_KEY", "hunter2"),
+        ("SIGNET_MASTER_KEYS_OLD", "hunter2"),
+        ("DATABASE_URL", "postgres://a:hunter2@h:port/d"),
+        ("REDIS_URL", "redis://:hunter2@h/x"),
+        ("BETTER_AUTH_URL", "http://a:hunter2@h"),
+        ("BETTER_AUTH_TRUSTED_ORIGINS", "http://a:hunter2@h"),
+    ]));
     assert_eq!(refusals.lines().count(), 7, "{refusals}");
     assert!(!refusals.contains("hunter2"), "{refusals}");
 }
 
 #[test]
-fn redis_is_told_from_other_addresses_and_may_be_left_out() {
+fn resolve_tells_redis_from_other_addresses_and_takes_none() {
     for url in ["redis://localhost:6379", "rediss://:hunter2@h/2"] {
-        let config = resolve(&Settings { redis_url: secret(url), ..Settings::default() });
-        assert_eq!(config.redis_url.unwrap().expose(), url);
+        let config = resolve(&given(&[("REDIS_URL", url)]));
+        assert_eq!(config.storage.redis_url.unwrap().expose(), url);
     }
     for url in ["http://h", "localhost", "rediss://h/#insecure"] {
-        let sentence = refused(&Settings { redis_url: secret(url), ..Settings::default() });
+        let sentence = refused(&given(&[("REDIS_URL", url)]));
         assert!(sentence.starts_with("REDIS_URL "), "{sentence}");
     }
-    assert!(resolve(&Settings::default()).redis_url.is_none());
+    assert!(resolve(&Settings::default()).storage.redis_url.is_none());
 }

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use serde_json::json;
-use signet::config::SecretText;
-use signet::model::session::{Remember, Session};
+use signet::model::session::Remember;
+use signet::model::session::Session;
 use signet::secret::OpaqueToken;
 use signet::store::Database;
 use signet_verify::clock::Clock;
@@ -40,9 +40,9 @@ impl World {
     pub async fn like(name: &str, capture: &Capture) -> Self {
         let app = TestApp::builder()
             .with(|settings| {
-                settings.base_url = Some("http://127.0.0.1:3901".to_owned());
-                settings.trusted_origins = Some("http://localhost:3000".to_owned());
-                settings.secret = Some(SecretText::from(SECRET.to_owned()));
+                settings.set("BETTER_AUTH_URL", "http://127.0.0.1:3901");
+                settings.set("BETTER_AUTH_TRUSTED_ORIGINS", "http://localhost:3000");
+                settings.set("BETTER_AUTH_SECRET", SECRET);
             })
             .start()
             .await;

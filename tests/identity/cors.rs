@@ -7,8 +7,10 @@ use crate::support::{Caller, TestApp};
 #[tokio::test]
 async fn preflight_lets_trusted_origins_call_with_credentials_and_no_others() {
     let trusted = "http://localhost:3000";
-    let app =
-        TestApp::builder().with(|settings| settings.trusted_origins = Some(trusted.to_owned())).start().await;
+    let app = TestApp::builder()
+        .with(|settings| settings.set("BETTER_AUTH_TRUSTED_ORIGINS", trusted.to_owned()))
+        .start()
+        .await;
     let preflight = |origin: &'static str, path: &'static str| {
         let request = app.anonymous().request(Method::OPTIONS, path).header("origin", origin);
         let request = request.header("access-control-request-method", "POST");

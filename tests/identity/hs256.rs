@@ -9,8 +9,8 @@ use crate::support::{SECRET, TestApp};
 #[tokio::test]
 async fn migrate_refuses_hs256_after_its_end() {
     let migrating = |settings: &mut signet::config::Settings| {
-        settings.token_mode = Some("migrate".to_owned());
-        settings.hs256_until = Some("2026-11-22T21:00:00Z".to_owned());
+        settings.set("SIGNET_TOKEN_MODE", "migrate".to_owned());
+        settings.set("SIGNET_HS256_UNTIL", "2026-11-22T21:00:00Z".to_owned());
     };
     let app = TestApp::builder().manual_clock().with(migrating).start().await;
     let alice = app.signed_up("alice").await;

@@ -10,8 +10,8 @@ use crate::support::{Caller, TestApp};
 #[tokio::test]
 async fn sign_in_is_limited_per_address_and_per_account() {
     let limited = |settings: &mut signet::config::Settings| {
-        settings.rate_limit = Some("on".to_owned());
-        settings.trusted_proxies = Some("127.0.0.1".to_owned());
+        settings.set("SIGNET_RATE_LIMIT", "on".to_owned());
+        settings.set("SIGNET_TRUSTED_PROXIES", "127.0.0.1".to_owned());
     };
     let app = TestApp::builder().manual_clock().with(limited).start().await;
     let from = |address: &'static str, email: &str| {
@@ -48,7 +48,7 @@ async fn sign_in_is_limited_per_address_and_per_account() {
 async fn sign_in_counts_by_an_address_that_callers_cannot_choose() {
     let app = TestApp::builder()
         .manual_clock()
-        .with(|settings| settings.rate_limit = Some("on".to_owned()))
+        .with(|settings| settings.set("SIGNET_RATE_LIMIT", "on".to_owned()))
         .start()
         .await;
     let mut statuses = Vec::new();

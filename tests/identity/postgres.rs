@@ -10,7 +10,7 @@ use crate::support::caller::PASSWORD;
 async fn every_operation_works_on_postgresql() {
     let Some(url) = crate::support::postgres::database("one_day").await else { return };
     let app =
-        TestApp::builder().with(|settings| settings.database_url = Some(SecretText::from(url))).start().await;
+        TestApp::builder().with(|settings| settings.set("DATABASE_URL", SecretText::from(url))).start().await;
     let alice = app.signed_up("alice").await;
     let body = json!({ "name": "A", "email": "alice@example.com", "password": PASSWORD });
     let twice = app.anonymous().post("/api/auth/sign-up/email", &body).await;

@@ -11,8 +11,9 @@ use crate::support::caller::PASSWORD;
 #[tokio::test]
 async fn restart_keeps_refusing_tokens_of_an_ended_session_and_no_others() {
     let folder = Arc::new(tempfile::tempdir().unwrap());
-    let fixed =
-        |settings: &mut signet::config::Settings| settings.base_url = Some("http://localhost:9".to_owned());
+    let fixed = |settings: &mut signet::config::Settings| {
+        settings.set("BETTER_AUTH_URL", "http://localhost:9".to_owned())
+    };
     let app = TestApp::in_folder(folder.clone()).with(fixed).start().await;
     let alice = app.signed_up("alice").await;
     let (ended, kept) = (alice.sign_in_again(&app).await, alice.jwt().await);

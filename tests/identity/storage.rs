@@ -33,8 +33,8 @@ async fn changed_secret_signs_browsers_out_and_breaks_no_request() {
     let start = async |secret: &str| {
         let secret = SecretText::from(secret.to_owned());
         let fixed = |settings: &mut signet::config::Settings| {
-            settings.base_url = Some("http://localhost:9".to_owned());
-            settings.secret = Some(secret);
+            settings.set("BETTER_AUTH_URL", "http://localhost:9".to_owned());
+            settings.set("BETTER_AUTH_SECRET", secret);
         };
         TestApp::in_folder(folder.clone()).with(fixed).start().await
     };

@@ -11,8 +11,8 @@ use signet::model::session::Remember;
 use signet::model::task::{Task, TaskFilter};
 use signet::password::Passwords;
 use signet::secret::Password;
-use signet::sync::revocations::Revocations;
 use signet::sync::limiter::Limiter;
+use signet::sync::revocations::Revocations;
 use signet_verify::clock::{Clock, ManualClock, SystemEntropy};
 use tokio::task::JoinSet;
 

@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use signet::config::SecretText;
-use signet_verify::clock::{Clock, ManualClock};
+use signet_verify::clock::Clock;
+use signet_verify::clock::ManualClock;
 
 use super::*;
 use crate::support::{BEGINNING, TestApp};
@@ -39,7 +39,7 @@ async fn of_200_sign_ups_with_one_address_at_two_instances_one_wins_and_199_are_
 
 /// An instance whose clock stands `ahead` or `behind` of the beginning, on the same files as the others.
 async fn at(clock: &Arc<ManualClock>, files: &TestApp) -> TestApp {
-    let settings = |settings: &mut signet::config::Settings| settings.base_url = Some(ISSUER.to_owned());
+    let settings = |settings: &mut signet::config::Settings| settings.set("BETTER_AUTH_URL", ISSUER);
     TestApp::in_folder(files.folder.clone()).with(settings).clock(clock.clone()).start().await
 }
 
@@ -50,7 +50,7 @@ async fn clocks_half_a_minute_apart_change_no_verdict() {
         let right = Arc::new(ManualClock::at(BEGINNING));
         let wrong = if ahead { BEGINNING.after(skew) } else { BEGINNING.before(skew) };
         let wrong = Arc::new(ManualClock::at(wrong));
-        let settings = |settings: &mut signet::config::Settings| settings.base_url = Some(ISSUER.to_owned());
+        let settings = |settings: &mut signet::config::Settings| settings.set("BETTER_AUTH_URL", ISSUER);
         let one = TestApp::builder().with(settings).clock(right.clone()).start().await;
         let two = at(&wrong, &one).await;
         let alice = one.signed_up("alice").await;
@@ -94,7 +94,7 @@ async fn clocks_half_a_minute_apart_change_no_verdict() {
 async fn a_resource_process_whose_identity_service_is_gone_verifies_up_to_its_bound_and_no_longer() {
     let clock = Arc::new(ManualClock::at(BEGINNING));
     let identity = TestApp::builder()
-        .with(|settings| settings.token_ttl = Some("2h".to_owned()))
+        .with(|settings| settings.set("SIGNET_TOKEN_TTL", "2h"))
         .clock(clock.clone())
         .start()
         .await;
@@ -103,11 +103,11 @@ async fn a_resource_process_whose_identity_service_is_gone_verifies_up_to_its_bo
     let issuer = identity.base_url.replace("127.0.0.1", "localhost");
     let resource = TestApp::builder()
         .with(|settings| {
-            settings.role = Some("resource".to_owned());
-            settings.secret = None::<SecretText>;
-            settings.jwks_url = Some(format!("{}/api/auth/jwks", identity.base_url));
-            settings.issuer = Some(issuer.clone());
-            settings.audience = Some(issuer.clone());
+            settings.set("SIGNET_ROLE", "resource");
+            settings.unset("BETTER_AUTH_SECRET");
+            settings.set("SIGNET_JWKS_URL", format!("{}/api/auth/jwks", identity.base_url));
+            settings.set("SIGNET_ISSUER", issuer.clone());
+            settings.set("SIGNET_AUDIENCE", issuer.clone());
         })
         .clock(clock.clone())
         .start()

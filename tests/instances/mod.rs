@@ -15,7 +15,7 @@ use std::time::Duration;
 use serde_json::json;
 use tempfile::TempDir;
 
-use crate::command_line::server::Server;
+use crate::command_line::server::{Server, until as soon};
 use crate::support::caller::PASSWORD;
 use crate::support::redis::RedisServer;
 use crate::support::wait::until as soon;
@@ -132,7 +132,7 @@ fn assert_said_once(log: &str, times: usize) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_bound_for_ended_sessions_is_said_at_the_start_and_by_the_check() {
+async fn serve_and_config_check_say_the_bound_for_ended_sessions() {
     let folder = tempfile::tempdir().unwrap();
     let said = |settings: &[(&str, &str)]| {
         let output = crate::command_line::server::run(folder.path(), &["config", "check"], settings);
@@ -147,6 +147,5 @@ async fn the_bound_for_ended_sessions_is_said_at_the_start_and_by_the_check() {
     );
     assert!(among_others.contains("redis://:***@cache.example.com/4"), "{among_others}");
     assert!(!among_others.contains("hunter2"), "{among_others}");
-    let (_, log) = Server::start(folder.path(), &[]).terminate();
-    assert!(log.contains("refused here within 5s"), "{log}");
+    Server::start(folder.path(), &[]).logs("refused here within 5s").await;
 }

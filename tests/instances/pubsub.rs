@@ -2,7 +2,8 @@
 
 use std::sync::{Arc, Mutex};
 
-use signet::config::{Config, SecretText, Settings};
+use signet::config::Config;
+use signet::config::Settings;
 use signet::sync::pubsub::KeyChange;
 use signet::sync::pubsub::PubSub;
 use signet::sync::redis::Redis;
@@ -25,8 +26,9 @@ struct Instance {
 
 impl Instance {
     async fn join(url: &str) -> Self {
-        let settings = Settings { redis_url: Some(SecretText::from(url.to_owned())), ..Settings::default() };
-        let redis = Arc::new(Redis::new(&Config::resolve(&settings).unwrap().redis_url.unwrap()).unwrap());
+        let settings = Settings::from([("REDIS_URL", url)]);
+        let redis =
+            Arc::new(Redis::new(&Config::resolve(&settings).unwrap().storage.redis_url.unwrap()).unwrap());
         let clock = Arc::new(SystemClock::new());
         let revocations = Arc::new(Revocations::new(clock.clone()));
         let pubsub = PubSub::join(redis.clone(), revocations.clone(), clock).await;

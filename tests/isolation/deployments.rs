@@ -80,11 +80,11 @@ async fn in_a_process_of_its_own_nobody_but_the_owner_gets_through() {
     let issuer = Issuer::start().await;
     let app = TestApp::builder()
         .with(|settings| {
-            settings.role = Some("resource".to_owned());
-            settings.secret = None;
-            settings.jwks_url = Some(issuer.jwks_url.clone());
-            settings.issuer = Some(issuer.url.clone());
-            settings.audience = Some(issuer.url.clone());
+            settings.set("SIGNET_ROLE", "resource");
+            settings.unset("BETTER_AUTH_SECRET");
+            settings.set("SIGNET_JWKS_URL", issuer.jwks_url.clone());
+            settings.set("SIGNET_ISSUER", issuer.url.clone());
+            settings.set("SIGNET_AUDIENCE", issuer.url.clone());
         })
         .start()
         .await;

@@ -11,12 +11,15 @@ pub mod redis;
 pub mod wait;
 
 use std::path::Path;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Once};
 use std::time::Duration;
 
-use signet::app::{Ambient, App};
-use signet::config::{Config, SecretText, Settings};
+use signet::app::App;
+use signet::app::Environment;
+use signet::app::Shutdown;
+use signet::config::Config;
+use signet::config::Settings;
 use signet::sync::redis::install_tls_provider;
 use signet_verify::clock::ManualClock;
 use signet_verify::clock::SystemClock;
@@ -77,6 +80,15 @@ pub fn certify(certificate: &Path, key: &Path) {
     std::fs::write(key, made.signing_key.serialize_pem()).unwrap();
 }
 
+/// What the binary does for its process: many servers here take many descriptors, and one provider of TLS.
+fn prepare_process() {
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| {
+        signet::http::server::raise_descriptor_limit().unwrap();
+        let _ = rustls::crypto::ring::default_provider().install_default();
+    });
+}
+
 /// A running server.
 pub struct TestApp {
     /// Its public base URL, which is the issuer of its tokens.
@@ -88,7 +100,7 @@ pub struct TestApp {
     /// Where its database and secrets are, unless told otherwise.
     pub folder: Arc<TempDir>,
     stop: Option<oneshot::Sender<()>>,
-    running: Option<JoinHandle<bool>>,
+    running: Option<JoinHandle<Shutdown>>,
 }
 
 /// A server to be started.
@@ -113,14 +125,13 @@ impl TestApp {
     /// A server that keeps its files where another one did.
     pub fn in_folder(folder: Arc<TempDir>) -> Builder {
         let path = |name: &str| folder.path().join(name).display().to_string();
-        let settings = Settings {
-            listen: Some("127.0.0.1:0".to_owned()),
-            rate_limit: Some("off".to_owned()),
-            keys_dir: Some(path("keys")),
-            database_url: Some(SecretText::from(format!("sqlite:{}", path("signet.db")))),
-            secret: Some(SecretText::from(SECRET.to_owned())),
-            ..Settings::default()
-        };
+        let settings = Settings::from([
+            ("SIGNET_LISTEN", "127.0.0.1:0".to_owned()),
+            ("SIGNET_RATE_LIMIT", "off".to_owned()),
+            ("SIGNET_KEYS_DIR", path("keys")),
+            ("DATABASE_URL", format!("sqlite:{}", path("signet.db"))),
+            ("BETTER_AUTH_SECRET", SECRET.to_owned()),
+        ]);
         Builder { settings, clock: None, folder }
     }
 
@@ -142,7 +153,7 @@ impl TestApp {
     /// Stops the server as SIGTERM does; says whether all requests finished in time.
     pub async fn stop(mut self) -> bool {
         drop(self.stop.take());
-        self.running.take().unwrap().await.unwrap()
+        self.running.take().unwrap().await.unwrap() == Shutdown::Complete
     }
 }
 
@@ -174,14 +185,14 @@ impl Builder {
 
     /// Binds and runs it.
     pub async fn start(self) -> TestApp {
-        install_tls_provider();
+        prepare_process();
         let config = Config::resolve(&self.settings).unwrap();
         let clock: Arc<dyn signet_verify::clock::Clock> = match &self.clock {
             Some(clock) => clock.clone(),
             None => Arc::new(SystemClock::new()),
         };
-        let ambient = Ambient { clock, entropy: Arc::new(SystemEntropy::new()) };
-        let app = App::bind(config, ambient).await.unwrap();
+        let environment = Environment { clock, entropy: Arc::new(SystemEntropy::new()) };
+        let app = App::bind(config, environment).await.unwrap();
         // The base URL says `localhost`; connecting to the address spares every test the look-up.
         let base_url = format!("http://{}", app.address());
         let metrics_url = app.metrics_address().map(|address| format!("http://{address}"));

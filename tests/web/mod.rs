@@ -79,10 +79,10 @@ async fn every_page_is_accessible_light_fits_every_screen_and_asks_no_other_host
 #[tokio::test(flavor = "multi_thread")]
 async fn nobody_notices_that_the_key_has_changed() {
     let often = |settings: &mut Settings| {
-        settings.jwks_max_age = Some("1s".to_owned());
-        settings.leeway = Some("0s".to_owned());
-        settings.rotate_every = Some("4s".to_owned());
-        settings.token_ttl = Some("60s".to_owned());
+        settings.set("SIGNET_JWKS_MAX_AGE", "1s");
+        settings.set("SIGNET_LEEWAY", "0s");
+        settings.set("SIGNET_ROTATE_EVERY", "4s");
+        settings.set("SIGNET_TOKEN_TTL", "60s");
     };
     let app = TestApp::builder().with(often).start().await;
     drive(&app, "rotation.mjs").await;
@@ -90,14 +90,14 @@ async fn nobody_notices_that_the_key_has_changed() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn strangers_who_try_too_often_are_told_how_long_to_wait() {
-    let limited = |settings: &mut Settings| settings.rate_limit = Some("on".to_owned());
+    let limited = |settings: &mut Settings| settings.set("SIGNET_RATE_LIMIT", "on");
     let app = TestApp::builder().with(limited).start().await;
     drive(&app, "limits.mjs").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_identity_service_alone_has_an_account_page_and_no_tasks() {
-    let alone = |settings: &mut Settings| settings.role = Some("identity".to_owned());
+    let alone = |settings: &mut Settings| settings.set("SIGNET_ROLE", "identity");
     let app = TestApp::builder().with(alone).start().await;
     drive(&app, "identity.mjs").await;
 }

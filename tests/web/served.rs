@@ -89,10 +89,10 @@ async fn password_managers_find_where_to_change_a_password() {
 async fn pages_are_only_where_the_api_that_they_need_is() {
     let role = |role: &'static str| {
         TestApp::builder().with(move |settings: &mut Settings| {
-            settings.role = Some(role.to_owned());
+            settings.set("SIGNET_ROLE", role);
             if role == "resource" {
-                settings.secret = None;
-                settings.jwks_url = Some("http://127.0.0.1:1/jwks".to_owned());
+                settings.unset("BETTER_AUTH_SECRET");
+                settings.set("SIGNET_JWKS_URL", "http://127.0.0.1:1/jwks");
             }
         })
     };

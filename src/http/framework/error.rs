@@ -14,8 +14,8 @@ use poem_openapi::error::{ParseParamError, ParsePathError as ParseOpenApiPathErr
 use serde::Serialize;
 
 use super::code::Code;
-use crate::sync::rule::RetryAfter;
 use crate::store;
+use crate::sync::rule::RetryAfter;
 
 /// How long a caller should wait when the database does not answer.
 const DATABASE_RETRY: Duration = Duration::from_secs(1);

@@ -11,8 +11,8 @@ use poem::{Request, Response};
 use tracing::{Instrument, Span};
 
 use super::traces;
-use signet_verify::clock::{Clock, Entropy};
 use crate::http::routes::{self, Found};
+use signet_verify::clock::{Clock, Entropy};
 
 const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 

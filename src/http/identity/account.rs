@@ -12,14 +12,14 @@ use super::objects::{AccountObject, PasswordChanged, Status, UserDeleted};
 use super::request::{Client, CurrentSession, Input};
 use super::service::{Identity, Tag};
 use super::session::renewed;
-use crate::identity::OtherSessions;
-use crate::model::user::ImageChange;
-use crate::model::user::ProfileChange;
 use crate::http::framework::answer::Answer;
 use crate::http::framework::answer::Declared;
 use crate::http::framework::answer::refusals;
 use crate::http::framework::code::Code;
 use crate::http::framework::fields::Named;
+use crate::identity::OtherSessions;
+use crate::model::user::ImageChange;
+use crate::model::user::ProfileChange;
 
 refusals!(
     /// Changing one's account.
@@ -81,8 +81,11 @@ impl AccountApi {
         let Input(body) = input;
         let old = body.current_password.into_password();
         let new = body.new_password.into_password();
-        let others =
-            if body.revoke_other_sessions.unwrap_or(false) { OtherSessions::End } else { OtherSessions::Keep };
+        let others = if body.revoke_other_sessions.unwrap_or(false) {
+            OtherSessions::End
+        } else {
+            OtherSessions::Keep
+        };
         let opened = identity.accounts.change_password(&signed_in, &old, &new, others, &client.0).await?;
         let headers = match &opened {
             Some(opened) => identity.cookies.set_session(opened),

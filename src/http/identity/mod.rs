@@ -24,11 +24,11 @@ use poem_openapi::{LicenseObject, OpenApiService};
 pub use cookie::Cookies;
 pub use service::Identity;
 
-use crate::identity::tokens::Issuer;
-use crate::identity::Accounts;
-use crate::identity::Sessions;
 use crate::http::framework::code::Code;
 use crate::http::framework::error::ApiError;
+use crate::identity::Accounts;
+use crate::identity::Sessions;
+use crate::identity::tokens::Issuer;
 
 /// Where the contract lives.
 pub const BASE_PATH: &str = "/api/auth";

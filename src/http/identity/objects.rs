@@ -5,12 +5,12 @@
 use poem_openapi::Object;
 use serde::Serialize;
 
+use crate::http::framework::secret_field::TokenField;
+use crate::http::framework::timestamp_field::TimestampField;
 use crate::identity::Email;
 use crate::model::credential::Credential;
 use crate::model::session::Session;
 use crate::model::user::User;
-use crate::http::framework::secret_field::TokenField;
-use crate::http::framework::timestamp_field::TimestampField;
 
 /// Somebody who signed up.
 #[derive(Object, Serialize)]

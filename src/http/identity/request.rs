@@ -12,10 +12,6 @@ use poem_openapi::{ApiExtractor, ApiExtractorType, ExtractParamOptions};
 use serde_json::Value;
 
 use super::origin;
-use crate::identity::Device;
-use crate::identity::Found;
-use crate::identity::SignedIn;
-use crate::identity::Slide;
 use super::service::Found;
 use super::service::Identity;
 use crate::config::TrustedOrigins;
@@ -26,6 +22,10 @@ use crate::http::framework::code::Api;
 use crate::http::framework::code::Code;
 use crate::http::framework::error::ApiError;
 use crate::http::framework::fields::FromFields;
+use crate::identity::Device;
+use crate::identity::Found;
+use crate::identity::SignedIn;
+use crate::identity::Slide;
 use crate::secret::OpaqueToken;
 
 /// Members of bodies that name a place to go on to, and the code when it is not trusted.

@@ -5,11 +5,11 @@ use std::sync::Arc;
 use poem_openapi::Tags;
 
 use super::cookie::Cookies;
-use signet_verify::clock::Clock;
 use crate::config::TrustedOrigins;
 use crate::identity::tokens::Issuer;
 use crate::identity::{Accounts, Sessions};
 use crate::keys::keyring::Keyring;
+use signet_verify::clock::Clock;
 
 /// What the operations of the identity service work with.
 pub struct Identity {

@@ -7,18 +7,15 @@ use poem::web::Data;
 use poem_openapi::OpenApi;
 use poem_openapi::param::Query;
 
+use super::bodies::Nothing;
+use super::bodies::RevokeSession;
+use super::cookie::set_jwt;
 use super::objects::SessionAndUser;
 use super::objects::SessionObject;
 use super::objects::Status;
 use super::objects::Token;
-use super::request::Input;
-use crate::identity::Found;
-use crate::identity::Slide;
-use crate::identity::tokens;
-use super::bodies::Nothing;
-use super::bodies::RevokeSession;
-use super::cookie::set_jwt;
 use super::request::CurrentSession;
+use super::request::Input;
 use super::request::PresentedToken;
 use super::service::Found;
 use super::service::Identity;
@@ -29,6 +26,9 @@ use crate::http::framework::answer::ResponseHeaders;
 use crate::http::framework::answer::refusals;
 use crate::http::framework::code::Code;
 use crate::http::framework::error::ApiError;
+use crate::identity::Found;
+use crate::identity::Slide;
+use crate::identity::tokens;
 
 refusals!(
     /// Reading the session.

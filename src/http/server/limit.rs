@@ -6,6 +6,8 @@ use std::time::Duration;
 
 use tokio::sync::Semaphore;
 
+use super::descriptors;
+
 /// What callers may take of a server together.
 #[derive(Clone, Copy, Debug)]
 pub struct Bounds {
@@ -39,39 +41,20 @@ const RESERVED_DESCRIPTORS: u64 = 256;
 
 impl Bounds {
     /// The usual bounds, as far as this process may have descriptors for them.
-    ///
-    /// Raises the soft limit of descriptors to the hard one, as far as needed.
     pub fn within_descriptors() -> Self {
         let usual = Self::default();
-        let wanted = u64::from(usual.connections) + RESERVED_DESCRIPTORS;
-        let granted = descriptors(wanted).saturating_sub(RESERVED_DESCRIPTORS).max(RESERVED_DESCRIPTORS / 2);
+        let granted =
+            descriptors::available().saturating_sub(RESERVED_DESCRIPTORS).max(RESERVED_DESCRIPTORS / 2);
         Self { connections: usual.connections.min(u32::try_from(granted).unwrap_or(u32::MAX)), ..usual }
     }
 }
 
-/// How many descriptors this process may have, after asking for `wanted`.
-#[cfg(unix)]
-fn descriptors(wanted: u64) -> u64 {
-    use rustix::process::{Resource, getrlimit, setrlimit};
-    let mut limit = getrlimit(Resource::Nofile);
-    let before = limit.current.unwrap_or(u64::MAX);
-    if before >= wanted {
-        return before;
-    }
-    let most = limit.maximum.map_or(wanted, |hard| hard.min(wanted));
-    limit.current = Some(most);
-    match setrlimit(Resource::Nofile, limit) {
-        Ok(()) => most,
-        Err(error) => {
-            tracing::warn!(%error, descriptors = before, "the limit of open files stays");
-            before
-        }
-    }
-}
-
-#[cfg(not(unix))]
-fn descriptors(wanted: u64) -> u64 {
-    wanted
+/// Raises the soft limit of descriptors of the whole process to the hard one, as far as [`Bounds::default`] needs.
+///
+/// # Errors
+/// When the system refuses; the limit stays as it was.
+pub fn raise_descriptor_limit() -> std::io::Result<()> {
+    descriptors::raise(u64::from(Bounds::default().connections) + RESERVED_DESCRIPTORS)
 }
 
 /// How many connections of callers are open, and how many may be.

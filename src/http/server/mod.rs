@@ -4,6 +4,7 @@
 
 mod activity;
 mod connection;
+mod descriptors;
 mod limit;
 
 use std::sync::Arc;
@@ -15,7 +16,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 
 use connection::Connection;
-pub use limit::{Bounds, ConnectionLimit};
+pub use limit::{Bounds, ConnectionLimit, raise_descriptor_limit};
 
 /// How long the loop rests after an error of accepting, such as too many open files.
 const REST: Duration = Duration::from_millis(50);

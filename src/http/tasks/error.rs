@@ -5,8 +5,8 @@ use poem::http::header::{RETRY_AFTER, WWW_AUTHENTICATE};
 
 use crate::http::framework::code::Code;
 use crate::http::framework::error::ApiError;
-use signet_verify::guard::Unauthenticated;
 use crate::resource::task;
+use signet_verify::guard::Unauthenticated;
 use signet_verify::verifier::Denied;
 
 impl From<task::Error> for ApiError {

@@ -4,8 +4,6 @@ use poem_openapi::Object;
 use poem_openapi::types::Example;
 use serde::Serialize;
 
-use crate::model::task::Draft;
-use crate::model::task::Task;
 use crate::http::framework::fields::Fields;
 use crate::http::framework::fields::FromFields;
 use crate::http::framework::fields::Presence;
@@ -14,6 +12,8 @@ use crate::http::framework::text::Controls;
 use crate::http::framework::text::Text;
 use crate::http::framework::text::text_members;
 use crate::http::framework::timestamp_field::TimestampField;
+use crate::model::task::Draft;
+use crate::model::task::Task;
 
 /// A task.
 #[derive(Object, Serialize)]

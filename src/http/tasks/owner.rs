@@ -12,10 +12,10 @@ use poem_openapi::{ApiExtractor, ApiExtractorType, ExtractParamOptions};
 
 use crate::http::framework::code::Code;
 use crate::http::framework::error::ApiError;
-use signet_verify::guard::{CHALLENGE_INSUFFICIENT_SCOPE, authenticate};
 use crate::resource::task;
-use signet_verify::verifier::Verifier;
+use signet_verify::guard::{CHALLENGE_INSUFFICIENT_SCOPE, authenticate};
 use signet_verify::jose::claims::Principal;
+use signet_verify::verifier::Verifier;
 
 /// What the operations work with.
 #[derive(Debug)]

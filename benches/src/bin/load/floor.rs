@@ -94,6 +94,7 @@ fn endpoint(database: Database, owner: String, session: OpaqueToken) -> BoxEndpo
 pub async fn serve() {
     let arguments: Vec<String> = std::env::args().skip(2).collect();
     let [address, database, owner, session] = &arguments[..] else { panic!("not for people") };
+    signet::http::server::raise_descriptor_limit().unwrap();
     let listener = tokio::net::TcpListener::bind(address.parse::<SocketAddr>().unwrap()).await.unwrap();
     let database = Database::open(database, CONNECTIONS).await.unwrap();
     let endpoint = endpoint(database, owner.clone(), OpaqueToken::new(session.clone()));

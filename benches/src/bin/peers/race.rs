@@ -52,7 +52,7 @@ impl Field {
     async fn gather(binary: &Path, installed: &Path) -> Self {
         let cores = std::thread::available_parallelism().unwrap().get();
         let signet = servers::signet(binary, "**Signet**", &[]).await;
-        let off = [("SIGNET_TOKEN_MEMORY", "off")];
+        let off = [("SIGNET_TOKEN_CACHE", "off")];
         let forgetful = servers::signet(binary, "**Signet**, without memory of tokens", &off).await;
         let mut better_auth = Vec::new();
         let mut fastapi = Vec::new();

@@ -1,6 +1,7 @@
 //! Writes the lines of the log, those about requests several at once.
 //! In: lines. Out: the same lines, in order, on the standard error output.
-//! Owns: only the line of a request may wait, and for a moment only; no line is dropped, and each is written whole.
+//! Owns: only the line of a request may wait, and for a moment only; no line is dropped, each is written whole, and all are
+//! in one order, which is what a writer with a queue for some of them would not promise.
 
 use std::io::{self, Write};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -9,16 +10,16 @@ use std::time::Duration;
 use tracing_subscriber::fmt::MakeWriter;
 
 /// What a line waits for at most; a crash of the process loses the lines of this long, and none that is no request's.
-const WAIT: Duration = Duration::from_millis(5);
+const FLUSH_AFTER: Duration = Duration::from_millis(5);
 /// Past so many bytes whoever has a line writes them all, so that a slow reader of the log slows us and memory stays bounded.
-const ENOUGH: usize = 64 * 1024;
+const FLUSH_BYTES: usize = 64 * 1024;
 
 /// The target whose lines may wait: one for each request.
-pub const PATIENT: &str = "signet::request";
+pub const BUFFERED: &str = "signet::request";
 
 /// The writing end of the log.
 #[derive(Clone, Default)]
-pub struct Lines(Arc<Shared>);
+pub struct BufferedWriter(Arc<Shared>);
 
 #[derive(Default)]
 struct Shared {
@@ -26,7 +27,7 @@ struct Shared {
     some: Condvar,
 }
 
-impl Lines {
+impl BufferedWriter {
     /// Starts to write.
     ///
     /// # Errors
@@ -36,7 +37,7 @@ impl Lines {
         let writing = lines.clone();
         std::thread::Builder::new()
             .name("log".to_owned())
-            .spawn(move || writing.write_from_time_to_time())?;
+            .spawn(move || writing.flush_from_time_to_time())?;
         Ok(lines)
     }
 
@@ -45,11 +46,11 @@ impl Lines {
         let _nobody_to_tell = write_all(&mut self.waiting());
     }
 
-    fn write_from_time_to_time(&self) {
+    fn flush_from_time_to_time(&self) {
         loop {
             let waiting = self.0.some.wait_while(self.waiting(), |waiting| waiting.is_empty());
             drop(waiting.unwrap_or_else(PoisonError::into_inner));
-            std::thread::sleep(WAIT);
+            std::thread::sleep(FLUSH_AFTER);
             self.flush();
         }
     }
@@ -68,7 +69,7 @@ fn write_all(waiting: &mut Vec<u8>) -> io::Result<()> {
 
 /// Takes one line.
 pub struct Line<'a> {
-    lines: &'a Lines,
+    lines: &'a BufferedWriter,
     may_wait: bool,
 }
 
@@ -77,7 +78,7 @@ impl Write for Line<'_> {
         let mut waiting = self.lines.waiting();
         let is_first = waiting.is_empty();
         waiting.extend_from_slice(line);
-        if !self.may_wait || waiting.len() > ENOUGH {
+        if !self.may_wait || waiting.len() > FLUSH_BYTES {
             write_all(&mut waiting)?;
         } else if is_first {
             self.lines.0.some.notify_one();
@@ -90,7 +91,7 @@ impl Write for Line<'_> {
     }
 }
 
-impl<'a> MakeWriter<'a> for Lines {
+impl<'a> MakeWriter<'a> for BufferedWriter {
     type Writer = Line<'a>;
 
     fn make_writer(&'a self) -> Line<'a> {
@@ -98,6 +99,6 @@ impl<'a> MakeWriter<'a> for Lines {
     }
 
     fn make_writer_for(&'a self, meta: &tracing::Metadata<'_>) -> Line<'a> {
-        Line { lines: self, may_wait: meta.target() == PATIENT }
+        Line { lines: self, may_wait: meta.target() == BUFFERED }
     }
 }

@@ -9,15 +9,15 @@ use signet_verify::crypto::Algorithm;
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Algorithms([Option<Algorithm>; Algorithm::ALL.len()]);
 
-/// Why a list names no algorithms to use; prints as the end of a sentence for the operator.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+/// Why a list names no algorithms to use; prints as the end of a sentence that begins with the name of the setting.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Error {
-    /// No algorithm at all.
-    #[error("names no algorithm")]
+    /// No algorithm at all, or an empty place in the list.
+    #[error("has an empty entry")]
     Empty,
     /// A name that is not one of the three.
-    #[error("must be a comma list of EdDSA, ES256 and RS256")]
-    Unknown,
+    #[error("names {0:?}, which is no algorithm of signing keys")]
+    Unknown(String),
     /// A name that stands there twice.
     #[error("names {0} twice")]
     Doubled(Algorithm),
@@ -80,9 +80,11 @@ impl FromStr for Algorithms {
 
     /// Reads a comma list such as `EdDSA,ES256,RS256`.
     fn from_str(list: &str) -> Result<Self, Error> {
-        let names = list.split(',').map(str::trim).filter(|name| !name.is_empty());
-        let algorithms: Result<Vec<Algorithm>, Error> =
-            names.map(|name| name.parse().map_err(|_| Error::Unknown)).collect();
+        let named = |name: &str| match name.trim() {
+            "" => Err(Error::Empty),
+            name => name.parse().map_err(|_| Error::Unknown(name.to_owned())),
+        };
+        let algorithms: Result<Vec<Algorithm>, Error> = list.split(',').map(named).collect();
         Self::new(algorithms?)
     }
 }
@@ -115,7 +117,7 @@ mod tests {
         assert_eq!(read(""), Err(Error::Empty));
         assert_eq!(read(" , "), Err(Error::Empty));
         for unknown in ["eddsa", "HS256", "EdDSA;ES256", "none"] {
-            assert_eq!(read(unknown), Err(Error::Unknown), "{unknown}");
+            assert_eq!(read(unknown), Err(Error::Unknown(unknown.to_owned())));
         }
         assert_eq!(read("EdDSA,ES256,EdDSA"), Err(Error::Doubled(Algorithm::EdDsa)));
     }

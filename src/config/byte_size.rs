@@ -5,11 +5,20 @@
 /// Units from large to small, with their bytes (IEC 80000-13).
 const UNITS: [(&str, usize); 3] = [("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10)];
 
-/// Reads an amount in bytes; none if the text is not one. There is one unit, and no sign, fraction or space.
-pub(super) fn parse(text: &str) -> Option<usize> {
-    if text == "off" {
-        return Some(0);
-    }
+/// A text that is no amount of memory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("it must be off, or a size such as 512KiB, 32MiB or 1GiB")]
+pub(super) struct Error;
+
+/// Reads an amount in bytes. There is one unit, and no sign, fraction or space.
+///
+/// # Errors
+/// When the text is not one.
+pub(super) fn parse(text: &str) -> Result<usize, Error> {
+    if text == "off" { Ok(0) } else { read(text).ok_or(Error) }
+}
+
+fn read(text: &str) -> Option<usize> {
     let (number, unit) = text.split_at(text.find(|c: char| !c.is_ascii_digit())?);
     let (_, bytes) = UNITS.iter().find(|(name, _)| *name == unit)?;
     number.parse::<usize>().ok()?.checked_mul(*bytes)
@@ -31,7 +40,7 @@ mod tests {
     #[test]
     fn amounts_read_as_people_write_them() {
         for (text, bytes) in [("off", 0), ("512KiB", 512 << 10), ("32MiB", 32 << 20), ("1GiB", 1 << 30)] {
-            assert_eq!(parse(text), Some(bytes), "{text}");
+            assert_eq!(parse(text), Ok(bytes), "{text}");
             assert_eq!(format(bytes), text);
         }
     }
@@ -41,8 +50,8 @@ mod tests {
         for text in
             ["", "0", "32", "MiB", "32MB", "32mib", "32 MiB", "1.5GiB", "-1KiB", "1GiB512MiB", "１MiB"]
         {
-            assert_eq!(parse(text), None, "{text}");
+            assert_eq!(parse(text), Err(Error), "{text}");
         }
-        assert_eq!(parse("99999999999999999GiB"), None);
+        assert_eq!(parse("99999999999999999GiB"), Err(Error));
     }
 }

@@ -1,0 +1,62 @@
+//! Why a server does not start.
+//! In: what its parts refuse with. Out: one sentence for the operator, and whether other settings would help.
+
+use std::net::SocketAddr;
+
+use crate::config;
+use crate::identity::password::HashingError;
+use crate::keys::contract::ContractError;
+use crate::keys::rotation::RotationError;
+use crate::store::{OpenError, StoreError};
+use signet_verify::jwks::fetch::EndpointError;
+
+/// Why the server does not start; each prints as one sentence for the operator.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// A setting or a generated secret.
+    #[error(transparent)]
+    Setting(#[from] config::Error),
+    /// Settings that contradict each other over time.
+    #[error(transparent)]
+    Contract(#[from] ContractError),
+    /// The address can't be bound.
+    #[error("SIGNET_LISTEN is {address}, which cannot be bound: {source}")]
+    Listen {
+        /// The address.
+        address: SocketAddr,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// The database.
+    #[error(transparent)]
+    Open(#[from] OpenError),
+    /// The database, once open.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The signing keys.
+    #[error("the signing keys cannot be used: {0}")]
+    Keys(#[from] RotationError),
+    /// A mode that verifies with the shared secret, and no secret.
+    #[error("BETTER_AUTH_SECRET is missing: the token modes hs256 and migrate verify with it")]
+    NoSharedSecret,
+    /// The hashing threads.
+    #[error(transparent)]
+    Hashing(#[from] HashingError),
+    /// Where instances meet.
+    #[error("REDIS_URL cannot be used: {0}")]
+    Redis(#[from] redis::RedisError),
+    /// The key set of the identity service elsewhere.
+    #[error("SIGNET_JWKS_URL cannot be used: {0}")]
+    KeySet(#[from] EndpointError),
+}
+
+impl Error {
+    /// Whether other settings would help.
+    pub fn is_usage(&self) -> bool {
+        match self {
+            Self::Setting(_) | Self::Contract(_) | Self::KeySet(_) | Self::Redis(_) => true,
+            Self::NoSharedSecret | Self::Open(OpenError::Address) => true,
+            Self::Listen { .. } | Self::Open(_) | Self::Store(_) | Self::Keys(_) | Self::Hashing(_) => false,
+        }
+    }
+}

@@ -1,0 +1,80 @@
+//! What the paths of this process work with.
+//! In: the halves that run here. Out: [`Parts`].
+
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
+use tokio::net::TcpListener;
+
+use super::environment::Environment;
+use super::identity::IdentityHalf;
+use super::peers::Peers;
+use super::resource::ResourceHalf;
+use super::sockets::Sockets;
+use super::storage::Storage;
+use super::workers::Worker;
+use crate::config::Config;
+use crate::http::Parts;
+use crate::http::ops::health::Readiness;
+use crate::http::ops::metrics::{self, Metrics, Sources};
+use crate::http::server::{Bounds, ConnectionLimit, serve};
+
+/// The halves that run in this process.
+#[derive(Clone, Copy)]
+pub(super) struct Halves<'a> {
+    /// Signing people in.
+    pub(super) identity: Option<&'a IdentityHalf>,
+    /// Serving tasks.
+    pub(super) resource: Option<&'a ResourceHalf>,
+}
+
+/// Hands the halves to the paths.
+pub(super) fn parts(
+    config: &Config,
+    sockets: &Sockets,
+    storage: &Storage,
+    peers: &Peers,
+    halves: Halves<'_>,
+    connections: &ConnectionLimit,
+    environment: &Environment,
+) -> Parts {
+    let address = sockets.address();
+    let base_url = config.server.base_url_for(address);
+    let origins = Arc::new(config.server.trusted_origins_for(address));
+    let Halves { identity, resource } = halves;
+    let keyring = identity.map(|half| half.keyring.clone());
+    let verifier = resource.map(|half| half.verifier.clone());
+    let metrics = Metrics::new(Sources {
+        connections: connections.clone(),
+        database: storage.requests.clone(),
+        keyring: keyring.clone(),
+        verifier: verifier.clone(),
+        passwords: identity.map(|half| half.passwords.clone()),
+        throttle: peers.throttle.clone(),
+        revocations: peers.revocations.clone(),
+        link: peers.redis.clone(),
+        clock: environment.clock.clone(),
+    });
+    let readiness =
+        Readiness { database: storage.requests.clone(), keyring, verifier, draining: AtomicBool::new(false) };
+    Parts {
+        identity: identity.map(|half| half.parts(config, &base_url, origins.clone(), peers, environment)),
+        resource: resource.map(|half| half.service.clone()),
+        readiness: Arc::new(readiness),
+        metrics: Arc::new(metrics),
+        shows_metrics: sockets.metrics.is_none(),
+        throttle: peers.throttle.clone(),
+        origins,
+        trusted_proxies: config.server.trusted_proxies.clone(),
+        clock: environment.clock.clone(),
+        entropy: environment.entropy.clone(),
+    }
+}
+
+/// Serves `/metrics` on an address of its own.
+pub(super) fn metrics_worker(listener: TcpListener, parts: &Parts) -> Worker {
+    let page = metrics::endpoint(parts.metrics.clone());
+    Worker::new("metrics", move |stop| async move {
+        serve(listener, page, ConnectionLimit::new(Bounds::default()), stop.cancelled_owned()).await;
+    })
+}

@@ -1,0 +1,117 @@
+//! The half that signs people in.
+//! In: storage and peers. Out: keys that are kept up to date, hashing threads, and what its paths work with.
+
+use std::sync::Arc;
+
+use super::environment::Environment;
+use super::error::Error;
+use super::keys::{KeyWorker, KeysHalf};
+use super::peers::Peers;
+use super::storage::Storage;
+use crate::config::{Config, IssuerSecrets, TokenMode, TrustedOrigins};
+use crate::http::IdentityParts;
+use crate::http::identity::{Cookies, Identity};
+use crate::identity::tokens::{Issuer, Signature, TokenProfile};
+use crate::identity::{Accounts, Sessions};
+use crate::keys::keyring::Keyring;
+use crate::password::Passwords;
+use crate::store::Database;
+use signet_verify::crypto::MacKey;
+
+/// What a process that signs people in works with.
+#[derive(Debug)]
+pub(super) struct IdentityHalf {
+    /// Its secrets.
+    pub(super) secrets: IssuerSecrets,
+    /// What keeps its keys up to date.
+    pub(super) worker: Arc<KeyWorker>,
+    /// What it signs with and publishes.
+    pub(super) keyring: Arc<Keyring>,
+    /// The hashing threads.
+    pub(super) passwords: Arc<Passwords>,
+    database: Database,
+    sessions: Arc<Sessions>,
+}
+
+impl IdentityHalf {
+    /// Opens the keys, makes the first one if there is none, and starts the hashing threads.
+    ///
+    /// # Errors
+    /// [`Error`]; a server that cannot sign must not start.
+    pub(super) async fn start(
+        config: &Config,
+        storage: &Storage,
+        peers: &Peers,
+        environment: &Environment,
+    ) -> Result<Self, Error> {
+        let keys = KeysHalf::over(storage.upkeep.clone(), peers.redis.clone(), config, environment)?;
+        let worker = Arc::new(KeyWorker::start(keys.rotation).await?);
+        let passwords = Arc::new(Passwords::start(environment.entropy.clone())?);
+        if storage.requests.credentials().has_imported_passwords().await? {
+            passwords.expect_imported();
+        }
+        Ok(Self {
+            secrets: keys.secrets,
+            keyring: worker.keyring(),
+            worker,
+            passwords,
+            database: storage.requests.clone(),
+            sessions: peers.sessions(config, storage, environment),
+        })
+    }
+
+    /// What the operator should know about this start.
+    pub(super) fn startup_notices(&self) -> Vec<String> {
+        let created = self.secrets.created.iter().map(|file| format!("generated {}", file.display()));
+        created.chain(self.secrets.warnings.iter().cloned()).collect()
+    }
+
+    /// What the paths of this half work with.
+    pub(super) fn parts(
+        &self,
+        config: &Config,
+        base_url: &str,
+        origins: Arc<TrustedOrigins>,
+        peers: &Peers,
+        environment: &Environment,
+    ) -> IdentityParts {
+        let Environment { clock, entropy } = environment.clone();
+        let accounts = Accounts::new(
+            self.database.clone(),
+            self.sessions.clone(),
+            self.passwords.clone(),
+            peers.throttle.clone(),
+            clock.clone(),
+            entropy,
+        );
+        let identity = Identity {
+            accounts,
+            sessions: self.sessions.clone(),
+            issuer: self.issuer(config, base_url, environment),
+            keyring: self.keyring.clone(),
+            cookies: Cookies::new(&self.secrets.shared, base_url.starts_with("https:")),
+            origins,
+            clock,
+        };
+        IdentityParts {
+            identity: Arc::new(identity),
+            keyring: self.keyring.clone(),
+            base_url: base_url.to_owned(),
+            algorithm: if config.tokens.mode == TokenMode::Hs256 { "HS256" } else { "EdDSA" },
+        }
+    }
+
+    fn issuer(&self, config: &Config, base_url: &str, environment: &Environment) -> Issuer {
+        let signature = match config.tokens.mode {
+            TokenMode::Hs256 => Signature::SharedSecret(MacKey::new(&self.secrets.shared)),
+            TokenMode::Eddsa | TokenMode::Migrate { .. } => Signature::Keyring,
+        };
+        let terms = TokenProfile {
+            issuer: base_url.to_owned(),
+            audience: base_url.to_owned(),
+            ttl: config.tokens.ttl,
+        };
+        let Environment { clock, entropy } = environment.clone();
+        Issuer::new(self.keyring.clone(), signature, terms, clock, entropy)
+    }
+}

@@ -1,0 +1,66 @@
+//! What time makes due: hearing of sessions that other processes ended, and deleting rows that have expired.
+//! In: the connections for upkeep. Out: two workers.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::environment::Environment;
+use super::peers::Peers;
+use super::storage::Storage;
+use super::workers::{Next, Worker};
+use crate::store::sessions::SWEPT_AT_ONCE;
+use crate::store::{self, Database};
+use signet_verify::clock::Clock;
+
+/// How soon a session that was ended by another process is refused here, by way of the database alone.
+pub const RECALL_EVERY: Duration = Duration::from_secs(5);
+/// How often expired rows are deleted.
+const CLEANUP_EVERY: Duration = Duration::from_secs(60);
+
+/// The workers that do so.
+pub(super) fn workers(peers: &Peers, storage: &Storage, environment: &Environment) -> Vec<Worker> {
+    let outcome = Outcome { database: storage.requests.clone(), clock: environment.clock.clone() };
+    let recall = {
+        let (sessions, outcome) = (peers.upkeep_sessions.clone(), outcome.clone());
+        Worker::every("recall of ended sessions", RECALL_EVERY, move || {
+            let (sessions, outcome) = (sessions.clone(), outcome.clone());
+            async move {
+                outcome.note(sessions.recall_revocations().await);
+                Next::AfterInterval
+            }
+        })
+    };
+    let sessions = peers.upkeep_sessions.clone();
+    let cleanup = Worker::every("cleanup of expired rows", CLEANUP_EVERY, move || {
+        let (sessions, outcome) = (sessions.clone(), outcome.clone());
+        async move {
+            match outcome.note(sessions.sweep().await) {
+                Some(deleted) if deleted >= SWEPT_AT_ONCE => Next::AtOnce,
+                _ => Next::AfterInterval,
+            }
+        }
+    });
+    vec![recall, cleanup]
+}
+
+/// What becomes of an answer of the database.
+#[derive(Clone)]
+struct Outcome {
+    database: Database,
+    clock: Arc<dyn Clock>,
+}
+
+impl Outcome {
+    fn note<T>(&self, outcome: Result<T, store::Error>) -> Option<T> {
+        match outcome {
+            Ok(value) => {
+                self.database.record_success(self.clock.monotonic());
+                Some(value)
+            }
+            Err(error) => {
+                tracing::warn!(%error, "housekeeping waits for the database");
+                None
+            }
+        }
+    }
+}

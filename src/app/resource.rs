@@ -1,0 +1,118 @@
+//! The half that serves tasks: a verifier and rows, and nothing of sessions.
+//! In: the keys of this process, or the address of those elsewhere. Out: a verifier, and what its paths work with.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::environment::Environment;
+use super::error::Error;
+use super::identity::IdentityHalf;
+use super::peers::Peers;
+use super::storage::Storage;
+use super::workers::Worker;
+use crate::config::{Config, TokenMode, Upstream};
+use crate::http::tasks::Resource;
+use crate::resource::task::Tasks;
+use signet_verify::crypto::MacKey;
+use signet_verify::jose::verify::{Policy, SharedKey};
+use signet_verify::jwks::fetch::{JwksEndpoint, Limits};
+use signet_verify::jwks::{KeyCache, Settings};
+use signet_verify::verifier::{IssuerKeys, KeySource, Verifier};
+
+/// The longest life of a token that other issuers may give it.
+const LONGEST_FOREIGN_TOKEN: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// What a process that serves tasks works with.
+#[derive(Clone, Debug)]
+pub(super) struct ResourceHalf {
+    /// What decides about tokens.
+    pub(super) verifier: Arc<Verifier>,
+    /// The tasks, and the verifier before them.
+    pub(super) service: Arc<Resource>,
+}
+
+impl ResourceHalf {
+    /// Trusts the identity half of this process, or else the issuer that the settings name.
+    ///
+    /// # Errors
+    /// [`Error::KeySet`], [`Error::NoSharedSecret`].
+    pub(super) fn new(
+        config: &Config,
+        base_url: &str,
+        identity: Option<&IdentityHalf>,
+        storage: &Storage,
+        peers: &Peers,
+        environment: &Environment,
+    ) -> Result<Self, Error> {
+        let Environment { clock, entropy } = environment.clone();
+        let trust = trust(config, identity, environment)?;
+        let verifier = Verifier::new(trust, policy(config, base_url), clock.clone())
+            .with_cache_bytes(config.tokens.cache_bytes)
+            .with_revocations(peers.revocations.clone());
+        let verifier = Arc::new(verifier);
+        let tasks = Tasks::new(storage.requests.tasks(), clock, entropy);
+        Ok(Self { verifier: verifier.clone(), service: Arc::new(Resource { tasks, verifier }) })
+    }
+
+    /// The keys of an issuer elsewhere.
+    pub(super) fn key_cache(&self) -> Option<KeyCache> {
+        self.verifier.key_caches().next().cloned()
+    }
+
+    /// Fetches the keys of an issuer elsewhere before anybody needs them.
+    pub(super) fn warm_up(&self) -> Option<Worker> {
+        let cache = self.key_cache()?;
+        Some(Worker::cancelled_at_stop("warm-up of the key set", async move {
+            if let Err(miss) = cache.warm_up().await {
+                tracing::warn!(?miss, "the key set is not there yet; it is asked for again");
+            }
+        }))
+    }
+}
+
+/// What tokens must say.
+fn policy(config: &Config, base_url: &str) -> Policy {
+    let leeway = config.tokens.leeway;
+    match &config.resource {
+        Some(Upstream { issuer, audience, .. }) => {
+            Policy::new(issuer.clone(), audience.clone(), leeway, LONGEST_FOREIGN_TOKEN)
+        }
+        None => Policy::new(base_url.to_owned(), base_url.to_owned(), leeway, config.tokens.ttl),
+    }
+}
+
+/// What tokens are verified with.
+fn trust(
+    config: &Config,
+    identity: Option<&IdentityHalf>,
+    environment: &Environment,
+) -> Result<IssuerKeys, Error> {
+    let published = || key_source(config, identity, environment);
+    let secret = identity.map(|half| &half.secrets.shared).or(config.secrets.shared.as_ref());
+    let shared = |until| {
+        let secret = secret.ok_or(Error::NoSharedSecret)?;
+        Ok::<_, Error>(SharedKey { key: MacKey::new(secret), until })
+    };
+    Ok(match config.tokens.mode {
+        TokenMode::Eddsa => IssuerKeys::Published(published()?),
+        TokenMode::Hs256 => IssuerKeys::Shared(shared(None)?),
+        TokenMode::Migrate { hs256_until } => IssuerKeys::Migrating(published()?, shared(Some(hs256_until))?),
+    })
+}
+
+/// Where the public keys come from.
+fn key_source(
+    config: &Config,
+    identity: Option<&IdentityHalf>,
+    environment: &Environment,
+) -> Result<KeySource, Error> {
+    if let Some(identity) = identity {
+        return Ok(KeySource::Local(identity.keyring.subscribe()));
+    }
+    let upstream = config.resource.as_ref();
+    let url = upstream.map(|upstream| upstream.jwks_url.as_str()).unwrap_or_default();
+    let allow_plain_http = upstream.is_some_and(|upstream| upstream.plain_http);
+    let endpoint = JwksEndpoint::new(url, Limits { allow_plain_http, ..Limits::default() })?;
+    let Environment { clock, entropy } = environment.clone();
+    Ok(KeySource::Remote(KeyCache::new(endpoint, Settings::default(), clock, entropy)))
+}

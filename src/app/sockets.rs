@@ -1,0 +1,53 @@
+//! The addresses that a process listens on.
+//! In: the settings. Out: bound sockets, which accept nobody yet.
+
+use std::net::SocketAddr;
+
+use tokio::net::{TcpListener, TcpSocket};
+
+use super::error::Error;
+use crate::config::Server;
+
+/// How many connections the kernel may keep until they are accepted; more than its own bound has no effect.
+const WAITING_CONNECTIONS: u32 = 4096;
+
+/// Bound addresses; nobody is accepted yet.
+#[derive(Debug)]
+pub(super) struct Sockets {
+    /// For requests.
+    pub(super) requests: TcpListener,
+    address: SocketAddr,
+    /// For `/metrics`, where it has an address of its own.
+    pub(super) metrics: Option<TcpListener>,
+}
+
+impl Sockets {
+    /// Binds what the settings name.
+    ///
+    /// # Errors
+    /// [`Error::Listen`].
+    pub(super) fn bind(server: &Server) -> Result<Self, Error> {
+        let requests = listen(server.listen)?;
+        let address =
+            requests.local_addr().map_err(|source| Error::Listen { address: server.listen, source })?;
+        let metrics = server.metrics_listen.map(listen).transpose()?;
+        Ok(Self { requests, address, metrics })
+    }
+
+    /// The address for requests, with the port that was bound.
+    pub(super) fn address(&self) -> SocketAddr {
+        self.address
+    }
+}
+
+fn listen(address: SocketAddr) -> Result<TcpListener, Error> {
+    let open = || {
+        let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
+        // As the standard library does: a restart need not wait for connections of its predecessor to be forgotten.
+        #[cfg(unix)]
+        socket.set_reuseaddr(true)?;
+        socket.bind(address)?;
+        socket.listen(WAITING_CONNECTIONS)
+    };
+    open().map_err(|source| Error::Listen { address, source })
+}

@@ -1,0 +1,82 @@
+//! Why a verb failed, and with which exit code.
+
+use std::process::ExitCode;
+
+use signet::keys::contract::ContractError;
+use signet::keys::key_formats::KeyFormatError;
+use signet::keys::rotation::RotationError;
+use signet::{app, config};
+
+/// Exit code for settings and arguments that cannot be used, the same that clap uses.
+const EXIT_USAGE: u8 = 2;
+
+/// Why a verb failed; each line that it prints is one sentence.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// Settings that cannot be used.
+    #[error("{}", lines(.0))]
+    Settings(Vec<config::Error>),
+    /// What a server meets, too.
+    #[error(transparent)]
+    App(#[from] app::Error),
+    /// An order about keys that was not carried out.
+    #[error("the signing keys cannot be used: {0}")]
+    Keys(#[from] RotationError),
+    /// An argument that should name a key.
+    #[error("this is not the name of a key; `signet keys list` prints them")]
+    NotAKid,
+    /// An argument that should say how long tokens of an imported key may live.
+    #[error("--for wants a duration like 15m or 1h")]
+    NotADuration,
+    /// A file with a key that cannot be read.
+    #[error("the file with the key cannot be read: {0}")]
+    KeyFile(#[source] std::io::Error),
+    /// A file that holds no key to import.
+    #[error("no key was imported: {0}")]
+    Transfer(#[from] KeyFormatError),
+    /// A text that is no token.
+    #[error(transparent)]
+    Token(#[from] super::inspect::Error),
+    /// The way to the collector of traces.
+    #[cfg(feature = "otlp")]
+    #[error("SIGNET_OTLP_ENDPOINT cannot be used: {0}")]
+    Traces(String),
+    /// The log.
+    #[error("the log cannot be written: {0}")]
+    Log(#[source] std::io::Error),
+    /// Threads and timers.
+    #[error("the runtime does not start: {0}")]
+    Runtime(#[source] std::io::Error),
+}
+
+impl Error {
+    /// 2 where other settings or arguments would help, as clap has it; 1 otherwise.
+    pub fn exit_code(&self) -> ExitCode {
+        let is_usage = match self {
+            Self::App(error) => error.is_usage(),
+            Self::Settings(_) | Self::NotAKid | Self::NotADuration => true,
+            Self::KeyFile(_) | Self::Transfer(_) => true,
+            Self::Keys(_) | Self::Token(_) | Self::Log(_) | Self::Runtime(_) => false,
+            #[cfg(feature = "otlp")]
+            Self::Traces(_) => false,
+        };
+        if is_usage { ExitCode::from(EXIT_USAGE) } else { ExitCode::FAILURE }
+    }
+}
+
+impl From<Vec<config::Error>> for Error {
+    fn from(errors: Vec<config::Error>) -> Self {
+        Self::Settings(errors)
+    }
+}
+
+impl From<ContractError> for Error {
+    fn from(fault: ContractError) -> Self {
+        Self::App(fault.into())
+    }
+}
+
+/// One sentence a line, each begun as the first is.
+fn lines(errors: &[config::Error]) -> String {
+    errors.iter().map(config::Error::to_string).collect::<Vec<_>>().join("\nsignet: ")
+}

@@ -1,0 +1,144 @@
+//! The verbs of the command line.
+//! In: arguments and the environment. Out: a [`Command`], or help, or an error of usage (exit code 2).
+//! Owns: `signet` without a verb is `signet serve`.
+
+mod buffered_writer;
+mod check;
+mod error;
+mod inspect;
+mod json;
+mod keys;
+mod log;
+mod migrate;
+mod serve;
+#[cfg(feature = "otlp")]
+mod traces;
+
+use std::ffi::OsString;
+
+use clap::{Parser, Subcommand, ValueEnum};
+use signet::config::{Config, Settings};
+use signet::http::docs;
+
+pub use error::Error;
+use keys::KeysCommand;
+
+#[derive(Parser)]
+#[command(
+    name = "signet",
+    version,
+    about = "An identity provider in one binary: Better Auth's HTTP contract, EdDSA tokens, rotating keys",
+    after_help = "Without a verb, signet serves. All settings are listed by: signet serve --help",
+    disable_help_subcommand = true,
+    subcommand_required = true
+)]
+struct CommandLine {
+    #[command(subcommand)]
+    command: Command,
+}
+
+/// What the person asked for.
+#[derive(Subcommand)]
+pub enum Command {
+    /// Run the server (the default)
+    #[command(after_help = "Durations are written like 15m, 30d, 90s, 1h30m or 500ms.")]
+    Serve(Box<Settings>),
+    /// Look after the signing keys
+    #[command(subcommand)]
+    Keys(KeysCommand),
+    /// Print an OpenAPI document
+    Openapi {
+        /// Which API
+        document: Document,
+    },
+    /// Judge the settings
+    #[command(subcommand)]
+    Config(ConfigCommand),
+    /// Bring the database to the schema of this version
+    Migrate(Box<Settings>),
+    /// Look into tokens
+    #[command(subcommand)]
+    Token(TokenCommand),
+}
+
+/// Which OpenAPI document.
+#[derive(Clone, Copy, ValueEnum)]
+pub enum Document {
+    /// Signing up and in, sessions, tokens
+    Identity,
+    /// The tasks API
+    Tasks,
+}
+
+/// What to do with the settings.
+#[derive(Subcommand)]
+pub enum ConfigCommand {
+    /// Print every setting as it takes effect, secrets as fingerprints; creates nothing
+    Check(Box<Settings>),
+}
+
+/// What to do with a token.
+#[derive(Subcommand)]
+pub enum TokenCommand {
+    /// Print what a token says, without checking its signature
+    Inspect {
+        /// The token; read from the standard input when it is left out
+        token: Option<String>,
+    },
+}
+
+/// Reads the command line; prints help or an error of usage and exits by itself.
+pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Command {
+    CommandLine::parse_from(with_default_verb(arguments)).command
+}
+
+/// Puts `serve` before a first argument that is a flag, and where there is no argument at all.
+fn with_default_verb(arguments: impl IntoIterator<Item = OsString>) -> Vec<OsString> {
+    let mut arguments: Vec<OsString> = arguments.into_iter().collect();
+    let serves = match arguments.get(1).and_then(|first| first.to_str()) {
+        None => arguments.len() <= 1,
+        Some("-h" | "--help" | "-V" | "--version") => false,
+        Some(first) => first.starts_with('-'),
+    };
+    if serves {
+        arguments.insert(arguments.len().min(1), OsString::from("serve"));
+    }
+    arguments
+}
+
+/// Does what was asked for.
+///
+/// # Errors
+/// [`Error`], which has the exit code.
+pub fn run(command: Command) -> Result<(), Error> {
+    match command {
+        Command::Serve(settings) => with_config(&settings, serve::run),
+        Command::Migrate(settings) => with_config(&settings, migrate::run),
+        Command::Keys(command) => keys::run(command),
+        Command::Config(ConfigCommand::Check(settings)) => check::run(&settings),
+        Command::Token(TokenCommand::Inspect { token }) => inspect::run(token),
+        Command::Openapi { document } => {
+            print!("{}", document.text());
+            Ok(())
+        }
+    }
+}
+
+impl Document {
+    fn text(self) -> String {
+        match self {
+            Self::Identity => docs::identity_document(),
+            Self::Tasks => docs::tasks_document(),
+        }
+    }
+}
+
+/// Judges the settings, starts the runtime, and runs a verb on it.
+fn with_config<F>(settings: &Settings, verb: impl FnOnce(Config) -> F) -> Result<(), Error>
+where
+    F: Future<Output = Result<(), Error>>,
+{
+    let config = Config::resolve(settings)?;
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(Error::Runtime)?;
+    runtime.block_on(verb(config))
+}

@@ -1,0 +1,207 @@
+//! Secrets that are given, and those that a first start makes for itself.
+//! In: the settings of the group `Secrets`. Out: [`Secrets`], and [`IssuerSecrets`] for a process that signs people in.
+
+use std::path::PathBuf;
+
+use zeroize::Zeroizing;
+
+use super::error::Error;
+use super::generated::{Folder, SecretFile};
+use super::master_key;
+use super::reader::{Line, Reader};
+use super::setting::{Empty, Group, Kind, Setting, Unset, joined};
+use super::sources::Source;
+use crate::secret::{MasterKey, SecretTooShort, SharedSecret};
+use signet_verify::clock::{Entropy, random_alphanumeric};
+
+pub(super) const SECRET: Setting<Option<SharedSecret>> = Setting {
+    name: "BETTER_AUTH_SECRET",
+    flag: "secret",
+    value_name: "TEXT",
+    help: "Signs cookies, and tokens in HS256 mode: at least 32 bytes",
+    default: "generated",
+    unset: Unset::Is(|| None),
+    kind: Kind::Secret(Empty::Refused),
+    parse: |text| {
+        SharedSecret::new(text.to_owned()).map(Some).map_err(|SecretTooShort(length)| {
+            format!(
+                "has {length} bytes; it needs at least 32, such as the output of: openssl rand -base64 32"
+            )
+            .into()
+        })
+    },
+    show: |secret| secret.as_ref().map_or_else(not_used, |secret| format!("{secret:?}")),
+};
+
+const MASTER_KEY: Setting<Option<MasterKey>> = Setting {
+    name: "SIGNET_MASTER_KEY",
+    flag: "master-key",
+    value_name: "BASE64",
+    help: "Seals private keys at rest: 32 bytes in base64",
+    default: "generated",
+    unset: Unset::Is(|| None),
+    kind: Kind::Secret(Empty::Refused),
+    parse: |text| {
+        master_key::decode(text).map(Some).ok_or_else(|| format!("is not {NOT_A_MASTER_KEY}").into())
+    },
+    show: |key| key.as_ref().map_or_else(not_used, |key| format!("{key:?}")),
+};
+
+const MASTER_KEYS_OLD: Setting<Vec<MasterKey>> = Setting {
+    name: "SIGNET_MASTER_KEYS_OLD",
+    flag: "master-keys-old",
+    value_name: "LIST",
+    help: "Earlier master keys, which still open what they sealed: a list like SIGNET_MASTER_KEY",
+    default: "none",
+    unset: Unset::Is(Vec::new),
+    kind: Kind::Secret(Empty::Unset),
+    parse: |text| {
+        let entries = text.split(|c: char| c == ',' || c.is_whitespace()).filter(|entry| !entry.is_empty());
+        let key = |(at, entry)| {
+            let refused =
+                || format!("has an entry (number {}) that is not {NOT_A_MASTER_KEY}", at + 1).into();
+            master_key::decode(entry).ok_or_else(refused)
+        };
+        entries.enumerate().map(key).collect()
+    },
+    show: |keys| joined(keys.iter().map(|key| format!("{key:?}"))),
+};
+
+const KEYS_DIR: Setting<PathBuf> = Setting {
+    name: "SIGNET_KEYS_DIR",
+    flag: "keys-dir",
+    value_name: "FOLDER",
+    help: "Folder where secrets are generated that are not given",
+    default: "keys",
+    unset: Unset::Default,
+    kind: Kind::Plain,
+    parse: |text| Ok(text.into()),
+    show: |folder| folder.display().to_string(),
+};
+
+pub(super) const GROUP: Group = Group {
+    heading: "Secrets (better in a file or the environment: a command line is seen by every user of the machine)",
+    settings: &[
+        SECRET.declaration(),
+        MASTER_KEY.declaration(),
+        MASTER_KEYS_OLD.declaration(),
+        KEYS_DIR.declaration(),
+    ],
+};
+
+const NOT_A_MASTER_KEY: &str = "32 bytes in base64; make one with: openssl rand -base64 32";
+
+/// `better-auth.secret`: 48 letters and digits, about 285 bits, easy to hand to another service.
+const SECRET_FILE: SecretFile<SharedSecret> = SecretFile {
+    name: "better-auth.secret",
+    setting: SECRET.name,
+    content: "at least 32 bytes of text",
+    generate: |entropy| random_alphanumeric(entropy, 48).map(Zeroizing::new),
+    parse: |text| SharedSecret::new(text.to_owned()).ok(),
+};
+
+/// `master.key`: 32 bytes in base64.
+const MASTER_KEY_FILE: SecretFile<MasterKey> = SecretFile {
+    name: "master.key",
+    setting: MASTER_KEY.name,
+    content: "32 bytes in base64",
+    generate: |entropy| {
+        let mut bytes = Zeroizing::new([0_u8; 32]);
+        entropy.fill(bytes.as_mut_slice())?;
+        Ok(master_key::encode(&bytes))
+    },
+    parse: master_key::decode,
+};
+
+/// The secrets that the settings give; a process that signs people in has the others from [`Secrets::keys_dir`].
+#[derive(Clone, Debug)]
+pub struct Secrets {
+    /// Folder of generated secrets.
+    pub keys_dir: PathBuf,
+    /// Signs cookies; the key of HS256.
+    pub shared: Option<SharedSecret>,
+    /// Seals private keys at rest.
+    pub master: Option<MasterKey>,
+    /// Earlier master keys, which still open what they sealed.
+    pub retired_masters: Vec<MasterKey>,
+}
+
+/// The secrets of a process that signs people in.
+#[derive(Debug)]
+pub struct IssuerSecrets {
+    /// Signs cookies; the key of HS256.
+    pub shared: SharedSecret,
+    /// Seals private keys at rest.
+    pub master: MasterKey,
+    /// Earlier master keys.
+    pub retired_masters: Vec<MasterKey>,
+    /// Files that were generated just now; a start says so, and asks for a backup.
+    pub created: Vec<PathBuf>,
+    /// What the operator should mend, one sentence each.
+    pub warnings: Vec<String>,
+}
+
+pub(super) fn read(reader: &mut Reader<'_>) -> Option<Secrets> {
+    let shared = reader.read(&SECRET);
+    let master = reader.read(&MASTER_KEY);
+    let retired_masters = reader.read(&MASTER_KEYS_OLD);
+    let keys_dir = reader.read(&KEYS_DIR);
+    Some(Secrets { keys_dir: keys_dir?, shared: shared?, master: master?, retired_masters: retired_masters? })
+}
+
+impl Secrets {
+    /// The secrets of a process that signs people in, generated where neither the settings nor an earlier start gave
+    /// them.
+    ///
+    /// # Errors
+    /// When the folder or a file in it cannot be used.
+    pub fn load_or_generate(&self, entropy: &dyn Entropy) -> Result<IssuerSecrets, Error> {
+        let mut folder = Folder::new(KEYS_DIR.name, &self.keys_dir);
+        let master = match &self.master {
+            Some(key) => key.clone(),
+            None => folder.load_or_generate(&MASTER_KEY_FILE, entropy)?,
+        };
+        let shared = match &self.shared {
+            Some(secret) => secret.clone(),
+            None => folder.load_or_generate(&SECRET_FILE, entropy)?,
+        };
+        let (created, warnings) = folder.into_notices();
+        Ok(IssuerSecrets { shared, master, retired_masters: self.retired_masters.clone(), created, warnings })
+    }
+
+    /// Puts what is or will be in the folder into the lines of the report, and says what the operator should mend.
+    ///
+    /// # Errors
+    /// When a secret that an earlier start generated cannot be read.
+    pub(super) fn describe_generated(&self, lines: &mut [Line]) -> Result<Vec<String>, Error> {
+        let mut folder = Folder::new(KEYS_DIR.name, &self.keys_dir);
+        if self.shared.is_none() {
+            describe(&mut folder, &SECRET_FILE, lines)?;
+        }
+        if self.master.is_none() {
+            describe(&mut folder, &MASTER_KEY_FILE, lines)?;
+        }
+        Ok(folder.into_notices().1)
+    }
+}
+
+fn describe<T: std::fmt::Debug>(
+    folder: &mut Folder<'_>,
+    file: &SecretFile<T>,
+    lines: &mut [Line],
+) -> Result<(), Error> {
+    let path = folder.path_of(file).display().to_string();
+    let value = match folder.load(file)? {
+        Some(secret) => format!("{secret:?} in {path}"),
+        None => format!("will be generated into {path} by the first start"),
+    };
+    if let Some(line) = lines.iter_mut().find(|line| line.name == file.setting) {
+        line.value = value;
+        line.source = Source::Generated;
+    }
+    Ok(())
+}
+
+fn not_used() -> String {
+    "none (not used by this role)".to_owned()
+}
