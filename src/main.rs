@@ -3,7 +3,6 @@
 
 use std::process::ExitCode;
 
-use signet::http::ops::docs;
 use signet::sync::redis::install_tls_provider;
 mod cli;
 

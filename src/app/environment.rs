@@ -4,7 +4,8 @@
 use std::fmt;
 use std::sync::Arc;
 
-use signet_verify::clock::{Clock, Entropy, SystemClock, SystemEntropy};
+use signet_verify::clock::{Clock, Entropy, SystemClock};
+use signet_verify::crypto::SystemEntropy;
 
 /// Time and randomness, handed in so that a test can have its own.
 #[derive(Clone)]

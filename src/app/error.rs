@@ -4,10 +4,10 @@
 use std::net::SocketAddr;
 
 use crate::config;
-use crate::identity::password::HashingError;
 use crate::keys::contract::ContractError;
 use crate::keys::rotation::RotationError;
-use crate::store::{OpenError, StoreError};
+use crate::password;
+use crate::store::{self, OpenError};
 use signet_verify::jwks::fetch::EndpointError;
 
 /// Why the server does not start; each prints as one sentence for the operator.
@@ -32,7 +32,7 @@ pub enum Error {
     Open(#[from] OpenError),
     /// The database, once open.
     #[error(transparent)]
-    Store(#[from] StoreError),
+    Store(#[from] store::Error),
     /// The signing keys.
     #[error("the signing keys cannot be used: {0}")]
     Keys(#[from] RotationError),
@@ -41,7 +41,7 @@ pub enum Error {
     NoSharedSecret,
     /// The hashing threads.
     #[error(transparent)]
-    Hashing(#[from] HashingError),
+    Hashing(#[from] password::Error),
     /// Where instances meet.
     #[error("REDIS_URL cannot be used: {0}")]
     Redis(#[from] redis::RedisError),

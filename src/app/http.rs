@@ -14,10 +14,10 @@ use super::sockets::Sockets;
 use super::storage::Storage;
 use super::workers::Worker;
 use crate::config::Config;
-use crate::http::Parts;
 use crate::http::ops::health::Readiness;
-use crate::http::ops::metrics::{self, Metrics, Sources};
+use crate::http::ops::metrics::{Metrics, Sources};
 use crate::http::server::{Bounds, ConnectionLimit, serve};
+use crate::http::{Parts, metrics_endpoint};
 
 /// The halves that run in this process.
 #[derive(Clone, Copy)]
@@ -73,7 +73,7 @@ pub(super) fn parts(
 
 /// Serves `/metrics` on an address of its own.
 pub(super) fn metrics_worker(listener: TcpListener, parts: &Parts) -> Worker {
-    let page = metrics::endpoint(parts.metrics.clone());
+    let page = metrics_endpoint(parts.metrics.clone());
     Worker::new("metrics", move |stop| async move {
         serve(listener, page, ConnectionLimit::new(Bounds::default()), stop.cancelled_owned()).await;
     })

@@ -30,7 +30,7 @@ impl Storage {
         let url = config.database_url.expose();
         let requests = Database::open(url, REQUEST_CONNECTIONS).await?;
         requests.migrate().await?;
-        let upkeep = requests.apart(url, UPKEEP_CONNECTIONS).await?;
+        let upkeep = requests.with_own_pool(url, UPKEEP_CONNECTIONS).await?;
         Ok(Self { requests, upkeep })
     }
 

@@ -18,7 +18,7 @@ use std::ffi::OsString;
 
 use clap::{Parser, Subcommand, ValueEnum};
 use signet::config::{Config, Settings};
-use signet::http::docs;
+use signet::http::ops::docs;
 
 pub use error::Error;
 use keys::KeysCommand;

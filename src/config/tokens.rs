@@ -1,13 +1,13 @@
 //! How tokens are signed and verified, and when signing keys change.
 //! In: the settings of the group `Tokens and keys`. Out: [`Tokens`].
 
-use std::fmt;
 use std::time::Duration;
 
 use super::error::Error;
 use super::reader::Reader;
-use super::setting::{Group, Kind, Problems, Setting, Unset, joined, or_none};
+use super::setting::{Group, Kind, Problems, Setting, Unset, or_none};
 use super::{byte_size, duration};
+use crate::model::algorithms::Algorithms;
 use signet_verify::clock::Timestamp;
 
 const TOKEN_MODE: Setting<ModeName> = Setting {

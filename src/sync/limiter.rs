@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use parking_lot::Mutex;
-use ring::digest;
+use signet_verify::crypto::Sha256;
 
 use super::redis::Redis;
 use super::rule::{RetryAfter, Rule};
@@ -127,12 +127,12 @@ impl Limiter {
 }
 
 fn bucket(rule: &str, who: &str) -> [u8; 16] {
-    let mut context = digest::Context::new(&digest::SHA256);
+    let mut context = Sha256::new();
     context.update(rule.as_bytes());
     context.update(&[0]);
     context.update(who.as_bytes());
     let mut name = [0; 16];
-    name.copy_from_slice(&context.finish().as_ref()[..16]);
+    name.copy_from_slice(&context.finish()[..16]);
     name
 }
 

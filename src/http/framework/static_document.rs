@@ -8,7 +8,7 @@ use bytes::Bytes;
 use poem::http::header::{CACHE_CONTROL, ETAG, HeaderName, HeaderValue, IF_NONE_MATCH};
 use poem::http::{HeaderMap, StatusCode};
 use poem::{Endpoint, Request, Response, Result};
-use ring::digest;
+use signet_verify::crypto::sha256;
 
 /// Ask again every time, which costs a 304.
 pub const REVALIDATED: &str = "no-cache";
@@ -26,7 +26,7 @@ impl StaticDocument {
     /// A document that caches may keep and have to ask about.
     pub fn new(media_type: &'static str, body: impl Into<Bytes>) -> Self {
         let body = body.into();
-        let etag = format!("\"{}\"", STANDARD.encode(&digest::digest(&digest::SHA256, &body).as_ref()[..18]));
+        let etag = format!("\"{}\"", STANDARD.encode(&sha256(&body)[..18]));
         Self { media_type, body, etag, headers: HeaderMap::new() }
     }
 

@@ -7,8 +7,8 @@ use serde_json::Value;
 
 use crate::http::framework::secret_field::{ANY_SECRET, SecretField, SecretKind};
 use crate::http::framework::text::{Text, TextMember, string_type, text_from_json, text_members};
+use crate::identity::Email;
 use crate::identity::PASSWORD_LENGTH;
-use crate::identity::email::Email;
 
 text_members! {
     /// What to call somebody. It is a claim of every token, and a token has to stay small.

@@ -26,9 +26,6 @@ pub use service::Identity;
 
 use crate::http::framework::code::Code;
 use crate::http::framework::error::ApiError;
-use crate::identity::Accounts;
-use crate::identity::Sessions;
-use crate::identity::tokens::Issuer;
 
 /// Where the contract lives.
 pub const BASE_PATH: &str = "/api/auth";

@@ -7,7 +7,6 @@ use serde::Serialize;
 
 use crate::http::framework::secret_field::TokenField;
 use crate::http::framework::timestamp_field::TimestampField;
-use crate::identity::Email;
 use crate::model::credential::Credential;
 use crate::model::session::Session;
 use crate::model::user::User;

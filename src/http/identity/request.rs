@@ -12,7 +12,6 @@ use poem_openapi::{ApiExtractor, ApiExtractorType, ExtractParamOptions};
 use serde_json::Value;
 
 use super::origin;
-use super::service::Found;
 use super::service::Identity;
 use crate::config::TrustedOrigins;
 use crate::http::framework::body;

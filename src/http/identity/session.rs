@@ -17,7 +17,6 @@ use super::objects::Token;
 use super::request::CurrentSession;
 use super::request::Input;
 use super::request::PresentedToken;
-use super::service::Found;
 use super::service::Identity;
 use super::service::Tag;
 use crate::http::framework::answer::Answer;
@@ -28,7 +27,6 @@ use crate::http::framework::code::Code;
 use crate::http::framework::error::ApiError;
 use crate::identity::Found;
 use crate::identity::Slide;
-use crate::identity::tokens;
 
 refusals!(
     /// Reading the session.

@@ -9,8 +9,8 @@ use base64::engine::general_purpose::STANDARD;
 use poem::http::header::CONTENT_SECURITY_POLICY;
 use poem::{Endpoint, Request, Response, Result};
 use poem_openapi::OpenApiService;
-use ring::digest;
 use serde_json::{Map, Value, json};
+use signet_verify::crypto::sha256;
 
 use crate::http::framework::static_document::StaticDocument;
 use crate::http::{identity, tasks};
@@ -149,10 +149,7 @@ fn script_hashes(page: &str) -> String {
         .and_then(|(_, tag)| tag.split_once('>'))
         .and_then(|(_, body)| body.split_once("</script>"))
     {
-        hashes.push(format!(
-            "'sha256-{}'",
-            STANDARD.encode(digest::digest(&digest::SHA256, script.as_bytes()))
-        ));
+        hashes.push(format!("'sha256-{}'", STANDARD.encode(sha256(script.as_bytes()))));
         rest = after;
     }
     hashes.join(" ")

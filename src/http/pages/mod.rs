@@ -15,8 +15,8 @@ use poem::http::header::{ACCEPT, CONTENT_SECURITY_POLICY, HeaderName};
 use poem::http::{Method, StatusCode};
 use poem::web::Redirect;
 use poem::{Endpoint, Request, Response, Result, Route};
-use ring::digest;
 use rust_embed::Embed;
+use signet_verify::crypto::Sha256;
 
 use crate::http::framework::code::Code;
 use crate::http::framework::layers::HtmlError;
@@ -112,7 +112,7 @@ impl Web {
         let mut paths: Vec<_> = Assets::iter().collect();
         paths.sort();
         let mut assets = HashMap::new();
-        let mut version = digest::Context::new(&digest::SHA256);
+        let mut version = Sha256::new();
         for path in paths {
             let Some(file) = Assets::get(&path) else { continue };
             version.update(path.as_bytes());
@@ -124,7 +124,7 @@ impl Web {
             let document = StaticDocument::new(media_type(&path), body).with_header(SHARING, "same-origin");
             assets.insert(path.into_owned(), document);
         }
-        let version = URL_SAFE_NO_PAD.encode(&version.finish().as_ref()[..9]);
+        let version = URL_SAFE_NO_PAD.encode(&version.finish()[..9]);
         Self { assets: Arc::new(assets), version, serves_tasks }
     }
 
