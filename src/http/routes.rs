@@ -220,7 +220,7 @@ mod tests {
             assert_eq!(find(path).pattern, pattern, "{path}");
         }
         for route in ROUTES {
-            let path = route.pattern.replace("{*path}", "a/b").replace('{', "").replace('}', "");
+            let path = route.pattern.replace("{*path}", "a/b").replace(['{', '}'], "");
             assert_eq!(ROUTES.iter().filter(|other| other.matches(&path)).count(), 1, "{}", route.pattern);
         }
     }

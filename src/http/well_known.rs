@@ -46,7 +46,8 @@ pub struct JwkSet {
 pub struct KeySetAnswer(Response);
 
 impl KeySetAnswer {
-    /// What a request with these headers gets: the set, or 304 when the caller has it already (RFC 9110 section 13.1.2).
+    /// What a request with these headers gets: the set, or 304 when the caller has it already (RFC 9110 section
+    /// 13.1.2).
     pub fn new(keyring: &Keyring, clock: &dyn Clock, request: &HeaderMap) -> Self {
         let published = keyring.published();
         let life = keyring.cache_life(clock.now());
@@ -147,7 +148,8 @@ impl Endpoint for KeySetEndpoint {
     }
 }
 
-/// `/.well-known/openid-configuration`: where verifiers find the issuer and its keys (OpenID Connect Discovery 1.0 section 3).
+/// `/.well-known/openid-configuration`: where verifiers find the issuer and its keys (OpenID Connect Discovery 1.0
+/// section 3).
 ///
 /// It names only what there is: there are no authorization or token endpoints of OAuth here.
 pub fn discovery(base_url: &str, algorithm: &str) -> impl Endpoint<Output = Response> + use<> {

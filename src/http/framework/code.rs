@@ -32,7 +32,8 @@ pub enum Scope {
 /// Writes [`Code`] from one row for each code.
 macro_rules! codes {
     ($($name:ident: $scope:expr, $status:literal $code:literal, $message:literal, $when:expr;)+) => {
-        /// A stable name that programs compare, with its status. Two codes may have one name: the APIs differ in status.
+        /// A stable name that programs compare, with its status. Two codes may have one name: the APIs differ in
+        /// status.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
         pub enum Code {
             $(#[doc = concat!("`", $code, "`, ", stringify!($status))] $name,)+

@@ -1,7 +1,8 @@
 //! The members of a body, read one after the other.
 //! In: a JSON object. Out: typed members, or every one that does not fit, in one answer.
 //!
-//! Not deserr: what it would save is the macro below; rules, schemas and Better Auth's texts would be ours all the same.
+//! Not deserr: what it would save is the macro below; rules, schemas and Better Auth's texts would be ours all the
+//! same.
 
 use poem_openapi::types::{MaybeUndefined, Type};
 use serde_json::{Map, Value};

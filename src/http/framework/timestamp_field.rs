@@ -1,5 +1,6 @@
 //! Times in JSON.
-//! In: a [`Timestamp`]. Out: ISO 8601 with exactly three fractional digits and `Z`, the only form that Better Auth's client reads rightly.
+//! In: a [`Timestamp`]. Out: ISO 8601 with exactly three fractional digits and `Z`, the only form that Better Auth's
+//! client reads rightly.
 
 use poem_openapi::registry::MetaSchema;
 use poem_openapi::types::{ParseError, ParseFromJSON, ParseResult, ToJSON};

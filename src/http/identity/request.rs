@@ -153,7 +153,8 @@ fn register_credentials(registry: &mut Registry) {
     registry.create_security_scheme(CREDENTIALS[0], bearer);
 }
 
-/// Somebody who is signed in. To be asked for after the body: a body that does not fit is 400 also for those who are not.
+/// Somebody who is signed in. To be asked for after the body: a body that does not fit is 400 also for those who are
+/// not.
 #[derive(Debug)]
 pub struct CurrentSession(pub SignedIn);
 

@@ -1,5 +1,6 @@
 //! The web app: the pages on which people sign up, sign in, find their tasks and look after their account.
-//! In: the files of `web/`, built into the binary. Out: a page per path, and its parts below a name that changes with them.
+//! In: the files of `web/`, built into the binary. Out: a page per path, and its parts below a name that changes with
+//! them.
 //! Owns: a page runs our own scripts alone, asks no other host, and is served only where the API that it needs is.
 
 mod modules;

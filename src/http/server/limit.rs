@@ -13,7 +13,8 @@ use super::descriptors;
 pub struct Bounds {
     /// How many connections may be open at once; the next ones wait in the kernel's queue.
     pub connections: u32,
-    /// How long a connection may be idle: no request begins on it, none is being worked on. Sending a request slowly and
+    /// How long a connection may be idle: no request begins on it, none is being worked on. Sending a request slowly
+    /// and
     /// reading an answer slowly count as idle. When three quarters of all connections are open, an eighth of it.
     pub idle_timeout: Duration,
     /// The largest header of a request, in bytes.

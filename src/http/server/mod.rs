@@ -1,6 +1,7 @@
 //! Accepting connections, within bounds; HTTP/1.1 and, with prior knowledge, HTTP/2 (RFC 9113 section 3.3).
 //! In: a bound listener and an endpoint. Out: served requests, until told to stop.
-//! Owns: at the limit of connections or descriptors the loop rests instead of spinning; stopping lets running requests finish.
+//! Owns: at the limit of connections or descriptors the loop rests instead of spinning; stopping lets running
+//! requests finish.
 
 mod activity;
 mod connection;
@@ -21,7 +22,8 @@ pub use limit::{Bounds, ConnectionLimit, raise_descriptor_limit};
 /// How long the loop rests after an error of accepting, such as too many open files.
 const REST: Duration = Duration::from_millis(50);
 
-/// Serves `endpoint` until `stop` completes; then finishes what is running. Answers whether everything finished in time.
+/// Serves `endpoint` until `stop` completes; then finishes what is running. Answers whether everything finished in
+/// time.
 pub async fn serve(
     listener: TcpListener,
     endpoint: BoxEndpoint<'static, Response>,
