@@ -1,7 +1,5 @@
 //! What nobody asked for, and what an operator orders.
 
-use std::time::Duration;
-
 use signet::clock::{Clock, Timestamp};
 use signet::keys::lifecycle::Adoption;
 use signet::keys::operator::WhenSealed;
