@@ -4,11 +4,12 @@
 use std::process::ExitCode;
 
 use signet::sync::redis::install_tls_provider;
+
 mod cli;
 
 fn main() -> ExitCode {
     hide_our_files();
-    choose_tls_provider();
+    install_tls_provider();
     match cli::run(cli::parse(std::env::args_os())) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
@@ -22,10 +23,4 @@ fn main() -> ExitCode {
 fn hide_our_files() {
     #[cfg(unix)]
     rustix::process::umask(rustix::fs::Mode::RWXG | rustix::fs::Mode::RWXO);
-}
-
-/// The driver of Redis takes the provider of the process.
-fn choose_tls_provider() {
-    // There is no other one than ring here, and nobody has chosen before.
-    let _ = rustls::crypto::ring::default_provider().install_default();
 }

@@ -103,7 +103,7 @@ async fn connections_that_say_nothing_or_say_it_slowly_are_closed_and_the_next_a
 
 #[tokio::test]
 async fn a_connection_stays_open_while_requests_come_and_while_one_is_answered() {
-    let bounds = Bounds { quiet: Duration::from_secs(2), ..short() };
+    let bounds = Bounds { idle_timeout: Duration::from_secs(2), ..short() };
     let (address, _stop, _running) = start(bounds).await;
     let mut stream = TcpStream::connect(address).await.unwrap();
     let mut answer = async |path: &str, pause: u64| {

@@ -14,12 +14,17 @@ use crate::support::Caller;
 use crate::support::caller::PASSWORD;
 
 const ROUNDS: u32 = 6;
+/// How many rounds there may be on a machine that is too busy to acknowledge much in each.
+const MOST_ROUNDS: u32 = 40;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn kill_at_random_moments_loses_nothing_that_was_acknowledged() {
     let folder = tempfile::tempdir().unwrap();
     let mut acknowledged: Vec<(String, Vec<String>)> = Vec::new();
-    for round in 0..ROUNDS {
+    for round in 0..MOST_ROUNDS {
+        if round >= ROUNDS && acknowledged.len() >= 6 {
+            break;
+        }
         let server = Server::start(folder.path(), &[]);
         let stop = Arc::new(AtomicBool::new(false));
         let writers: Vec<_> = (0..4)
@@ -28,7 +33,7 @@ async fn kill_at_random_moments_loses_nothing_that_was_acknowledged() {
                 tokio::spawn(async move { write(caller, stop, format!("u{round}x{writer}")).await })
             })
             .collect();
-        // Any moment will do once they write; each round takes another.
+        // Any moment will do once they write; each round takes another, and a later one.
         server.logs(r#""route":"/api/auth/sign-up/email""#).await;
         tokio::time::sleep(Duration::from_millis(150 + 97 * u64::from(round))).await;
         server.kill();

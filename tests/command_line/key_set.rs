@@ -3,7 +3,6 @@
 use super::server::Server;
 use super::server::until;
 use crate::resource::origin::{Answer, Origin};
-use crate::support::wait::until;
 
 /// The value of one series of `/metrics`.
 async fn metric(server: &Server, series: &str) -> f64 {

@@ -6,7 +6,6 @@ use super::server::{Server, until};
 use super::sign_up_body;
 use crate::support::Caller;
 use crate::support::caller::PASSWORD;
-use crate::support::wait::until;
 
 /// What people did, of the audit; what happened to signing keys stands there too.
 fn actions(log: &str) -> Vec<Value> {

@@ -18,7 +18,6 @@ use serde_json::json;
 use server::{Server, printed, run, until};
 
 use crate::support::caller::PASSWORD;
-use crate::support::wait::until;
 
 fn sign_up_body(email: &str) -> serde_json::Value {
     json!({ "name": "Ada", "email": email, "password": PASSWORD })

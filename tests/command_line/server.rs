@@ -1,5 +1,6 @@
 //! The real binary, as an operator runs it.
 
+pub use crate::support::wait::until;
 use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
@@ -24,19 +25,6 @@ pub fn run(folder: &Path, arguments: &[&str], settings: &[(&str, &str)]) -> Outp
 /// What a verb printed on the standard output and the standard error output.
 pub fn printed(output: &Output) -> String {
     format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr))
-}
-
-/// How long a test waits for what is to come, on a machine that does much else.
-const LONGEST_WAIT: Duration = Duration::from_secs(60);
-
-/// Waits until `holds`.
-pub async fn until(what: &str, holds: impl AsyncFn() -> bool) {
-    let waited = async {
-        while !holds().await {
-            tokio::time::sleep(Duration::from_millis(50)).await;
-        }
-    };
-    assert!(tokio::time::timeout(LONGEST_WAIT, waited).await.is_ok(), "never: {what}");
 }
 
 /// A running `signet serve`.

@@ -13,7 +13,8 @@ use signet::password::Passwords;
 use signet::secret::Password;
 use signet::sync::limiter::Limiter;
 use signet::sync::revocations::Revocations;
-use signet_verify::clock::{Clock, ManualClock, SystemEntropy};
+use signet_verify::crypto::SystemEntropy;
+use signet_verify::clock::{Clock, ManualClock};
 use tokio::task::JoinSet;
 
 use super::IMPORTED;

@@ -10,6 +10,8 @@ use super::*;
 use crate::command_line::crash::write;
 
 const KILLS: u32 = 50;
+/// How many there may be on a machine that is too busy to acknowledge much between them.
+const MOST_KILLS: u32 = 250;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn of_two_instances_one_is_killed_fifty_times_during_rotations_and_sign_ups() {
@@ -27,7 +29,10 @@ async fn of_two_instances_one_is_killed_fifty_times_during_rotations_and_sign_up
     let survivor = Server::start(folder.path(), &settings);
     let first = kids(&survivor).await;
     let mut acknowledged: Vec<(String, Vec<String>)> = Vec::new();
-    for round in 0..KILLS {
+    for round in 0..MOST_KILLS {
+        if round >= KILLS && acknowledged.len() >= KILLS as usize {
+            break;
+        }
         let server = Server::start(folder.path(), &settings);
         let stop = Arc::new(AtomicBool::new(false));
         let writers: Vec<_> = [&server, &server, &survivor]

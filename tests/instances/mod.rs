@@ -18,7 +18,6 @@ use tempfile::TempDir;
 use crate::command_line::server::{Server, until as soon};
 use crate::support::caller::PASSWORD;
 use crate::support::redis::RedisServer;
-use crate::support::wait::until as soon;
 use crate::support::{Caller, postgres};
 
 /// The issuer of every deployment here; nobody asks there.

@@ -1,6 +1,5 @@
 //! What nobody asked for, and what an operator orders.
 
-use std::time::Duration;
 
 use signet::keys::commands::UnreadableKey;
 use signet::keys::lifecycle::ImportAs;

@@ -20,7 +20,6 @@ use signet::app::Environment;
 use signet::app::Shutdown;
 use signet::config::Config;
 use signet::config::Settings;
-use signet::sync::redis::install_tls_provider;
 use signet_verify::clock::ManualClock;
 use signet_verify::clock::SystemClock;
 use signet_verify::clock::Timestamp;

@@ -3,7 +3,6 @@
 use sqlx::AnyPool;
 use sqlx::AssertSqlSafe;
 use sqlx::Row;
-use std::io::Write;
 use tokio::sync::OnceCell;
 
 /// The URL of an empty database called `name`; none, said loudly, when there is no server and something may be skipped.
