@@ -53,7 +53,8 @@ async fn changed_secret_signs_browsers_out_and_breaks_no_request() {
 
     let app = start("another secret of the tests, longer than thirty-two bytes").await;
     assert!(with_cookie(&app, Method::GET, "/api/auth/get-session").await.expect(200).is_null());
-    let document: serde_json::Value = serde_json::from_str(&signet::http::ops::docs::identity_document()).unwrap();
+    let document: serde_json::Value =
+        serde_json::from_str(&signet::http::ops::docs::identity_document()).unwrap();
     for (path, operations) in document["paths"].as_object().unwrap() {
         for method in operations.as_object().unwrap().keys() {
             let method = method.to_uppercase().parse().unwrap();

@@ -13,8 +13,8 @@ use signet::password::Passwords;
 use signet::secret::Password;
 use signet::sync::limiter::Limiter;
 use signet::sync::revocations::Revocations;
-use signet_verify::crypto::SystemEntropy;
 use signet_verify::clock::{Clock, ManualClock};
+use signet_verify::crypto::SystemEntropy;
 use tokio::task::JoinSet;
 
 use super::IMPORTED;

@@ -1,6 +1,5 @@
 //! What nobody asked for, and what an operator orders.
 
-
 use signet::keys::commands::UnreadableKey;
 use signet::keys::lifecycle::ImportAs;
 use signet::keys::rotation::RotationError;
