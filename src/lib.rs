@@ -2,6 +2,8 @@
 //!
 //! Read the modules in the order in which data flows through them; each uses only those above it.
 
+pub mod duration;
+
 pub mod secret;
 
 pub mod model;
@@ -10,15 +12,15 @@ pub mod config;
 
 pub mod vault;
 
-pub mod audit;
+pub mod store;
 
 pub mod sync;
+
+pub mod audit;
 
 pub mod password;
 
 pub mod keys;
-
-pub mod store;
 
 pub mod identity;
 

@@ -9,6 +9,7 @@ use signet_verify::clock::{Entropy, EntropyUnavailable};
 use signet_verify::crypto::aead::{self, NONCE_LEN};
 use zeroize::Zeroizing;
 
+pub use crate::model::sealed::Sealed;
 use crate::secret::MasterKey;
 
 /// First byte of everything sealed, so that another scheme can follow.
@@ -30,15 +31,6 @@ impl Purpose {
             Self::SigningKey => b"signet: seal signing keys with AES-256-GCM",
         }
     }
-}
-
-/// A secret at rest.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Sealed {
-    /// Scheme, nonce, ciphertext, tag.
-    pub bytes: Vec<u8>,
-    /// Fingerprint of the master key that opens it.
-    pub master_key: String,
 }
 
 /// Why a secret cannot be sealed or opened.

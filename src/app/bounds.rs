@@ -2,12 +2,12 @@
 //! In: a [`Config`]. Out: the contract of the keys, and a sentence about sessions.
 
 use super::maintenance::RECALL_EVERY;
-use crate::config::{Config, duration};
-use crate::keys::contract::{Contract, ContractError, Terms};
+use crate::config::Config;
+use crate::model::contract::{Contract, ContractError, Terms};
 
 /// The promise about ended sessions, as one sentence.
 pub fn session_bound(config: &Config) -> String {
-    let bound = duration::format(RECALL_EVERY);
+    let bound = crate::duration::format(RECALL_EVERY);
     let sooner = match config.storage.redis_url {
         Some(_) => ", and within 1s while Redis answers",
         None => "",

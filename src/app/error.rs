@@ -4,8 +4,8 @@
 use std::net::SocketAddr;
 
 use crate::config;
-use crate::keys::contract::ContractError;
 use crate::keys::rotation::RotationError;
+use crate::model::contract::ContractError;
 use crate::password;
 use crate::store::{self, OpenError};
 use signet_verify::jwks::fetch::EndpointError;

@@ -16,7 +16,7 @@ use crate::identity::{Accounts, Sessions};
 use crate::keys::keyring::Keyring;
 use crate::password::Passwords;
 use crate::store::Database;
-use signet_verify::crypto::MacKey;
+use signet_verify::crypto::{Algorithm, MacKey};
 
 /// What a process that signs people in works with.
 #[derive(Debug)]
@@ -97,7 +97,12 @@ impl IdentityHalf {
             identity: Arc::new(identity),
             keyring: self.keyring.clone(),
             base_url: base_url.to_owned(),
-            algorithm: if config.tokens.mode == TokenMode::Hs256 { "HS256" } else { "EdDSA" },
+            algorithms: match config.tokens.mode {
+                TokenMode::Hs256 => vec!["HS256"],
+                TokenMode::Eddsa | TokenMode::Migrate { .. } => {
+                    config.tokens.algorithms.iter().map(Algorithm::name).collect()
+                }
+            },
         }
     }
 

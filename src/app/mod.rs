@@ -34,7 +34,7 @@ use self::workers::{Worker, Workers};
 use crate::config::Config;
 use crate::http::Parts;
 use crate::http::server::{Bounds, ConnectionLimit, serve};
-use crate::keys::contract::Contract;
+use crate::model::contract::Contract;
 
 /// A bound server, ready to run.
 #[derive(Debug)]

@@ -4,13 +4,13 @@
 
 use std::sync::Arc;
 
-use crate::keys::lifecycle::KeyRecord;
-use crate::keys::repository::KeyEvent;
 use crate::keys::repository::KeyRepository;
-use crate::keys::repository::KeyRow;
 use crate::keys::repository::RepositoryError;
-use crate::keys::repository::Snapshot;
-use crate::keys::repository::Version;
+use crate::model::key_rows::KeyEvent;
+use crate::model::key_rows::KeyRow;
+use crate::model::key_rows::Snapshot;
+use crate::model::key_rows::Version;
+use crate::model::signing_key::KeyRecord;
 use crate::sync::redis::Redis;
 
 /// Key rows of a deployment.

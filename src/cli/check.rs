@@ -4,7 +4,7 @@ use signet::app::{contract, session_bound};
 use signet::config::{Config, Settings};
 use signet::keys::timeline;
 
-use super::Error;
+use super::error::Error;
 
 /// Prints every setting as it takes effect, and what they promise; creates nothing.
 ///

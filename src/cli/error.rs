@@ -2,9 +2,9 @@
 
 use std::process::ExitCode;
 
-use signet::keys::contract::ContractError;
 use signet::keys::key_formats::KeyFormatError;
 use signet::keys::rotation::RotationError;
+use signet::model::contract::ContractError;
 use signet::{app, config};
 
 /// Exit code for settings and arguments that cannot be used, the same that clap uses.

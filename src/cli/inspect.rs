@@ -34,8 +34,8 @@ pub enum Error {
 /// Prints what the token says.
 ///
 /// # Errors
-/// [`super::Error::Token`] when it cannot be read.
-pub fn run(token: Option<String>) -> Result<(), super::Error> {
+/// When it cannot be read.
+pub fn run(token: Option<String>) -> Result<(), Error> {
     let text = token.map_or_else(from_standard_input, Ok).map_err(Error::Input)?;
     println!("{}", describe(&text)?);
     eprintln!("signet: the signature was NOT checked; anybody can write such a token");

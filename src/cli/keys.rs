@@ -4,20 +4,22 @@ use std::io::Read;
 
 use clap::{Args, Subcommand};
 use signet::app::{Environment, KeysHalf, Storage, contract};
-use signet::config::{Config, Settings, duration};
+use signet::config::{Config, Settings};
+use signet::duration;
 use signet::keys::commands::UnreadableKey;
 use signet::keys::key_formats::{self, MAX_FILE_BYTES};
-use signet::keys::lifecycle::ImportAs;
 use signet::keys::listing;
 use signet::keys::repository::KeyRepository;
 use signet::keys::rotation::{Order, RotationError};
 use signet::keys::selection::Selection;
+use signet::model::signing_key::ImportAs;
 use signet::store::keys::Keys;
 use signet_verify::crypto::Algorithm;
 use signet_verify::jose::jwk::Kid;
 use zeroize::Zeroizing;
 
-use super::{Error, with_config};
+use super::error::Error;
+use super::runtime::with_config;
 
 /// What to do with the signing keys.
 #[derive(Subcommand)]

@@ -4,8 +4,8 @@
 
 use std::io::IsTerminal;
 
-use super::Error;
 use super::buffered_writer::BufferedWriter;
+use super::error::Error;
 use super::json::{Events, Fields};
 use signet::http::framework::traces::TARGET;
 use tracing_subscriber::layer::SubscriberExt;

@@ -3,7 +3,7 @@
 use signet::app::Storage;
 use signet::config::Config;
 
-use super::Error;
+use super::error::Error;
 
 /// Brings the database to the schema of this version.
 ///

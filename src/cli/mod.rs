@@ -10,6 +10,7 @@ mod json;
 mod keys;
 mod log;
 mod migrate;
+mod runtime;
 mod serve;
 #[cfg(feature = "otlp")]
 mod traces;
@@ -17,11 +18,12 @@ mod traces;
 use std::ffi::OsString;
 
 use clap::{Parser, Subcommand, ValueEnum};
-use signet::config::{Config, Settings};
+use signet::config::Settings;
 use signet::http::ops::docs;
 
 pub use error::Error;
 use keys::KeysCommand;
+use runtime::with_config;
 
 #[derive(Parser)]
 #[command(
@@ -116,7 +118,7 @@ pub fn run(command: Command) -> Result<(), Error> {
         Command::Migrate(settings) => with_config(&settings, migrate::run),
         Command::Keys(command) => keys::run(command),
         Command::Config(ConfigCommand::Check(settings)) => check::run(&settings),
-        Command::Token(TokenCommand::Inspect { token }) => inspect::run(token),
+        Command::Token(TokenCommand::Inspect { token }) => Ok(inspect::run(token)?),
         Command::Openapi { document } => {
             print!("{}", document.text());
             Ok(())
@@ -131,14 +133,4 @@ impl Document {
             Self::Tasks => docs::tasks_document(),
         }
     }
-}
-
-/// Judges the settings, starts the runtime, and runs a verb on it.
-fn with_config<F>(settings: &Settings, verb: impl FnOnce(Config) -> F) -> Result<(), Error>
-where
-    F: Future<Output = Result<(), Error>>,
-{
-    let config = Config::resolve(settings)?;
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(Error::Runtime)?;
-    runtime.block_on(verb(config))
 }

@@ -4,7 +4,8 @@ use signet::app::{App, Environment, Shutdown, session_bound};
 use signet::config::Config;
 use signet::http::server;
 
-use super::{Error, log};
+use super::error::Error;
+use super::log;
 
 /// Serves until Ctrl-C or SIGTERM.
 ///

@@ -22,7 +22,7 @@ use tracing_subscriber::Layer;
 use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::registry::LookupSpan;
 
-use super::Error;
+use super::error::Error;
 
 /// How long a collector may take to answer, and to take the rest when the process stops.
 const TIMEOUT: Duration = Duration::from_secs(5);

@@ -7,7 +7,7 @@
 
 mod byte_size;
 mod database;
-pub mod duration;
+mod duration;
 mod error;
 mod flags;
 mod generated;

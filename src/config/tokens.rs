@@ -7,7 +7,7 @@ use super::error::Error;
 use super::reader::Reader;
 use super::setting::{Group, Kind, Problems, Setting, Unset, or_none};
 use super::{byte_size, duration};
-use crate::model::algorithms::Algorithms;
+use crate::model::algorithms::{self, Algorithms};
 use signet_verify::clock::Timestamp;
 
 const TOKEN_MODE: Setting<ModeName> = Setting {
@@ -84,7 +84,7 @@ const LEEWAY: Setting<Duration> = Setting {
     parse: |text| match duration::parse_setting(text)? {
         leeway if leeway > MAX_LEEWAY => Err(format!(
             "is {}, but clocks may differ by 5m at most; set the clocks right instead",
-            duration::format(leeway)
+            crate::duration::format(leeway)
         )
         .into()),
         leeway => Ok(leeway),
@@ -250,10 +250,15 @@ fn token_ttl(text: &str) -> Result<Duration, Problems> {
     } else {
         return Ok(ttl);
     };
-    Err(format!("is {}, {problem}", duration::format(ttl)).into())
+    Err(format!("is {}, {problem}", crate::duration::format(ttl)).into())
 }
 
 fn algorithms(text: &str) -> Result<Algorithms, Problems> {
     const CURE: &str = "it must be a list of EdDSA, ES256 and RS256, each at most once, such as EdDSA,ES256";
-    text.parse::<Algorithms>().map_err(|error| format!("{error}; {CURE}").into())
+    text.parse::<Algorithms>().map_err(|error| match error {
+        algorithms::Error::Empty | algorithms::Error::Gap => {
+            format!("is {text:?}, which {error}; {CURE}").into()
+        }
+        algorithms::Error::Unknown(_) | algorithms::Error::Doubled(_) => format!("{error}; {CURE}").into(),
+    })
 }

@@ -73,8 +73,8 @@ pub struct IdentityParts {
     pub keyring: Arc<Keyring>,
     /// The public base URL.
     pub base_url: String,
-    /// The algorithm of the tokens.
-    pub algorithm: &'static str,
+    /// The algorithms that tokens are signed with, that of session tokens first.
+    pub algorithms: Vec<&'static str>,
 }
 
 impl std::fmt::Debug for Parts {
@@ -187,9 +187,9 @@ fn routes(parts: Parts, web: Option<&Web>, [identity_document, tasks_document]: 
     };
     let router = match parts.identity {
         None => router,
-        Some(IdentityParts { identity, keyring, base_url, algorithm }) => {
+        Some(IdentityParts { identity, keyring, base_url, algorithms }) => {
             let key_set = well_known::KeySetEndpoint::new(keyring, parts.clock);
-            let discovery = well_known::discovery(&base_url, algorithm);
+            let discovery = well_known::discovery(&base_url, &algorithms);
             let router = mount(router, "/.well-known/jwks.json", key_set);
             mount(router, "/.well-known/openid-configuration", discovery)
                 .nest_no_strip(identity::BASE_PATH, identity::endpoint(identity))

@@ -16,18 +16,24 @@ use super::framework::static_document::if_none_match;
 use crate::keys::keyring::{CacheLife, Keyring};
 use signet_verify::clock::Clock;
 
-/// The JSON members of a published key (RFC 7517, RFC 8037).
+/// The JSON members of a published key (RFC 7517, RFC 7518 section 6, RFC 8037), base64url where they are numbers.
 #[derive(Debug, Object)]
 pub struct Jwk {
-    /// Always `OKP`.
+    /// `OKP`, `EC` or `RSA`.
     pub kty: String,
-    /// Always `Ed25519`.
-    pub crv: String,
-    /// The public key, base64url.
-    pub x: String,
+    /// `Ed25519` or `P-256`; RSA keys have no curve.
+    pub crv: Option<String>,
+    /// The public key of Ed25519, or the x-coordinate on P-256.
+    pub x: Option<String>,
+    /// The y-coordinate on P-256.
+    pub y: Option<String>,
+    /// The RSA modulus.
+    pub n: Option<String>,
+    /// The RSA exponent.
+    pub e: Option<String>,
     /// The RFC 7638 thumbprint of the key.
     pub kid: String,
-    /// Always `EdDSA`.
+    /// `EdDSA`, `ES256` or `RS256`.
     pub alg: String,
     /// Always `sig`.
     #[oai(rename = "use")]
@@ -37,7 +43,7 @@ pub struct Jwk {
 /// A JWK set.
 #[derive(Debug, Object)]
 pub struct JwkSet {
-    /// Newest first.
+    /// Algorithm by algorithm, newest first of each.
     pub keys: Vec<Jwk>,
 }
 
@@ -152,11 +158,11 @@ impl Endpoint for KeySetEndpoint {
 /// section 3).
 ///
 /// It names only what there is: there are no authorization or token endpoints of OAuth here.
-pub fn discovery(base_url: &str, algorithm: &str) -> impl Endpoint<Output = Response> + use<> {
+pub fn discovery(base_url: &str, algorithms: &[&str]) -> impl Endpoint<Output = Response> + use<> {
     let document = json!({
         "issuer": base_url,
         "jwks_uri": format!("{base_url}/.well-known/jwks.json"),
-        "id_token_signing_alg_values_supported": [algorithm],
+        "id_token_signing_alg_values_supported": algorithms,
         "subject_types_supported": ["public"],
         "response_types_supported": [],
         "claims_supported": [

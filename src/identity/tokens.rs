@@ -35,7 +35,7 @@ pub enum Error {
 
 /// What tokens are signed with.
 pub enum Signature {
-    /// The active key of the ring: EdDSA.
+    /// The active key of the keyring, of the first configured algorithm.
     Keyring,
     /// The shared secret: HS256, for old backends.
     SharedSecret(MacKey),

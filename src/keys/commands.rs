@@ -9,11 +9,12 @@ use signet_verify::clock::{Reading, Timestamp};
 use signet_verify::crypto::Algorithm;
 use signet_verify::jose::jwk::Kid;
 
-use crate::keys::contract::Contract;
-use crate::keys::lifecycle::{Event, KeyState, Transition, lead, published, takeover};
-use crate::keys::repository::{KeyEvent, KeyRepository, KeyRow};
+use crate::keys::repository::KeyRepository;
 use crate::keys::rotation::{ATTEMPTS, Order, Rotation, RotationError, records, ring};
 use crate::keys::sealing::{Place, open, seal, signing_key};
+use crate::model::contract::Contract;
+use crate::model::key_rows::{KeyEvent, KeyRow};
+use crate::model::signing_key::{Event, KeyState, Transition, lead, published, takeover};
 
 /// A rotation that was asked for; prints as a sentence.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -9,10 +9,10 @@ use signet_verify::jose::jwk::{KeySet, Kid};
 
 use crate::keys::commands::check_capacity;
 use crate::keys::key_formats::{ImportedKey, public_document, sealed_document};
-use crate::keys::lifecycle::{ImportAs, KeyState, Transition, published, takeover};
 use crate::keys::repository::KeyRepository;
 use crate::keys::rotation::{Order, Rotation, RotationError, records, ring};
 use crate::keys::selection::Selection;
+use crate::model::signing_key::{ImportAs, KeyState, Transition, published, takeover};
 
 /// A key that has joined; prints as a sentence.
 #[derive(Clone, Debug, PartialEq, Eq)]

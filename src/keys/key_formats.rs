@@ -14,8 +14,8 @@ use signet_verify::jose::jwk::{self, KeySet, Kid, thumbprint};
 use zeroize::Zeroizing;
 
 use crate::keys::pem;
-use crate::keys::repository::KeyRow;
 use crate::keys::sealing::{self, Place};
+use crate::model::key_rows::KeyRow;
 use crate::vault::{Sealed, Vault};
 
 /// The largest file that is read, in bytes.

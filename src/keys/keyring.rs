@@ -14,13 +14,13 @@ use signet_verify::jose::base64url;
 use signet_verify::jose::jwk::{KeySet, Kid};
 use tokio::sync::{Notify, watch};
 
-use crate::config::duration;
-use crate::keys::contract::Contract;
-use crate::keys::lifecycle::{self, KeyRecord, KeyState, Ring, announcement, published, published_until};
+use crate::duration;
 use crate::keys::margins::{Margin, margins};
 use crate::keys::observed_age::ObservedAges;
-use crate::keys::repository::{KeyRow, Snapshot};
 use crate::keys::sealing::signing_key;
+use crate::model::contract::Contract;
+use crate::model::key_rows::{KeyRow, Snapshot};
+use crate::model::signing_key::{self, KeyRecord, KeyState, Ring, announcement, published, published_until};
 use crate::vault::Vault;
 
 /// The key set as it is served.
@@ -293,8 +293,8 @@ impl Keyring {
             public: view.published.set.len(),
             margins: margins(&view.records, &self.contract, read_ago),
             read_ago,
-            next_deadline: lifecycle::next_deadline(&view.records, &self.contract),
-            ahead: lifecycle::ahead(&view.records, &self.contract, self.clock.now()),
+            next_deadline: signing_key::next_deadline(&view.records, &self.contract),
+            ahead: signing_key::ahead(&view.records, &self.contract, self.clock.now()),
         }
     }
 
@@ -308,7 +308,7 @@ impl Keyring {
                 tracing::error!(kid = %key.kid, "{}", key.why);
             }
         }
-        let ahead = |records: &[KeyRecord]| lifecycle::ahead(records, &self.contract, self.clock.now());
+        let ahead = |records: &[KeyRecord]| signing_key::ahead(records, &self.contract, self.clock.now());
         if ahead(&records) > Duration::ZERO && records != before.records {
             tracing::warn!(
                 "the signing keys lie {} ahead of this clock: rotation waits that long; set the clock right, or order a \

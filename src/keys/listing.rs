@@ -1,16 +1,16 @@
 //! The keys as an operator sees them.
 //! In: key records and the present moment. Out: what each key is doing, what happens to it next and when; the same as a
 //! table. Pure.
-//! Owns: what is announced here is what [`due`](crate::keys::lifecycle::due) will do.
+//! Owns: what is announced here is what [`due`](crate::model::signing_key::due) will do.
 
 use std::fmt::Write;
 use std::time::Duration;
 
-use crate::config::duration;
-use crate::keys::contract::Contract;
-use crate::keys::lifecycle::{KeyRecord, KeyState, Ring, announcement};
+use crate::duration;
 use crate::keys::margins::{lead_margin, retain_margin};
-use crate::keys::repository::KeyEvent;
+use crate::model::contract::Contract;
+use crate::model::key_rows::KeyEvent;
+use crate::model::signing_key::{KeyRecord, KeyState, Ring, announcement};
 use signet_verify::clock::Timestamp;
 use signet_verify::crypto::Algorithm;
 use signet_verify::jose::jwk::Kid;
@@ -160,7 +160,7 @@ fn printable(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::keys::contract::Terms;
+    use crate::model::contract::Terms;
     use signet_verify::crypto::SigningKey;
 
     use crate::model::algorithms::Algorithms;

@@ -4,8 +4,8 @@
 
 use std::time::Duration;
 
-use super::contract::Contract;
-use super::lifecycle::{KeyRecord, KeyState, Ring, lead, takeover};
+use crate::model::contract::Contract;
+use crate::model::signing_key::{KeyRecord, KeyState, Ring, lead, takeover};
 use signet_verify::clock::Timestamp;
 use signet_verify::crypto::Algorithm;
 

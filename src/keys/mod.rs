@@ -3,13 +3,11 @@
 //! Owns: of each algorithm there is always exactly one key that signs, and everybody has had the time to learn it.
 
 pub mod commands;
-pub mod contract;
 pub mod generator;
 pub mod import_export;
 pub mod jose;
 pub mod key_formats;
 pub mod keyring;
-pub mod lifecycle;
 pub mod listing;
 mod margins;
 mod observed_age;

@@ -6,7 +6,7 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use crate::keys::lifecycle::{KeyRecord, KeyState};
+use crate::model::signing_key::{KeyRecord, KeyState};
 use signet_verify::clock::Reading;
 use signet_verify::clock::Timestamp;
 use signet_verify::jose::jwk::Kid;

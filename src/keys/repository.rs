@@ -5,47 +5,10 @@
 use std::error::Error;
 use std::future::Future;
 
-use crate::keys::lifecycle::{Event, KeyRecord};
-use crate::vault::Sealed;
-use signet_verify::clock::Timestamp;
-use signet_verify::jose::jwk::Kid;
-
-/// A key as it is kept.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct KeyRow {
-    /// What is known of it.
-    pub record: KeyRecord,
-    /// Its private half; dropped as soon as it signs no more.
-    pub sealed: Option<Sealed>,
-}
-
-/// Counts the writes to the key rows.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Version(pub i64);
-
-/// The keys that are pending, active or retiring, at one moment.
-#[derive(Clone, Debug, Default)]
-pub struct Snapshot {
-    /// What a write has to name.
-    pub version: Version,
-    /// The keys, in no particular order.
-    pub keys: Vec<KeyRow>,
-}
-
-/// An entry of the record of what happened to the keys.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct KeyEvent {
-    /// When.
-    pub at: Timestamp,
-    /// To which key.
-    pub kid: Kid,
-    /// What.
-    pub event: Event,
-    /// By whom: a person, or `rotation`.
-    pub actor: String,
-    /// Why, if somebody said so.
-    pub reason: Option<String>,
-}
+use crate::model::key_rows::{KeyEvent, KeyRow, Snapshot, Version};
+use crate::model::signing_key::KeyRecord;
+use crate::store;
+use crate::store::keys::Keys;
 
 /// Why rows could not be read or written.
 #[derive(Debug, thiserror::Error)]
@@ -88,4 +51,33 @@ pub trait KeyRepository: Send + Sync + 'static {
         rows: &[KeyRow],
         events: &[KeyEvent],
     ) -> impl Future<Output = Result<(), RepositoryError>> + Send;
+}
+
+impl From<store::Error> for RepositoryError {
+    fn from(error: store::Error) -> Self {
+        Self::Database(Box::new(error))
+    }
+}
+
+impl KeyRepository for Keys {
+    async fn live(&self) -> Result<Snapshot, RepositoryError> {
+        Ok(self.snapshot().await?)
+    }
+
+    async fn history(&self) -> Result<Vec<KeyRecord>, RepositoryError> {
+        Ok(self.records().await?)
+    }
+
+    async fn events(&self) -> Result<Vec<KeyEvent>, RepositoryError> {
+        Ok(self.past().await?)
+    }
+
+    async fn write(
+        &self,
+        expected: Version,
+        rows: &[KeyRow],
+        events: &[KeyEvent],
+    ) -> Result<(), RepositoryError> {
+        if self.put(expected, rows, events).await? { Ok(()) } else { Err(RepositoryError::Stale) }
+    }
 }

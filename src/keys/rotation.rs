@@ -11,13 +11,14 @@ use signet_verify::jose::jwk::{Kid, thumbprint};
 use tokio::sync::Mutex;
 
 use crate::audit;
-use crate::keys::contract::Contract;
 use crate::keys::generator::{self, Generator};
 use crate::keys::key_formats::ImportedKey;
-use crate::keys::lifecycle::{KeyRecord, KeyState, Ring, Transition, WrongState, apply, due, lead};
 use crate::keys::observed_age::ObservedAges;
-use crate::keys::repository::{KeyEvent, KeyRepository, KeyRow, RepositoryError, Snapshot};
+use crate::keys::repository::{KeyRepository, RepositoryError};
 use crate::keys::sealing::{self, Place, seal, signing_key};
+use crate::model::contract::Contract;
+use crate::model::key_rows::{KeyEvent, KeyRow, Snapshot};
+use crate::model::signing_key::{KeyRecord, KeyState, Ring, Transition, WrongState, apply, due, lead};
 use crate::vault::{Sealed, Vault};
 
 /// How often a lost race is tried again. Each loss means that somebody else went ahead, so a few are plenty.

@@ -6,7 +6,7 @@ use signet_verify::clock::Timestamp;
 use signet_verify::crypto::{Algorithm, PrivateKey, PublicKey, SigningKey};
 use signet_verify::jose::jwk::Kid;
 
-use crate::keys::lifecycle::KeyRecord;
+use crate::model::signing_key::KeyRecord;
 use crate::vault::{self, Purpose, Sealed, Vault};
 
 /// Why the private half of a key cannot be sealed or opened.

@@ -4,9 +4,9 @@
 use signet_verify::crypto::Algorithm;
 use signet_verify::jose::jwk::Kid;
 
-use crate::keys::lifecycle::{KeyRecord, KeyState};
 use crate::keys::repository::KeyRepository;
 use crate::keys::rotation::{Rotation, RotationError, records};
+use crate::model::signing_key::{KeyRecord, KeyState};
 
 /// Which keys an operator means.
 #[derive(Clone, Debug, PartialEq, Eq)]

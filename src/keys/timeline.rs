@@ -5,11 +5,11 @@
 use std::fmt::Write;
 use std::time::Duration;
 
-use crate::config::duration::format as span;
-use crate::keys::contract::Contract;
+use crate::duration::format as span;
 use crate::keys::generator;
-use crate::keys::lifecycle::{Event, KeyRecord, apply, due, next_deadline};
 use crate::keys::rotation::RotationError;
+use crate::model::contract::Contract;
+use crate::model::signing_key::{Event, KeyRecord, apply, due, next_deadline};
 use signet_verify::clock::Timestamp;
 use signet_verify::crypto::{PublicKey, SigningKey};
 use signet_verify::jose::jwk::{Kid, thumbprint};
@@ -102,8 +102,8 @@ mod tests {
     use signet_verify::crypto::Algorithm;
 
     use super::*;
-    use crate::keys::contract::Terms;
     use crate::model::algorithms::Algorithms;
+    use crate::model::contract::Terms;
 
     fn contract(rotate_every: u64, jwks_max_age: u64, token_ttl: u64, leeway: u64) -> Contract {
         let [rotate_every, jwks_max_age, token_ttl, leeway] =

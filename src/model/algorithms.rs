@@ -12,9 +12,12 @@ pub struct Algorithms([Option<Algorithm>; Algorithm::ALL.len()]);
 /// Why a list names no algorithms to use; prints as the end of a sentence that begins with the name of the setting.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Error {
-    /// No algorithm at all, or an empty place in the list.
-    #[error("has an empty entry")]
+    /// No algorithm at all.
+    #[error("names no algorithm")]
     Empty,
+    /// Nothing between two commas.
+    #[error("has an empty entry")]
+    Gap,
     /// A name that is not one of the three.
     #[error("names {0:?}, which is no algorithm of signing keys")]
     Unknown(String),
@@ -80,8 +83,11 @@ impl FromStr for Algorithms {
 
     /// Reads a comma list such as `EdDSA,ES256,RS256`.
     fn from_str(list: &str) -> Result<Self, Error> {
+        if list.trim().is_empty() {
+            return Err(Error::Empty);
+        }
         let named = |name: &str| match name.trim() {
-            "" => Err(Error::Empty),
+            "" => Err(Error::Gap),
             name => name.parse().map_err(|_| Error::Unknown(name.to_owned())),
         };
         let algorithms: Result<Vec<Algorithm>, Error> = list.split(',').map(named).collect();
@@ -115,7 +121,7 @@ mod tests {
         assert_eq!(read(" RS256 , EdDSA "), Ok("RS256,EdDSA".to_owned()));
         assert_eq!(read("ES256").map(|list| list.len()), Ok(5));
         assert_eq!(read(""), Err(Error::Empty));
-        assert_eq!(read(" , "), Err(Error::Empty));
+        assert_eq!(read(" , "), Err(Error::Gap));
         for unknown in ["eddsa", "HS256", "EdDSA;ES256", "none"] {
             assert_eq!(read(unknown), Err(Error::Unknown(unknown.to_owned())));
         }

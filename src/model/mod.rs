@@ -2,7 +2,11 @@
 //! In: fields and the time. Out: what they mean; no database, no HTTP, no randomness.
 
 pub mod algorithms;
+pub mod contract;
 pub mod credential;
+pub mod key_rows;
+pub mod sealed;
 pub mod session;
+pub mod signing_key;
 pub mod task;
 pub mod user;

@@ -13,14 +13,14 @@ use super::Unit;
 use super::rows::moment;
 use super::rows::moment_or_none;
 use super::scope::Scope;
-use crate::keys::lifecycle::{Event, KeyRecord, KeyState};
-use crate::keys::repository::{KeyEvent, KeyRepository, KeyRow, RepositoryError, Snapshot, Version};
-use crate::vault::Sealed;
+use crate::model::key_rows::{KeyEvent, KeyRow, Snapshot, Version};
+use crate::model::sealed::Sealed;
+use crate::model::signing_key::{Event, KeyRecord, KeyState};
 use signet_verify::clock::Timestamp;
 use signet_verify::crypto::{Algorithm, PublicKey};
 use signet_verify::jose::jwk::Kid;
 
-/// The port of the signing keys.
+/// The repository of the signing keys.
 #[derive(Clone, Debug)]
 pub struct Keys {
     database: Database,
@@ -32,7 +32,11 @@ impl Keys {
         Self { database }
     }
 
-    async fn snapshot(&self) -> Result<Snapshot, StoreError> {
+    /// The keys that are pending, active or retiring, all of the same moment.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn snapshot(&self) -> Result<Snapshot, StoreError> {
         // One statement, so that version and keys are of the same moment on every database. Keys of algorithms that a
         // later version may add are none of ours.
         let statement = sqlx::query(
@@ -55,7 +59,11 @@ impl Keys {
         Ok(Snapshot { version, keys })
     }
 
-    async fn records(&self) -> Result<Vec<KeyRecord>, StoreError> {
+    /// Every key that there ever was, newest first.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn records(&self) -> Result<Vec<KeyRecord>, StoreError> {
         let statement = sqlx::query(
             "SELECT kid, algorithm, public_key, state, announced_at, lead, retain, requested_at, activated_at, retired_at, removed_at, \
              revoked_at, reason FROM signing_keys WHERE algorithm IN ('EdDSA', 'ES256', 'RS256') ORDER BY announced_at DESC, kid",
@@ -64,14 +72,27 @@ impl Keys {
         rows.iter().map(record).collect()
     }
 
-    async fn past(&self) -> Result<Vec<KeyEvent>, StoreError> {
+    /// What happened to the keys, oldest first.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn past(&self) -> Result<Vec<KeyEvent>, StoreError> {
         let statement =
             sqlx::query("SELECT kid, event, at, actor, reason FROM key_events ORDER BY version, kid, event");
         let rows = self.database.fetch_all(statement).await?;
         rows.iter().map(key_event).collect()
     }
 
-    async fn put(&self, expected: Version, rows: &[KeyRow], events: &[KeyEvent]) -> Result<bool, StoreError> {
+    /// Writes `rows` and `events` on top of the version `expected`: all of it, or nothing and false if that has passed.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn put(
+        &self,
+        expected: Version,
+        rows: &[KeyRow],
+        events: &[KeyEvent],
+    ) -> Result<bool, StoreError> {
         // Who leaves a state makes room for who enters it: the unique indexes are asked row by row.
         let mut rows: Vec<&KeyRow> = rows.iter().collect();
         rows.sort_by_key(|row| match row.record.state {
@@ -112,37 +133,6 @@ async fn put_all(
         unit.execute(statement).await?;
     }
     Ok(true)
-}
-
-impl KeyRepository for Keys {
-    async fn live(&self) -> Result<Snapshot, RepositoryError> {
-        self.snapshot().await.map_err(fault)
-    }
-
-    async fn history(&self) -> Result<Vec<KeyRecord>, RepositoryError> {
-        self.records().await.map_err(fault)
-    }
-
-    async fn events(&self) -> Result<Vec<KeyEvent>, RepositoryError> {
-        self.past().await.map_err(fault)
-    }
-
-    async fn write(
-        &self,
-        expected: Version,
-        rows: &[KeyRow],
-        events: &[KeyEvent],
-    ) -> Result<(), RepositoryError> {
-        match self.put(expected, rows, events).await {
-            Ok(true) => Ok(()),
-            Ok(false) => Err(RepositoryError::Stale),
-            Err(error) => Err(fault(error)),
-        }
-    }
-}
-
-fn fault(error: StoreError) -> RepositoryError {
-    RepositoryError::Database(Box::new(error))
 }
 
 /// Writes a key as it should be. What it was made with (public half, algorithm, announcement) never changes.

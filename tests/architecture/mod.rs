@@ -11,36 +11,17 @@ use self::sources::{Sources, function_lengths};
 
 /// The modules of the product, in the order in which data flows through them: a module uses only modules before it.
 const PRODUCT: [&str; 17] = [
-    "clock", "secret", "token", "model", "config", "vault", "store", "sync", "audit", "password", "keys",
-    "mail", "identity", "oauth", "resource", "http", "app",
+    "duration", "secret", "model", "config", "vault", "store", "sync", "audit", "password", "keys", "mail",
+    "identity", "oauth", "resource", "http", "app", "cli",
 ];
 /// The same for the verifying half, where it is a package of its own.
 const VERIFY: [&str; 6] = ["clock", "crypto", "jose", "jwks", "verifier", "guard"];
 
 /// Imports that break a rule and are still to go; each as the file that imports and the file that is imported. Nothing
 /// may be added, and what is gone from the code has to go from here.
-const KNOWN: &[(&str, &str)] = &[
-    ("src/app/instances.rs", "src/app.rs"),
-    ("src/config/pattern.rs", "src/config/origin.rs"),
-    ("src/config/resolve.rs", "src/config/mod.rs"),
-    ("src/config/values.rs", "src/config/mod.rs"),
-    ("src/http/identity/account.rs", "src/http/identity/mod.rs"),
-    ("src/http/identity/entry.rs", "src/http/identity/mod.rs"),
-    ("src/http/identity/request.rs", "src/http/identity/mod.rs"),
-    ("src/http/identity/session.rs", "src/http/identity/mod.rs"),
-    ("src/http/metrics/mod.rs", "src/http/layers.rs"),
-    ("src/http/server/connection.rs", "src/http/server/mod.rs"),
-    ("src/http/tasks/owner.rs", "src/http/tasks/mod.rs"),
-    ("src/keys/observed.rs", "src/keys/keyring.rs"),
-    ("src/store/keys.rs", "src/keys/lifecycle.rs"),
-    ("src/store/keys.rs", "src/keys/port.rs"),
-    ("src/store/keys.rs", "src/keys/vault.rs"),
-    ("src/store/sessions.rs", "src/store/accounts.rs"),
-    ("src/token/verify/claim_rules.rs", "src/token/verify/mod.rs"),
-];
+const KNOWN: &[(&str, &str)] = &[];
 /// Functions that are too long and are still to be taken apart; the same holds for them.
-const KNOWN_LONG: &[(&str, &str)] =
-    &[("src/app.rs", "bind"), ("src/config/report.rs", "new"), ("src/keys/lifecycle.rs", "apply")];
+const KNOWN_LONG: &[(&str, &str)] = &[("src/model/signing_key.rs", "apply")];
 
 const MAX_FILE_LINES: usize = 600;
 const MAX_FUNCTION_LINES: usize = 80;

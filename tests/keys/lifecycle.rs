@@ -3,11 +3,11 @@
 use std::time::Duration;
 
 use proptest::prelude::*;
-use signet::keys::contract::{Contract, Terms};
-use signet::keys::lifecycle::{
+use signet::model::algorithms::Algorithms;
+use signet::model::contract::{Contract, Terms};
+use signet::model::signing_key::{
     Event, KeyRecord, KeyState, Transition, WrongState, apply, due, next_deadline, published,
 };
-use signet::model::algorithms::Algorithms;
 use signet_verify::clock::Timestamp;
 use signet_verify::crypto::{Algorithm, PublicKey, SigningKey};
 use signet_verify::jose::jwk::{Kid, thumbprint};

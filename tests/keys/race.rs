@@ -3,12 +3,12 @@
 use std::process::{Command, Stdio};
 use std::sync::Arc;
 
-use signet::keys::contract::{Contract, Terms};
 use signet::keys::generator::SystemGenerator;
 use signet::keys::repository::KeyRepository;
 use signet::keys::rotation::Rotation;
 use signet::keys::worker::RotationWorker;
 use signet::model::algorithms::Algorithms;
+use signet::model::contract::{Contract, Terms};
 use signet::store::keys::Keys;
 use signet::vault::Vault;
 use signet_verify::clock::{Clock, SystemClock};

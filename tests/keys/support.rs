@@ -3,12 +3,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use signet::keys::contract::{Contract, Terms};
 use signet::keys::generator::SystemGenerator;
 use signet::keys::keyring::Keyring;
 use signet::keys::rotation::{Rotation, RotationError};
 use signet::keys::worker::RotationWorker;
 use signet::model::algorithms::Algorithms;
+use signet::model::contract::{Contract, Terms};
 use signet::secret::MasterKey;
 use signet::store::Database;
 use signet::store::keys::Keys;

@@ -3,8 +3,8 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use signet::keys::contract::Contract;
-use signet::keys::lifecycle::Event;
+use signet::model::contract::Contract;
+use signet::model::signing_key::Event;
 use signet_verify::clock::{Clock, Timestamp};
 use signet_verify::jose::jwk::Kid;
 

@@ -4,10 +4,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use signet::identity::tokens::{Issuer, Signature, TokenProfile};
-use signet::keys::contract::Contract;
 use signet::keys::keyring::Signer;
 use signet::keys::rotation::RotationError;
 use signet::keys::worker::RotationWorker;
+use signet::model::contract::Contract;
 use signet_verify::clock::{Clock, ManualClock, SeededEntropy};
 
 use super::checks::Record;

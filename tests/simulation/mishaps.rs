@@ -1,8 +1,8 @@
 //! What nobody asked for, and what an operator orders.
 
 use signet::keys::commands::UnreadableKey;
-use signet::keys::lifecycle::ImportAs;
 use signet::keys::rotation::RotationError;
+use signet::model::signing_key::ImportAs;
 use signet_verify::clock::{Clock, Timestamp};
 use signet_verify::crypto::Algorithm;
 

@@ -4,8 +4,9 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use signet::keys::lifecycle::{Event, KeyRecord, KeyState};
-use signet::keys::repository::{KeyEvent, KeyRepository, KeyRow, RepositoryError, Snapshot, Version};
+use signet::keys::repository::{KeyRepository, RepositoryError};
+use signet::model::key_rows::{KeyEvent, KeyRow, Snapshot, Version};
+use signet::model::signing_key::{Event, KeyRecord, KeyState};
 
 #[derive(Default)]
 struct Table {

@@ -4,11 +4,11 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use signet::keys::contract::Contract;
 use signet::keys::generator::SystemGenerator;
 use signet::keys::key_formats::ImportedKey;
-use signet::keys::lifecycle::ImportAs;
 use signet::keys::rotation::Rotation;
+use signet::model::contract::Contract;
+use signet::model::signing_key::ImportAs;
 use signet::vault::Vault;
 use signet_verify::clock::{Clock, ManualClock, SeededEntropy, Timestamp};
 use signet_verify::crypto::PrivateKey;

@@ -119,8 +119,8 @@ impl SessionApi {
 
     /// A JWT for APIs
     ///
-    /// EdDSA (or HS256 in compatibility mode), 15 minutes by default; send it as `Authorization: Bearer` to the tasks
-    /// API or to any service that trusts the key set.
+    /// Signed with the first of the configured algorithms, EdDSA by default (HS256 in compatibility mode); it lives for 15
+    /// minutes by default. Send it as `Authorization: Bearer` to the tasks API or to any service that trusts the key set.
     #[oai(path = "/token", method = "get", tag = "Tag::Sessions", operation_id = "getToken")]
     async fn token(
         &self,

@@ -9,7 +9,7 @@ use std::time::Duration;
 use poem::{Endpoint, IntoResponse, Request, Response, Result};
 use serde_json::{Value, json};
 
-use crate::config::duration;
+use crate::duration;
 use crate::http::framework::code::Code;
 use crate::http::framework::error::ApiError;
 use crate::keys::keyring::Keyring;

@@ -39,14 +39,6 @@ impl Algorithm {
             _ => alg.parse().ok(),
         }
     }
-
-    /// How many bytes a signature has; an RSA signature has as many as the modulus of its key.
-    pub(crate) fn takes_signature_of(self, bytes: usize) -> bool {
-        match self {
-            Self::EdDsa | Self::Es256 => bytes == 64,
-            Self::Rs256 => (super::rsa::MIN_BITS / 8..=super::rsa::MAX_BITS / 8).contains(&bytes),
-        }
-    }
 }
 
 impl FromStr for Algorithm {

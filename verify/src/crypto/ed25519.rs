@@ -3,7 +3,7 @@
 
 use ring::signature::{ED25519, UnparsedPublicKey};
 
-use super::UnsoundKey;
+use super::unsound_key::UnsoundKey;
 
 /// The little-endian prime p = 2^255 - 19 of the field (RFC 8032 section 5.1).
 const FIELD_PRIME: [u8; 32] = {

@@ -5,7 +5,7 @@ use std::fmt;
 use ring::hmac;
 
 use super::digest::fixed;
-use super::{SecretTooShort, SharedSecret};
+use super::secret::{SecretTooShort, SharedSecret};
 
 /// A key of HMAC with SHA-256.
 #[derive(Clone)]

@@ -15,13 +15,15 @@ mod rsa;
 mod secret;
 #[cfg(feature = "signing")]
 mod signing_key;
+mod unsound_key;
 
 pub use self::algorithm::Algorithm;
 pub use self::digest::{Sha256, hex, sha256};
 pub use self::mac::MacKey;
 pub(crate) use self::public_key::Parts;
-pub use self::public_key::{PublicKey, UnsoundKey};
+pub use self::public_key::PublicKey;
 pub use self::random::SystemEntropy;
 pub use self::secret::{SecretTooShort, SharedSecret};
 #[cfg(feature = "signing")]
 pub use self::signing_key::{Error, PrivateKey, SigningKey, generate_p256, public_half};
+pub use self::unsound_key::UnsoundKey;

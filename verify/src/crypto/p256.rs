@@ -4,7 +4,7 @@
 
 use ring::signature::{ECDSA_P256_SHA256_FIXED, UnparsedPublicKey};
 
-use super::UnsoundKey;
+use super::unsound_key::UnsoundKey;
 
 /// Length of an uncompressed point (SEC 1 section 2.3.3): 0x04, x, y.
 pub(super) const POINT_LEN: usize = 65;

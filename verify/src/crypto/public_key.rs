@@ -1,32 +1,9 @@
 //! The public half of a signature key, whatever its algorithm.
 
-use super::Algorithm;
-use super::rsa::RsaKey;
+use super::algorithm::Algorithm;
+use super::rsa::{self, RsaKey};
+use super::unsound_key::UnsoundKey;
 use super::{ed25519, p256};
-
-/// Why some bytes are not an acceptable public key.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]
-#[non_exhaustive]
-pub enum UnsoundKey {
-    /// An Ed25519 key has 32 bytes (RFC 8032 section 5.1.5), a P-256 point 65; an RSA modulus 2048 to 4096 bits.
-    #[error("the public key does not have the right length")]
-    WrongLength,
-    /// The point has an order of 1, 2, 4 or 8, so that anybody can sign for it.
-    #[error("the public key is a point of small order")]
-    SmallOrder,
-    /// A number is not reduced, or has leading zeros, so that the same key has a second spelling.
-    #[error("the public key is not encoded canonically")]
-    NotCanonical,
-    /// The coordinates are not those of a point of P-256.
-    #[error("the public key is no point of the curve")]
-    NotOnCurve,
-    /// The RSA exponent is even, below 65537, or longer than 32 bits.
-    #[error("the public exponent is not an odd number from 65537 to 32 bits")]
-    WeakExponent,
-    /// The RSA modulus is even.
-    #[error("the modulus is even")]
-    EvenModulus,
-}
 
 /// The public half of a key. Clones of an RSA key share the memory.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -117,6 +94,16 @@ impl PublicKey {
             Half::Ed25519(key) => ed25519::verify(key, message, signature),
             Half::P256(key) => p256::verify(key, message, signature),
             Half::Rsa(key) => key.verify(message, signature),
+        }
+    }
+}
+
+impl Algorithm {
+    /// Whether a signature may have so many bytes; an RSA signature has as many as the modulus of its key.
+    pub(crate) fn takes_signature_of(self, bytes: usize) -> bool {
+        match self {
+            Self::EdDsa | Self::Es256 => bytes == 64,
+            Self::Rs256 => (rsa::MIN_BITS / 8..=rsa::MAX_BITS / 8).contains(&bytes),
         }
     }
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use ring::signature::{RSA_PKCS1_2048_8192_SHA256, RsaPublicKeyComponents};
 
-use super::UnsoundKey;
+use super::unsound_key::UnsoundKey;
 
 /// The shortest modulus that is taken (RFC 7518 section 3.3).
 pub(super) const MIN_BITS: usize = 2048;

@@ -10,8 +10,9 @@ use ring::signature::{
 };
 use zeroize::Zeroizing;
 
+use super::algorithm::Algorithm;
+use super::public_key::PublicKey;
 use super::random::system;
-use super::{Algorithm, PublicKey};
 
 /// The private half of a key in its canonical form: the 32-byte seed (RFC 8032 section 5.1.5) for EdDSA, the 32-byte
 /// scalar for ES256, an `RSAPrivateKey` in DER (RFC 8017 appendix A.1.2) for RS256.

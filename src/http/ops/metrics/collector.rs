@@ -12,7 +12,7 @@ use super::process;
 use super::writer::MetricWriter;
 use crate::http::server::ConnectionLimit;
 use crate::keys::keyring::Keyring;
-use crate::keys::lifecycle::KeyState;
+use crate::model::signing_key::KeyState;
 use crate::password::Passwords;
 use crate::store::Database;
 use crate::sync::limiter::Limiter;

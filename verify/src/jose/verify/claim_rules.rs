@@ -5,7 +5,8 @@
 use serde_json::{Map, Value};
 
 use super::header::KeyReference;
-use super::{Policy, Refusal};
+use super::policy::Policy;
+use super::refusal::Refusal;
 use crate::clock::Timestamp;
 use crate::jose::claims::{Principal, VerifiedClaims};
 use crate::jose::json;
@@ -55,7 +56,7 @@ pub(super) fn admit(
 }
 
 /// The rules that time can turn against a token, or in its favour.
-pub(super) fn check_times(claims: &VerifiedClaims, policy: &Policy, now: Timestamp) -> Result<(), Refusal> {
+fn check_times(claims: &VerifiedClaims, policy: &Policy, now: Timestamp) -> Result<(), Refusal> {
     let max_lifetime = match claims.kid {
         Some(_) => policy.max_lifetime,
         None => policy.shared_max_lifetime,
@@ -72,6 +73,16 @@ pub(super) fn check_times(claims: &VerifiedClaims, policy: &Policy, now: Timesta
         Err(Refusal::IssuedAhead)
     } else {
         Ok(())
+    }
+}
+
+impl Policy {
+    /// Whether the time is still right for somebody whose token was verified before under this same policy.
+    ///
+    /// # Errors
+    /// The [`Refusal`] that verifying the token anew would give.
+    pub fn check_times(&self, principal: &Principal, now: Timestamp) -> Result<(), Refusal> {
+        check_times(principal, self, now)
     }
 }
 

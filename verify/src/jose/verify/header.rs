@@ -4,7 +4,7 @@
 
 use serde_json::{Map, Value};
 
-use super::Refusal;
+use super::refusal::Refusal;
 use crate::crypto::Algorithm;
 use crate::jose::jwk::Kid;
 use crate::jose::{base64url, json};

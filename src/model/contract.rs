@@ -5,7 +5,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use crate::config::duration::format as span;
+use crate::duration::format as span;
 use signet_verify::crypto::Algorithm;
 use signet_verify::jose::jwk::MAX_KEYS;
 
@@ -126,7 +126,7 @@ impl Contract {
     }
 
     /// The same contract for EdDSA alone, whose keys are quickly made: what is true of one algorithm is true of each.
-    pub(super) fn of_one_algorithm(&self) -> Self {
+    pub fn of_one_algorithm(&self) -> Self {
         Self { algorithms: Algorithms::only(Algorithm::EdDsa), ..*self }
     }
 

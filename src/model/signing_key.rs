@@ -8,7 +8,7 @@
 
 use std::time::Duration;
 
-use crate::keys::contract::Contract;
+use crate::model::contract::Contract;
 use signet_verify::clock::Timestamp;
 use signet_verify::crypto::{Algorithm, PublicKey};
 use signet_verify::jose::jwk::Kid;
