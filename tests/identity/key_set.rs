@@ -54,5 +54,5 @@ async fn get_jwks_can_be_cached_and_asked_for_again_cheaply() {
     let discovery = app.anonymous().get("/.well-known/openid-configuration").await.expect(200);
     let jwks_uri = discovery["jwks_uri"].as_str().unwrap().replace("localhost", "127.0.0.1");
     assert_eq!(jwks_uri, format!("{}/.well-known/jwks.json", app.base_url));
-    assert_eq!(discovery["id_token_signing_alg_values_supported"], json!(["EdDSA"]));
+    assert_eq!(discovery["id_token_signing_alg_values_supported"], json!(["EdDSA", "ES256", "RS256"]));
 }

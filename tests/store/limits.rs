@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use rstest::rstest;
-use signet::keys::repository::{KeyRepository, Version};
+use signet::keys::repository::KeyRepository;
+use signet::model::key_rows::Version;
 use signet::store::keys::Keys;
 use signet::store::{Database, Error};
 use sqlx::{AnyPool, Executor};
