@@ -80,7 +80,7 @@ codes! {
     MethodNotAllowed: Scope::EveryPath, 405 "METHOD_NOT_ALLOWED", "Method not allowed",
         "the path has other methods, named by `Allow` (below `/api/auth` it is 404)";
     BadRequest: Scope::EveryPath, 400 "BAD_REQUEST", "Bad request",
-        "malformed JSON or an unreadable request; also with other statuses of 4xx";
+        "an unreadable request, and below `/api/auth` malformed JSON; also with other statuses of 4xx";
     RequestTimeout: Scope::EveryPath, 408 "REQUEST_TIMEOUT", "The request took too long",
         format!("the request, body included, took longer than {} s", REQUEST_TIMEOUT.as_secs());
     PayloadTooLarge: Scope::EveryPath, 413 "PAYLOAD_TOO_LARGE", "The body is too large",

@@ -119,3 +119,33 @@ pub fn protect(response: &mut Response) {
         headers.insert(PRAGMA, HeaderValue::from_static("no-cache"));
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::future::ready;
+
+    use super::*;
+    use crate::http::routes;
+
+    const DOCUMENT: &str =
+        r#"{"paths": {"/api/auth/token": {"get": {"responses": {"200": {}, "401": {}}}}}}"#;
+
+    async fn answered(path: &str, code: Code) -> Response {
+        let summary = RequestSummary { method: Method::GET, route: routes::find(path) };
+        into_response(&summary, &Operations::read([DOCUMENT]), ready(Err(code.into()))).await
+    }
+
+    #[tokio::test]
+    async fn into_response_lets_declared_statuses_pass_and_those_of_no_operation() {
+        assert_eq!(answered("/api/auth/token", Code::Unauthorized).await.status(), 401);
+        assert_eq!(answered("/api/auth/token", Code::RequestTimeout).await.status(), 408);
+        assert_eq!(answered("/nothing", Code::NotFound).await.status(), 404);
+    }
+
+    #[cfg(debug_assertions)]
+    #[tokio::test]
+    #[should_panic(expected = "answers 403 Forbidden, which it has not declared")]
+    async fn into_response_panics_at_a_status_that_the_operation_has_not_declared() {
+        answered("/api/auth/token", Code::SessionNotFresh).await;
+    }
+}

@@ -31,11 +31,11 @@ use crate::http::framework::error::ApiError;
 pub const BASE_PATH: &str = "/api/auth";
 
 /// The operations.
-pub type Apis = (sign_in::SignInApi, session::SessionApi, account::AccountApi, public::PublicApi);
+pub type Apis = (sign_in::SignInApi, public::PublicApi, session::SessionApi, account::AccountApi);
 
 /// The operations, to be described alone or together with others.
 pub fn apis() -> Apis {
-    (sign_in::SignInApi, session::SessionApi, account::AccountApi, public::PublicApi)
+    (sign_in::SignInApi, public::PublicApi, session::SessionApi, account::AccountApi)
 }
 
 /// The described service; also the source of `openapi/identity.json`.

@@ -35,7 +35,7 @@ refusals!(
 );
 refusals!(
     /// Making a task.
-    AddRefusals of Tasks: 401, 403, 413, 415, 422, 500, 503
+    AddRefusals of Tasks: 400, 401, 403, 413, 415, 422, 500, 503
 );
 refusals!(
     /// Reading or deleting one task.
@@ -43,7 +43,7 @@ refusals!(
 );
 refusals!(
     /// Changing one task.
-    ChangeRefusals of Tasks: 401, 403, 404, 413, 415, 422, 500, 503
+    ChangeRefusals of Tasks: 400, 401, 403, 404, 413, 415, 422, 500, 503
 );
 
 /// One page of a list.
