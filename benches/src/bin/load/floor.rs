@@ -13,7 +13,7 @@ use signet::http::server::serve as accept;
 use signet::model::task::Task;
 use signet::model::task::TaskFilter;
 use signet::http::server::ConnectionLimit;
-use signet::secret::{OpaqueToken, Seed};
+use signet::secret::OpaqueToken;
 use signet::store::Database;
 use signet_verify::crypto::SigningKey;
 use signet_benches::process::{Process, free_address};
@@ -81,8 +81,8 @@ fn endpoint(database: Database, owner: String, session: OpaqueToken) -> BoxEndpo
         let (sessions, key, token) = (sessions.clone(), key.clone(), token.clone());
         async move {
             let found = sessions.by_token_hash(&token.hash()).await.unwrap().unwrap();
-            let signature = key.sign(found.0.id.as_bytes());
-            Ok::<_, poem::Error>(Response::builder().body(signature.as_ref().to_vec()))
+            let signature = key.sign(found.0.id.as_bytes()).unwrap();
+            Ok::<_, poem::Error>(Response::builder().body(signature))
         }
     });
     let empty = make(|_| async { Ok::<_, poem::Error>(Response::default()) });
