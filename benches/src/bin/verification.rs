@@ -169,7 +169,7 @@ fn fresh(tokens: &Tokens, clock: &SystemClock) {
             let signature = ed25519_dalek::Signature::from_slice(&parts.signature).unwrap();
             dalek.verify_strict(black_box(&parts.input), &signature).unwrap();
         })
-        .enter("**Signet**: `token::verify`", || {
+        .enter("**Signet**: `jose::verify`", || {
             let keys = TrustedKeys { set: Some(&set), shared: None };
             black_box(verify(&keys, &policy, black_box(tokens.text()), clock.now()).unwrap());
         })
@@ -255,7 +255,7 @@ fn under_a_shared_secret(clock: &SystemClock, now: i64) {
             let parts = tokens.parts();
             ring::hmac::verify(&ring, black_box(&parts.input), &parts.signature).unwrap();
         })
-        .enter("**Signet**: `token::verify`", || {
+        .enter("**Signet**: `jose::verify`", || {
             let keys = TrustedKeys { set: None, shared: Some(&shared) };
             black_box(verify(&keys, &policy, black_box(tokens.text()), clock.now()).unwrap());
         })
