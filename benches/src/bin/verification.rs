@@ -12,13 +12,13 @@ use std::time::Duration;
 use aws_lc_rs::signature as aws;
 use ring::signature::{ED25519, UnparsedPublicKey};
 use serde_json::{Value, json};
+use signet_benches::Contest;
 use signet_verify::clock::{Clock, SystemClock};
-use signet_verify::verifier::{IssuerKeys, KeySource, Revocations, Verifier};
 use signet_verify::crypto::{MacKey, SharedSecret, SigningKey, sha256};
 use signet_verify::jose::jwk::{KeySet, Kid};
 use signet_verify::jose::verify::{Policy, SharedKey, TrustedKeys, verify};
 use signet_verify::jose::{base64url, sign};
-use signet_benches::Contest;
+use signet_verify::verifier::{IssuerKeys, KeySource, Revocations, Verifier};
 use stats_alloc::{INSTRUMENTED_SYSTEM, Region, StatsAlloc};
 
 #[global_allocator]
