@@ -3,11 +3,12 @@ FROM rust:1.95-slim-bookworm AS build
 RUN apt-get update && apt-get install -y --no-install-recommends gcc libc6-dev make perl && rm -rf /var/lib/apt/lists/*
 WORKDIR /signet
 COPY Cargo.toml Cargo.lock ./
+COPY verify verify
 COPY src src
 COPY migrations migrations
 COPY web web
-# The manifest names the test binary; an empty one is enough to build without the tests.
-RUN mkdir tests && touch tests/main.rs && cargo build --release --locked --bin signet
+# The manifest names a test binary and an example; empty ones are enough to build without them.
+RUN mkdir -p tests examples/rust && touch tests/main.rs examples/rust/main.rs && cargo build --release --locked --bin signet
 
 FROM debian:bookworm-slim
 RUN apt-get update && apt-get install -y --no-install-recommends ca-certificates && rm -rf /var/lib/apt/lists/* \

@@ -1,7 +1,7 @@
 //! Somebody else's service, whose one route only people with a token of Signet reach.
 //!
 //! ```sh
-//! SIGNET_URL=http://localhost:8080 LISTEN=127.0.0.1:9000 cargo run --example rust --no-default-features --features poem
+//! SIGNET_URL=http://localhost:8080 LISTEN=127.0.0.1:9000 cargo run --example rust
 //! curl http://127.0.0.1:9000/diary -H "Authorization: Bearer $TOKEN"
 //! ```
 

@@ -69,3 +69,8 @@ pub mod guard;
 pub mod jose;
 pub mod jwks;
 pub mod verifier;
+
+/// The examples of the README compile and hold.
+#[cfg(all(doctest, feature = "poem", feature = "signing"))]
+#[doc = include_str!("../README.md")]
+struct Readme;

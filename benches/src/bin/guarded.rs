@@ -7,15 +7,14 @@ use std::time::{Duration, Instant};
 use poem::listener::{Acceptor, Listener, TcpListener};
 use poem::{EndpointExt, Route, Server, get, handler};
 use serde_json::json;
+use signet_benches::median;
 use signet_verify::clock::{Clock, SystemClock};
-use signet_verify::guard::poem::Guard;
-use signet_verify::verifier::{KeySource, IssuerKeys, Verifier};
-use signet::secret::Seed;
 use signet_verify::crypto::SigningKey;
+use signet_verify::guard::poem::Guard;
 use signet_verify::jose::jwk::{KeySet, thumbprint};
 use signet_verify::jose::sign;
 use signet_verify::jose::verify::Policy;
-use signet_benches::median;
+use signet_verify::verifier::{IssuerKeys, KeySource, Verifier};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
@@ -80,8 +79,9 @@ async fn main() {
     let clock = Arc::new(SystemClock::new());
     let policy =
         Policy::new(ISSUER.into(), ISSUER.into(), Duration::from_secs(30), Duration::from_secs(3600));
-    let verifier =
-        || Verifier::new(IssuerKeys::Published(KeySource::Local(keys.clone())), policy.clone(), clock.clone());
+    let verifier = || {
+        Verifier::new(IssuerKeys::Published(KeySource::Local(keys.clone())), policy.clone(), clock.clone())
+    };
 
     let app = Route::new()
         .at("/open", get(list))

@@ -3,6 +3,7 @@
 
 use std::alloc::System;
 use std::cell::Cell;
+use std::collections::HashSet;
 use std::hint::black_box;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
@@ -11,14 +12,13 @@ use std::time::Duration;
 use aws_lc_rs::signature as aws;
 use ring::signature::{ED25519, UnparsedPublicKey};
 use serde_json::{Value, json};
+use signet_benches::Contest;
 use signet_verify::clock::{Clock, SystemClock};
-use signet_verify::verifier::{KeySource, IssuerKeys, Verifier};
-use signet::secret::{Seed, SharedSecret};
-use signet_verify::crypto::{MacKey, SigningKey, sha256};
+use signet_verify::crypto::{MacKey, SharedSecret, SigningKey, sha256};
 use signet_verify::jose::jwk::{KeySet, Kid};
 use signet_verify::jose::verify::{Policy, SharedKey, TrustedKeys, verify};
 use signet_verify::jose::{base64url, sign};
-use signet_benches::Contest;
+use signet_verify::verifier::{IssuerKeys, KeySource, Revocations, Verifier};
 use stats_alloc::{INSTRUMENTED_SYSTEM, Region, StatsAlloc};
 
 #[global_allocator]
@@ -81,6 +81,16 @@ fn at_once<T>(future: impl Future<Output = T>) -> T {
     }
 }
 
+/// Sessions that have ended.
+#[derive(Debug)]
+struct EndedSessions(HashSet<String>);
+
+impl Revocations for EndedSessions {
+    fn is_revoked(&self, sid: &str) -> bool {
+        self.0.contains(sid)
+    }
+}
+
 fn kid(number: usize) -> Kid {
     Kid::parse(&format!("key-{number}")).unwrap()
 }
@@ -92,7 +102,7 @@ fn key(number: usize) -> SigningKey {
 }
 
 fn set(keys: usize) -> Arc<KeySet> {
-    Arc::new(KeySet::new((0..keys).map(|number| (kid(number), key(number).public()))))
+    Arc::new(KeySet::new((0..keys).map(|number| (kid(number), key(number).public().clone()))))
 }
 
 fn policy() -> Policy {
@@ -117,8 +127,8 @@ fn main() {
 
 #[expect(clippy::disallowed_methods, reason = "josekit's own path is what is measured here")]
 fn fresh(tokens: &Tokens, clock: &SystemClock) {
-    let public = key(0).public();
-    let bytes = public.as_bytes();
+    let key = key(0);
+    let bytes = key.public().as_bytes();
     let ring = UnparsedPublicKey::new(&ED25519, bytes);
     let lc = aws::ParsedPublicKey::new(&aws::ED25519, bytes).unwrap();
     let dalek = ed25519_dalek::PublicKey::from_bytes(bytes).unwrap();
@@ -159,7 +169,7 @@ fn fresh(tokens: &Tokens, clock: &SystemClock) {
             let signature = ed25519_dalek::Signature::from_slice(&parts.signature).unwrap();
             dalek.verify_strict(black_box(&parts.input), &signature).unwrap();
         })
-        .enter("**Signet**: `token::verify`", || {
+        .enter("**Signet**: `jose::verify`", || {
             let keys = TrustedKeys { set: Some(&set), shared: None };
             black_box(verify(&keys, &policy, black_box(tokens.text()), clock.now()).unwrap());
         })
@@ -181,11 +191,9 @@ fn fresh(tokens: &Tokens, clock: &SystemClock) {
 fn seen_before(tokens: &Tokens, now: i64) {
     let text = &tokens.texts[0];
     let one = verifier(2);
-    let full = verifier(64).with_cache_bytes(8 << 20).with_revocations(Arc::new({
-        let ended: std::collections::HashSet<String> =
-            (0..100_000).map(|number| format!("session-{number}")).collect();
-        move |sid: &str| ended.contains(sid)
-    }));
+    let full = verifier(64).with_cache_bytes(8 << 20).with_revocations(Arc::new(EndedSessions(
+        (0..100_000).map(|number| format!("session-{number}")).collect(),
+    )));
     let many = Tokens::new(20_000, |claims| sign::jwt(&key(0), &kid(0), claims).unwrap(), now);
     for token in &many.texts {
         at_once(full.verify(token)).unwrap();
@@ -222,7 +230,7 @@ fn seen_before(tokens: &Tokens, now: i64) {
     }
     let change = region.change();
     let held = change.bytes_allocated as i64 - change.bytes_deallocated as i64;
-    let status = fresh.verdicts().unwrap();
+    let status = fresh.token_cache().unwrap();
     println!(
         "After 20,000 tokens in 8 MiB: {} remembered, {} bytes by our count, {held} bytes by the allocator's.",
         status.tokens, status.bytes
@@ -247,7 +255,7 @@ fn under_a_shared_secret(clock: &SystemClock, now: i64) {
             let parts = tokens.parts();
             ring::hmac::verify(&ring, black_box(&parts.input), &parts.signature).unwrap();
         })
-        .enter("**Signet**: `token::verify`", || {
+        .enter("**Signet**: `jose::verify`", || {
             let keys = TrustedKeys { set: None, shared: Some(&shared) };
             black_box(verify(&keys, &policy, black_box(tokens.text()), clock.now()).unwrap());
         })

@@ -1,6 +1,6 @@
 //! Watches the keys as outsiders and operators see them.
 //! In: the key set and `signet keys list`, many times. Out: the lives of the keys.
-//! Owns: a key set without keys is a failure.
+//! Owns: a key set without a key of each algorithm is a failure.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,6 +8,12 @@ use std::time::Duration;
 use serde_json::Value;
 
 use super::{Trouble, World};
+
+/// Those that have a key of their own unless the settings say otherwise.
+const ALGORITHMS: [&str; 3] = [SESSION_ALGORITHM, "ES256", "RS256"];
+
+/// That of the tokens which the verifiers are shown.
+const SESSION_ALGORITHM: &str = "EdDSA";
 
 impl World {
     /// Reads the key set ten times a second.
@@ -17,35 +23,41 @@ impl World {
             let Ok(response) = self.client.get(self.key_set_url()).send().await else { continue };
             let Ok(set) = response.json::<Value>().await else { continue };
             let now = self.clock.now();
-            let kids = set["keys"].as_array().into_iter().flatten().filter_map(|key| key["kid"].as_str());
-            let mut empty = true;
-            for kid in kids {
-                self.chronicle.public(kid, now);
-                empty = false;
+            let keys = set["keys"].as_array().map(Vec::as_slice).unwrap_or_default();
+            for key in keys.iter().filter(|key| key["alg"] == SESSION_ALGORITHM) {
+                self.chronicle.public(key["kid"].as_str().unwrap_or_default(), now);
             }
-            if empty {
-                self.ledger.fail(format!("{now:.3} s: the key set holds no key: {set}"));
+            for algorithm in ALGORITHMS {
+                if !keys.iter().any(|key| key["alg"] == algorithm) {
+                    self.ledger.fail(format!("{now:.3} s: the key set holds no key of {algorithm}: {set}"));
+                }
             }
         }
     }
 
-    /// Lists the keys as an operator does; each with its state, and every change is written down.
+    /// Lists the keys as an operator does: those that sign session tokens, each with its state, and every change is written
+    /// down. Of every algorithm one has to be active.
     pub async fn list_keys(&self) -> Result<Vec<(String, String)>, Trouble> {
         let listed = self.operator.run(&["keys", "list"]).await?;
         let now = self.clock.now();
         let rows = listed.lines().skip(1).filter_map(|line| {
             let mut cells = line.split_whitespace();
-            Some((cells.next()?.to_owned(), cells.next()?.to_owned()))
+            Some([cells.next()?, cells.next()?, cells.next()?])
         });
-        let rows: Vec<(String, String)> = rows.collect();
-        for (kid, state) in &rows {
+        let rows: Vec<[&str; 3]> = rows.collect();
+        for algorithm in ALGORITHMS {
+            let active = rows.iter().filter(|[_, of, state]| *of == algorithm && *state == "active").count();
+            if active != 1 {
+                self.ledger.fail(format!("{now:.3} s: {active} keys of {algorithm} are active: {listed}"));
+            }
+        }
+        let of_sessions = rows.iter().filter(|[_, of, _]| *of == SESSION_ALGORITHM);
+        let of_sessions: Vec<(String, String)> =
+            of_sessions.map(|[kid, _, state]| ((*kid).to_owned(), (*state).to_owned())).collect();
+        for (kid, state) in &of_sessions {
             self.chronicle.state(kid, state, now);
         }
-        let active = rows.iter().filter(|(_, state)| state == "active").count();
-        if active != 1 {
-            self.ledger.fail(format!("{now:.3} s: {active} keys are active: {listed}"));
-        }
-        Ok(rows)
+        Ok(of_sessions)
     }
 
     /// Lists the keys twice a second.

@@ -9,14 +9,14 @@ use poem::endpoint::{BoxEndpoint, make};
 use poem::{EndpointExt, Response, Route, get};
 use serde::Serialize;
 use signet::http::server::Bounds;
+use signet::http::server::ConnectionLimit;
 use signet::http::server::serve as accept;
 use signet::model::task::Task;
 use signet::model::task::TaskFilter;
-use signet::http::server::ConnectionLimit;
-use signet::secret::{OpaqueToken, Seed};
+use signet::secret::OpaqueToken;
 use signet::store::Database;
-use signet_verify::crypto::SigningKey;
 use signet_benches::process::{Process, free_address};
+use signet_verify::crypto::SigningKey;
 
 use signet_benches::people::Person;
 
@@ -81,8 +81,8 @@ fn endpoint(database: Database, owner: String, session: OpaqueToken) -> BoxEndpo
         let (sessions, key, token) = (sessions.clone(), key.clone(), token.clone());
         async move {
             let found = sessions.by_token_hash(&token.hash()).await.unwrap().unwrap();
-            let signature = key.sign(found.0.id.as_bytes());
-            Ok::<_, poem::Error>(Response::builder().body(signature.as_ref().to_vec()))
+            let signature = key.sign(found.0.id.as_bytes()).unwrap();
+            Ok::<_, poem::Error>(Response::builder().body(signature))
         }
     });
     let empty = make(|_| async { Ok::<_, poem::Error>(Response::default()) });
@@ -98,5 +98,6 @@ pub async fn serve() {
     let listener = tokio::net::TcpListener::bind(address.parse::<SocketAddr>().unwrap()).await.unwrap();
     let database = Database::open(database, CONNECTIONS).await.unwrap();
     let endpoint = endpoint(database, owner.clone(), OpaqueToken::new(session.clone()));
-    accept(listener, endpoint, ConnectionLimit::new(Bounds::within_descriptors()), std::future::pending()).await;
+    accept(listener, endpoint, ConnectionLimit::new(Bounds::within_descriptors()), std::future::pending())
+        .await;
 }

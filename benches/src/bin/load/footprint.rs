@@ -4,9 +4,9 @@ use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
-use signet_verify::clock::{Clock, SystemClock};
 use signet_benches::median;
 use signet_benches::process::Process;
+use signet_verify::clock::{Clock, SystemClock};
 
 const STARTS: usize = 9;
 

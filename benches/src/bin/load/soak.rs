@@ -8,9 +8,9 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use signet_verify::clock::{Clock, SystemClock};
 use signet_benches::client::{Connection, get, post, request};
 use signet_benches::process::Process;
+use signet_verify::clock::{Clock, SystemClock};
 
 use signet_benches::people::Person;
 

@@ -6,14 +6,14 @@ use std::time::Duration;
 
 use argon2::{Algorithm, Argon2, Block, Params, Version};
 use serde_json::json;
-use signet_verify::clock::{Clock, SystemClock};
-use signet::secret::{OpaqueToken, Seed};
+use signet::secret::OpaqueToken;
 use signet::store::Database;
-use signet_verify::crypto::SigningKey;
 use signet_benches::client::{Connection, get, post};
 use signet_benches::median;
 use signet_benches::process::Process;
 use signet_benches::traffic::{Course, Outcome, as_fast_as_it_goes, at_a_rate};
+use signet_verify::clock::{Clock, SystemClock};
+use signet_verify::crypto::SigningKey;
 
 use super::floor;
 use signet_benches::people::Person;
@@ -142,13 +142,13 @@ async fn bare(folder: &Path, reader: &Person) {
     println!("\n| bare | per second | each |\n| --- | --- | --- |");
     let row = |name: &str, rate: f64| println!("| {name} | {rate:.0} | {:.1} µs |", 1e6 / rate);
     let key = SigningKey::from_seed(&[7; 32]).unwrap();
-    let signature = key.sign(&[1; 400]);
+    let signature = key.sign(&[1; 400]).unwrap();
     let clock = SystemClock::new();
     let rate = |calls: u32, took: Duration| f64::from(calls) / took.as_secs_f64();
 
     let before = clock.monotonic();
     for _ in 0..20_000 {
-        std::hint::black_box(key.sign(&[1; 400]));
+        std::hint::black_box(key.sign(&[1; 400]).unwrap());
     }
     row("Ed25519 signature", rate(20_000, clock.monotonic() - before));
     let public =
@@ -158,8 +158,7 @@ async fn bare(folder: &Path, reader: &Person) {
     row("Ed25519 verification", rate(20_000, clock.monotonic() - before));
 
     let database = Database::open(&floor::database(folder), 1).await.unwrap();
-    let (sessions, hash) =
-        (database.sessions(), OpaqueToken::new(reader.session.clone()).hash());
+    let (sessions, hash) = (database.sessions(), OpaqueToken::new(reader.session.clone()).hash());
     let before = clock.monotonic();
     for _ in 0..20_000 {
         assert!(sessions.by_token_hash(&hash).await.unwrap().is_some());
