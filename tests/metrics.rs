@@ -203,11 +203,16 @@ async fn the_keys_tell_their_states_and_how_far_they_are_from_breaking_their_con
     let app = TestApp::start().await;
     app.signed_up("alice").await.jwt().await;
     let page = page(&app.anonymous()).await;
-    assert_eq!(page[r#"signet_signing_keys{state="active"}"#], 1.0);
-    assert_eq!(page[r#"signet_signing_keys{state="revoked"}"#], 0.0);
+    for algorithm in ["EdDSA", "ES256", "RS256"] {
+        let count =
+            |state: &str| page[&format!(r#"signet_signing_keys{{algorithm="{algorithm}",state="{state}"}}"#)];
+        assert_eq!((count("active"), count("pending"), count("revoked")), (1.0, 0.0, 0.0), "{algorithm}");
+        let age = page[&format!(r#"signet_active_key_age_seconds{{algorithm="{algorithm}"}}"#)];
+        assert!((0.0..300.0).contains(&age), "{algorithm}: {age}");
+    }
     assert_eq!(page["signet_signer_available"], 1.0);
     assert_eq!(page["signet_signing_keys_unreadable"], 0.0);
-    let reload = page[r#"signet_key_margin_seconds{rule="reload"}"#];
+    let reload = page[r#"signet_key_margin_seconds{algorithm="",rule="reload"}"#];
     let bound = page[r#"signet_key_contract_seconds{span="reload"}"#];
     assert!(reload > 0.0 && reload <= bound, "{reload} of {bound}");
     assert!(page["signet_key_next_action_seconds"] > 0.0);

@@ -156,7 +156,7 @@ impl<R: KeyRepository> Rotation<R> {
         Err(RotationError::Contended)
     }
 
-    fn check_configured(&self, algorithm: Algorithm) -> Result<(), RotationError> {
+    pub(super) fn check_configured(&self, algorithm: Algorithm) -> Result<(), RotationError> {
         let configured = self.contract.algorithms().contains(algorithm);
         configured.then_some(()).ok_or(RotationError::NotConfigured(algorithm))
     }

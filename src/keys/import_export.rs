@@ -57,7 +57,8 @@ impl<R: KeyRepository> Rotation<R> {
     ///
     /// # Errors
     /// [`RotationError::KnownKey`] when the key or its name is or was here, [`RotationError::SuccessorWaits`],
-    /// [`RotationError::NoPrivateHalf`], [`RotationError::ActiveSealed`] when this process could seal it so that the
+    /// [`RotationError::NoPrivateHalf`], [`RotationError::NotConfigured`] for a successor that nobody wants,
+    /// [`RotationError::ActiveSealed`] when this process could seal it so that the
     /// others cannot open it, [`RotationError::TooManyKeys`], and when the database fails.
     pub async fn import(
         &self,
@@ -67,6 +68,9 @@ impl<R: KeyRepository> Rotation<R> {
     ) -> Result<Imported, RotationError> {
         if import_as == ImportAs::Successor && key.private.is_none() {
             return Err(RotationError::NoPrivateHalf(key.kid.clone()));
+        }
+        if import_as == ImportAs::Successor {
+            self.check_configured(key.public.algorithm())?;
         }
         for known in self.rows.history().await? {
             if known.kid == key.kid || known.public == key.public {

@@ -20,6 +20,7 @@ use crate::keys::observed_age::ObservedAges;
 use crate::keys::sealing::signing_key;
 use crate::model::contract::Contract;
 use crate::model::key_rows::{KeyRow, Snapshot};
+use crate::model::signing_key::session_algorithm;
 use crate::model::signing_key::{self, KeyRecord, KeyState, Ring, announcement, published, published_until};
 use crate::vault::Vault;
 
@@ -105,13 +106,6 @@ pub struct Health {
     pub ahead: Duration,
 }
 
-impl Health {
-    /// Whether a key signs for every algorithm that is configured; one that is just being introduced does not yet.
-    pub fn can_sign(&self) -> bool {
-        self.rings.first().is_some_and(|ring| ring.active.is_some())
-    }
-}
-
 struct View {
     records: Vec<KeyRecord>,
     /// The keys that sign, of each algorithm one at most.
@@ -163,14 +157,11 @@ impl Keyring {
         })
     }
 
-    /// The key that signs session tokens, and until when they may live. It is that of the first configured algorithm; while
-    /// this one is being introduced, of the next one that signs. None while it cannot be opened, or while the rows are
-    /// so old that another process may have retired the key long ago.
+    /// The key that signs session tokens ([`session_algorithm`]), and until when they may live. None while it cannot be
+    /// opened, or while the rows are so old that another process may have retired the key long ago.
     pub fn signer(&self) -> Option<Arc<Signer>> {
         let (view, latest_exp) = self.signing_view()?;
-        let sole = |algorithm: Algorithm| Ring::of(&view.records, algorithm).active.is_some();
-        let algorithm = self.contract.algorithms().iter().find(|algorithm| sole(*algorithm))?;
-        signer_of(&view, algorithm, latest_exp)
+        signer_of(&view, session_algorithm(&view.records, &self.contract)?, latest_exp)
     }
 
     /// The key that signs with `algorithm`; none as for [`Keyring::signer`], and where the algorithm has no active key.

@@ -3,6 +3,7 @@
 //! Owns: every step is written on top of the version it was decided on; who loses a race reads again and finds it taken.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::sync::Arc;
 
 use signet_verify::clock::{Clock, Reading};
@@ -269,10 +270,10 @@ impl<R: KeyRepository> Rotation<R> {
             let (Transition::Announce { algorithm } | Transition::Bootstrap { algorithm }) = *step else {
                 continue;
             };
-            if !fresh.0.contains_key(&algorithm) {
+            if let Entry::Vacant(place) = fresh.0.entry(algorithm) {
                 let generator = self.generator.clone();
                 let made = tokio::task::spawn_blocking(move || generator.generate(algorithm)).await??;
-                fresh.0.insert(algorithm, made);
+                place.insert(made);
             }
         }
         Ok(())

@@ -117,6 +117,12 @@ impl KeyRecord {
         self.retired_at.unwrap_or(self.announced_at).after(self.retain)
     }
 
+    /// It signs no more from `now` on; not before it began to, wherever the clock stands.
+    fn retire(&mut self, now: Timestamp) {
+        self.state = KeyState::Retiring;
+        self.retired_at = Some(now.max(self.activated_at.unwrap_or(now)));
+    }
+
     /// Whether the contract asks for more than was noted when this key was announced, under other settings.
     fn falls_short_of(&self, contract: &Contract) -> bool {
         self.state.signs() && (self.lead < contract.lead() || self.retain < contract.retain())
@@ -281,8 +287,8 @@ fn anything_signs(keys: &[KeyRecord]) -> bool {
 /// The next step of the succession of `algorithm`, and when it is due.
 ///
 /// While any key signs, the first key of a further algorithm is announced like a successor, so that caches learn it. An
-/// algorithm that is not configured any more gets no successor; its key signs until its time is up, so that instances
-/// with different settings do not undo each other's steps.
+/// algorithm that is not configured any more gets no successor; its key signs until its time is up and one that is
+/// configured signs, so that instances with different settings do not undo each other's steps.
 fn succession(
     keys: &[KeyRecord],
     algorithm: Algorithm,
@@ -305,7 +311,11 @@ fn succession(
             Some((announcement(active, contract), Transition::Announce { algorithm }))
         }
         (Some(active), None) => {
-            Some((active.signs_until(contract), Transition::Retire { kid: active.kid.clone() }))
+            // While nothing that is configured signs yet, it goes on: somebody has to.
+            let is_replaced =
+                contract.algorithms().iter().any(|other| Ring::of(keys, other).active.is_some());
+            let retire = Transition::Retire { kid: active.kid.clone() };
+            is_replaced.then(|| (active.signs_until(contract), retire))
         }
     }
 }
@@ -314,6 +324,12 @@ fn succession(
 fn algorithms(contract: &Contract) -> impl Iterator<Item = Algorithm> {
     let configured = contract.algorithms();
     configured.iter().chain(Algorithm::ALL.into_iter().filter(move |other| !configured.contains(*other)))
+}
+
+/// The algorithm of session tokens: the first configured one whose key signs. While all that are configured are only being
+/// introduced, it is one that is not configured any more, so that somebody signs at any time.
+pub fn session_algorithm(keys: &[KeyRecord], contract: &Contract) -> Option<Algorithm> {
+    algorithms(contract).find(|algorithm| Ring::of(keys, *algorithm).active.is_some())
 }
 
 /// The steps that are due now, in the order in which they are to be taken.
@@ -410,91 +426,102 @@ pub fn apply<E: From<WrongState>>(
     contract: &Contract,
     now: Timestamp,
 ) -> Result<Vec<(Kid, Event)>, E> {
-    match step {
+    Ok(match step {
         Transition::Announce { algorithm } | Transition::Bootstrap { algorithm } => {
             let (kid, public) = fresh(*algorithm)?;
             if keys.iter().any(|key| key.kid == kid) || public.algorithm() != *algorithm {
                 return Err(WrongState { kid }.into());
             }
-            let mut key = KeyRecord::announced(kid.clone(), public, contract, now);
+            keys.push(KeyRecord::announced(kid.clone(), public, contract, now));
             let mut events = vec![(kid.clone(), Event::Announced)];
             if matches!(step, Transition::Bootstrap { .. }) {
-                key.state = KeyState::Active;
-                key.activated_at = Some(now);
-                events.push((kid, Event::Activated));
+                events.extend(promote(keys, &kid, None, now)?);
             }
-            keys.push(key);
-            Ok(events)
+            events
         }
         Transition::Import { kid, public, import_as } => {
-            let ring = Ring::of(keys, public.algorithm());
-            let waits = *import_as == ImportAs::Successor && ring.pending.is_some();
-            if waits || keys.iter().any(|key| key.kid == *kid || key.public == *public) {
-                return Err(WrongState { kid: kid.clone() }.into());
-            }
-            let mut key = KeyRecord::announced(kid.clone(), public.clone(), contract, now);
-            if let ImportAs::VerifyOnly { retain } = import_as {
-                key.state = KeyState::Retiring;
-                key.retain = *retain;
-                key.activated_at = Some(now);
-                key.retired_at = Some(now);
-            }
-            keys.push(key);
-            Ok(vec![(kid.clone(), Event::Imported)])
+            import(keys, kid, public, *import_as, contract, now)?;
+            vec![(kid.clone(), Event::Imported)]
         }
-        Transition::Promote { kid, retires } => {
-            let successor = find(keys, kid, |state| state == KeyState::Pending)?;
-            let predecessor =
-                retires.as_ref().map(|kid| find(keys, kid, |state| state == KeyState::Active)).transpose()?;
-            let mut events = Vec::new();
-            if let Some(key) = predecessor.and_then(|at| keys.get_mut(at)) {
-                key.state = KeyState::Retiring;
-                // Not before it began to sign, wherever the clock stands.
-                key.retired_at = Some(now.max(key.activated_at.unwrap_or(now)));
-                events.push((key.kid.clone(), Event::Retired));
-            }
-            if let Some(key) = keys.get_mut(successor) {
-                key.state = KeyState::Active;
-                key.activated_at = Some(now);
-                events.push((kid.clone(), Event::Activated));
-            }
-            Ok(events)
-        }
+        Transition::Promote { kid, retires } => promote(keys, kid, retires.as_ref(), now)?,
         Transition::Retire { kid } => {
-            let at = find(keys, kid, |state| state == KeyState::Active)?;
-            keys[at].state = KeyState::Retiring;
-            keys[at].retired_at = Some(now.max(keys[at].activated_at.unwrap_or(now)));
-            Ok(vec![(kid.clone(), Event::Retired)])
+            find(keys, kid, |state| state == KeyState::Active)?.retire(now);
+            vec![(kid.clone(), Event::Retired)]
         }
         Transition::Extend { kid } => {
-            let at = find(keys, kid, KeyState::signs)?;
-            keys[at].lead = keys[at].lead.max(contract.lead());
-            keys[at].retain = keys[at].retain.max(contract.retain());
-            Ok(vec![(kid.clone(), Event::Extended)])
+            let key = find(keys, kid, KeyState::signs)?;
+            key.lead = key.lead.max(contract.lead());
+            key.retain = key.retain.max(contract.retain());
+            vec![(kid.clone(), Event::Extended)]
         }
         Transition::Request { kid } => {
-            let at = find(keys, kid, |state| state == KeyState::Pending)?;
-            keys[at].requested_at = Some(now);
-            Ok(vec![(kid.clone(), Event::Requested)])
+            find(keys, kid, |state| state == KeyState::Pending)?.requested_at = Some(now);
+            vec![(kid.clone(), Event::Requested)]
         }
         Transition::Remove { kid } => {
-            let at = find(keys, kid, |state| state == KeyState::Retiring)?;
-            keys[at].state = KeyState::Removed;
-            keys[at].removed_at = Some(now);
-            Ok(vec![(kid.clone(), Event::Removed)])
+            let key = find(keys, kid, |state| state == KeyState::Retiring)?;
+            key.state = KeyState::Removed;
+            key.removed_at = Some(now);
+            vec![(kid.clone(), Event::Removed)]
         }
         Transition::Revoke { kid, reason } => {
-            let at = find(keys, kid, |state| !matches!(state, KeyState::Removed | KeyState::Revoked))?;
-            keys[at].state = KeyState::Revoked;
-            keys[at].revoked_at = Some(now);
-            keys[at].reason = Some(reason.clone());
-            Ok(vec![(kid.clone(), Event::Revoked)])
+            let key = find(keys, kid, |state| !matches!(state, KeyState::Removed | KeyState::Revoked))?;
+            key.state = KeyState::Revoked;
+            key.revoked_at = Some(now);
+            key.reason = Some(reason.clone());
+            vec![(kid.clone(), Event::Revoked)]
         }
-    }
+    })
 }
 
-fn find(keys: &[KeyRecord], kid: &Kid, fits: impl Fn(KeyState) -> bool) -> Result<usize, WrongState> {
-    keys.iter()
-        .position(|key| key.kid == *kid && fits(key.state))
-        .ok_or_else(|| WrongState { kid: kid.clone() })
+/// Lets the pending key `kid` sign; `retires` signs no more.
+fn promote(
+    keys: &mut [KeyRecord],
+    kid: &Kid,
+    retires: Option<&Kid>,
+    now: Timestamp,
+) -> Result<Vec<(Kid, Event)>, WrongState> {
+    find(keys, kid, |state| state == KeyState::Pending)?;
+    let mut events = Vec::new();
+    if let Some(predecessor) = retires {
+        find(keys, predecessor, |state| state == KeyState::Active)?.retire(now);
+        events.push((predecessor.clone(), Event::Retired));
+    }
+    let key = find(keys, kid, |state| state == KeyState::Pending)?;
+    key.state = KeyState::Active;
+    key.activated_at = Some(now);
+    events.push((kid.clone(), Event::Activated));
+    Ok(events)
+}
+
+/// Lets a key that was made elsewhere join, unless it is here already or another one waits in its place.
+fn import(
+    keys: &mut Vec<KeyRecord>,
+    kid: &Kid,
+    public: &PublicKey,
+    import_as: ImportAs,
+    contract: &Contract,
+    now: Timestamp,
+) -> Result<(), WrongState> {
+    let waits = import_as == ImportAs::Successor && Ring::of(keys, public.algorithm()).pending.is_some();
+    if waits || keys.iter().any(|key| key.kid == *kid || key.public == *public) {
+        return Err(WrongState { kid: kid.clone() });
+    }
+    let mut key = KeyRecord::announced(kid.clone(), public.clone(), contract, now);
+    if let ImportAs::VerifyOnly { retain } = import_as {
+        key.retain = retain;
+        key.activated_at = Some(now);
+        key.retire(now);
+    }
+    keys.push(key);
+    Ok(())
+}
+
+fn find<'a>(
+    keys: &'a mut [KeyRecord],
+    kid: &Kid,
+    fits: impl Fn(KeyState) -> bool,
+) -> Result<&'a mut KeyRecord, WrongState> {
+    let found = keys.iter_mut().find(|key| key.kid == *kid && fits(key.state));
+    found.ok_or_else(|| WrongState { kid: kid.clone() })
 }

@@ -67,7 +67,11 @@ async fn serve_twice_on_the_same_files_is_one_service() {
         two.caller().get("/api/auth/jwks").await.expect(200)
     );
     let listed = printed(&run(folder.path(), &["keys", "list"], &[]));
-    assert_eq!(listed.matches("active").count(), 1, "{listed}");
+    for algorithm in ["EdDSA", "ES256", "RS256"] {
+        let active = listed.lines().filter(|line| line.contains(algorithm) && line.contains("active"));
+        assert_eq!(active.count(), 1, "{algorithm}: {listed}");
+    }
+    assert_eq!(listed.matches("active").count(), 3, "{listed}");
 }
 
 #[tokio::test]
@@ -97,7 +101,8 @@ async fn keys_rotate_and_revoke_work_while_the_server_runs() {
     }
 
     let listed = printed(&run(folder.path(), &["keys", "list"], &settings));
-    let kid = listed.lines().find(|line| line.contains("active")).unwrap().split(' ').next().unwrap();
+    let signs = |line: &&str| line.contains("EdDSA") && line.contains("active");
+    let kid = listed.lines().find(signs).unwrap().split(' ').next().unwrap();
     let revoked = run(folder.path(), &["keys", "revoke", kid, "--reason", "a test"], &settings);
     assert!(revoked.status.success(), "{}", printed(&revoked));
     let caller = server.caller().bearing(&new);
@@ -143,14 +148,17 @@ async fn keys_rotate_now_export_and_import_work_while_the_server_runs() {
     };
     let first = public().await.remove(0);
 
-    let (code, said) = keys(&["rotate", "--now", "--reason", "moving house"]);
+    let (code, said) = keys(&["rotate", "EdDSA", "--now", "--reason", "moving house"]);
     assert_eq!(code, 0, "{said}");
-    for part in ["signs now", "What it costs", &first] {
+    for part in ["EdDSA key", "signs now", "What it costs", &first] {
         assert!(said.contains(part), "{part}: {said}");
     }
+    assert!(!said.contains("ES256") && !said.contains("RS256"), "one algorithm alone: {said}");
     let (_, document) = keys(&["export"]);
     let document: serde_json::Value = serde_json::from_str(&document).unwrap();
-    assert_eq!(document["keys"].as_array().unwrap().len(), 2);
+    let algorithms: Vec<&str> =
+        document["keys"].as_array().unwrap().iter().map(|key| key["alg"].as_str().unwrap()).collect();
+    assert_eq!(algorithms, ["EdDSA", "EdDSA", "ES256", "RS256"]);
     assert!(!document.to_string().contains("\"d\""));
     let (_, one) = keys(&["export", &first]);
     assert!(one.contains(&first), "{one}");
@@ -219,7 +227,7 @@ fn audit_tells_what_happens_to_a_key() {
 }
 
 #[tokio::test]
-async fn serve_gives_many_first_requests_to_many_first_servers_one_key() {
+async fn serve_gives_many_first_requests_to_many_first_servers_one_key_of_each_algorithm() {
     let folder = tempfile::tempdir().unwrap();
     let settings = [("BETTER_AUTH_URL", "http://localhost:9")];
     let servers: Vec<Server> = std::thread::scope(|scope| {
@@ -244,7 +252,9 @@ async fn serve_gives_many_first_requests_to_many_first_servers_one_key() {
     answers.dedup();
     assert_eq!(answers.len(), 1, "one key set, one header: {answers:?}");
     let set: serde_json::Value = serde_json::from_str(&answers[0].0).unwrap();
-    assert_eq!(set["keys"].as_array().unwrap().len(), 1);
+    let algorithms: Vec<&str> =
+        set["keys"].as_array().unwrap().iter().map(|key| key["alg"].as_str().unwrap()).collect();
+    assert_eq!(algorithms, ["EdDSA", "ES256", "RS256"]);
 }
 
 #[test]

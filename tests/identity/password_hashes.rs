@@ -32,8 +32,10 @@ async fn sign_in_upgrades_an_old_hash() {
 /// How many passwords a server has hashed.
 async fn hashed(app: &TestApp) -> u64 {
     let metrics = app.anonymous().get("/metrics").await.text;
-    let line =
-        metrics.lines().find(|line| line.starts_with("signet_password_hashes_total{result=\"hashed\"}")).unwrap();
+    let line = metrics
+        .lines()
+        .find(|line| line.starts_with("signet_password_hashes_total{result=\"hashed\"}"))
+        .unwrap();
     line.rsplit_once(' ').unwrap().1.parse().unwrap()
 }
 

@@ -9,10 +9,10 @@ pub async fn kids(server: &Server) -> Vec<String> {
     set["keys"].as_array().unwrap().iter().map(|key| key["kid"].as_str().unwrap().to_owned()).collect()
 }
 
-/// The key that signs, as `signet keys list` says.
+/// The key that signs session tokens, as `signet keys list` says.
 fn active(deployment: &Deployment) -> String {
     let listed = deployment.run(&["keys", "list"]);
-    let line = listed.lines().find(|line| line.contains("active")).unwrap();
+    let line = listed.lines().find(|line| line.contains("EdDSA") && line.contains("active")).unwrap();
     line.split(' ').next().unwrap().to_owned()
 }
 

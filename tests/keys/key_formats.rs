@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use signet::keys::key_formats::{ImportedKey, KeyFormatError, read};
 use signet::vault::Vault;
 use signet_verify::clock::SeededEntropy;
-use signet_verify::crypto::SigningKey;
+use signet_verify::crypto::{Algorithm, SigningKey};
 use signet_verify::jose::base64url;
 use signet_verify::jose::jwk::thumbprint;
 
@@ -48,7 +48,7 @@ fn jwk(changes: Value) -> String {
 }
 
 #[test]
-fn a_pem_that_openssl_made_is_taken_and_signs_what_openssl_verifies() {
+fn read_takes_a_pem_that_openssl_made_and_its_key_signs_what_openssl_verifies() {
     let Ok(made) = Command::new("openssl").args(["genpkey", "-algorithm", "ed25519"]).output() else {
         crate::support::skip("the command openssl is not installed");
         return;
@@ -71,9 +71,8 @@ fn a_pem_that_openssl_made_is_taken_and_signs_what_openssl_verifies() {
     assert!(verified.status.success(), "{}", String::from_utf8_lossy(&verified.stderr));
 
     let other = Command::new("openssl").args(["genpkey", "-algorithm", "x25519"]).output().unwrap();
-    assert!(
-        refused(&String::from_utf8(other.stdout).unwrap()).contains("no unencrypted Ed25519 private key")
-    );
+    let no_key_of_ours = "no unencrypted private key of Ed25519, P-256 or RSA";
+    assert!(refused(&String::from_utf8(other.stdout).unwrap()).contains(no_key_of_ours));
     let locked = Command::new("openssl")
         .args(["pkey", "-in", "pem", "-aes-256-cbc", "-passout", "pass:secret"])
         .current_dir(folder.path())
@@ -110,9 +109,13 @@ fn a_jwk_keeps_its_name_and_says_one_thing_only() {
     assert_eq!(taken(&jwk(json!({ "kid": null }))).kid, thumbprint(pair.public()));
     assert_eq!(taken(&jwk(json!({ "x": null, "alg": "Ed25519", "use": null }))).public, *pair.public());
     assert!(taken(&jwk(json!({ "d": null }))).private.is_none());
-    // A set with one such key, as JWKS tools write it; other types beside it do no harm.
-    let set = format!(r#"{{"keys":[{{"kty":"RSA","n":"AQAB","e":"AQAB"}},{}]}}"#, jwk(json!({})));
-    assert_eq!(taken(&set).kid.as_ref(), "theirs");
+    // A set with one key that can sign here, as JWKS tools write it; other types beside it do no harm.
+    let beside = |other: &str| format!(r#"{{"keys":[{other},{}]}}"#, jwk(json!({})));
+    assert_eq!(taken(&beside(r#"{"kty":"EC","crv":"P-384"}"#)).kid.as_ref(), "theirs");
+    // Of two that could, the operator says which.
+    let two = beside(r#"{"kty":"RSA","n":"AQAB","e":"AQAB"}"#);
+    assert!(refused(&two).contains("holds 2 signing keys to choose from"));
+    assert_eq!(read(&two, Some(Algorithm::EdDsa), &vault()).unwrap().kid.as_ref(), "theirs");
 
     let other = SigningKey::from_seed(&[43; 32]).unwrap().public().clone();
     for (changes, says) in [
@@ -120,9 +123,11 @@ fn a_jwk_keeps_its_name_and_says_one_thing_only() {
         (json!({ "d": base64url::encode(&[1; 31]) }), "does not fit"),
         (json!({ "d": "not base64url!" }), "not base64url"),
         (json!({ "d": 5 }), "not base64url"),
-        (json!({ "d": null, "x": null }), "neither x nor d"),
-        (json!({ "d": null, "x": base64url::encode(&[0; 32]) }), "no sound Ed25519 key"),
-        (json!({ "kty": "EC", "crv": "P-256" }), "kty and crv"),
+        (json!({ "d": null, "x": null }), "neither a public nor a private half"),
+        (json!({ "d": null, "x": base64url::encode(&[0; 32]) }), "no sound key for EdDSA"),
+        (json!({ "kty": "EC", "crv": "P-384" }), "kty and crv"),
+        (json!({ "kty": "OKP", "crv": "Ed448" }), "kty and crv"),
+        (json!({ "kty": "EC", "crv": "P-256" }), "its alg is not that of its type"),
         (json!({ "alg": "ES256" }), "alg"),
         (json!({ "use": "enc" }), "use"),
         (json!({ "kid": "white space" }), "kid"),
@@ -133,7 +138,7 @@ fn a_jwk_keeps_its_name_and_says_one_thing_only() {
     }
     let twice = jwk(json!({})).replacen('{', r#"{"d":"AAAA","#, 1);
     assert!(refused(&twice).contains("strict JSON"));
-    assert!(refused(&format!(r#"{{"keys":[{0},{0}]}}"#, jwk(json!({})))).contains("holds 2 Ed25519 keys"));
+    assert!(refused(&format!(r#"{{"keys":[{0},{0}]}}"#, jwk(json!({})))).contains("holds 2 signing keys"));
     assert!(refused(r#"{"keys":[]}"#).contains("holds 0"));
 }
 

@@ -1,18 +1,23 @@
 //! The state machine alone, under schedules that no operator would wish for.
 
+use std::sync::OnceLock;
 use std::time::Duration;
 
 use proptest::prelude::*;
+use signet::keys::generator::{Generator, SystemGenerator};
 use signet::model::algorithms::Algorithms;
 use signet::model::contract::{Contract, Terms};
 use signet::model::signing_key::{
     Event, KeyRecord, KeyState, Transition, WrongState, apply, due, next_deadline, published,
+    session_algorithm,
 };
+use signet_verify::clock::SeededEntropy;
 use signet_verify::clock::Timestamp;
-use signet_verify::crypto::{Algorithm, PublicKey, SigningKey};
-use signet_verify::jose::jwk::{Kid, thumbprint};
+use signet_verify::crypto::Algorithm;
+use signet_verify::crypto::PublicKey;
+use signet_verify::jose::jwk::Kid;
 
-use super::support::{START, contract, contract_of, seconds};
+use super::support::{START, contract, contract_for, contract_of, seconds};
 
 /// Rows, a clock, and the number of keys made so far.
 struct Issuer {
@@ -28,14 +33,31 @@ impl Issuer {
     }
 
     fn take(&mut self, step: &Transition) {
-        if let Transition::Promote { kid, retires: Some(_) } = step {
-            let key = self.keys.iter().find(|key| key.kid == *kid).unwrap();
-            let known = key.announced_at.after(key.lead.max(self.contract.lead()));
-            assert!(self.now >= known, "signs too early: {key:?}");
-        }
         self.made += 1;
-        let fresh = key(self.made);
-        apply::<WrongState>(&mut self.keys, step, |_| Ok(fresh), &self.contract, self.now).unwrap();
+        let fresh = |algorithm| Ok(key(self.made, algorithm));
+        apply::<WrongState>(&mut self.keys, step, fresh, &self.contract, self.now).unwrap();
+    }
+
+    /// Takes a step that was due when something signed already, or when nothing did: a start, or after a revocation.
+    fn take_due(&mut self, step: &Transition, something_signs: bool) {
+        match step {
+            Transition::Promote { kid, .. } if something_signs => {
+                let key = self.keys.iter().find(|key| key.kid == *kid).unwrap();
+                let known = key.announced_at.after(key.lead.max(self.contract.lead()));
+                assert!(self.now >= known, "signs too early: {key:?}");
+            }
+            Transition::Bootstrap { algorithm } => {
+                assert!(!something_signs, "signs unannounced");
+                assert!(self.contract.algorithms().contains(*algorithm), "nobody wants {algorithm}");
+            }
+            Transition::Announce { algorithm } => {
+                assert!(self.contract.algorithms().contains(*algorithm), "nobody wants {algorithm}");
+            }
+            _ => {}
+        }
+        self.take(step);
+        let signs = !self.in_state(KeyState::Active).is_empty();
+        assert!(signs || !something_signs, "the last key that signs goes by {step:?}");
     }
 
     /// Takes every step that is due, as a worker does.
@@ -46,38 +68,68 @@ impl Issuer {
                 return;
             }
             assert!(round < 10, "never at rest: {steps:?}");
+            let something_signs = !self.in_state(KeyState::Active).is_empty();
             for step in steps {
-                self.take(&step);
+                self.take_due(&step, something_signs);
                 self.check_always();
             }
         }
+    }
+
+    /// Wakes at every deadline until `end`, as a worker does.
+    fn live_until(&mut self, end: Timestamp) {
+        while let Some(deadline) = next_deadline(&self.keys, &self.contract).filter(|at| *at <= end) {
+            self.now = deadline;
+            self.reconcile();
+            self.check_settled();
+        }
+        self.now = end;
     }
 
     fn in_state(&self, state: KeyState) -> Vec<&KeyRecord> {
         self.keys.iter().filter(|key| key.state == state).collect()
     }
 
+    fn of(&self, algorithm: Algorithm, state: KeyState) -> Vec<&KeyRecord> {
+        self.in_state(state).into_iter().filter(|key| key.algorithm() == algorithm).collect()
+    }
+
     /// What holds after every single step.
     fn check_always(&self) {
-        assert!(self.in_state(KeyState::Active).len() <= 1);
-        assert!(self.in_state(KeyState::Pending).len() <= 1);
+        for algorithm in Algorithm::ALL {
+            assert!(self.of(algorithm, KeyState::Active).len() <= 1, "{algorithm}");
+            assert!(self.of(algorithm, KeyState::Pending).len() <= 1, "{algorithm}");
+        }
         for key in &self.keys {
             if let (Some(retired), Some(removed)) = (key.retired_at, key.removed_at) {
                 assert!(removed >= retired.after(key.retain), "gone too early: {key:?}");
             }
         }
+        let signs = !self.in_state(KeyState::Active).is_empty();
+        assert_eq!(session_algorithm(&self.keys, &self.contract).is_some(), signs, "somebody could sign");
     }
 
     /// What holds whenever the worker has had its turn.
     fn check_settled(&self) {
         self.check_always();
-        assert_eq!(self.in_state(KeyState::Active).len(), 1);
+        let signs = session_algorithm(&self.keys, &self.contract).expect("session tokens are signed");
+        let configured = self.contract.algorithms();
+        for algorithm in configured.iter() {
+            let has = |state| !self.of(algorithm, state).is_empty();
+            assert!(has(KeyState::Active) || has(KeyState::Pending), "{algorithm} is on its way at least");
+        }
+        let earlier = configured.iter().take_while(|algorithm| *algorithm != signs);
+        assert!(earlier.clone().all(|earlier| self.of(earlier, KeyState::Active).is_empty()), "{signs}");
         for key in self.keys.iter().filter(|key| key.state.signs()) {
             assert!(key.lead >= self.contract.lead() && key.retain >= self.contract.retain(), "{key:?}");
         }
         let public = published(&self.keys, self.now);
         assert!(public.iter().any(|key| key.state == KeyState::Active));
-        assert!(public.windows(2).all(|pair| pair[0].announced_at >= pair[1].announced_at), "newest first");
+        assert!(public.is_sorted_by_key(|key| key.algorithm()), "the algorithms keep their order");
+        let newest_first = |pair: &[&KeyRecord]| {
+            pair[0].algorithm() != pair[1].algorithm() || pair[0].announced_at >= pair[1].announced_at
+        };
+        assert!(public.windows(2).all(newest_first), "newest first");
         assert!(public.iter().all(|key| !matches!(key.state, KeyState::Removed | KeyState::Revoked)));
         assert!(
             next_deadline(&self.keys, &self.contract).unwrap() > self.now,
@@ -86,11 +138,15 @@ impl Issuer {
     }
 }
 
-fn key(number: u64) -> (Kid, PublicKey) {
-    let mut seed = [0; 32];
-    seed[..8].copy_from_slice(&number.to_be_bytes());
-    let public = SigningKey::from_seed(&seed).unwrap().public().clone();
-    (thumbprint(&public), public)
+/// A key that nobody signs with: the state machine knows it by its name, so one public half of each algorithm will do.
+fn key(number: u64, algorithm: Algorithm) -> (Kid, PublicKey) {
+    static HALVES: OnceLock<Vec<PublicKey>> = OnceLock::new();
+    let halves = HALVES.get_or_init(|| {
+        let generator = SystemGenerator::new(std::sync::Arc::new(SeededEntropy::new(1)));
+        Algorithm::ALL.into_iter().map(|algorithm| generator.generate(algorithm).unwrap().1).collect()
+    });
+    let public = halves.iter().find(|half| half.algorithm() == algorithm).unwrap().clone();
+    (Kid::parse(&format!("key-{number}")).unwrap(), public)
 }
 
 #[derive(Clone, Debug)]
@@ -101,9 +157,9 @@ enum Happening {
     Live(Duration),
     /// Somebody sets the clock.
     Set(i64),
-    Rotate,
-    RevokeActive,
-    RevokePending,
+    Rotate(Algorithm),
+    RotateNow(Algorithm),
+    Revoke(Algorithm, KeyState),
     /// The process starts again with other settings.
     Restart(Contract),
 }
@@ -112,59 +168,83 @@ fn span() -> impl Strategy<Value = Duration> {
     prop_oneof![0_u64..2_000, 0_u64..120_000, 0_u64..90 * 86_400_000].prop_map(Duration::from_millis)
 }
 
+fn algorithm() -> impl Strategy<Value = Algorithm> {
+    proptest::sample::select(Algorithm::ALL.to_vec())
+}
+
+/// One, two or three of them, in any order.
+fn algorithms() -> impl Strategy<Value = Algorithms> {
+    (1..=3_usize, Just(Algorithm::ALL.to_vec()).prop_shuffle())
+        .prop_map(|(count, list)| Algorithms::new(list.into_iter().take(count)).unwrap())
+}
+
+fn contracts() -> impl Strategy<Value = Contract> {
+    let spans = proptest::sample::select(vec![(60, 4, 10), (600, 60, 900), (20, 2, 1)]);
+    (spans, algorithms()).prop_map(|((rotate, max_age, ttl), list)| contract_for(rotate, max_age, ttl, list))
+}
+
 fn happening() -> impl Strategy<Value = Happening> {
+    let state = proptest::sample::select(vec![KeyState::Active, KeyState::Pending, KeyState::Retiring]);
     prop_oneof![
         4 => span().prop_map(Happening::Sleep),
         4 => (0_u64..200_000).prop_map(Duration::from_millis).prop_map(Happening::Live),
         1 => prop_oneof![-100_000_i64..100_000, -40_000_000_000_i64..40_000_000_000].prop_map(Happening::Set),
-        2 => Just(Happening::Rotate),
-        1 => Just(Happening::RevokeActive),
-        1 => Just(Happening::RevokePending),
-        1 => prop_oneof![
-            Just(contract()), Just(contract_of(600, 60, 900)), Just(contract_of(20, 2, 1)),
-        ].prop_map(Happening::Restart),
+        2 => algorithm().prop_map(Happening::Rotate),
+        1 => algorithm().prop_map(Happening::RotateNow),
+        2 => (algorithm(), state).prop_map(|(algorithm, state)| Happening::Revoke(algorithm, state)),
+        2 => contracts().prop_map(Happening::Restart),
     ]
 }
 
-fn revoke(issuer: &mut Issuer, state: KeyState) {
-    if let Some(kid) = issuer.in_state(state).first().map(|key| key.kid.clone()) {
-        issuer.take(&Transition::Revoke { kid, reason: "test".to_owned() });
+impl Issuer {
+    /// Names the key that takes over, and makes one if there is none; none for an algorithm that nobody wants.
+    fn successor(&mut self, algorithm: Algorithm) -> Option<Kid> {
+        if !self.contract.algorithms().contains(algorithm) {
+            return None;
+        }
+        if self.of(algorithm, KeyState::Pending).is_empty() {
+            self.take(&Transition::Announce { algorithm });
+        }
+        Some(self.of(algorithm, KeyState::Pending)[0].kid.clone())
+    }
+
+    fn happens(&mut self, happening: Happening) {
+        match happening {
+            Happening::Sleep(span) => self.now = self.now.after(span),
+            Happening::Live(span) => self.live_until(self.now.after(span)),
+            Happening::Set(millis) => self.now = Timestamp::from_millis(self.now.millis() + millis),
+            Happening::Rotate(algorithm) => {
+                if let Some(kid) = self.successor(algorithm) {
+                    self.take(&Transition::Request { kid });
+                }
+            }
+            Happening::RotateNow(algorithm) => {
+                if let Some(kid) = self.successor(algorithm) {
+                    let retires = self.of(algorithm, KeyState::Active).first().map(|key| key.kid.clone());
+                    self.take(&Transition::Promote { kid, retires });
+                }
+            }
+            Happening::Revoke(algorithm, state) => {
+                let kid = self.of(algorithm, state).first().map(|key| key.kid.clone());
+                if let Some(kid) = kid {
+                    self.take(&Transition::Revoke { kid, reason: "test".to_owned() });
+                }
+            }
+            Happening::Restart(contract) => self.contract = contract,
+        }
     }
 }
 
 proptest! {
     #[test]
-    fn whatever_happens_one_announced_key_signs_and_the_set_is_never_empty(
-        story in proptest::collection::vec(happening(), 1..60)
+    fn whatever_happens_announced_keys_sign_and_the_set_is_never_empty(
+        contract in contracts(), story in proptest::collection::vec(happening(), 1..60)
     ) {
-        let mut issuer = Issuer::new(contract());
+        let mut issuer = Issuer::new(contract);
         issuer.reconcile();
+        issuer.check_settled();
         for happening in story {
-            match happening {
-                Happening::Sleep(span) => issuer.now = issuer.now.after(span),
-                Happening::Live(span) => {
-                    let end = issuer.now.after(span);
-                    while let Some(deadline) = next_deadline(&issuer.keys, &issuer.contract).filter(|at| *at <= end) {
-                        issuer.now = deadline;
-                        issuer.reconcile();
-                        issuer.check_settled();
-                    }
-                    issuer.now = end;
-                }
-                Happening::Set(millis) => {
-                    issuer.now = Timestamp::from_millis(issuer.now.millis() + millis);
-                }
-                Happening::Rotate => {
-                    if issuer.in_state(KeyState::Pending).is_empty() {
-                        issuer.take(&Transition::Announce { algorithm: Algorithm::EdDsa });
-                    }
-                    let kid = issuer.in_state(KeyState::Pending)[0].kid.clone();
-                    issuer.take(&Transition::Request { kid });
-                }
-                Happening::RevokeActive => revoke(&mut issuer, KeyState::Active),
-                Happening::RevokePending => revoke(&mut issuer, KeyState::Pending),
-                Happening::Restart(contract) => issuer.contract = contract,
-            }
+            issuer.happens(happening);
             issuer.reconcile();
             issuer.check_settled();
         }
@@ -172,16 +252,19 @@ proptest! {
 
     #[test]
     fn while_the_worker_lives_no_key_signs_longer_than_its_interval(
-        rotate in 20_u64..1_000, max_age in 1_u64..5, ttl in 1_u64..30, leeway in 0_u64..5
+        rotate in 20_u64..1_000, max_age in 1_u64..5, ttl in 1_u64..30, leeway in 0_u64..5, list in algorithms()
     ) {
         let terms = Terms {
             rotate_every: seconds(rotate), jwks_max_age: seconds(max_age), token_ttl: seconds(ttl), leeway: seconds(leeway),
-            algorithms: Algorithms::only(Algorithm::EdDsa),
+            algorithms: list,
         };
         let contract = Contract::new(terms);
         prop_assume!(contract.is_ok());
         let mut issuer = Issuer::new(contract.unwrap());
         issuer.reconcile();
+        for algorithm in list.iter() {
+            prop_assert_eq!(issuer.of(algorithm, KeyState::Active).len(), 1, "all begin at once");
+        }
         for _ in 0..40 {
             issuer.now = next_deadline(&issuer.keys, &issuer.contract).unwrap();
             issuer.reconcile();
@@ -194,8 +277,70 @@ proptest! {
                 prop_assert!(key.removed_at.is_none_or(|at| at == retired.after(issuer.contract.retain())));
             }
         }
-        prop_assert!(issuer.made >= 10);
+        for algorithm in list.iter() {
+            let made = issuer.keys.iter().filter(|key| key.algorithm() == algorithm).count();
+            prop_assert!(made >= 10, "{} keys of {}", made, algorithm);
+        }
     }
+
+    #[test]
+    fn instances_with_different_lists_make_no_more_keys_than_one_alone(
+        lists in proptest::collection::vec(algorithms(), 2..4), turns in proptest::collection::vec((0..4_usize, 0_u64..40_000), 200)
+    ) {
+        let mut issuer = Issuer::new(contract_for(60, 4, 10, lists[0]));
+        for (turn, pause) in turns {
+            issuer.contract = contract_for(60, 4, 10, lists[turn % lists.len()]);
+            issuer.reconcile();
+            issuer.check_settled();
+            issuer.now = issuer.now.after(Duration::from_millis(pause));
+        }
+        let intervals = issuer.now.since(START).as_secs() / 60;
+        for algorithm in Algorithm::ALL {
+            let made = issuer.keys.iter().filter(|key| key.algorithm() == algorithm).count() as u64;
+            let wanted = lists.iter().any(|list| list.contains(algorithm));
+            let most = if wanted { intervals + 2 } else { 0 };
+            prop_assert!(made <= most, "{} keys of {} in {} intervals", made, algorithm, intervals);
+        }
+    }
+}
+
+#[test]
+fn an_algorithm_that_is_new_is_announced_for_its_lead_while_the_others_sign() {
+    let list = |list: &str| contract_for(60, 4, 10, list.parse().unwrap());
+    let mut issuer = Issuer::new(list("EdDSA"));
+    issuer.reconcile();
+    // It comes first in the list: the one that signs today goes on until everybody knows the new one.
+    issuer.now = issuer.now.after(seconds(7));
+    issuer.contract = list("ES256,EdDSA");
+    issuer.reconcile();
+    let signs = |issuer: &Issuer| session_algorithm(&issuer.keys, &issuer.contract);
+    assert_eq!(issuer.of(Algorithm::Es256, KeyState::Pending)[0].announced_at, issuer.now);
+    let known = issuer.now.after(issuer.contract.lead());
+    issuer.live_until(known.before(Duration::from_millis(1)));
+    assert_eq!(signs(&issuer), Some(Algorithm::EdDsa));
+    issuer.live_until(known);
+    assert_eq!(signs(&issuer), Some(Algorithm::Es256));
+    assert_eq!(issuer.of(Algorithm::EdDsa, KeyState::Active).len(), 1, "it has a life of its own");
+}
+
+#[test]
+fn an_algorithm_that_is_removed_gets_no_successor_and_signs_until_the_new_one_may() {
+    let list = |list: &str| contract_for(60, 4, 10, list.parse().unwrap());
+    let mut issuer = Issuer::new(list("EdDSA"));
+    issuer.reconcile();
+    issuer.now = issuer.now.after(seconds(7));
+    issuer.contract = list("ES256");
+    issuer.reconcile();
+    // Nobody knows the only algorithm that is configured: the other one is still what session tokens are signed with.
+    assert_eq!(session_algorithm(&issuer.keys, &issuer.contract), Some(Algorithm::EdDsa));
+    issuer.live_until(START.after(seconds(60)));
+    assert_eq!(session_algorithm(&issuer.keys, &issuer.contract), Some(Algorithm::Es256));
+    assert_eq!(issuer.of(Algorithm::EdDsa, KeyState::Retiring).len(), 1, "its time was up");
+    issuer.live_until(START.after(seconds(60) + issuer.contract.retain()));
+    assert!(published(&issuer.keys, issuer.now).iter().all(|key| key.algorithm() == Algorithm::Es256));
+    issuer.live_until(START.after(seconds(3600)));
+    let of_eddsa = issuer.keys.iter().filter(|key| key.algorithm() == Algorithm::EdDsa);
+    assert_eq!(of_eddsa.count(), 1);
 }
 
 #[test]
@@ -260,7 +405,7 @@ fn a_step_that_does_not_fit_changes_nothing() {
     issuer.reconcile();
     let before = issuer.keys.clone();
     let active = before[0].kid.clone();
-    let stranger = key(99).0;
+    let stranger = key(99, Algorithm::EdDsa).0;
     for step in [
         Transition::Promote { kid: active.clone(), retires: None },
         Transition::Promote { kid: active.clone(), retires: Some(stranger.clone()) },
@@ -269,7 +414,14 @@ fn a_step_that_does_not_fit_changes_nothing() {
         Transition::Revoke { kid: stranger, reason: String::new() },
     ] {
         assert!(
-            apply::<WrongState>(&mut issuer.keys, &step, |_| Ok(key(98)), &contract(), START).is_err(),
+            apply::<WrongState>(
+                &mut issuer.keys,
+                &step,
+                |algorithm| Ok(key(98, algorithm)),
+                &contract(),
+                START
+            )
+            .is_err(),
             "{step:?}"
         );
         assert_eq!(issuer.keys, before, "{step:?}");

@@ -2,9 +2,16 @@
 
 #![cfg(test)]
 
+mod algorithms;
 mod cache_life;
+mod clocks;
+mod importing;
 mod key_formats;
+mod life;
 mod lifecycle;
+mod master_keys;
+mod openssl;
+mod orders;
 mod race;
-mod suite;
+mod rows;
 pub mod support;

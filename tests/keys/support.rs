@@ -28,14 +28,24 @@ pub fn contract() -> Contract {
     contract_of(60, 4, 10)
 }
 
-/// The contract of these settings, in seconds, with clocks that differ by 1 s at most.
+/// The contract of these settings, in seconds, with clocks that differ by 1 s at most, for EdDSA alone.
 pub fn contract_of(rotate_every: u64, jwks_max_age: u64, token_ttl: u64) -> Contract {
+    contract_for(rotate_every, jwks_max_age, token_ttl, Algorithms::only(Algorithm::EdDsa))
+}
+
+/// The same for a list of algorithms.
+pub fn contract_for(
+    rotate_every: u64,
+    jwks_max_age: u64,
+    token_ttl: u64,
+    algorithms: Algorithms,
+) -> Contract {
     let terms = Terms {
         rotate_every: seconds(rotate_every),
         jwks_max_age: seconds(jwks_max_age),
         token_ttl: seconds(token_ttl),
         leeway: seconds(1),
-        algorithms: Algorithms::only(Algorithm::EdDsa),
+        algorithms,
     };
     Contract::new(terms).unwrap()
 }

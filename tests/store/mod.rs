@@ -3,6 +3,7 @@
 mod credentials;
 mod limits;
 mod migrations;
+mod older_version;
 mod plans;
 mod retries;
 mod schema;
