@@ -26,6 +26,9 @@ pub enum UnsoundKey {
     /// The RSA modulus is even.
     #[error("the modulus is even")]
     EvenModulus,
+    /// The RSA modulus has the mark of a generator whose primes can be computed (ROCA, CVE-2017-15361).
+    #[error("the modulus is of a generator whose keys can be broken")]
+    Predictable,
 }
 
 /// The public half of a key. Clones of an RSA key share the memory.
@@ -77,7 +80,8 @@ impl PublicKey {
     /// Takes an RSA modulus and exponent, big-endian without leading zeros.
     ///
     /// # Errors
-    /// [`UnsoundKey`] unless the modulus is odd and has 2048 to 4096 bits, and the exponent is odd and at least 65537.
+    /// [`UnsoundKey`] unless the modulus is odd and has 2048 to 4096 bits, the exponent is odd and at least 65537, and
+    /// the modulus is not one that is known to be broken.
     pub fn rsa(modulus: &[u8], exponent: &[u8]) -> Result<Self, UnsoundKey> {
         Ok(Self(Half::Rsa(RsaKey::new(modulus, exponent)?)))
     }
