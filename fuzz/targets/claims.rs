@@ -6,7 +6,6 @@ use std::time::Duration;
 use libfuzzer_sys::fuzz_target;
 use serde_json::Value;
 use signet_verify::clock::Timestamp;
-use signet::secret::Seed;
 use signet_verify::crypto::SigningKey;
 use signet_verify::jose::base64url;
 use signet_verify::jose::jwk::{KeySet, Kid};
@@ -18,7 +17,7 @@ fuzz_target!(|claims: &[u8]| {
     let (key, kid) = (SigningKey::from_seed(&[7; 32]).unwrap(), Kid::parse("key-1").unwrap());
     let input =
         format!("{}.{}", base64url::encode(br#"{"alg":"EdDSA","kid":"key-1"}"#), base64url::encode(claims));
-    let token = format!("{input}.{}", base64url::encode(&key.sign(input.as_bytes())));
+    let token = format!("{input}.{}", base64url::encode(&key.sign(input.as_bytes()).unwrap()));
     let set = KeySet::new([(kid, key.public().clone())]);
     let (leeway, longest) = (Duration::from_secs(30), Duration::from_secs(3600));
     let policy = Policy::new("https://id.test".into(), "https://api.test".into(), leeway, longest);

@@ -10,7 +10,7 @@ fuzz_target!(|document: &[u8]| {
     assert!(parsed.keys.len() + parsed.skipped.len() <= MAX_KEYS);
     for (kid, key) in parsed.keys.iter() {
         assert_eq!(parsed.keys.get(kid.as_ref()), Some(key));
-        assert_eq!(PublicKey::from_bytes(key.as_bytes()).as_ref(), Ok(key));
+        assert_eq!(PublicKey::from_bytes(key.algorithm(), key.as_bytes()).as_ref(), Ok(key));
     }
     let again = KeySet::parse(parsed.keys.to_json().as_bytes()).unwrap();
     assert_eq!(again.keys, parsed.keys);

@@ -149,7 +149,7 @@ const UNTIL_EXAMPLE: &str =
 
 /// How tokens are signed and verified, and when signing keys change.
 ///
-/// The inequalities between rotation, caching and token life are judged by `keys::contract`, not here.
+/// The inequalities between rotation, caching and token life are judged by `model::contract`, not here.
 #[derive(Clone, Debug)]
 pub struct Tokens {
     /// Whether the shared secret signs, and what is accepted.

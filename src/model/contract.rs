@@ -70,14 +70,17 @@ pub enum ContractError {
     },
     /// Verifiers read only so many keys of a set.
     #[error(
-        "SIGNET_ROTATE_EVERY ({}) is too short for SIGNET_TOKEN_TTL ({}): more than {} keys would be public at once",
-        span(*.rotate_every), span(*.token_ttl), Contract::MAX_PUBLIC
+        "SIGNET_ROTATE_EVERY ({}) is too short for SIGNET_TOKEN_TTL ({}) with SIGNET_ALGORITHMS at {}: more than {} keys \
+         would be public at once",
+        span(*.rotate_every), span(*.token_ttl), .algorithms, Contract::MAX_PUBLIC
     )]
     TooManyKeys {
         /// The interval that was asked for.
         rotate_every: Duration,
         /// The token life that keeps old keys public.
         token_ttl: Duration,
+        /// The algorithms, each of which has keys of its own.
+        algorithms: Algorithms,
     },
 }
 
@@ -120,7 +123,7 @@ impl Contract {
         let retired = retain.as_millis() / rotate_every.as_millis().max(1);
         let algorithms = terms.algorithms;
         if (retired + 3) * algorithms.count() as u128 > Self::MAX_PUBLIC as u128 {
-            return Err(ContractError::TooManyKeys { rotate_every, token_ttl });
+            return Err(ContractError::TooManyKeys { rotate_every, token_ttl, algorithms });
         }
         Ok(Self { rotate_every, jwks_max_age, token_ttl, skew, refresh, reload, lead, retain, algorithms })
     }
@@ -285,7 +288,8 @@ mod tests {
         let fault = Contract::new(terms).unwrap_err();
         assert_eq!(
             fault.to_string(),
-            "SIGNET_ROTATE_EVERY (11m) is too short for SIGNET_TOKEN_TTL (1d): more than 32 keys would be public at once"
+            "SIGNET_ROTATE_EVERY (11m) is too short for SIGNET_TOKEN_TTL (1d) with SIGNET_ALGORITHMS at EdDSA: more than 32 keys \
+             would be public at once"
         );
     }
 

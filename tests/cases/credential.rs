@@ -3,7 +3,6 @@
 use serde_json::{Value, json};
 
 use super::rig::{Case, Rig};
-use crate::token::support::signing_key;
 
 fn authorization(value: &str) -> Case {
     Case::lines(value.chars().take(40).collect::<String>(), format!("authorization: {value}\r\n"))
@@ -52,8 +51,7 @@ pub async fn malformed(rig: &Rig) -> Vec<Case> {
 
 pub async fn two(rig: &Rig) -> Vec<Case> {
     let token = rig.issuer.token();
-    let forged =
-        signet_verify::jose::sign::jwt(&signing_key(66), &rig.issuer.kid, &rig.issuer.claims()).unwrap();
+    let forged = signet_verify::jose::sign::jwt(&rig.own(), &rig.issuer.kid, &rig.issuer.claims()).unwrap();
     let pair = |first: &str, second: &str| {
         Case::lines("two headers", format!("authorization: {first}\r\nauthorization: {second}\r\n"))
     };

@@ -4,7 +4,7 @@ use serde_json::json;
 use signet_verify::jose::base64url;
 
 use super::rig::{Case, Rig};
-use crate::token::support::{parts, signing_key};
+use crate::token::support::parts;
 
 pub async fn not_three_parts(rig: &Rig) -> Vec<Case> {
     let token = rig.issuer.token();
@@ -197,7 +197,7 @@ pub async fn nested(rig: &Rig) -> Vec<Case> {
     let header = issuer.header_with("cty", "JWT".into()).to_string();
     let nested = issuer.token_of(header.as_bytes(), inner.as_bytes());
     let input = nested.rsplit_once('.').unwrap().0;
-    let own = format!("{input}.{}", base64url::encode(&signing_key(66).sign(input.as_bytes()).unwrap()));
+    let own = format!("{input}.{}", base64url::encode(&rig.own().sign(input.as_bytes()).unwrap()));
     vec![
         Case::token("a token in a token", &nested),
         Case::token("with a key of its own", own),

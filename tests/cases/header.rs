@@ -6,12 +6,7 @@ use signet_verify::jose::base64url;
 
 use super::rig::{Case, Rig};
 use crate::token::header::foreign_algorithms;
-use crate::token::support::{parts, signing_input, signing_key};
-
-/// The key of somebody who attacks.
-fn own() -> SigningKey {
-    signing_key(66)
-}
+use crate::token::support::{bare_jwk, parts, signing_input};
 
 fn signed(key: &SigningKey, input: &str) -> String {
     format!("{input}.{}", base64url::encode(&key.sign(input.as_bytes()).unwrap()))
@@ -35,7 +30,7 @@ fn with_member(rig: &Rig, name: &str, values: impl IntoIterator<Item = Value>) -
 fn with_member_own(rig: &Rig, name: &str, values: impl IntoIterator<Item = Value>) -> Vec<Case> {
     let of = |value: Value| {
         let header = rig.issuer.header_with(name, value);
-        let token = signed(&own(), &signing_input(&header, &rig.issuer.claims()));
+        let token = signed(&rig.own(), &signing_input(&header, &rig.issuer.claims()));
         Case::token(format!("{name} {}, own key", header[name]), token)
     };
     values.into_iter().map(of).collect()
@@ -68,7 +63,14 @@ pub async fn none_in_two_parts(rig: &Rig) -> Vec<Case> {
 }
 
 pub async fn alg_no_text(rig: &Rig) -> Vec<Case> {
-    let values = [Value::Null, json!(0), json!(1.5), json!(true), json!(["EdDSA"]), json!({ "EdDSA": 1 })];
+    let values = [
+        Value::Null,
+        json!(0),
+        json!(1.5),
+        json!(true),
+        json!([rig.algorithm().name()]),
+        json!({ rig.algorithm().name(): 1 }),
+    ];
     let mut cases = with_member(rig, "alg", values);
     let header = json!({ "kid": rig.issuer.kid.as_ref() });
     cases.push(Case::token("missing", rig.issuer.token_headed(&header)));
@@ -77,7 +79,8 @@ pub async fn alg_no_text(rig: &Rig) -> Vec<Case> {
 }
 
 pub async fn alg_misspelt(rig: &Rig) -> Vec<Case> {
-    let spellings = [
+    let name = rig.algorithm().name();
+    let mut spellings: Vec<String> = [
         "eddsa",
         "EDDSA",
         "Eddsa",
@@ -88,8 +91,23 @@ pub async fn alg_misspelt(rig: &Rig) -> Vec<Case> {
         "ed25519",
         "Ed25519\n",
         "ED25519",
-    ];
-    with_member(rig, "alg", spellings.map(Value::from))
+        "es256",
+        "ЕS256",
+        "ES-256",
+        "rs256",
+        "RS-256",
+        "RS256=",
+    ]
+    .map(str::to_owned)
+    .into();
+    spellings.extend([
+        format!(" {name}"),
+        format!("{name} "),
+        format!("{name}\0"),
+        format!("{name}\n"),
+        name.to_lowercase(),
+    ]);
+    with_member(rig, "alg", spellings.into_iter().map(Value::from))
 }
 
 pub async fn enc(rig: &Rig) -> Vec<Case> {
@@ -97,13 +115,14 @@ pub async fn enc(rig: &Rig) -> Vec<Case> {
 }
 
 pub async fn jwk(rig: &Rig) -> Vec<Case> {
-    let x = base64url::encode(own().public().as_bytes());
-    let public = json!({ "kty": "OKP", "crv": "Ed25519", "x": x });
-    let private = json!({ "kty": "OKP", "crv": "Ed25519", "x": x, "d": base64url::encode(&[66; 32]) });
+    let public = bare_jwk(&rig.own());
+    let mut private = public.clone();
+    private["d"] = json!(base64url::encode(&[66; 32]));
     let octets = json!({ "kty": "oct", "k": base64url::encode(&[66; 32]) });
     let mut cases = with_member_own(rig, "jwk", [public.clone(), private, octets.clone()]);
-    let unnamed = signing_input(&json!({ "alg": "EdDSA", "jwk": public }), &rig.issuer.claims());
-    cases.push(Case::token("no kid", signed(&own(), &unnamed)));
+    let unnamed =
+        signing_input(&json!({ "alg": rig.algorithm().name(), "jwk": public }), &rig.issuer.claims());
+    cases.push(Case::token("no kid", signed(&rig.own(), &unnamed)));
     let mac = rig.mac(&[66; 32], &json!({ "alg": "HS256", "jwk": octets }));
     cases.push(Case::token("a secret of the token's own", mac));
     cases
@@ -137,7 +156,7 @@ pub async fn listener(rig: &Rig) -> Vec<Case> {
     let mut cases = with_member_own(rig, "kid", addresses(rig));
     for address in addresses(rig) {
         let input = signing_input(&rig.issuer.header(), &rig.issuer.claims_with("iss", address.clone()));
-        cases.push(Case::token(format!("iss {address}"), signed(&own(), &input)));
+        cases.push(Case::token(format!("iss {address}"), signed(&rig.own(), &input)));
     }
     cases
 }
@@ -160,7 +179,7 @@ pub async fn kid_misspelt(rig: &Rig) -> Vec<Case> {
 }
 
 pub async fn other_algorithms(rig: &Rig) -> Vec<Case> {
-    let others = || foreign_algorithms().into_iter().filter(|algorithm| algorithm != "HS256");
+    let others = || foreign_algorithms(rig.algorithm()).into_iter().filter(|algorithm| algorithm != "HS256");
     let mut cases = with_member_own(rig, "alg", others());
     cases.extend(with_member(rig, "alg", others()));
     for algorithm in others() {
@@ -176,9 +195,12 @@ pub async fn psychic(rig: &Rig) -> Vec<Case> {
         [rig.issuer.header_with("alg", json!("ES256")), json!({ "alg": "ES256" }), rig.issuer.header()];
     let of = |header: Value| {
         let input = signing_input(&header, &rig.issuer.claims());
-        Case::token(header.to_string(), format!("{input}.{}", base64url::encode(&[0; 64])))
+        [64, 256].map(|bytes| {
+            let zeros = base64url::encode(&vec![0; bytes]);
+            Case::token(format!("{header}, {bytes} zeros"), format!("{input}.{zeros}"))
+        })
     };
-    headers.map(of).into()
+    headers.into_iter().flat_map(of).collect()
 }
 
 pub async fn alg_ed25519(rig: &Rig) -> Vec<Case> {
@@ -230,7 +252,7 @@ pub async fn zip(rig: &Rig) -> Vec<Case> {
     let token = rig.issuer.token_of(header.as_bytes(), &bomb);
     cases.push(Case::token("a bomb", &token));
     let input = token.rsplit_once('.').unwrap().0;
-    cases.push(Case::token("a bomb, own key", signed(&own(), input)));
+    cases.push(Case::token("a bomb, own key", signed(&rig.own(), input)));
     cases
 }
 
@@ -245,14 +267,15 @@ pub async fn foreign_typ(rig: &Rig) -> Vec<Case> {
 pub async fn member_twice(rig: &Rig) -> Vec<Case> {
     let kid = rig.issuer.kid.as_ref();
     let claims = rig.issuer.claims().to_string();
+    let name = rig.algorithm().name();
     let headers = [
-        format!(r#"{{"alg":"EdDSA","kid":"{kid}","alg":"none"}}"#),
-        format!(r#"{{"alg":"none","kid":"{kid}","alg":"EdDSA"}}"#),
-        format!(r#"{{"alg":"EdDSA","kid":"{kid}","\u0061lg":"EdDSA"}}"#),
-        format!(r#"{{"alg":"EdDSA","kid":"{kid}","kid":"other"}}"#),
-        format!(r#"{{"alg":"EdDSA","kid":"other","kid":"{kid}"}}"#),
-        format!(r#"{{"alg":"EdDSA","kid":"{kid}","crit":["x"],"crit":[]}}"#),
-        format!(r#"{{"crit":[],"alg":"EdDSA","kid":"{kid}","crit":["x"]}}"#),
+        format!(r#"{{"alg":"{name}","kid":"{kid}","alg":"none"}}"#),
+        format!(r#"{{"alg":"none","kid":"{kid}","alg":"{name}"}}"#),
+        format!(r#"{{"alg":"{name}","kid":"{kid}","\u0061lg":"{name}"}}"#),
+        format!(r#"{{"alg":"{name}","kid":"{kid}","kid":"other"}}"#),
+        format!(r#"{{"alg":"{name}","kid":"other","kid":"{kid}"}}"#),
+        format!(r#"{{"alg":"{name}","kid":"{kid}","crit":["x"],"crit":[]}}"#),
+        format!(r#"{{"crit":[],"alg":"{name}","kid":"{kid}","crit":["x"]}}"#),
     ];
     headers
         .map(|header| Case::token(&header, rig.issuer.token_of(header.as_bytes(), claims.as_bytes())))
@@ -282,14 +305,15 @@ pub async fn unknown_members(rig: &Rig) -> Vec<Case> {
 }
 
 pub async fn truly_signed(rig: &Rig) -> Vec<Case> {
-    let key =
-        json!({ "kty": "OKP", "crv": "Ed25519", "x": base64url::encode(rig.issuer.key.public().as_bytes()) });
-    let mut cases = with_member(rig, "jwk", [key]);
+    let mut cases = with_member(rig, "jwk", [bare_jwk(&rig.issuer.key)]);
     cases.extend(with_member(rig, "jku", [json!(rig.listener.url()), json!(rig.origin.url())]));
     cases.extend(with_member(rig, "x5u", [json!(rig.listener.url())]));
     cases
 }
 
 pub async fn kid_missing(rig: &Rig) -> Vec<Case> {
-    vec![Case::token("one key, and no kid", rig.issuer.token_headed(&json!({ "alg": "EdDSA" })))]
+    vec![Case::token(
+        "one key, and no kid",
+        rig.issuer.token_headed(&json!({ "alg": rig.algorithm().name() })),
+    )]
 }

@@ -8,19 +8,21 @@ use serde_json::{Value, json};
 use signet_verify::crypto::Algorithm;
 use signet_verify::crypto::PublicKey;
 use signet_verify::jose::base64url;
+use signet_verify::jose::jwk::SkipReason;
 
+use super::Want;
 use super::rig::{Case, Rig};
 use crate::resource::origin::Answer;
 use crate::token::key_sets;
-use crate::token::support::{array, hex, signing_input, signing_key, text, vectors};
+use crate::token::support::{array, hex, key_of, signing_input, text, vectors};
 
 fn okp(kid: &str, bytes: &[u8]) -> Value {
     json!({ "kty": "OKP", "crv": "Ed25519", "kid": kid, "alg": "EdDSA", "use": "sig", "x": base64url::encode(bytes) })
 }
 
-/// A token in the name of `kid` with this signature.
+/// A token of EdDSA in the name of `kid` with this signature.
 fn forged(rig: &Rig, kid: &str, signature: &[u8]) -> Case {
-    let input = signing_input(&rig.issuer.header_with("kid", json!(kid)), &rig.issuer.claims());
+    let input = signing_input(&json!({ "alg": "EdDSA", "kid": kid }), &rig.issuer.claims());
     Case::token(kid, format!("{input}.{}", base64url::encode(signature)))
 }
 
@@ -66,20 +68,36 @@ pub async fn mixed_order(rig: &Rig) -> Vec<Case> {
 }
 
 pub async fn unknown_kids(rig: &Rig) -> Vec<Case> {
-    (0..150).map(|number| forged(rig, &format!("unknown-{number}"), &[7; 64])).collect()
+    let of = |number| {
+        let header = rig.issuer.header_with("kid", json!(format!("unknown-{number}")));
+        Case::token(format!("unknown {number}"), rig.issuer.token_headed(&header))
+    };
+    (0..150).map(of).collect()
 }
 
 pub async fn odd_keys(rig: &Rig) -> Vec<Case> {
+    let odd = key_sets::odd_keys(rig.algorithm());
+    // A set has 64 keys at most. The last part is judged by the row, like all the others.
+    let (rest, last) = odd.split_at(odd.len() / 2);
+    let cases = publish_odd(rig, rest).await;
+    rig.judge(Want::Refused, cases).await;
+    publish_odd(rig, last).await
+}
+
+/// Publishes the entries, and signs in the name of each with the key that it would be if it were not odd.
+async fn publish_odd(rig: &Rig, odd: &[(Value, SkipReason)]) -> Vec<Case> {
     let mut entries = Vec::new();
     let mut cases = Vec::new();
-    for (number, (mut entry, reason)) in key_sets::odd_keys().into_iter().enumerate() {
+    let signer = key_of(rig.algorithm(), 9);
+    for (number, (entry, reason)) in odd.iter().enumerate() {
         let kid = format!("odd-{number}");
+        let mut entry = entry.clone();
         if entry.get("kid").is_some_and(|kid| kid == "odd") {
             entry["kid"] = json!(kid);
         }
         let named = entry["kid"].as_str().unwrap_or(&kid).to_owned();
         let input = signing_input(&rig.issuer.header_with("kid", json!(named)), &rig.issuer.claims());
-        let signature = base64url::encode(&signing_key(9).sign(input.as_bytes()).unwrap());
+        let signature = base64url::encode(&signer.sign(input.as_bytes()).unwrap());
         cases.push(Case::token(format!("{reason}: {entry}"), format!("{input}.{signature}")));
         let mac = json!({ "alg": "HS256", "kid": named });
         cases.push(Case::token(format!("{reason}: {entry}, as a secret"), rig.mac(&[7; 32], &mac)));

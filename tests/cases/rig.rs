@@ -6,6 +6,7 @@ use std::time::Duration;
 use serde_json::Value;
 use signet_verify::clock::ManualClock;
 use signet_verify::clock::Timestamp;
+use signet_verify::crypto::{Algorithm, SigningKey};
 use signet_verify::jose::jwk::{KeySet, thumbprint};
 use signet_verify::jose::{base64url, sign};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -14,7 +15,7 @@ use tokio::net::TcpStream;
 use super::Want;
 use crate::resource::origin::{Answer, Origin};
 use crate::support::TestApp;
-use crate::token::support::{Issuer, NOW, SECRET, signing_input, signing_key};
+use crate::token::support::{Issuer, NOW, SECRET, key_of, signing_input};
 
 /// One thing to present: what is special about it, and the header lines of its request.
 pub struct Case {
@@ -65,8 +66,10 @@ pub struct Rig {
 }
 
 impl Rig {
-    pub async fn start() -> Self {
-        let (issuer, clock) = (Issuer::new(), Arc::new(ManualClock::at(Timestamp::from_seconds(NOW))));
+    /// An issuer with a key of this algorithm, and a server that trusts it.
+    pub async fn start(algorithm: Algorithm) -> Self {
+        let (issuer, clock) =
+            (Issuer::of(algorithm), Arc::new(ManualClock::at(Timestamp::from_seconds(NOW))));
         let origin = Origin::publishing(&issuer.set).await;
         let builder = TestApp::builder().clock(clock.clone()).with(|settings| {
             settings.set("SIGNET_ROLE", "resource");
@@ -83,9 +86,19 @@ impl Rig {
         rig
     }
 
+    /// The algorithm of the issuer's key.
+    pub fn algorithm(&self) -> Algorithm {
+        self.issuer.algorithm()
+    }
+
+    /// The key of somebody who attacks, of the same algorithm.
+    pub fn own(&self) -> SigningKey {
+        key_of(self.algorithm(), 66)
+    }
+
     /// Publishes these entries beside the good key, and waits until the server has them.
     pub async fn publish(&self, entries: impl IntoIterator<Item = Value>) {
-        let marker = signing_key(200);
+        let marker = key_of(Algorithm::EdDsa, 200 + u8::try_from(self.origin.fetches()).unwrap());
         let kid = thumbprint(marker.public());
         let sound = KeySet::new([
             (self.issuer.kid.clone(), self.issuer.key.public().clone()),
@@ -150,7 +163,7 @@ impl Rig {
                 Want::Accepted => status == 200,
                 Want::Survived => status < 500,
             };
-            assert!(fits, "{name}: {want:?} is wanted: {answered:?}");
+            assert!(fits, "{}, {name}: {want:?} is wanted: {answered:?}", self.algorithm());
             if status == 401 {
                 refusals.push((name, answered));
             }

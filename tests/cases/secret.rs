@@ -4,7 +4,8 @@ use serde_json::{Value, json};
 use signet_verify::jose::base64url;
 
 use super::rig::{Case, Rig, tag};
-use crate::token::support::{SECRET, parts, signing_input, signing_key};
+use crate::token::header::public_key_forms;
+use crate::token::support::{SECRET, parts, signing_input};
 
 /// A MAC under `key`: with the known kid, and with none, as the server's own HS256 tokens are.
 fn under(rig: &Rig, name: &str, key: &[u8]) -> [Case; 2] {
@@ -12,14 +13,14 @@ fn under(rig: &Rig, name: &str, key: &[u8]) -> [Case; 2] {
     [named, json!({ "alg": "HS256", "typ": "JWT" })].map(|header| Case::token(name, rig.mac(key, &header)))
 }
 
-/// HS256 and EdDSA tokens with this kid: under each key, and signed with a key of the attacker's own.
+/// Tokens with this kid: HS256 under each key, and of the issuer's algorithm, signed with a key of the attacker's own.
 fn named(rig: &Rig, kids: &[&str], keys: &[&[u8]]) -> Vec<Case> {
     let mut cases = Vec::new();
     for kid in kids {
         let header = json!({ "alg": "HS256", "kid": kid });
         cases.extend(keys.iter().map(|key| Case::token(*kid, rig.mac(key, &header))));
         let input = signing_input(&rig.issuer.header_with("kid", json!(kid)), &rig.issuer.claims());
-        let own = base64url::encode(&signing_key(66).sign(input.as_bytes()).unwrap());
+        let own = base64url::encode(&rig.own().sign(input.as_bytes()).unwrap());
         cases.push(Case::token(format!("{kid}, own key"), format!("{input}.{own}")));
     }
     cases
@@ -56,52 +57,28 @@ pub async fn kid_injects(rig: &Rig) -> Vec<Case> {
     named(rig, &kids, &[b"", b"secret"])
 }
 
+/// The forms of the public key that `is_meant` is true of, as secrets; of other forms there are some too.
+fn forms(rig: &Rig, is_meant: impl Fn(&str) -> bool) -> Vec<Case> {
+    let forms = public_key_forms(&rig.issuer);
+    let meant: Vec<_> = forms.iter().filter(|form| is_meant(&String::from_utf8_lossy(form))).collect();
+    assert!((1..forms.len()).contains(&meant.len()));
+    meant.iter().flat_map(|form| under(rig, &String::from_utf8_lossy(form), form)).collect()
+}
+
+fn is_json(form: &str) -> bool {
+    form.trim_end().starts_with('{') && form.trim_end().ends_with('}')
+}
+
 pub async fn public_key_raw(rig: &Rig) -> Vec<Case> {
-    let public = rig.issuer.key.public();
-    let bytes = public.as_bytes();
-    let digits: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
-    let standard = base64::Engine::encode(&base64::engine::general_purpose::STANDARD, bytes);
-    let guesses = [
-        bytes.to_vec(),
-        digits.to_uppercase().into_bytes(),
-        digits.into_bytes(),
-        base64url::encode(bytes).into_bytes(),
-        standard.into_bytes(),
-    ];
-    guesses.iter().flat_map(|guess| under(rig, &String::from_utf8_lossy(guess), guess)).collect()
+    forms(rig, |form| !form.contains("-----") && !is_json(form))
 }
 
 pub async fn public_key_in_pem(rig: &Rig) -> Vec<Case> {
-    let der =
-        [b"\x30\x2a\x30\x05\x06\x03\x2b\x65\x70\x03\x21\x00".as_slice(), rig.issuer.key.public().as_bytes()]
-            .concat();
-    let encoded = base64::Engine::encode(&base64::engine::general_purpose::STANDARD, &der);
-    let pem = format!("-----BEGIN PUBLIC KEY-----\n{encoded}\n-----END PUBLIC KEY-----");
-    let guesses = [
-        format!("{pem}\n").into_bytes(),
-        format!("{pem}\n").replace('\n', "\r\n").into_bytes(),
-        pem.into_bytes(),
-        der,
-        encoded.into_bytes(),
-    ];
-    guesses.iter().flat_map(|guess| under(rig, &String::from_utf8_lossy(guess), guess)).collect()
+    forms(rig, |form| form.contains("-----BEGIN"))
 }
 
 pub async fn public_key_in_json(rig: &Rig) -> Vec<Case> {
-    let set = rig.issuer.set.to_json();
-    let served = set.strip_prefix(r#"{"keys":["#).and_then(|keys| keys.strip_suffix("]}")).unwrap();
-    let key: Value = serde_json::from_str(served).unwrap();
-    let x = key["x"].as_str().unwrap();
-    let guesses = [
-        served.to_owned(),
-        served.replace(':', ": ").replace(',', ", "),
-        serde_json::to_string_pretty(&key).unwrap(),
-        key.to_string(), // its members sorted
-        format!(r#"{{"crv":"Ed25519","kty":"OKP","x":"{x}"}}"#),
-        format!("{set}\n"),
-        set.clone(),
-    ];
-    guesses.iter().flat_map(|guess| under(rig, guess, guess.as_bytes())).collect()
+    forms(rig, is_json)
 }
 
 pub async fn guessable(rig: &Rig) -> Vec<Case> {
@@ -149,11 +126,11 @@ pub async fn header_over_signature(rig: &Rig) -> Vec<Case> {
     headers.into_iter().flat_map(of).collect()
 }
 
-pub async fn eddsa_over_mac(rig: &Rig) -> Vec<Case> {
+pub async fn header_of_key_over_mac(rig: &Rig) -> Vec<Case> {
     let headers = [
         rig.issuer.header(),
-        json!({ "alg": "EdDSA" }),
-        json!({ "alg": "EdDSA", "typ": "JWT", "kid": "shared" }),
+        json!({ "alg": rig.algorithm().name() }),
+        json!({ "alg": rig.algorithm().name(), "typ": "JWT", "kid": "shared" }),
     ];
     headers.map(|header| Case::token(header.to_string(), rig.mac(SECRET.as_bytes(), &header))).into()
 }

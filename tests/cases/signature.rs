@@ -1,11 +1,13 @@
 //! Rows about signatures.
 
 use serde_json::{Value, json};
+use signet_verify::crypto::Algorithm;
 use signet_verify::jose::{base64url, sign};
 
 use super::rig::{Case, Rig};
+use crate::token::each_algorithm::spoilt;
 use crate::token::signature::{ORDER, add, subtract, with_neutral_r};
-use crate::token::support::{hex, parts, signing_input, signing_key};
+use crate::token::support::{hex, key_of, parts, signing_input};
 
 /// A good token with another signature.
 fn resigned(rig: &Rig, name: &str, signature: &[u8]) -> Case {
@@ -49,7 +51,8 @@ pub async fn other_length(rig: &Rig) -> Vec<Case> {
     let (r, s) = halves(rig);
     let signature = [r, s].concat();
     let digits: String = signature.iter().map(|byte| format!("{byte:02x}")).collect();
-    let others = [
+    let mut cases = others(rig);
+    let lengths = [
         vec![],
         signature[..1].to_vec(),
         signature[..63].to_vec(),
@@ -57,10 +60,23 @@ pub async fn other_length(rig: &Rig) -> Vec<Case> {
         signature.repeat(2),
         digits.into_bytes(),
     ];
-    others.map(|other| resigned(rig, &format!("{} bytes", other.len()), &other)).into()
+    cases.extend(lengths.map(|other| resigned(rig, &format!("{} bytes", other.len()), &other)));
+    cases
+}
+
+/// Everything that is made of a signature of the issuer's algorithm and is none: for ECDSA numbers at the bounds of the
+/// order and DER, for RSA numbers at the bounds of the modulus.
+fn others(rig: &Rig) -> Vec<Case> {
+    let token = rig.issuer.token();
+    let signature = base64url::decode(parts(&token)[2]).unwrap();
+    let spoilt = spoilt(&rig.issuer.key, &signature);
+    spoilt.iter().map(|(name, other)| resigned(rig, name, other)).collect()
 }
 
 pub async fn s_raised(rig: &Rig) -> Vec<Case> {
+    if rig.algorithm() != Algorithm::EdDsa {
+        return others(rig);
+    }
     let (r, s) = halves(rig);
     let raised =
         |times| resigned(rig, &format!("S + {times} L"), &[&r[..], &add(&s, &hex(ORDER), times)].concat());
@@ -68,6 +84,9 @@ pub async fn s_raised(rig: &Rig) -> Vec<Case> {
 }
 
 pub async fn s_special(rig: &Rig) -> Vec<Case> {
+    if rig.algorithm() != Algorithm::EdDsa {
+        return others(rig);
+    }
     let (r, s) = halves(rig);
     vec![
         resigned(rig, "S = L", &[&r[..], &hex(ORDER)].concat()),
@@ -78,6 +97,9 @@ pub async fn s_special(rig: &Rig) -> Vec<Case> {
 }
 
 pub async fn r_special(rig: &Rig) -> Vec<Case> {
+    if rig.algorithm() != Algorithm::EdDsa {
+        return others(rig);
+    }
     let (r, s) = halves(rig);
     let mut identity_plus_p = vec![0xff; 32];
     (identity_plus_p[0], identity_plus_p[31]) = (0xee, 0x7f);
@@ -136,7 +158,9 @@ pub async fn payload_replaced(rig: &Rig) -> Vec<Case> {
 
 pub async fn own_key(rig: &Rig) -> Vec<Case> {
     [66, 67]
-        .map(|number| sign::jwt(&signing_key(number), &rig.issuer.kid, &rig.issuer.claims()).unwrap())
+        .map(|number| {
+            sign::jwt(&key_of(rig.algorithm(), number), &rig.issuer.kid, &rig.issuer.claims()).unwrap()
+        })
         .map(|token| Case::token("own key, the known kid", token))
         .into()
 }

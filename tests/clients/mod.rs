@@ -7,6 +7,7 @@ mod schemathesis;
 
 use std::path::{Path, PathBuf};
 
+use rstest::rstest;
 use serde_json::json;
 use tokio::process::Command;
 
@@ -82,13 +83,15 @@ async fn a_person_at_the_docs_page_signs_up_authorizes_and_makes_a_task() {
     assert!(printed.contains("made a task"), "{printed}");
 }
 
-/// A server whose keys change every few seconds, a token from before a rotation and one from after it.
-async fn tokens_around_a_rotation() -> (TestApp, String, String, [String; 2]) {
+/// A server whose keys change every few seconds and which signs with the first of these algorithms, a token from before a
+/// rotation and one from after it.
+async fn tokens_around_a_rotation(algorithms: &str) -> (TestApp, String, String, [String; 2]) {
     let app = TestApp::builder()
         .with(|settings| {
+            settings.set("SIGNET_ALGORITHMS", algorithms);
             settings.set("SIGNET_JWKS_MAX_AGE", "1s");
             settings.set("SIGNET_LEEWAY", "0s");
-            settings.set("SIGNET_ROTATE_EVERY", "4s");
+            settings.set("SIGNET_ROTATE_EVERY", "8s"); // three keys at a time, and a set holds 64
             settings.set("SIGNET_TOKEN_TTL", "60s");
         })
         .start()
@@ -104,15 +107,26 @@ async fn tokens_around_a_rotation() -> (TestApp, String, String, [String; 2]) {
     (app, alice.id, issuer, [old, new])
 }
 
+#[rstest]
+#[case("EdDSA,ES256,RS256")]
+#[case("ES256,RS256,EdDSA")]
+#[case("RS256,EdDSA,ES256")]
 #[tokio::test(flavor = "multi_thread")]
-async fn jose_and_pyjwt_verify_tokens_from_before_and_after_a_rotation() {
+async fn verifiers_of_others_verify_tokens_from_before_and_after_a_rotation(#[case] algorithms: &str) {
     let Some(folder) = installed() else { return };
-    let (app, user_id, issuer, [old, new]) = tokens_around_a_rotation().await;
+    let (app, user_id, issuer, [old, new]) = tokens_around_a_rotation(algorithms).await;
+    let first = algorithms.split(',').next().unwrap();
+    let mut scripts = vec!["jose.mjs", "pyjwt_jwks.py", "authlib_jwks.py"];
+    scripts.extend((first != "EdDSA").then_some("python_jose_jwks.py"));
     for path in ["/api/auth/jwks", "/.well-known/jwks.json"] {
         let url = format!("{}{path}", app.base_url);
-        for script in ["jose.mjs", "pyjwt_jwks.py"] {
+        for script in &scripts {
             let printed = run(&folder, script, &[&url, &issuer, &old, &new]).await;
-            assert_eq!(printed.matches(&user_id).count(), 2, "{script}: {printed}");
+            let lines: Vec<&str> = printed.lines().collect();
+            assert_eq!(lines.len(), 2, "{script}: {printed}");
+            for line in lines {
+                assert!(line.starts_with(first) && line.ends_with(&user_id), "{script}: {printed}");
+            }
         }
     }
     let api = |jwt: &str| app.anonymous().bearing(jwt);

@@ -1,16 +1,17 @@
 //! The header chooses among our keys by name, and has no other say.
 
+use rstest::rstest;
 use serde_json::{Value, json};
-use signet_verify::crypto::MacKey;
+use signet_verify::crypto::{Algorithm, MacKey, PublicKey};
 use signet_verify::jose::base64url;
-use signet_verify::jose::jwk::KeySet;
+use signet_verify::jose::jwk::{KeySet, public_jwk};
 use signet_verify::jose::sign;
 use signet_verify::jose::verify::{Refusal, Unverified};
 
-use super::support::{Issuer, SECRET, parts, signing_input, signing_key};
+use super::support::{Issuer, SECRET, bare_jwk, hex, key_of, parts, signing_input};
 
-/// Everything that `alg` might be set to in the hope that it is believed.
-pub fn foreign_algorithms() -> Vec<Value> {
+/// Everything that `alg` might be set to, in the hope that it is believed, for a key of the algorithm `own`.
+pub fn foreign_algorithms(own: Algorithm) -> Vec<Value> {
     let texts = [
         "none",
         "None",
@@ -24,6 +25,8 @@ pub fn foreign_algorithms() -> Vec<Value> {
         "EdDSA ",
         "EdDSA\0",
         "EdDSА",
+        "Ed25519",
+        "EdDSA",
         "ed25519",
         "ED25519",
         "Ed448",
@@ -32,10 +35,19 @@ pub fn foreign_algorithms() -> Vec<Value> {
         "HS384",
         "HS512",
         "RS256",
+        "rs256",
+        " RS256",
+        "RS256\0",
+        "RS1",
         "RS384",
         "RS512",
         "PS256",
+        "PS384",
         "ES256",
+        "es256",
+        "ES256 ",
+        "ЕS256",
+        "ESP256",
         "ES384",
         "ES512",
         "ES256K",
@@ -45,42 +57,69 @@ pub fn foreign_algorithms() -> Vec<Value> {
     ];
     let mut values: Vec<Value> = texts.into_iter().map(Value::from).collect();
     values.extend([Value::Null, json!(0), json!(true), json!(["EdDSA"]), json!({ "EdDSA": 1 })]);
+    values.extend([json!([own.name()]), json!({ own.name(): 1 })]);
+    values.retain(|value| value.as_str().and_then(Algorithm::of_header) != Some(own));
     values
 }
 
-#[test]
-fn an_algorithm_that_is_not_the_keys_is_refused_however_it_is_signed() {
-    let issuer = Issuer::new();
-    for algorithm in foreign_algorithms() {
+/// Why a token that names our key is refused which says `algorithm` of it and has a signature of so many bytes: an
+/// algorithm that has no keys here is not read any further, and one that has some has a length of signatures too.
+fn refusal_of(algorithm: &Value, signature: usize) -> Refusal {
+    let lengths = match algorithm.as_str().and_then(Algorithm::of_header) {
+        None => return Refusal::Algorithm,
+        Some(Algorithm::EdDsa | Algorithm::Es256) => 64..=64,
+        Some(Algorithm::Rs256) => 256..=512,
+    };
+    if lengths.contains(&signature) { Refusal::Algorithm } else { Refusal::Signature }
+}
+
+#[rstest]
+fn an_algorithm_that_is_not_the_keys_is_refused_however_it_is_signed(
+    #[values(Algorithm::EdDsa, Algorithm::Es256, Algorithm::Rs256)] own: Algorithm,
+) {
+    let issuer = Issuer::of(own);
+    let length = |token: &str| base64url::decode(parts(token)[2]).unwrap().len();
+    for algorithm in foreign_algorithms(own) {
         let header = issuer.header_with("alg", algorithm.clone());
         let case = algorithm.to_string();
-        issuer.refuses(&case, &issuer.token_headed(&header), Refusal::Algorithm);
-        issuer.refuses(&case, &issuer.mac(&issuer.shared.key, &header, &issuer.claims()), Refusal::Algorithm);
         let input = signing_input(&header, &issuer.claims());
-        issuer.refuses(&case, &format!("{input}."), Refusal::Algorithm);
-        let kept = issuer.token();
-        issuer.refuses(&case, &format!("{input}.{}", parts(&kept)[2]), Refusal::Algorithm);
+        let kept = format!("{input}.{}", parts(&issuer.token())[2]);
+        let mac = issuer.mac(&issuer.shared.key, &header, &issuer.claims());
+        let filled =
+            [64, 256, 384, 512].map(|bytes| format!("{input}.{}", base64url::encode(&vec![7; bytes])));
+        // A key of the algorithm that the header names may sign as well as it can: the name is another key's.
+        let named = algorithm.as_str().and_then(Algorithm::of_header).map(|algorithm| {
+            let signature = key_of(algorithm, 66).sign(input.as_bytes()).unwrap();
+            format!("{input}.{}", base64url::encode(&signature))
+        });
+        let signed = [issuer.token_headed(&header), kept, mac, format!("{input}.")];
+        for token in signed.into_iter().chain(filled).chain(named) {
+            issuer.refuses(&case, &token, refusal_of(&algorithm, length(&token)));
+        }
     }
     let kid = issuer.kid.as_ref();
     issuer.refuses("no algorithm", &issuer.token_headed(&json!({ "kid": kid })), Refusal::Algorithm);
 }
 
-#[test]
-fn without_a_kid_only_the_shared_secrets_algorithm_counts() {
-    let issuer = Issuer::new();
-    for algorithm in foreign_algorithms().into_iter().filter(|algorithm| algorithm != "HS256") {
+#[rstest]
+fn without_a_kid_only_the_shared_secrets_algorithm_counts(
+    #[values(Algorithm::EdDsa, Algorithm::Es256, Algorithm::Rs256)] own: Algorithm,
+) {
+    let issuer = Issuer::of(own);
+    let mut missing = Vec::new();
+    let names = foreign_algorithms(own).into_iter().chain([json!(own.name())]);
+    for algorithm in names.filter(|algorithm| algorithm != "HS256") {
         let header = json!({ "alg": algorithm });
-        issuer.refuses("signed", &issuer.token_headed(&header), Refusal::Algorithm);
-        issuer.refuses("MAC", &issuer.mac(&issuer.shared.key, &header, &issuer.claims()), Refusal::Algorithm);
+        let reason = match algorithm.as_str().and_then(Algorithm::of_header) {
+            Some(_) => Refusal::MissingKid,
+            None => Refusal::Algorithm,
+        };
+        issuer.refuses("signed", &issuer.token_headed(&header), reason);
+        issuer.refuses("MAC", &issuer.mac(&issuer.shared.key, &header, &issuer.claims()), reason);
+        missing.extend((reason == Refusal::MissingKid).then_some(algorithm));
     }
-    for algorithm in ["EdDSA", "Ed25519"] {
-        let header = json!({ "alg": algorithm });
-        issuer.refuses("signed", &issuer.token_headed(&header), Refusal::MissingKid);
-        issuer.refuses(
-            "MAC",
-            &issuer.mac(&issuer.shared.key, &header, &issuer.claims()),
-            Refusal::MissingKid,
-        );
+    for name in ["EdDSA", "ES256", "RS256"] {
+        assert!(missing.contains(&json!(name)), "{name} has keys, and they have names: {missing:?}");
     }
 }
 
@@ -91,39 +130,76 @@ fn both_names_of_the_algorithm_are_accepted_for_a_published_key() {
     issuer.accepts("RFC 9864", &issuer.token_headed(&issuer.header_with("alg", json!("Ed25519"))));
 }
 
-#[test]
-fn a_public_key_is_never_used_as_a_mac_secret() {
-    let issuer = Issuer::new();
-    let public = issuer.key.public();
-    let public = public.as_bytes();
-    let x = base64url::encode(public);
-    let der = [b"\x30\x2a\x30\x05\x06\x03\x2b\x65\x70\x03\x21\x00".as_slice(), public].concat();
-    let jwk = json!({ "kty": "OKP", "crv": "Ed25519", "x": x, "kid": issuer.kid.as_ref(), "alg": "EdDSA", "use": "sig" });
-    let guesses: Vec<Vec<u8>> = vec![
-        public.to_vec(),
-        public.iter().map(|byte| format!("{byte:02x}")).collect::<String>().into_bytes(),
-        x.clone().into_bytes(),
-        der.clone(),
-        base64url::encode(&der).into_bytes(),
-        format!("-----BEGIN PUBLIC KEY-----\nMCowBQYDK2VwAyEA{x}=\n-----END PUBLIC KEY-----\n").into_bytes(),
-        format!("-----BEGIN PUBLIC KEY-----\r\nMCowBQYDK2VwAyEA{x}=\r\n-----END PUBLIC KEY-----\r\n")
-            .into_bytes(),
+/// The public half in every form in which somebody may have it at hand, as the bytes of a secret.
+pub fn public_key_forms(issuer: &Issuer) -> Vec<Vec<u8>> {
+    let key = issuer.key.public();
+    let bytes = key.as_bytes();
+    let jwk = Value::Object(public_jwk(&issuer.kid, key));
+    let pretty = serde_json::to_vec_pretty(&jwk).unwrap();
+    let set = issuer.set.to_json();
+    let served =
+        set.strip_prefix(r#"{"keys":["#).and_then(|keys| keys.strip_suffix("]}")).unwrap().to_owned();
+    let mut forms = vec![
+        bytes.to_vec(),
+        served.replace(':', ": ").replace(',', ", ").into_bytes(),
+        served.into_bytes(),
         jwk.to_string().into_bytes(),
-        serde_json::to_vec_pretty(&jwk).unwrap(),
-        format!(r#"{{"crv":"Ed25519","kty":"OKP","x":"{x}"}}"#).into_bytes(),
-        issuer.set.to_json().into_bytes(),
-        vec![0; 32],
-        vec![0; 64],
+        pretty,
+        bare_jwk(&issuer.key).to_string().into_bytes(), // sorted and bare, as a thumbprint is of it
+        format!("{set}\n").into_bytes(),
+        set.into_bytes(),
         issuer.kid.as_ref().as_bytes().to_vec(),
-        [SECRET.as_bytes(), b"\n"].concat(),
     ];
-    for guess in guesses {
+    let standard = |bytes: &[u8]| base64::Engine::encode(&base64::engine::general_purpose::STANDARD, bytes);
+    let digits: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+    forms.extend(
+        [digits.to_uppercase(), digits, base64url::encode(bytes), standard(bytes)].map(String::into_bytes),
+    );
+    let numbers = ["x", "y", "n"].into_iter().filter_map(|name| jwk[name].as_str());
+    for number in numbers {
+        forms.extend([number.as_bytes().to_vec(), base64url::decode(number).unwrap()]);
+    }
+    for (label, der) in [("PUBLIC KEY", spki(key)), ("RSA PUBLIC KEY", bytes.to_vec())] {
+        let encoded = standard(&der);
+        let lines: Vec<&str> =
+            encoded.as_bytes().chunks(64).map(|line| std::str::from_utf8(line).unwrap()).collect();
+        for body in [lines.join("\n"), encoded.clone()] {
+            let pem = format!("-----BEGIN {label}-----\n{body}\n-----END {label}-----");
+            forms.extend(
+                [format!("{pem}\n"), format!("{pem}\n").replace('\n', "\r\n"), pem].map(String::into_bytes),
+            );
+        }
+        forms.extend([der.clone(), encoded.into_bytes(), base64url::encode(&der).into_bytes()]);
+    }
+    forms
+}
+
+/// The SubjectPublicKeyInfo of a key (RFC 8410 section 4, RFC 5480 section 2, RFC 3279 section 2.3.1).
+fn spki(key: &PublicKey) -> Vec<u8> {
+    let (prefix, length) = match key.algorithm() {
+        Algorithm::EdDsa => ("302a300506032b6570032100", 32),
+        Algorithm::Es256 => ("3059301306072a8648ce3d020106082a8648ce3d030107034200", 65),
+        Algorithm::Rs256 => ("30820122300d06092a864886f70d01010105000382010f00", 270),
+    };
+    assert_eq!(key.as_bytes().len(), length, "the lengths in front are of such a key");
+    [&hex(prefix), key.as_bytes()].concat()
+}
+
+#[rstest]
+fn a_public_key_is_never_used_as_a_mac_secret(
+    #[values(Algorithm::EdDsa, Algorithm::Es256, Algorithm::Rs256)] algorithm: Algorithm,
+) {
+    let issuer = Issuer::of(algorithm);
+    let guesses = [vec![0; 32], vec![0; 64], [SECRET.as_bytes(), b"\n"].concat()];
+    for guess in public_key_forms(&issuer).into_iter().chain(guesses) {
         let case = String::from_utf8_lossy(&guess).into_owned();
         let key = MacKey::from_bytes(&guess).unwrap();
         let claims = issuer.claims();
         let named = issuer.header_with("alg", json!("HS256"));
         issuer.refuses(&case, &issuer.mac(&key, &named, &claims), Refusal::Algorithm);
         issuer.refuses(&case, &issuer.mac(&key, &json!({ "alg": "HS256" }), &claims), Refusal::Signature);
+        // Nor under the algorithm of the key itself, whose signatures have another length.
+        issuer.refuses(&case, &issuer.mac(&key, &issuer.header(), &claims), Refusal::Signature);
     }
 }
 
@@ -138,14 +214,16 @@ fn a_mac_under_a_guessable_secret_is_refused() {
     }
 }
 
-#[test]
-fn headers_and_signatures_of_the_two_kinds_do_not_mix() {
-    let issuer = Issuer::new();
+#[rstest]
+fn headers_and_signatures_of_the_two_kinds_do_not_mix(
+    #[values(Algorithm::EdDsa, Algorithm::Es256, Algorithm::Rs256)] algorithm: Algorithm,
+) {
+    let issuer = Issuer::of(algorithm);
     let token = issuer.token();
     let [_, payload, signature] = parts(&token);
     let hs256 = base64url::encode(br#"{"alg":"HS256","typ":"JWT"}"#);
     issuer.refuses(
-        "HS256 header, EdDSA signature",
+        "HS256 header, old signature",
         &format!("{hs256}.{payload}.{signature}"),
         Refusal::Signature,
     );
@@ -155,16 +233,18 @@ fn headers_and_signatures_of_the_two_kinds_do_not_mix() {
         Refusal::Signature,
     );
     let mac = issuer.mac(&issuer.shared.key, &issuer.header(), &issuer.claims());
-    issuer.refuses("EdDSA header, MAC", &mac, Refusal::Signature);
+    issuer.refuses("its own header, MAC", &mac, Refusal::Signature);
 }
 
-#[test]
-fn a_key_that_the_token_brings_along_is_never_used() {
-    let issuer = Issuer::new();
-    let mallory = signing_key(66);
-    let jwk = json!({ "kty": "OKP", "crv": "Ed25519", "x": base64url::encode(mallory.public().as_bytes()) });
+#[rstest]
+fn a_key_that_the_token_brings_along_is_never_used(
+    #[values(Algorithm::EdDsa, Algorithm::Es256, Algorithm::Rs256)] algorithm: Algorithm,
+) {
+    let issuer = Issuer::of(algorithm);
+    let mallory = key_of(algorithm, 66);
     let members = [
-        ("jwk", jwk),
+        ("jwk", bare_jwk(&mallory)),
+        ("jwk", bare_jwk(&issuer.key)),
         ("jwk", json!({ "kty": "oct", "k": "c2VjcmV0" })),
         ("jwk", Value::Null),
         ("jku", json!("https://mallory.test/jwks.json")),

@@ -3,6 +3,7 @@
 #![cfg(test)]
 
 mod claims;
+pub mod each_algorithm;
 pub mod header;
 mod issuing;
 pub mod key_sets;
@@ -15,3 +16,4 @@ mod vectors_ed25519;
 mod vectors_hmac;
 mod vectors_jose;
 mod vectors_json;
+mod vectors_signatures;

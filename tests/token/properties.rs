@@ -1,6 +1,7 @@
 //! Properties that hold for every token, key set and document, not for chosen ones.
 
 use proptest::prelude::*;
+use rstest::rstest;
 use serde_json::{Map, Value};
 use signet_verify::crypto::{Algorithm, MacKey, PublicKey, SigningKey};
 use signet_verify::jose::json;
@@ -8,11 +9,13 @@ use signet_verify::jose::jwk::{KeySet, Kid, thumbprint};
 use signet_verify::jose::verify::Unverified;
 use signet_verify::jose::{base64url, sign};
 
-use super::support::Issuer;
+use super::support::{Issuer, key_of};
 
-#[test]
-fn every_flipped_bit_makes_a_valid_token_invalid() {
-    let issuer = Issuer::new();
+#[rstest]
+fn every_flipped_bit_makes_a_valid_token_invalid(
+    #[values(Algorithm::EdDsa, Algorithm::Es256, Algorithm::Rs256)] algorithm: Algorithm,
+) {
+    let issuer = Issuer::of(algorithm);
     let tokens = [issuer.token(), sign::hs256(&issuer.shared.key, &issuer.claims()).unwrap()];
     for token in tokens {
         issuer.accepts("as it was signed", &token);
@@ -88,10 +91,14 @@ fn value() -> impl Strategy<Value = Value> {
     })
 }
 
+fn algorithm() -> impl Strategy<Value = Algorithm> {
+    proptest::sample::select(Algorithm::ALL.to_vec())
+}
+
 proptest! {
     #[test]
-    fn no_edit_of_a_valid_token_is_accepted(edit in edit(), position in any::<usize>(), shared in any::<bool>()) {
-        let issuer = Issuer::new();
+    fn no_edit_of_a_valid_token_is_accepted(edit in edit(), position in any::<usize>(), shared in any::<bool>(), algorithm in algorithm()) {
+        let issuer = Issuer::of(algorithm);
         let token = if shared { sign::hs256(&issuer.shared.key, &issuer.claims()).unwrap() } else { issuer.token() };
         let changed = apply(&edit, &token, position);
         prop_assume!(changed != token);
@@ -179,6 +186,33 @@ proptest! {
         prop_assert!(!public.verify(&[&message[..], b"."].concat(), &signature));
         signature[bit / 8] ^= 1 << (bit % 8);
         prop_assert!(!public.verify(&message, &signature));
+    }
+
+    #[test]
+    fn a_signature_of_any_algorithm_fits_its_own_message_and_key_only(
+        algorithm in algorithm(), message in any::<Vec<u8>>(), bit in any::<usize>(),
+    ) {
+        let key = key_of(algorithm, 1);
+        let public = PublicKey::from_bytes(algorithm, key.public().as_bytes()).unwrap();
+        let mut signature = key.sign(&message).unwrap();
+        prop_assert!(public.verify(&message, &signature));
+        prop_assert!(!key_of(algorithm, 2).public().verify(&message, &signature));
+        prop_assert!(!public.verify(&[&message[..], b"."].concat(), &signature));
+        let bit = bit % (8 * signature.len());
+        signature[bit / 8] ^= 1 << (bit % 8);
+        prop_assert!(!public.verify(&message, &signature));
+    }
+
+    #[test]
+    fn a_published_set_of_mixed_keys_comes_back_as_it_was(keys in proptest::collection::vec((algorithm(), 1_u8..4), 0..10)) {
+        let named = keys.iter().enumerate().map(|(place, (algorithm, number))| {
+            (Kid::parse(&format!("{place}-{algorithm}")).unwrap(), key_of(*algorithm, *number).public().clone())
+        });
+        let set = KeySet::new(named);
+        let parsed = KeySet::parse(set.to_json().as_bytes()).unwrap();
+        prop_assert_eq!(parsed.keys.len(), keys.len());
+        prop_assert_eq!(parsed.keys, set);
+        prop_assert!(parsed.skipped.is_empty());
     }
 
     #[test]

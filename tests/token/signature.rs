@@ -52,7 +52,7 @@ pub fn with_neutral_r(seed: &[u8; 32], message: &[u8]) -> Vec<u8> {
     let sha512 = |bytes: &[u8]| ring::digest::digest(&ring::digest::SHA512, bytes).as_ref().to_vec();
     let mut secret = sha512(seed)[..32].to_vec();
     (secret[0], secret[31]) = (secret[0] & 0xf8, (secret[31] & 0x7f) | 0x40);
-    let public = SigningKey::from_seed(&seed).unwrap().public().clone();
+    let public = SigningKey::from_seed(seed).unwrap().public().clone();
     let mut r = vec![0; 32]; // the point, and the number one too
     r[0] = 1;
     let challenge = multiply(&sha512(&[&r[..], public.as_bytes(), message].concat()), &r);

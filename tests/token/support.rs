@@ -1,13 +1,18 @@
 //! An issuer with a key and a secret, and a verifier that trusts both.
 
+use std::collections::HashMap;
+use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
+use josekit::jwk::alg::rsa::RsaKeyPair;
+use parking_lot::Mutex;
 use serde_json::{Value, json};
+use signet::keys::generator::{Generator, SystemGenerator};
 use signet::secret::SharedSecret;
-use signet_verify::clock::Timestamp;
-use signet_verify::crypto::{MacKey, SigningKey};
+use signet_verify::clock::{SeededEntropy, Timestamp};
+use signet_verify::crypto::{Algorithm, MacKey, PrivateKey, PublicKey, SigningKey};
 use signet_verify::jose::claims::Principal;
-use signet_verify::jose::jwk::{KeySet, Kid, thumbprint};
+use signet_verify::jose::jwk::{KeySet, Kid, public_jwk, thumbprint};
 use signet_verify::jose::verify::{Policy, Refusal, SharedKey, TrustedKeys, verify};
 use signet_verify::jose::{base64url, sign};
 
@@ -29,8 +34,14 @@ pub struct Issuer {
 }
 
 impl Issuer {
+    /// One whose key is for EdDSA.
     pub fn new() -> Self {
-        let key = signing_key(1);
+        Self::of(Algorithm::EdDsa)
+    }
+
+    /// One whose key is for this algorithm.
+    pub fn of(algorithm: Algorithm) -> Self {
+        let key = key_of(algorithm, 1);
         let kid = thumbprint(key.public());
         let secret = SharedSecret::new(SECRET.to_owned()).unwrap();
         Self {
@@ -75,12 +86,17 @@ impl Issuer {
         format!("{},{member}}}", text.strip_suffix('}').unwrap())
     }
 
-    /// The header of an EdDSA token.
-    pub fn header(&self) -> Value {
-        json!({ "alg": "EdDSA", "kid": self.kid.as_ref() })
+    /// The algorithm of its key.
+    pub fn algorithm(&self) -> Algorithm {
+        self.key.public().algorithm()
     }
 
-    /// The header of an EdDSA token with one member set to `value`.
+    /// The header of a token.
+    pub fn header(&self) -> Value {
+        json!({ "alg": self.algorithm().name(), "kid": self.kid.as_ref() })
+    }
+
+    /// The header of a token with one member set to `value`.
     pub fn header_with(&self, name: &str, value: Value) -> Value {
         let mut header = self.header();
         header[name] = value;
@@ -143,7 +159,38 @@ impl Issuer {
     }
 }
 
-/// A key that is the same in every run.
+/// A key of this algorithm: the same in every run for EdDSA, and throughout one run for the others, which nobody can
+/// make out of a number.
+pub fn key_of(algorithm: Algorithm, number: u8) -> SigningKey {
+    if algorithm == Algorithm::EdDsa {
+        return signing_key(number);
+    }
+    let (private, public) = pair_of(algorithm, number);
+    SigningKey::new(&private, &public).unwrap()
+}
+
+/// The two halves of a key that is made once and then stays the same.
+fn pair_of(algorithm: Algorithm, number: u8) -> (PrivateKey, PublicKey) {
+    type Pairs = HashMap<(Algorithm, u8), (PrivateKey, PublicKey)>;
+    static MADE: LazyLock<Mutex<Pairs>> = LazyLock::new(Mutex::default);
+    let generator = SystemGenerator::new(Arc::new(SeededEntropy::new(u64::from(number))));
+    let mut made = MADE.lock();
+    made.entry((algorithm, number)).or_insert_with(|| generator.generate(algorithm).unwrap()).clone()
+}
+
+/// The RSA key of this number as josekit has it, to sign with it in other ways than ours.
+pub fn rsa_key_pair(number: u8) -> RsaKeyPair {
+    RsaKeyPair::from_der(pair_of(Algorithm::Rs256, number).0.expose()).unwrap()
+}
+
+/// The members of a JWK that say which key it is.
+pub fn bare_jwk(key: &SigningKey) -> Value {
+    let mut members = public_jwk(&thumbprint(key.public()), key.public());
+    members.retain(|name, _| !["kid", "alg", "use"].contains(&name.as_str()));
+    Value::Object(members)
+}
+
+/// The Ed25519 key that is the same in every run.
 pub fn signing_key(number: u8) -> SigningKey {
     SigningKey::from_seed(&[number; 32]).unwrap()
 }

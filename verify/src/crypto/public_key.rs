@@ -54,7 +54,8 @@ impl PublicKey {
     /// Takes an RSA modulus and exponent, big-endian without leading zeros.
     ///
     /// # Errors
-    /// [`UnsoundKey`] unless the modulus is odd and has 2048 to 4096 bits, and the exponent is odd and at least 65537.
+    /// [`UnsoundKey`] unless the modulus is odd and has 2048 to 4096 bits, the exponent is odd and at least 65537, and
+    /// the modulus is not one that is known to be broken.
     pub fn rsa(modulus: &[u8], exponent: &[u8]) -> Result<Self, UnsoundKey> {
         Ok(Self(Half::Rsa(RsaKey::new(modulus, exponent)?)))
     }

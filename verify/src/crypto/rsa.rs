@@ -42,6 +42,9 @@ impl RsaKey {
         if !is_odd(modulus) {
             return Err(UnsoundKey::EvenModulus);
         }
+        if is_predictable(modulus) {
+            return Err(UnsoundKey::Predictable);
+        }
         let (modulus_der, exponent_der) = (integer(modulus), integer(exponent));
         let mut der = vec![0x30];
         length(&mut der, modulus_der.len() + exponent_der.len());
@@ -88,6 +91,22 @@ impl RsaKey {
         let key = RsaPublicKeyComponents { n: self.modulus(), e: self.exponent() };
         key.verify(&RSA_PKCS1_2048_8192_SHA256, message, signature).is_ok()
     }
+}
+
+/// The primes modulo which a modulus of Infineon's generator is a power of 65537, as both of its factors are.
+const MARKED_PRIMES: [u64; 38] = [
+    3, 5, 7, 11, 13, 17, 19, 23, 29, 31, 37, 41, 43, 47, 53, 59, 61, 67, 71, 73, 79, 83, 89, 97, 101, 103,
+    107, 109, 113, 127, 131, 137, 139, 149, 151, 157, 163, 167,
+];
+
+/// Whether the modulus has the mark of ROCA (Nemec et al., CCS 2017): the factors of such a key of 2048 bits can be
+/// computed, so that its holder is not the only one who signs. Of other keys one in 2^28 has the mark by chance.
+fn is_predictable(modulus: &[u8]) -> bool {
+    MARKED_PRIMES.iter().all(|prime| {
+        let rest = modulus.iter().fold(0, |rest, byte| (rest << 8 | u64::from(*byte)) % prime);
+        let mut powers = std::iter::successors(Some(1), |power| Some(power * 65_537 % prime));
+        powers.by_ref().take(*prime as usize).any(|power| power == rest)
+    })
 }
 
 /// An INTEGER of DER (X.690 section 8.3) with this magnitude.

@@ -22,4 +22,7 @@ pub enum UnsoundKey {
     /// The RSA modulus is even.
     #[error("the modulus is even")]
     EvenModulus,
+    /// The RSA modulus has the mark of a generator whose primes can be computed (ROCA, CVE-2017-15361).
+    #[error("the modulus is of a generator whose keys can be broken")]
+    Predictable,
 }
