@@ -131,7 +131,7 @@ fn fresh(tokens: &Tokens, clock: &SystemClock) {
     let bytes = key.public().as_bytes();
     let ring = UnparsedPublicKey::new(&ED25519, bytes);
     let lc = aws::ParsedPublicKey::new(&aws::ED25519, bytes).unwrap();
-    let dalek = ed25519_dalek::PublicKey::from_bytes(bytes).unwrap();
+    let dalek = ed25519_dalek::VerifyingKey::from_bytes(bytes.try_into().unwrap()).unwrap();
     let (set, policy) = (set(2), policy());
     let forgetful = verifier(2).with_cache_bytes(0);
     let (old, old_rules) = {
