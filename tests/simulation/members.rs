@@ -7,6 +7,7 @@ use signet::identity::tokens::{Issuer, Signature, TokenProfile};
 use signet::keys::keyring::Signer;
 use signet::keys::rotation::RotationError;
 use signet::keys::worker::RotationWorker;
+use signet::model::algorithms::Algorithms;
 use signet::model::contract::Contract;
 use signet_verify::clock::{Clock, ManualClock, SeededEntropy};
 
@@ -14,7 +15,7 @@ use super::checks::Record;
 use super::rows::Connection;
 use super::verifiers::{AUDIENCE, ISSUER, Ours, Serving};
 use super::world::{Breach, ISSUERS, TICK, World};
-use crate::keys::support::{contract_of, seconds};
+use crate::keys::support::{contract_for, seconds};
 
 /// A process of the issuer.
 pub struct Member {
@@ -105,9 +106,9 @@ impl World {
 
     async fn start(&mut self, which: usize, record: &mut Record) -> Result<(), String> {
         let elapsed = self.elapsed;
-        let contracts =
-            [contract_of(20, 2, 8), contract_of(20, 2, 8), contract_of(30, 3, 6), contract_of(25, 1, 12)];
-        self.members[which].contract = contracts[self.dice.place(contracts.len())];
+        let spans = [(20, 2, 8), (20, 2, 8), (30, 3, 6), (25, 1, 12)];
+        let (rotate_every, max_age, ttl) = spans[self.dice.place(spans.len())];
+        self.members[which].contract = contract_for(rotate_every, max_age, ttl, Algorithms::default());
         let rotation = self.rotation(which);
         let seed = self.fresh_seed();
         let member = &mut self.members[which];

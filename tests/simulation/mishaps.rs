@@ -68,12 +68,13 @@ impl World {
             return Ok(());
         }
         let key = self.foreign_key();
+        let algorithm = Algorithm::ALL[self.dice.place(Algorithm::ALL.len())];
         let worker = &self.members[which].running.as_ref().unwrap().worker;
         let rotation = worker.rotation();
         let outcome = match luck {
-            0..12 => rotation.request_rotation(Algorithm::EdDsa, "operator").await.map(drop),
-            12..15 => rotation.rotate_now(Algorithm::EdDsa, "operator").await.map(drop),
-            15..19 => match worker.keyring().health().rings[0].active.clone() {
+            0..12 => rotation.request_rotation(algorithm, "operator").await.map(drop),
+            12..15 => rotation.rotate_now(algorithm, "operator").await.map(drop),
+            15..19 => match worker.keyring().signer_for(algorithm).map(|signer| signer.kid.clone()) {
                 Some(kid) => rotation.revoke(&kid, "operator", "test", UnreadableKey::Refuse).await.map(drop),
                 None => Ok(()),
             },

@@ -6,6 +6,7 @@
 
 mod checks;
 mod dice;
+mod generator;
 mod members;
 mod mishaps;
 mod people;

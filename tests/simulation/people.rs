@@ -6,6 +6,7 @@ use signet::keys::keyring::Signer;
 use signet::model::session::{Remember, Session};
 use signet::model::user::User;
 use signet_verify::clock::{Clock, Timestamp};
+use signet_verify::crypto::Algorithm;
 use signet_verify::jose::claims::{IssuedClaims, UserClaims};
 use signet_verify::jose::sign;
 use signet_verify::jose::verify::Unverified;
@@ -52,17 +53,24 @@ impl World {
         let (clock, contract) = (member.clock.clone(), member.contract);
         let running = member.running.as_mut().unwrap();
         let keyring = running.worker.keyring();
-        if let Some(signer) = keyring.signer() {
+        let algorithm = Algorithm::ALL[self.dice.place(Algorithm::ALL.len())];
+        if let Some(signer) = keyring.signer_for(algorithm) {
             running.signer = Some(signer);
         }
         let text = match self.breach {
             Some(Breach::TokenLife) => {
-                let Some(signer) = keyring.signer() else { return Ok(()) };
+                let Some(signer) = keyring.signer_for(algorithm) else { return Ok(()) };
                 mint(&signer, &sid, clock.now(), contract.token_ttl() + seconds(6))
             }
             Some(Breach::SignsBlind) => {
                 let Some(signer) = &running.signer else { return Ok(()) };
                 mint(signer, &sid, clock.now(), contract.token_ttl())
+            }
+            // Any algorithm signs as long as a session token may live.
+            _ if algorithm != Algorithm::EdDsa => {
+                let Some(signer) = keyring.signer_for(algorithm) else { return Ok(()) };
+                let life = contract.token_ttl().min(signer.latest_exp.since(clock.now()));
+                mint(&signer, &sid, clock.now(), life)
             }
             _ => {
                 if keyring.signer().is_none() {

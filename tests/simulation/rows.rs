@@ -4,9 +4,16 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use signet::keys::repository::{KeyRepository, RepositoryError};
-use signet::model::key_rows::{KeyEvent, KeyRow, Snapshot, Version};
-use signet::model::signing_key::{Event, KeyRecord, KeyState};
+use signet::keys::repository::KeyRepository;
+use signet::keys::repository::RepositoryError;
+use signet::model::key_rows::KeyEvent;
+use signet::model::key_rows::KeyRow;
+use signet::model::key_rows::Snapshot;
+use signet::model::key_rows::Version;
+use signet::model::signing_key::Event;
+use signet::model::signing_key::KeyRecord;
+use signet::model::signing_key::KeyState;
+use signet_verify::crypto::Algorithm;
 
 #[derive(Default)]
 struct Table {
@@ -90,10 +97,17 @@ impl Table {
 
     /// What the schema and the contract ask of the rows after every write.
     fn check(&mut self) {
-        let count = |state| self.rows.iter().filter(|row| row.record.state == state).count();
-        if count(KeyState::Active) != 1 || count(KeyState::Pending) > 1 {
+        for algorithm in Algorithm::ALL {
+            let count = |state| {
+                let of = |row: &&KeyRow| row.record.algorithm() == algorithm && row.record.state == state;
+                self.rows.iter().filter(of).count()
+            };
             let (active, pending) = (count(KeyState::Active), count(KeyState::Pending));
-            self.faults.push(format!("{active} active and {pending} pending keys at {:?}", self.now));
+            if active != 1 || pending > 1 {
+                let now = self.now;
+                self.faults
+                    .push(format!("{active} active and {pending} pending {algorithm} keys at {now:?}"));
+            }
         }
         for row in &self.rows {
             if row.sealed.is_some() != row.record.state.signs() {

@@ -4,9 +4,9 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use signet::keys::generator::SystemGenerator;
 use signet::keys::key_formats::ImportedKey;
 use signet::keys::rotation::Rotation;
+use signet::model::algorithms::Algorithms;
 use signet::model::contract::Contract;
 use signet::model::signing_key::ImportAs;
 use signet::vault::Vault;
@@ -16,10 +16,11 @@ use signet_verify::crypto::SigningKey;
 use signet_verify::jose::jwk::thumbprint;
 
 use super::dice::Dice;
+use super::generator::Pool;
 use super::members::Member;
 use super::rows::{Connection, Rows};
 use super::verifiers::{Balancer, Bearer, Ours, Stranger};
-use crate::keys::support::{START, contract_of, master, seconds};
+use crate::keys::support::{START, contract_for, master, seconds};
 
 /// True time moves by this much, and everybody with it.
 pub const TICK: Duration = Duration::from_millis(250);
@@ -30,7 +31,7 @@ pub const ISSUERS: usize = 3;
 
 /// What processes promise unless they are started with other settings.
 pub fn usual_contract() -> Contract {
-    contract_of(20, 2, 8)
+    contract_for(20, 2, 8, Algorithms::default())
 }
 
 /// A rule of the contract that the world breaks.
@@ -76,6 +77,7 @@ pub struct World {
     pub breach: Option<Breach>,
     pub elapsed: Duration,
     pub rows: Rows,
+    pub generator: Arc<Pool>,
     pub balancer: Balancer,
     pub members: Vec<Member>,
     pub ours: Vec<Ours>,
@@ -134,6 +136,7 @@ impl World {
             breach,
             elapsed: Duration::ZERO,
             rows,
+            generator: Arc::new(Pool::new(seed)),
             balancer,
             members,
             hears_since: vec![Some(Duration::ZERO); ours.len()],
@@ -167,8 +170,8 @@ impl World {
 
     pub fn rotation(&mut self, which: usize) -> Rotation<Connection> {
         let entropy = Arc::new(SeededEntropy::new(self.fresh_seed()));
-        let vault = Arc::new(Vault::new(master(1), Vec::new(), entropy.clone()));
-        let generator = Arc::new(SystemGenerator::new(entropy));
+        let vault = Arc::new(Vault::new(master(1), Vec::new(), entropy));
+        let generator = self.generator.clone();
         let member = &self.members[which];
         Rotation::new(member.connection.clone(), vault, generator, member.contract, member.clock.clone())
     }
