@@ -50,9 +50,9 @@ pub(super) fn parts(
         keyring: keyring.clone(),
         verifier: verifier.clone(),
         passwords: identity.map(|half| half.passwords.clone()),
-        throttle: peers.throttle.clone(),
+        limiter: peers.limiter.clone(),
         revocations: peers.revocations.clone(),
-        link: peers.redis.clone(),
+        redis: peers.redis.clone(),
         clock: environment.clock.clone(),
     });
     let readiness =
@@ -63,7 +63,7 @@ pub(super) fn parts(
         readiness: Arc::new(readiness),
         metrics: Arc::new(metrics),
         shows_metrics: sockets.metrics.is_none(),
-        throttle: peers.throttle.clone(),
+        limiter: peers.limiter.clone(),
         origins,
         trusted_proxies: config.server.trusted_proxies.clone(),
         clock: environment.clock.clone(),

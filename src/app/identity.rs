@@ -80,7 +80,7 @@ impl IdentityHalf {
             self.database.clone(),
             self.sessions.clone(),
             self.passwords.clone(),
-            peers.throttle.clone(),
+            peers.limiter.clone(),
             clock.clone(),
             entropy,
         );

@@ -21,7 +21,7 @@ pub(super) struct Peers {
     /// Ended sessions.
     pub(super) revocations: Arc<Revocations>,
     /// Limits.
-    pub(super) throttle: Arc<Limiter>,
+    pub(super) limiter: Arc<Limiter>,
     /// Sessions, by way of the connections for upkeep.
     pub(super) upkeep_sessions: Arc<Sessions>,
     /// Where instances meet, where there are several.
@@ -50,8 +50,8 @@ impl Peers {
             Some(redis) => Some(PubSub::join(redis.clone(), revocations.clone(), clock.clone()).await),
             None => None,
         };
-        let throttle = Limiter::new(clock.clone(), config.server.rate_limit).shared(redis.clone());
-        Ok(Self { revocations, throttle: Arc::new(throttle), upkeep_sessions, redis, pubsub })
+        let limiter = Limiter::new(clock.clone(), config.server.rate_limit).shared(redis.clone());
+        Ok(Self { revocations, limiter: Arc::new(limiter), upkeep_sessions, redis, pubsub })
     }
 
     /// The sessions for requests.

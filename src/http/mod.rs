@@ -54,7 +54,7 @@ pub struct Parts {
     /// Whether `/metrics` is among these paths; else it has an address of its own.
     pub shows_metrics: bool,
     /// Limits.
-    pub throttle: Arc<Limiter>,
+    pub limiter: Arc<Limiter>,
     /// Pages that may call us.
     pub origins: Arc<TrustedOrigins>,
     /// Networks whose forwarded headers are believed.
@@ -103,7 +103,7 @@ pub fn endpoint(parts: Parts) -> BoxEndpoint<'static, Response> {
         clock: parts.clock.clone(),
         metrics: parts.metrics.clone(),
         origins: parts.origins.clone(),
-        throttle: parts.throttle.clone(),
+        limiter: parts.limiter.clone(),
         operations,
         not_found_page: web.as_ref().map(Web::not_found),
         routes: routes(parts, web.as_ref(), [identity, tasks]),
@@ -118,7 +118,7 @@ struct Layers {
     clock: Arc<dyn Clock>,
     metrics: Arc<Metrics>,
     origins: Arc<TrustedOrigins>,
-    throttle: Arc<Limiter>,
+    limiter: Arc<Limiter>,
     /// What the APIs of this process have declared.
     operations: Operations,
     /// What people see where nothing is.
@@ -153,7 +153,7 @@ impl Endpoint for Layers {
 impl Layers {
     /// What may fail.
     async fn answer(&self, request: Request, policy: &Policy) -> Result<Response> {
-        layers::limit(&self.throttle, policy.limit, &request).await?;
+        layers::limit(&self.limiter, policy.limit, &request).await?;
         let shows_page = policy.reader == Reader::Person && pages::accepts_html(&request);
         let answered = self.routes.call(request).await;
         match &self.not_found_page {

@@ -28,7 +28,7 @@ pub struct Accounts {
     pub(super) database: Database,
     pub(super) sessions: Arc<Sessions>,
     pub(super) passwords: Arc<Passwords>,
-    throttle: Arc<Limiter>,
+    limiter: Arc<Limiter>,
     pub(super) clock: Arc<dyn Clock>,
     pub(super) entropy: Arc<dyn Entropy>,
 }
@@ -45,11 +45,11 @@ impl Accounts {
         database: Database,
         sessions: Arc<Sessions>,
         passwords: Arc<Passwords>,
-        throttle: Arc<Limiter>,
+        limiter: Arc<Limiter>,
         clock: Arc<dyn Clock>,
         entropy: Arc<dyn Entropy>,
     ) -> Self {
-        Self { database, sessions, passwords, throttle, clock, entropy }
+        Self { database, sessions, passwords, limiter, clock, entropy }
     }
 
     /// How a user can sign in.
@@ -62,7 +62,7 @@ impl Accounts {
 
     /// Counts an attempt at the password of the account with this address.
     pub(super) async fn count_attempt(&self, email: &str) -> Result<(), RetryAfter> {
-        self.throttle.attempt(&PASSWORD_TRIES, email).await
+        self.limiter.attempt(&PASSWORD_TRIES, email).await
     }
 
     /// The stored hash, once the password of somebody who is signed in has been proved against it.

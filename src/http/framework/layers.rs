@@ -39,14 +39,14 @@ pub fn set_client_address(request: &mut Request, trusted_proxies: &[IpNet]) {
 ///
 /// # Errors
 /// 429, when its client has had enough.
-pub async fn limit(throttle: &Limiter, limit: Limit, request: &Request) -> Result<(), ApiError> {
+pub async fn limit(limiter: &Limiter, limit: Limit, request: &Request) -> Result<(), ApiError> {
     let address =
         || request.extensions().get::<ClientAddress>().map(ClientAddress::subscriber).unwrap_or_default();
     let attempt = match limit {
         Limit::None => return Ok(()),
-        Limit::Address(rule) => throttle.attempt(rule, &address()).await,
+        Limit::Address(rule) => limiter.attempt(rule, &address()).await,
         Limit::AddressAndPath(rule) => {
-            throttle.attempt(rule, &format!("{} {}", address(), request.uri().path())).await
+            limiter.attempt(rule, &format!("{} {}", address(), request.uri().path())).await
         }
     };
     attempt.map_err(ApiError::too_many_requests)

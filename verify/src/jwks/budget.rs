@@ -1,6 +1,6 @@
-//! How much strangers may cost the issuer, and rumours: fetches that no schedule asks for.
+//! Budgets of fetches that no schedule asks for: for unknown kids, and for messages that the keys have changed.
 //! In: the time, and kids. Out: whether one more fetch may be made for one.
-//! Owns: the fetches and the memory that unknown kids cost are bounded, whatever tokens and news arrive.
+//! Owns: the fetches and the memory that unknown kids cost are bounded, whatever tokens and messages arrive.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -69,8 +69,8 @@ impl Misses {
         miss.until = now.saturating_add(backoff.pause(miss.times, 0.0));
     }
 
-    /// Forgets first who was let go long ago, then who was let go at all, then everybody: the bucket is there as
-    /// well, and looking for the oldest one each time would make a flood expensive.
+    /// Evicts the kids whose pause ended long ago, then all whose pause has ended, then all: the bucket bounds fetches as
+    /// well, and finding the oldest entry each time would make a flood expensive.
     fn evict(&mut self, now: Duration, backoff: &Backoff, most: usize) {
         self.0.retain(|_, miss| now < miss.until.saturating_add(backoff.longest));
         if self.0.len() >= most {

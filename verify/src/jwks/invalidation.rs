@@ -1,6 +1,6 @@
 //! What a cache does when it is told that the issuer's keys have changed.
 //! In: the word that they have, or that one was withdrawn. Out: a renewed view.
-//! Owns: news can make keys go sooner and never come from elsewhere; they cost a bounded number of fetches.
+//! Owns: an invalidation can make keys go sooner and never brings any; it costs a bounded number of fetches.
 
 use std::time::Duration;
 
@@ -25,10 +25,10 @@ const RETRIES: [Duration; 7] = [
 impl KeyCache {
     /// Fetches the keys now, because the issuer's people say that they have changed, and returns when they are here.
     ///
-    /// As far as the budget for news goes; what it does not allow, the schedule brings.
+    /// As far as the budget for invalidations goes; what it does not allow, the schedule brings.
     pub async fn renew(&self) {
         let mut views = self.0.views.subscribe();
-        // A fetch that began before the news may have missed what they are about.
+        // A fetch that began before the message may have missed the change.
         let landed = views.wait_for(|view| !view.is_fetching());
         drop(timeout(self.0.settings.patience, landed).await);
         let seen = self.0.view().started;

@@ -323,7 +323,7 @@ impl Verifier {
         self.accepted.load(Ordering::Relaxed)
     }
 
-    /// How many tokens under the shared secret were accepted: when this stands still, the move to EdDSA is done.
+    /// How many tokens under the shared secret were accepted: when this stands still, the move to published keys is done.
     pub fn hs256_uses(&self) -> u64 {
         self.hs256.count.load(Ordering::Relaxed)
     }

@@ -42,7 +42,7 @@ impl KeySource {
 /// Whose signatures count.
 #[derive(Clone, Debug)]
 pub enum IssuerKeys {
-    /// EdDSA under the issuer's published keys.
+    /// Signatures under the issuer's published keys.
     Published(KeySource),
     /// HS256 under the secret that is shared with old backends.
     Shared(SharedKey),

@@ -35,11 +35,11 @@ pub struct Sources {
     /// The hashing threads, where this process signs people in.
     pub passwords: Option<Arc<Passwords>>,
     /// Limits.
-    pub throttle: Arc<Limiter>,
+    pub limiter: Arc<Limiter>,
     /// Ended sessions.
     pub revocations: Arc<Revocations>,
     /// Where instances meet, where there are several.
-    pub link: Option<Arc<Redis>>,
+    pub redis: Option<Arc<Redis>>,
     /// Time.
     pub clock: Arc<dyn Clock>,
 }
@@ -70,15 +70,15 @@ impl Collector for Sources {
         page.counters(
             "signet_rate_limit_decisions",
             "Attempts that a limit let through or turned away",
-            self.throttle.decisions().into_iter().flat_map(|(rule, count)| {
+            self.limiter.decisions().into_iter().flat_map(|(rule, count)| {
                 [
                     ([("rule", rule), ("decision", "allowed")], count.allowed),
                     ([("rule", rule), ("decision", "limited")], count.limited),
                 ]
             }),
         )?;
-        if let Some(link) = &self.link {
-            self.redis(link, &mut page)?;
+        if let Some(redis) = &self.redis {
+            self.redis(redis, &mut page)?;
         }
         page.gauge(
             "signet_revoked_sessions",
@@ -110,8 +110,8 @@ impl Collector for Sources {
 }
 
 impl Sources {
-    fn redis(&self, link: &Redis, page: &mut MetricWriter<'_>) -> fmt::Result {
-        let status = link.status();
+    fn redis(&self, redis: &Redis, page: &mut MetricWriter<'_>) -> fmt::Result {
+        let status = redis.status();
         page.gauge(
             "signet_redis_up",
             "1 while Redis answers commands and delivers messages, else 0",
@@ -121,7 +121,7 @@ impl Sources {
         page.counter(
             "signet_rate_limit_local_decisions",
             "Attempts that this process judged by itself, more strictly, because Redis did not answer",
-            self.throttle.alone(),
+            self.limiter.alone(),
         )
     }
 

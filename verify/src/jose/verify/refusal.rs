@@ -33,7 +33,7 @@ pub enum Refusal {
     /// `kid` is not a string of 1 to 128 visible ASCII characters.
     #[error("the kid is malformed")]
     MalformedKid,
-    /// An EdDSA token without `kid` (RFC 7515 section 4.1.4 makes it optional; we always write it).
+    /// A token without `kid` whose algorithm is one of published keys (RFC 7515 section 4.1.4 makes it optional; we always write it).
     #[error("the kid is missing")]
     MissingKid,
     /// No trusted key has this `kid`. The only refusal that a fresh key set may change.
