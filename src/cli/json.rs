@@ -164,7 +164,7 @@ mod tests {
     const NASTY: &str = "a \"quote\", a \\, a\nline, a \u{1} and a ü";
 
     #[test]
-    fn the_line_of_a_request_holds_what_was_said_whatever_it_is() {
+    fn event_is_written_as_one_line_of_json_whatever_its_fields_hold() {
         let told = || tracing::info!(target: "signet::request", route = NASTY, id = %NASTY, status = 200_u16, ok = true);
         let lines = lines(told);
         let [line] = &lines[..] else { panic!("{lines:?}") };
@@ -183,7 +183,7 @@ mod tests {
     }
 
     #[test]
-    fn a_span_holds_what_was_said_at_its_begin_and_later() {
+    fn span_holds_fields_recorded_at_its_start_and_later() {
         let lines = lines(|| {
             let span = tracing::info_span!("request", id = NASTY, later = tracing::field::Empty);
             let bare = tracing::info_span!("bare", later = tracing::field::Empty);

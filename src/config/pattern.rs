@@ -182,7 +182,7 @@ mod tests {
     use super::glob;
 
     #[test]
-    fn stars_and_question_marks_stand_for_what_shells_let_them() {
+    fn matches_takes_stars_and_question_marks_as_shells_do() {
         for (pattern, text) in
             [("*", ""), ("a*c", "abc"), ("a*c", "ac"), ("a?c", "abc"), ("*b*b", "abab"), ("**", "x")]
         {

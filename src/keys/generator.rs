@@ -75,7 +75,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_new_key_of_each_algorithm_signs_and_no_two_are_alike() {
+    fn generate_makes_a_key_of_each_algorithm_that_signs_and_no_two_alike() {
         let generator = SystemGenerator::new(Arc::new(SeededEntropy::new(1)));
         for algorithm in Algorithm::ALL {
             let (private, public) = generator.generate(algorithm).unwrap();

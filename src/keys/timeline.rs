@@ -113,7 +113,7 @@ mod tests {
     }
 
     #[test]
-    fn the_calendar_of_the_defaults_says_when_each_step_comes() {
+    fn calendar_of_the_defaults_says_when_each_step_comes() {
         let text = render(&contract(30 * 86_400, 300, 900, 30));
         let expected = "\
 Keys of each algorithm (EdDSA), counted from a first start
@@ -132,7 +132,7 @@ Because
     }
 
     #[test]
-    fn the_calendar_ends_with_the_first_key_also_when_others_come_before_that() {
+    fn calendar_ends_with_the_first_key_even_when_others_come_before() {
         let entries = calendar(&contract(20, 2, 60, 1));
         let last = entries.last().unwrap();
         assert_eq!((last.key, last.event), (0, Event::Removed));

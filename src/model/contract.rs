@@ -231,7 +231,7 @@ mod tests {
     };
 
     #[test]
-    fn the_defaults_hold_and_read_as_one_sentence() {
+    fn contract_of_the_defaults_holds_and_reads_as_one_sentence() {
         let contract = Contract::new(DEFAULTS).unwrap();
         assert_eq!(contract.lead(), Duration::from_secs(300 + 300 + 15 + 30));
         assert_eq!(contract.retain(), Duration::from_secs(900 + 30 + 30 + 15));
@@ -243,7 +243,7 @@ mod tests {
     }
 
     #[test]
-    fn the_shortest_interval_that_is_named_in_the_refusal_works() {
+    fn new_takes_the_shortest_interval_that_its_refusal_names() {
         let fault = Contract::new(Terms { rotate_every: 600 * SECOND, ..DEFAULTS }).unwrap_err();
         assert_eq!(
             fault.to_string(),
@@ -256,7 +256,7 @@ mod tests {
     }
 
     #[test]
-    fn a_whole_life_can_pass_in_seconds() {
+    fn new_takes_a_life_of_seconds() {
         let terms = Terms {
             rotate_every: 3 * SECOND,
             jwks_max_age: SECOND,
@@ -270,7 +270,7 @@ mod tests {
     }
 
     #[test]
-    fn lives_below_a_second_are_refused() {
+    fn new_refuses_lives_below_a_second() {
         let short = Duration::from_millis(999);
         assert_eq!(
             Contract::new(Terms { jwks_max_age: short, ..DEFAULTS }),
@@ -283,7 +283,7 @@ mod tests {
     }
 
     #[test]
-    fn a_token_life_of_many_rotations_is_refused_before_the_set_outgrows_verifiers() {
+    fn new_refuses_token_lives_of_so_many_rotations_that_the_set_outgrows_verifiers() {
         let terms = Terms { rotate_every: 660 * SECOND, token_ttl: 86_400 * SECOND, ..DEFAULTS };
         let fault = Contract::new(terms).unwrap_err();
         assert_eq!(
@@ -294,7 +294,7 @@ mod tests {
     }
 
     #[test]
-    fn absurd_settings_are_judged_and_do_not_overflow() {
+    fn new_judges_absurd_settings_without_overflow() {
         let longest = Duration::MAX;
         let terms = Terms {
             rotate_every: longest,
@@ -308,7 +308,7 @@ mod tests {
     }
 
     #[test]
-    fn every_span_is_one_that_a_row_can_hold() {
+    fn new_takes_only_spans_that_a_row_can_hold() {
         let odd = Duration::from_nanos(1_000_000_001);
         let contract =
             Contract::new(Terms { jwks_max_age: odd, token_ttl: odd, leeway: odd, ..DEFAULTS }).unwrap();

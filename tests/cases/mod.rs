@@ -143,7 +143,7 @@ rows! {
 }
 
 #[test]
-fn no_row_is_missing_and_each_has_its_number_in_its_name() {
+fn rows_are_complete_and_named_by_their_numbers() {
     assert_eq!(ROWS.iter().map(|(number, _)| *number).collect::<Vec<_>>(), (1..=89).collect::<Vec<_>>());
     for (number, name) in ROWS {
         assert!(name.starts_with(&format!("row_{number:02}_")), "{name}");

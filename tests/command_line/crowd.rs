@@ -61,7 +61,7 @@ async fn serve_goes_on_among_thousands_of_idle_and_dribbling_connections() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn serve_with_few_descriptors_sends_strangers_away_and_lets_the_honest_in() {
+async fn serve_with_few_descriptors_turns_excess_connections_away_and_serves_ordinary_clients() {
     let folder = tempfile::tempdir().unwrap();
     let server = Server::start_limited(folder.path(), 600);
     let mut crowd = crowd(&server, 1000);

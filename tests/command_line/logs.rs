@@ -80,7 +80,7 @@ async fn log_has_each_line_soon_and_in_order_however_many_ask() {
 }
 
 #[tokio::test]
-async fn log_says_why_a_token_was_refused_and_the_caller_is_not_told() {
+async fn log_says_why_a_token_was_refused_and_the_answer_does_not() {
     let folder = tempfile::tempdir().unwrap();
     let server = Server::start(folder.path(), &[]);
     let ada =
@@ -114,7 +114,7 @@ async fn log_says_why_a_token_was_refused_and_the_caller_is_not_told() {
 }
 
 #[tokio::test]
-async fn audit_names_each_event_of_security_and_nobody_by_address() {
+async fn audit_names_each_event_of_security_and_no_email_address() {
     let folder = tempfile::tempdir().unwrap();
     let server = Server::start(folder.path(), &[]);
     let caller = server.caller();

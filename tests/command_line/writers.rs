@@ -11,7 +11,7 @@ use crate::instances::{jwt, signed_up};
 const WRITERS: usize = 40;
 
 #[tokio::test]
-async fn write_that_waits_keeps_nobody_from_reading_and_loses_nothing() {
+async fn write_that_waits_blocks_no_reader_and_loses_nothing() {
     let folder = tempfile::tempdir().unwrap();
     let server = Server::start(folder.path(), &[]);
     let session = signed_up(&server, "ada").await;

@@ -36,7 +36,7 @@ fn captures() -> Vec<(String, PathBuf)> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn every_capture_is_answered_alike_or_the_difference_is_listed() {
+async fn contract_answers_every_capture_alike_or_lists_the_difference() {
     let captures = captures();
     assert!(captures.len() > 120, "{}", captures.len());
     let mut faults = Vec::new();

@@ -116,7 +116,7 @@ async fn titles(api: &Caller) -> Vec<String> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_way_to_postgresql_may_be_encrypted_and_its_certificate_is_checked_when_the_url_says_so() {
+async fn postgres_over_tls_has_its_certificate_checked_when_the_url_says_so() {
     let Some(database) = PostgresServer::with_tls("open-sesame") else { return };
     let folder = tempfile::tempdir().unwrap();
     let other = folder.path().join("other.pem");
@@ -165,7 +165,7 @@ async fn the_way_to_postgresql_may_be_encrypted_and_its_certificate_is_checked_w
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_postgresql_that_crashes_or_hangs_under_load_costs_503s_and_nothing_acknowledged() {
+async fn postgres_that_crashes_or_hangs_under_load_costs_503s_and_nothing_acknowledged() {
     let Some(mut deployment) = OnTheirOwn::start() else { return };
     let ada = signed_up(&deployment.servers[0], "ada").await;
     let token = jwt(&ada).await;
@@ -219,7 +219,7 @@ async fn a_postgresql_that_crashes_or_hangs_under_load_costs_503s_and_nothing_ac
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_storm_on_a_slow_database_is_turned_away_and_stops_neither_rotation_nor_revocation() {
+async fn overload_of_a_slow_database_is_turned_away_and_stops_neither_rotation_nor_revocation() {
     let Some(deployment) = OnTheirOwn::start() else { return };
     let [one, two] = &deployment.servers;
     let ada = signed_up(one, "ada").await;

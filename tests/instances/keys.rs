@@ -17,7 +17,7 @@ fn active(deployment: &Deployment) -> String {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_key_revoked_by_an_operator_is_gone_from_every_instance_and_every_verifier() {
+async fn revoke_by_an_operator_takes_a_key_from_every_instance_and_every_verifier() {
     let Some(redis) = RedisServer::start() else { return };
     let url = redis.url(0);
     let Some(deployment) = Deployment::start("keys_everywhere", Some(&url), Some(&url), &[]).await else {

@@ -79,7 +79,7 @@ async fn publish_of_more_than_fits_into_the_queue_arrives_all_the_same() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn messages_of_other_versions_are_passed_over_and_those_of_the_one_before_are_read() {
+async fn subscribe_ignores_messages_of_other_versions_and_reads_those_of_the_one_before() {
     let Some(redis) = RedisServer::start() else { return };
     let here = Instance::join(&redis.url(0)).await;
     for nonsense in ["", "ended ../x 5", "{", r#"{"type":"of_tomorrow"}"#, "\u{fffd}"] {

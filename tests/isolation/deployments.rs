@@ -33,7 +33,7 @@ fn mac(secret: &str, claims: &Value) -> String {
 }
 
 #[tokio::test]
-async fn in_one_process_nobody_but_the_owner_gets_through() {
+async fn isolation_in_one_process_admits_the_owner_only() {
     let app = TestApp::builder().manual_clock().start().await;
     let (alice, bob) = (app.signed_up("alice").await, app.signed_up("bob").await);
     let operations = Operation::all(&app).await;
@@ -76,7 +76,7 @@ async fn in_one_process_nobody_but_the_owner_gets_through() {
 }
 
 #[tokio::test]
-async fn in_a_process_of_its_own_nobody_but_the_owner_gets_through() {
+async fn isolation_in_a_resource_process_admits_the_owner_only() {
     let issuer = Issuer::start().await;
     let app = TestApp::builder()
         .with(|settings| {
@@ -128,7 +128,7 @@ async fn in_a_process_of_its_own_nobody_but_the_owner_gets_through() {
 }
 
 #[tokio::test]
-async fn identity_operations_ask_for_a_session_or_stand_on_a_short_list() {
+async fn operations_of_identity_ask_for_a_session_or_stand_on_a_short_list() {
     let app = TestApp::start().await;
     let document = app.anonymous().get("/openapi/identity.json").await.expect(200);
     let public = ["signUpEmail", "signInEmail", "signOut", "getSession", "getJwks", "ok", "errorPage"];

@@ -27,7 +27,7 @@ fn odd(changes: &Value) -> Value {
 }
 
 #[tokio::test]
-async fn an_odd_key_is_left_out_and_the_good_one_beside_it_works() {
+async fn keys_for_leaves_an_odd_key_out_and_takes_the_good_one_beside_it() {
     let oddities = [
         json!({ "kty": "oct", "k": "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA", "alg": "HS256", "x": null }),
         json!({ "x": "" }),
@@ -63,7 +63,7 @@ async fn renew(cache: &KeyCache, clock: &signet_verify::clock::ManualClock) {
 }
 
 #[tokio::test]
-async fn no_bad_document_replaces_good_keys() {
+async fn keys_for_keeps_good_keys_when_a_bad_document_comes() {
     let bad: [&[u8]; 12] = [
         b"",
         b"<!doctype html><title>Sign in</title>",

@@ -30,7 +30,7 @@ fn troubles() -> [Answer; 5] {
 }
 
 #[tokio::test]
-async fn an_outage_of_sixty_unknown_kids_costs_four_fetches_at_most() {
+async fn keys_for_sixty_unknown_kids_in_an_outage_fetches_four_times_at_most() {
     for trouble in troubles() {
         for pace in [Duration::ZERO, SECOND] {
             let (origin, clock) = (Origin::publishing(&set(&["one"])).await, manual_clock());
@@ -49,7 +49,7 @@ async fn an_outage_of_sixty_unknown_kids_costs_four_fetches_at_most() {
 }
 
 #[tokio::test]
-async fn at_a_cold_start_too_an_outage_of_sixty_unknown_kids_costs_four_fetches_at_most() {
+async fn keys_for_sixty_unknown_kids_in_an_outage_at_a_cold_start_fetches_four_times_at_most() {
     for trouble in troubles() {
         let origin = Origin::answering(trouble.clone()).await;
         let cache = cache_of(&origin, impatient(), manual_clock());
@@ -62,7 +62,7 @@ async fn at_a_cold_start_too_an_outage_of_sixty_unknown_kids_costs_four_fetches_
 }
 
 #[tokio::test]
-async fn a_cold_start_on_a_hanging_issuer_is_answered_within_five_seconds_by_default() {
+async fn keys_for_answers_a_cold_start_on_a_hanging_issuer_within_five_seconds_by_default() {
     let origin = Origin::answering(Answer::Hang).await;
     let cache = cache_of(&origin, Settings::default(), system_clock());
     let since = system_clock();
@@ -73,7 +73,7 @@ async fn a_cold_start_on_a_hanging_issuer_is_answered_within_five_seconds_by_def
 }
 
 #[tokio::test]
-async fn a_withdrawn_key_is_refused_within_max_age_and_fifteen_seconds_while_tokens_flow() {
+async fn keys_for_refuses_a_withdrawn_key_within_max_age_and_fifteen_seconds_under_traffic() {
     for (max_age, seed) in
         [0, 5, 30, 60, 300, 3600].into_iter().flat_map(|age| [(age, 1), (age, 2), (age, 3)])
     {
@@ -110,7 +110,7 @@ async fn a_withdrawn_key_is_refused_within_max_age_and_fifteen_seconds_while_tok
 }
 
 #[tokio::test]
-async fn an_issuer_that_comes_back_is_found_within_five_seconds() {
+async fn keys_for_finds_an_issuer_that_comes_back_within_five_seconds() {
     // Nothing was ever held; what was held has lost its trust (5 min at least); what is held may merely lack the key.
     for max_age in [None, Some(5), Some(300)] {
         let (origin, clock) = (Origin::publishing(&set(&["one"])).await, manual_clock());
@@ -136,7 +136,7 @@ async fn an_issuer_that_comes_back_is_found_within_five_seconds() {
 }
 
 #[tokio::test]
-async fn one_task_keeps_the_set_however_often_it_is_renewed() {
+async fn refresh_runs_in_one_task_however_often_the_set_is_renewed() {
     let (origin, clock) = (Origin::publishing(&set(&["one"])).await, manual_clock());
     let cache = cache_of(&origin, Settings::default(), clock.clone());
     for _ in 0..30 {
@@ -161,7 +161,7 @@ impl Entropy for Constant {
 }
 
 #[tokio::test]
-async fn verifiers_of_one_issuer_do_not_renew_in_step() {
+async fn refresh_of_many_verifiers_of_one_issuer_is_not_in_step() {
     for (byte, attempts) in [(0, 2), (u8::MAX, 1)] {
         let (origin, clock) = (Origin::publishing(&set(&["one"])).await, manual_clock());
         origin.publish_for(&set(&["one"]), 100);
@@ -179,7 +179,7 @@ async fn verifiers_of_one_issuer_do_not_renew_in_step() {
 }
 
 #[tokio::test]
-async fn failed_fetches_are_counted_by_reasons_from_a_closed_list() {
+async fn status_counts_failed_fetches_by_reasons_of_a_closed_list() {
     let (origin, clock) = (Origin::answering(Answer::Hang).await, manual_clock());
     let patient = Settings { patience: 60 * SECOND, ..impatient() };
     let cache = cache_of(&origin, patient, clock.clone());

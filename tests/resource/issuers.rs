@@ -33,7 +33,7 @@ fn verifier_of(ours: &Origin, others: &Origin) -> Verifier {
 }
 
 #[tokio::test]
-async fn each_issuer_vouches_for_its_own_tokens_and_not_for_the_others() {
+async fn verify_lets_each_issuer_vouch_for_its_own_tokens_only() {
     let (ours, others) = (Origin::publishing(&set(&["one"])).await, Origin::publishing(&set(&["two"])).await);
     let verifier = verifier_of(&ours, &others);
     let (one, two) = (Signer::new("one"), Signer::new("two"));
@@ -50,7 +50,7 @@ async fn each_issuer_vouches_for_its_own_tokens_and_not_for_the_others() {
 }
 
 #[tokio::test]
-async fn a_key_of_the_same_name_is_still_the_other_issuers_key() {
+async fn verify_tells_keys_of_the_same_name_of_two_issuers_apart() {
     let (ours, others) = (Origin::publishing(&set(&["one"])).await, Origin::publishing(&set(&["one"])).await);
     let mut impostor = Signer::new("evil");
     impostor.kid = Signer::new("one").kid;
@@ -64,7 +64,7 @@ async fn a_key_of_the_same_name_is_still_the_other_issuers_key() {
 }
 
 #[tokio::test]
-async fn each_issuers_tokens_are_held_to_its_own_policy() {
+async fn verify_holds_tokens_of_each_issuer_to_its_own_policy() {
     let (ours, others) = (Origin::publishing(&set(&["one"])).await, Origin::publishing(&set(&["two"])).await);
     let verifier = verifier_of(&ours, &others);
     let quarter_of_an_hour = Signer::new("two").token(&claims_of(OTHER));
@@ -75,7 +75,7 @@ async fn each_issuers_tokens_are_held_to_its_own_policy() {
 }
 
 #[tokio::test]
-async fn an_issuer_that_nobody_trusts_costs_no_fetch() {
+async fn verify_fetches_nothing_for_an_untrusted_issuer() {
     let (ours, others) = (Origin::publishing(&set(&["one"])).await, Origin::publishing(&set(&["two"])).await);
     let verifier = verifier_of(&ours, &others);
     let signer = Signer::new("one");
@@ -91,7 +91,7 @@ async fn an_issuer_that_nobody_trusts_costs_no_fetch() {
 }
 
 #[tokio::test]
-async fn losing_one_issuer_costs_only_its_own_tokens() {
+async fn verify_without_one_issuer_loses_its_tokens_only() {
     let (ours, others) = (Origin::publishing(&set(&["one"])).await, Origin::answering(Answer::Reset).await);
     let verifier = verifier_of(&ours, &others);
     assert!(verifier.verify(&Signer::new("one").token(&claims())).await.is_ok());
@@ -103,7 +103,7 @@ async fn losing_one_issuer_costs_only_its_own_tokens() {
 }
 
 #[tokio::test]
-async fn a_token_under_a_shared_secret_is_judged_by_the_party_that_shares_one() {
+async fn verify_judges_a_token_under_a_shared_secret_by_the_issuer_that_shares_one() {
     let origin = Origin::publishing(&set(&["one"])).await;
     let secret = SharedSecret::new("a secret that is shared with old backends".to_owned()).unwrap();
     let key = MacKey::new(&secret);

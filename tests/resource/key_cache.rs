@@ -13,7 +13,7 @@ use crate::support::wait::LONGEST;
 const SECOND: Duration = Duration::from_secs(1);
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn sixty_requests_at_a_cold_start_share_one_fetch() {
+async fn keys_for_sixty_requests_at_a_cold_start_fetches_once() {
     let origin = Origin::publishing(&set(&["one"])).await;
     let cache = cache_of(&origin, Settings::default(), system_clock());
     let herd: Vec<_> = (0..60)
@@ -29,7 +29,7 @@ async fn sixty_requests_at_a_cold_start_share_one_fetch() {
 }
 
 #[tokio::test]
-async fn a_fetch_outlives_the_request_that_started_it() {
+async fn keys_for_goes_on_fetching_when_the_request_that_started_it_is_gone() {
     let origin = Origin::publishing(&set(&["one"])).await;
     let cache = cache_of(&origin, Settings::default(), system_clock());
     begin_and_give_up(cache.keys_for("one"));
@@ -39,7 +39,7 @@ async fn a_fetch_outlives_the_request_that_started_it() {
 }
 
 #[tokio::test]
-async fn two_hundred_unknown_kids_in_a_row_cost_at_most_two_fetches() {
+async fn keys_for_two_hundred_unknown_kids_in_a_row_fetches_twice_at_most() {
     let origin = Origin::publishing(&set(&["one"])).await;
     let cache = cache_of(&origin, Settings::default(), system_clock());
     cache.warm_up().await.unwrap();
@@ -50,7 +50,7 @@ async fn two_hundred_unknown_kids_in_a_row_cost_at_most_two_fetches() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn two_hundred_unknown_kids_at_once_cost_at_most_two_fetches() {
+async fn keys_for_two_hundred_unknown_kids_at_once_fetches_twice_at_most() {
     let origin = Origin::publishing(&set(&["one"])).await;
     let cache = cache_of(&origin, Settings::default(), system_clock());
     let flood: Vec<_> = (0..200)
@@ -66,7 +66,7 @@ async fn two_hundred_unknown_kids_at_once_cost_at_most_two_fetches() {
 }
 
 #[tokio::test]
-async fn one_request_causes_one_fetch_at_most_however_large_the_budget() {
+async fn keys_for_fetches_once_at_most_for_one_request_however_large_the_budget() {
     let (origin, clock) = (Origin::publishing(&set(&["one"])).await, manual_clock());
     let settings = Settings { burst: 100, spacing: Duration::ZERO, ..Settings::default() };
     let cache = cache_of(&origin, settings, clock);
@@ -76,7 +76,7 @@ async fn one_request_causes_one_fetch_at_most_however_large_the_budget() {
 }
 
 #[tokio::test]
-async fn a_key_published_right_after_the_first_load_is_accepted_at_once() {
+async fn keys_for_finds_a_key_at_once_that_was_published_right_after_the_first_load() {
     let origin = Origin::publishing(&set(&["one"])).await;
     let cache = cache_of(&origin, Settings::default(), system_clock());
     cache.keys_for("one").await.unwrap();
@@ -85,7 +85,7 @@ async fn a_key_published_right_after_the_first_load_is_accepted_at_once() {
 }
 
 #[tokio::test]
-async fn a_key_asked_for_before_it_was_published_is_accepted_within_five_seconds() {
+async fn keys_for_finds_a_key_within_five_seconds_that_was_asked_for_before_it_was_published() {
     let (origin, clock) = (Origin::publishing(&set(&["one"])).await, manual_clock());
     let cache = cache_of(&origin, Settings::default(), clock.clone());
     cache.keys_for("one").await.unwrap();
@@ -99,7 +99,7 @@ async fn a_key_asked_for_before_it_was_published_is_accepted_within_five_seconds
 }
 
 #[tokio::test]
-async fn under_a_lasting_flood_a_new_key_is_found_within_thirty_seconds() {
+async fn keys_for_finds_a_new_key_within_thirty_seconds_under_a_lasting_flood() {
     let (origin, clock) = (Origin::publishing(&set(&["one"])).await, manual_clock());
     let cache = cache_of(&origin, Settings::default(), clock.clone());
     cache.keys_for("one").await.unwrap();
@@ -116,7 +116,7 @@ async fn under_a_lasting_flood_a_new_key_is_found_within_thirty_seconds() {
 }
 
 #[tokio::test]
-async fn one_unknown_kid_that_keeps_coming_leaves_the_budget_to_others() {
+async fn keys_for_one_unknown_kid_that_keeps_coming_leaves_the_budget_to_others() {
     let (origin, clock) = (Origin::publishing(&set(&["one"])).await, manual_clock());
     let cache = cache_of(&origin, Settings { miss: long(), ..Settings::default() }, clock.clone());
     cache.keys_for("one").await.unwrap();
@@ -134,7 +134,7 @@ fn long() -> signet_verify::jwks::Backoff {
 }
 
 #[tokio::test]
-async fn known_keys_do_not_wait_while_the_issuer_hangs() {
+async fn keys_for_known_kids_does_not_wait_while_the_issuer_hangs() {
     let (origin, clock) = (Origin::publishing(&set(&["one"])).await, manual_clock());
     let cache = cache_of(&origin, Settings::default(), clock.clone());
     cache.keys_for("one").await.unwrap();
@@ -158,7 +158,7 @@ async fn known_keys_do_not_wait_while_the_issuer_hangs() {
 }
 
 #[tokio::test]
-async fn a_cold_start_on_a_hanging_issuer_says_unavailable_in_time() {
+async fn keys_for_says_unavailable_in_time_at_a_cold_start_on_a_hanging_issuer() {
     let origin = Origin::answering(Answer::Hang).await;
     let settings = Settings { patience: Duration::from_millis(200), ..Settings::default() };
     let cache = cache_of(&origin, settings, system_clock());
@@ -169,7 +169,7 @@ async fn a_cold_start_on_a_hanging_issuer_says_unavailable_in_time() {
 }
 
 #[tokio::test]
-async fn the_set_is_renewed_before_its_life_ends_without_any_request() {
+async fn refresh_renews_the_set_before_its_life_ends_without_any_request() {
     let origin = Origin::publishing(&set(&["one"])).await;
     origin.publish_for(&set(&["one"]), 0);
     let settings = Settings { uncacheable_max_age: Duration::from_millis(100), ..Settings::default() };
@@ -181,7 +181,7 @@ async fn the_set_is_renewed_before_its_life_ends_without_any_request() {
 }
 
 #[tokio::test]
-async fn nothing_is_fetched_before_the_first_use_nor_after_the_last_handle_is_gone() {
+async fn refresh_fetches_nothing_before_the_first_use_nor_after_the_last_handle_is_gone() {
     let origin = Origin::publishing(&set(&["one"])).await;
     origin.publish_for(&set(&["one"]), 0);
     let settings = Settings { uncacheable_max_age: Duration::from_millis(20), ..Settings::default() };
@@ -198,7 +198,7 @@ async fn nothing_is_fetched_before_the_first_use_nor_after_the_last_handle_is_go
 }
 
 #[tokio::test]
-async fn an_unchanged_set_is_confirmed_by_a_conditional_request() {
+async fn refresh_confirms_an_unchanged_set_by_a_conditional_request() {
     let (origin, clock) = (Origin::publishing(&set(&["one"])).await, manual_clock());
     let cache = cache_of(&origin, Settings::default(), clock.clone());
     let before = cache.keys_for("one").await.unwrap();
@@ -211,7 +211,7 @@ async fn an_unchanged_set_is_confirmed_by_a_conditional_request() {
 }
 
 #[tokio::test]
-async fn the_life_that_the_issuer_names_is_honoured_within_its_bounds() {
+async fn refresh_honours_the_life_that_the_issuer_names_within_bounds() {
     for (max_age, life) in [(0, 5), (1, 1), (60, 60), (300, 300), (31_536_000, 86_400)] {
         let (origin, clock) = (Origin::publishing(&set(&["one"])).await, manual_clock());
         origin.publish_for(&set(&["one"]), max_age);
@@ -227,7 +227,7 @@ async fn the_life_that_the_issuer_names_is_honoured_within_its_bounds() {
 }
 
 #[tokio::test]
-async fn a_withdrawn_key_is_refused_as_soon_as_the_set_without_it_has_come() {
+async fn keys_for_refuses_a_withdrawn_key_as_soon_as_the_set_without_it_has_come() {
     let (origin, clock) = (Origin::publishing(&set(&["one", "two"])).await, manual_clock());
     let cache = cache_of(&origin, Settings::default(), clock.clone());
     cache.keys_for("one").await.unwrap();
@@ -240,7 +240,7 @@ async fn a_withdrawn_key_is_refused_as_soon_as_the_set_without_it_has_come() {
 }
 
 #[tokio::test]
-async fn names_that_no_key_can_have_cost_nothing() {
+async fn keys_for_impossible_kids_fetches_nothing() {
     let origin = Origin::publishing(&set(&["one"])).await;
     let cache = cache_of(&origin, Settings::default(), system_clock());
     for name in
@@ -252,7 +252,7 @@ async fn names_that_no_key_can_have_cost_nothing() {
 }
 
 #[tokio::test]
-async fn asking_for_the_status_asks_nobody() {
+async fn status_fetches_nothing() {
     let (origin, clock) = (Origin::publishing(&set(&["one"])).await, manual_clock());
     let cache = cache_of(&origin, Settings::default(), clock.clone());
     assert!(!cache.status().is_usable());

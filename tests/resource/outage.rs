@@ -18,7 +18,7 @@ fn is_unavailable(miss: Option<KeyMiss>) -> bool {
 }
 
 #[tokio::test]
-async fn keys_are_trusted_up_to_the_bound_and_then_the_answer_is_unavailable() {
+async fn keys_for_in_an_outage_trusts_keys_up_to_the_bound_and_then_says_unavailable() {
     let (origin, clock) = (Origin::publishing(&set(&["one"])).await, manual_clock());
     let cache = cache_of(&origin, impatient(), clock.clone());
     cache.keys_for("one").await.unwrap();
@@ -36,7 +36,7 @@ async fn keys_are_trusted_up_to_the_bound_and_then_the_answer_is_unavailable() {
 }
 
 #[tokio::test]
-async fn keys_do_not_stay_young_while_the_machine_sleeps() {
+async fn keys_for_counts_the_time_that_the_machine_sleeps() {
     let (origin, clock) = (Origin::publishing(&set(&["one"])).await, manual_clock());
     let cache = cache_of(&origin, impatient(), clock.clone());
     cache.keys_for("one").await.unwrap();
@@ -51,7 +51,7 @@ async fn keys_do_not_stay_young_while_the_machine_sleeps() {
 }
 
 #[tokio::test]
-async fn a_wall_clock_that_steps_back_changes_nothing() {
+async fn keys_for_ignores_a_wall_clock_that_steps_back() {
     let (origin, clock) = (Origin::publishing(&set(&["one"])).await, manual_clock());
     let cache = cache_of(&origin, impatient(), clock.clone());
     cache.keys_for("one").await.unwrap();
@@ -62,7 +62,7 @@ async fn a_wall_clock_that_steps_back_changes_nothing() {
 }
 
 #[tokio::test]
-async fn a_set_past_its_life_calls_no_kid_unknown() {
+async fn keys_for_calls_no_kid_unknown_by_a_set_past_its_life() {
     let (origin, clock) = (Origin::publishing(&set(&["one"])).await, manual_clock());
     let cache = cache_of(&origin, impatient(), clock.clone());
     cache.keys_for("one").await.unwrap();
@@ -74,7 +74,7 @@ async fn a_set_past_its_life_calls_no_kid_unknown() {
 }
 
 #[tokio::test]
-async fn an_outage_is_asked_about_less_and_less() {
+async fn refresh_in_an_outage_fetches_less_and_less_often() {
     let (origin, clock) = (Origin::publishing(&set(&["one"])).await, manual_clock());
     let cache = cache_of(&origin, impatient(), clock.clone());
     cache.keys_for("one").await.unwrap();
@@ -93,7 +93,7 @@ async fn an_outage_is_asked_about_less_and_less() {
 }
 
 #[tokio::test]
-async fn strangers_cannot_cut_the_pause_after_a_failure_short() {
+async fn refresh_pause_after_a_failure_cannot_be_cut_short_by_unknown_kids() {
     let (origin, clock) = (Origin::publishing(&set(&["one"])).await, manual_clock());
     let slow = Backoff { first: 100 * SECOND, longest: 100 * SECOND };
     let cache = cache_of(&origin, Settings { retry: slow, ..impatient() }, clock.clone());
@@ -107,7 +107,7 @@ async fn strangers_cannot_cut_the_pause_after_a_failure_short() {
 }
 
 #[tokio::test]
-async fn the_end_of_trust_does_not_wait_for_the_pause_of_better_days() {
+async fn refresh_pause_never_outlasts_the_end_of_trust() {
     let (origin, clock) = (Origin::publishing(&set(&["one"])).await, manual_clock());
     let slow = Backoff { first: 10_000 * SECOND, longest: 10_000 * SECOND };
     let cache = cache_of(&origin, Settings { retry: slow, ..impatient() }, clock.clone());
@@ -122,7 +122,7 @@ async fn the_end_of_trust_does_not_wait_for_the_pause_of_better_days() {
 }
 
 #[tokio::test]
-async fn without_any_key_the_issuer_is_asked_every_few_seconds() {
+async fn refresh_without_any_key_fetches_every_few_seconds() {
     let (origin, clock) = (Origin::answering(Answer::Reset).await, manual_clock());
     let cache = cache_of(&origin, impatient(), clock.clone());
     for _ in 0..60 {
@@ -149,7 +149,7 @@ async fn settle(cache: &KeyCache) {
 }
 
 #[tokio::test]
-async fn an_issuer_that_comes_up_later_is_found_without_a_request() {
+async fn refresh_finds_an_issuer_that_comes_up_later_without_a_request() {
     let origin = Origin::answering(Answer::Reset).await;
     let cache = cache_of(&origin, impatient(), system_clock());
     assert!(cache.warm_up().await.is_err());
@@ -168,7 +168,7 @@ impl Fetch for Stuck {
 }
 
 #[tokio::test]
-async fn a_fetch_that_never_ends_is_given_up() {
+async fn fetch_that_never_ends_is_given_up() {
     let cache = KeyCache::new(Stuck, impatient(), manual_clock(), Arc::new(SeededEntropy::new(1)));
     assert!(is_unavailable(cache.keys_for("one").await.err()));
     eventually("the fetch is given up", || cache.status().failures == 1).await;
@@ -187,7 +187,7 @@ impl Fetch for Stumbling {
 }
 
 #[tokio::test]
-async fn a_fetch_that_panics_leaves_nobody_waiting() {
+async fn fetch_that_panics_leaves_no_request_waiting() {
     let clock = manual_clock();
     let stumbling = Stumbling(AtomicUsize::new(0));
     let cache = KeyCache::new(stumbling, impatient(), clock.clone(), Arc::new(SeededEntropy::new(1)));
@@ -198,7 +198,7 @@ async fn a_fetch_that_panics_leaves_nobody_waiting() {
 }
 
 #[test]
-fn a_fetch_whose_runtime_is_shut_down_leaves_nobody_waiting() {
+fn fetch_whose_runtime_is_shut_down_leaves_no_request_waiting() {
     let runtime = || tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let (first, second) = (runtime(), runtime());
     let origin = second.block_on(Origin::publishing(&set(&["one"])));
@@ -220,7 +220,7 @@ impl Fetch for Confused {
 }
 
 #[tokio::test]
-async fn not_modified_is_no_answer_to_somebody_who_has_nothing() {
+async fn fetch_answered_not_modified_without_a_set_is_an_error() {
     let cache = KeyCache::new(Confused, impatient(), manual_clock(), Arc::new(SeededEntropy::new(1)));
     assert!(is_unavailable(cache.keys_for("one").await.err()));
     assert_eq!(cache.status().last_fault, Some(LoadError::NothingToKeep));
@@ -237,7 +237,7 @@ impl Fetch for Slow {
 }
 
 #[tokio::test]
-async fn keys_are_as_old_as_the_question_for_them_and_not_as_the_answer() {
+async fn fetch_dates_keys_by_its_request_and_not_by_its_answer() {
     let (clock, answer) = (manual_clock(), Arc::new(tokio::sync::Notify::new()));
     let entropy = Arc::new(SeededEntropy::new(1));
     let cache = KeyCache::new(Slow(answer.clone()), Settings::default(), clock.clone(), entropy);

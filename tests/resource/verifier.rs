@@ -35,7 +35,7 @@ async fn refusal(verifier: &Verifier, token: &str) -> Denied {
 }
 
 #[tokio::test]
-async fn a_verifier_of_published_keys_takes_no_shared_secret() {
+async fn verify_with_published_keys_takes_no_shared_secret() {
     let (_publish, source) = local(&["one"]);
     let verifier = Verifier::new(IssuerKeys::Published(source), policy(), manual_clock());
     let alice = verifier.verify(&Signer::new("one").token(&claims())).await.unwrap();
@@ -44,7 +44,7 @@ async fn a_verifier_of_published_keys_takes_no_shared_secret() {
 }
 
 #[tokio::test]
-async fn a_verifier_of_the_shared_secret_needs_no_key_set() {
+async fn verify_with_the_shared_secret_needs_no_key_set() {
     let verifier = Verifier::new(IssuerKeys::Shared(shared()), policy(), manual_clock());
     assert!(verifier.is_ready());
     assert!(verifier.verify(&hs256()).await.unwrap().kid.is_none());
@@ -53,7 +53,7 @@ async fn a_verifier_of_the_shared_secret_needs_no_key_set() {
 }
 
 #[tokio::test]
-async fn a_migrating_verifier_takes_both_until_the_secret_ends_and_counts_its_uses() {
+async fn verify_while_migrating_takes_both_until_the_secret_ends_and_counts_its_uses() {
     let ((_publish, source), clock) = (local(&["one"]), manual_clock());
     let verifier = Verifier::new(IssuerKeys::Migrating(source, shared()), policy(), clock.clone());
     let signed = Signer::new("one").token(&claims());
@@ -69,7 +69,7 @@ async fn a_migrating_verifier_takes_both_until_the_secret_ends_and_counts_its_us
 }
 
 #[tokio::test]
-async fn migrating_tokens_under_the_secret_do_not_depend_on_the_key_set() {
+async fn verify_while_migrating_needs_no_key_set_for_tokens_under_the_secret() {
     let origin = Origin::answering(Answer::Hang).await;
     let cache = cache_of(&origin, impatient(), manual_clock());
     let verifier =
@@ -79,7 +79,7 @@ async fn migrating_tokens_under_the_secret_do_not_depend_on_the_key_set() {
 }
 
 #[tokio::test]
-async fn keys_of_the_same_process_count_from_the_moment_they_are_published() {
+async fn verify_takes_keys_of_the_same_process_from_the_moment_they_are_published() {
     let (publish, source) = local(&[]);
     let verifier = Verifier::new(IssuerKeys::Published(source), policy(), manual_clock());
     let token = Signer::new("one").token(&claims());
@@ -92,7 +92,7 @@ async fn keys_of_the_same_process_count_from_the_moment_they_are_published() {
 }
 
 #[tokio::test]
-async fn tokens_of_a_remote_issuer_are_verified_without_asking_it_again() {
+async fn verify_does_not_ask_a_remote_issuer_again() {
     let origin = Origin::publishing(&set(&["one"])).await;
     let clock = manual_clock();
     let cache = cache_of(&origin, impatient(), clock.clone());
@@ -114,7 +114,7 @@ async fn tokens_of_a_remote_issuer_are_verified_without_asking_it_again() {
 }
 
 #[tokio::test]
-async fn an_issuer_that_cannot_be_reached_is_never_called_an_invalid_token() {
+async fn verify_says_unavailable_and_never_invalid_when_the_issuer_cannot_be_reached() {
     let origin = Origin::answering(Answer::Reset).await;
     let cache = cache_of(&origin, impatient(), manual_clock());
     let verifier = Verifier::new(IssuerKeys::Published(KeySource::Remote(cache)), policy(), manual_clock());
@@ -125,7 +125,7 @@ async fn an_issuer_that_cannot_be_reached_is_never_called_an_invalid_token() {
 }
 
 #[tokio::test]
-async fn what_no_key_could_make_valid_is_refused_without_a_fetch() {
+async fn verify_refuses_without_a_fetch_what_no_key_could_make_valid() {
     let origin = Origin::publishing(&set(&["one"])).await;
     let cache = cache_of(&origin, impatient(), manual_clock());
     let verifier = Verifier::new(IssuerKeys::Published(KeySource::Remote(cache)), policy(), manual_clock());
@@ -139,7 +139,7 @@ async fn what_no_key_could_make_valid_is_refused_without_a_fetch() {
 }
 
 #[tokio::test]
-async fn a_revoked_session_ends_its_tokens_and_no_others() {
+async fn verify_refuses_tokens_of_a_revoked_session_and_no_others() {
     let (_publish, source) = local(&["one"]);
     let revoked = Arc::new(Mutex::new(Vec::<String>::new()));
     let known = revoked.clone();
@@ -160,7 +160,7 @@ async fn a_revoked_session_ends_its_tokens_and_no_others() {
 }
 
 #[tokio::test]
-async fn refusals_are_counted_by_reason_and_successes_are_not() {
+async fn verify_counts_refusals_by_reason_and_no_successes() {
     let ((_publish, source), clock) = (local(&["one"]), manual_clock());
     let verifier = Verifier::new(IssuerKeys::Published(source), policy(), clock.clone());
     let token = Signer::new("one").token(&claims());

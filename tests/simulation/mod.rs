@@ -30,7 +30,7 @@ fn asked(name: &str) -> Option<u64> {
 }
 
 #[test]
-fn a_living_token_always_verifies_and_a_dead_one_never_whatever_happens() {
+fn verify_accepts_a_living_token_always_and_a_dead_one_never_whatever_happens() {
     let seeds = match asked("SIGNET_STORY") {
         Some(seed) => seed..seed + 1,
         None => 0..asked("SIGNET_STORIES").unwrap_or(STORIES),
@@ -67,7 +67,7 @@ fn a_living_token_always_verifies_and_a_dead_one_never_whatever_happens() {
 }
 
 #[test]
-fn every_rule_that_is_broken_is_noticed() {
+fn simulation_notices_every_broken_rule() {
     for breach in Breach::ALL {
         let noticed = (0..100).find_map(|seed| play(seed, Some(breach)).err().map(|fault| (seed, fault)));
         let (seed, fault) = noticed.unwrap_or_else(|| panic!("nobody notices {breach:?}"));

@@ -38,7 +38,7 @@ fn impatient(database: &Database) -> Database {
 
 #[rstest]
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn write_ends_when_somebody_else_holds_a_lock_and_leaves_nothing(
+async fn write_ends_when_another_transaction_holds_a_lock_and_leaves_nothing(
     #[values(Sqlite, Postgres)] kind: Kind,
 ) {
     let Some(fresh) = Fresh::open(kind).await else { return };
@@ -68,7 +68,7 @@ async fn write_ends_when_its_work_never_does_and_lets_its_locks_go(#[values(Sqli
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn every_read_ends_when_somebody_else_holds_a_lock() {
+async fn read_ends_when_another_transaction_holds_a_lock() {
     // Readers of SQLite wait for nobody.
     let Some(fresh) = Fresh::open(Postgres).await else { return };
     let (others, database) = (fresh.others().await, impatient(&fresh.database));

@@ -20,7 +20,7 @@ fn parts(page: &Reply) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn every_page_says_what_it_may_do_and_is_asked_for_again() {
+async fn get_page_answers_with_a_policy_and_is_revalidated() {
     let app = TestApp::start().await;
     for path in PAGES {
         let page = visit(&app, path).await;
@@ -44,7 +44,7 @@ async fn every_page_says_what_it_may_do_and_is_asked_for_again() {
 }
 
 #[tokio::test]
-async fn parts_are_kept_for_a_year_under_a_name_that_changes_with_them() {
+async fn get_asset_is_cached_for_a_year_under_a_name_that_changes_with_it() {
     let app = TestApp::start().await;
     let named = parts(&visit(&app, "/tasks").await);
     assert!(named.len() >= 5, "{named:?}");
@@ -65,7 +65,7 @@ async fn parts_are_kept_for_a_year_under_a_name_that_changes_with_them() {
 }
 
 #[tokio::test]
-async fn people_who_follow_a_link_to_nothing_get_a_page_and_programs_get_json() {
+async fn not_found_is_a_page_for_browsers_and_json_for_programs() {
     let app = TestApp::start().await;
     let page = visit(&app, "/nothing/here").await;
     assert_eq!((page.status.as_u16(), page.header("content-type")), (404, "text/html; charset=utf-8"));
@@ -79,14 +79,14 @@ async fn people_who_follow_a_link_to_nothing_get_a_page_and_programs_get_json() 
 }
 
 #[tokio::test]
-async fn password_managers_find_where_to_change_a_password() {
+async fn well_known_change_password_leads_password_managers_to_the_page() {
     let app = TestApp::start().await;
     let reply = app.anonymous().get("/.well-known/change-password").await;
     assert_eq!((reply.status.as_u16(), reply.location()), (303, "/account#password"));
 }
 
 #[tokio::test]
-async fn pages_are_only_where_the_api_that_they_need_is() {
+async fn pages_are_served_only_where_their_api_is() {
     let role = |role: &'static str| {
         TestApp::builder().with(move |settings: &mut Settings| {
             settings.set("SIGNET_ROLE", role);

@@ -119,7 +119,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_the_pattern_of_addresses_accepts_is_an_address(
+        fn email_pattern_accepts_addresses_only(
             address in ADDRESS_PATTERN.trim_start_matches('^').trim_end_matches('$')
         ) {
             prop_assert!(address.len() > Email::MAX_BYTES || Email::parse(&address).is_some(), "{address}");

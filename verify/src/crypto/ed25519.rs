@@ -81,7 +81,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn both_signs_of_every_small_order_point_are_refused() {
+    fn public_key_refuses_both_signs_of_every_small_order_point() {
         for y in SMALL_ORDER_Y {
             let mut negative = y;
             negative[31] |= 0x80;
@@ -91,7 +91,7 @@ mod tests {
     }
 
     #[test]
-    fn the_two_rows_of_order_eight_are_each_others_negative() {
+    fn small_order_rows_of_order_eight_are_each_others_negative() {
         let mut carry = 0;
         let sum = std::array::from_fn(|i| {
             let digit = u16::from(SMALL_ORDER_Y[3][i]) + u16::from(SMALL_ORDER_Y[4][i]) + carry;
@@ -102,7 +102,7 @@ mod tests {
     }
 
     #[test]
-    fn every_y_from_p_up_is_refused_and_nothing_below() {
+    fn public_key_refuses_every_y_from_p_up_and_none_below() {
         for low in 0..=u8::MAX {
             let mut y = FIELD_PRIME;
             y[0] = low;

@@ -276,7 +276,7 @@ mod tests {
     }
 
     #[test]
-    fn the_life_of_a_document_is_read_as_caches_read_it() {
+    fn max_age_of_a_document_is_read_as_caches_read_it() {
         assert_eq!(told(&[]), None);
         assert_eq!(told(&[("cache-control", "public, must-revalidate")]), None);
         assert_eq!(told(&[("cache-control", "public,Max-Age=300, must-revalidate")]), Some(300));
@@ -293,7 +293,7 @@ mod tests {
     }
 
     #[test]
-    fn plain_http_is_for_this_machine_only() {
+    fn new_takes_plain_http_for_this_machine_only() {
         let made = |url: &str| JwksEndpoint::new(url, Limits::default()).map(|_| ());
         for url in
             ["http://localhost:1/jwks", "http://LOCALHOST/", "http://127.0.0.1:80/jwks", "http://[::1]:9/"]
@@ -317,7 +317,7 @@ mod tests {
     }
 
     #[test]
-    fn one_fetch_costs_at_most_five_seconds_and_a_quarter_of_a_megabyte() {
+    fn fetch_costs_at_most_five_seconds_and_a_quarter_of_a_megabyte() {
         let limits = Limits::default();
         assert_eq!((limits.total_time, limits.body_bytes), (Duration::from_secs(5), 256 * 1024));
         assert!(!limits.allow_plain_http);

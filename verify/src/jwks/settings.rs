@@ -137,7 +137,7 @@ mod tests {
     const HOUR: Duration = Duration::from_secs(3600);
 
     #[test]
-    fn the_life_of_a_document_is_what_its_issuer_says_up_to_a_day() {
+    fn life_is_what_the_issuer_says_up_to_a_day() {
         let settings = Settings::default();
         assert_eq!(settings.life(None), 300 * SECOND);
         assert_eq!(settings.life(Some(Duration::ZERO)), 5 * SECOND);
@@ -147,7 +147,7 @@ mod tests {
     }
 
     #[test]
-    fn keys_that_cannot_be_renewed_are_trusted_for_ten_lives_and_a_day_at_most() {
+    fn stale_bound_is_ten_lives_and_a_day_at_most() {
         let settings = Settings::default();
         assert_eq!(settings.stale_bound(300 * SECOND), 3000 * SECOND);
         assert_eq!(settings.stale_bound(5 * SECOND), 300 * SECOND);
@@ -155,14 +155,14 @@ mod tests {
     }
 
     #[test]
-    fn renewal_comes_before_the_end_of_the_life_and_not_in_step() {
+    fn refresh_after_comes_before_the_end_of_the_life_and_not_in_step() {
         let settings = Settings::default();
         assert_eq!(settings.refresh_after(100 * SECOND, 0.0), 75 * SECOND);
         assert_eq!(settings.refresh_after(100 * SECOND, 1.0), 85 * SECOND);
     }
 
     #[test]
-    fn pauses_double_up_to_their_bound() {
+    fn pause_doubles_up_to_its_bound() {
         let Settings { retry, cold_retry, .. } = Settings::default();
         let pauses =
             |backoff: Backoff| [1, 2, 3, 7, 40, u32::MAX].map(|failures| backoff.pause(failures, 0.0));
@@ -172,7 +172,7 @@ mod tests {
     }
 
     #[test]
-    fn a_request_never_waits_longer_than_five_seconds() {
+    fn request_wait_is_five_seconds_at_most() {
         let settings = Settings::default();
         assert_eq!((settings.patience, settings.fetch_timeout), (5 * SECOND, 5 * SECOND));
     }

@@ -361,7 +361,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn uses_of_the_shared_secret_are_logged_once_a_minute_at_most() {
+    fn verify_logs_uses_of_the_shared_secret_once_a_minute_at_most() {
         let uses = Hs256Uses::default();
         let logged: Vec<u64> =
             (59..240).filter(|second| uses.may_log(Duration::from_secs(*second))).collect();

@@ -150,7 +150,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn moments_saturate_and_never_wrap() {
+    fn check_times_saturates_and_never_wraps() {
         let moment = |text: &str| numeric_date(&serde_json::from_str(text).unwrap()).map(Timestamp::millis);
         assert_eq!(moment("1.5"), Some(1500));
         assert_eq!(moment("-0.0001"), Some(-1));
