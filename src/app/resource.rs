@@ -15,7 +15,7 @@ use crate::http::tasks::Resource;
 use crate::resource::task::Tasks;
 use signet_verify::crypto::MacKey;
 use signet_verify::jose::verify::{Policy, SharedKey};
-use signet_verify::jwks::fetch::{JwksEndpoint, Limits};
+use signet_verify::jwks::endpoint::{JwksEndpoint, Limits};
 use signet_verify::jwks::{KeyCache, Settings};
 use signet_verify::verifier::{IssuerKeys, KeySource, Verifier};
 

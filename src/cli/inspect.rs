@@ -25,8 +25,8 @@ pub enum Error {
     Encrypted,
     #[error("the {0} of this token is not base64url without padding")]
     Encoding(&'static str),
-    #[error("the {part} of this token cannot be read: {fault}")]
-    Json { part: &'static str, fault: strict_json::Error },
+    #[error("the {part} of this token cannot be read: {error}")]
+    Json { part: &'static str, error: strict_json::Error },
     #[error("the {0} of this token is not a JSON object")]
     NotAnObject(&'static str),
 }
@@ -70,7 +70,7 @@ fn object(part: &'static str, encoded: &str) -> Result<Map<String, Value>, Error
     match strict_json::parse(&bytes) {
         Ok(Value::Object(members)) => Ok(members),
         Ok(_) => Err(Error::NotAnObject(part)),
-        Err(fault) => Err(Error::Json { part, fault }),
+        Err(error) => Err(Error::Json { part, error }),
     }
 }
 

@@ -10,7 +10,7 @@ use signet::keys::commands::UnreadableKey;
 use signet::keys::key_formats::{self, MAX_FILE_BYTES};
 use signet::keys::listing;
 use signet::keys::repository::KeyRepository;
-use signet::keys::rotation::{Order, RotationError};
+use signet::keys::rotation::{self, Order};
 use signet::keys::selection::Selection;
 use signet::model::signing_key::ImportAs;
 use signet::store::keys::Keys;
@@ -150,9 +150,9 @@ async fn list(config: Config, List { events }: List) -> Result<(), Error> {
     let database = Storage::open_for_verb(&config.storage).await?;
     let rows = Keys::new(database.clone());
     if events {
-        print!("{}", listing::render_events(&rows.events().await.map_err(RotationError::from)?));
+        print!("{}", listing::render_events(&rows.events().await.map_err(rotation::Error::from)?));
     } else {
-        let records = rows.history().await.map_err(RotationError::from)?;
+        let records = rows.history().await.map_err(rotation::Error::from)?;
         let now = Environment::system().clock.now();
         print!("{}", listing::render(&listing::describe(&records, &contract, now), now));
     }

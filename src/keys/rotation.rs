@@ -15,7 +15,7 @@ use crate::audit;
 use crate::keys::generator::{self, Generator};
 use crate::keys::key_formats::ImportedKey;
 use crate::keys::observed_age::ObservedAges;
-use crate::keys::repository::{KeyRepository, RepositoryError};
+use crate::keys::repository::{self, KeyRepository};
 use crate::keys::sealing::{self, Place, seal, signing_key};
 use crate::model::contract::Contract;
 use crate::model::key_rows::{KeyEvent, KeyRow, Snapshot};
@@ -44,10 +44,10 @@ impl From<&str> for Order {
 /// Why the keys could not be brought up to date; each prints as one sentence for the operator.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
-pub enum RotationError {
+pub enum Error {
     /// The rows could not be read or written.
     #[error(transparent)]
-    Rows(#[from] RepositoryError),
+    Rows(#[from] repository::Error),
     /// A private half could not be sealed or opened.
     #[error(transparent)]
     Sealing(#[from] sealing::Error),
@@ -169,7 +169,7 @@ impl<R: KeyRepository> Rotation<R> {
     ///
     /// # Errors
     /// When the database, the vault or the source of randomness fails; nothing is half written then.
-    pub async fn reconcile(&self) -> Result<Reconciled, RotationError> {
+    pub async fn reconcile(&self) -> Result<Reconciled, Error> {
         let mut observed = self.observed.lock().await;
         for _ in 0..ATTEMPTS {
             let done = self
@@ -185,7 +185,7 @@ impl<R: KeyRepository> Rotation<R> {
                 return Ok(Reconciled { snapshot: done.snapshot, read_at: done.read_at });
             }
         }
-        Err(RotationError::Contended)
+        Err(Error::Contended)
     }
 
     /// Whether the keys of `step` have been public for long enough by the clock that nobody can set.
@@ -246,8 +246,8 @@ impl<R: KeyRepository> Rotation<R> {
         &self,
         order: &Order,
         imported: Option<&ImportedKey>,
-        mut decide: impl FnMut(&[KeyRow], Reading) -> Result<Vec<Transition>, RotationError> + Send,
-    ) -> Result<Committed, RotationError> {
+        mut decide: impl FnMut(&[KeyRow], Reading) -> Result<Vec<Transition>, Error> + Send,
+    ) -> Result<Committed, Error> {
         let mut fresh = Fresh::default();
         for _ in 0..ATTEMPTS {
             // Before the read: what is read is at least as new as that.
@@ -260,12 +260,12 @@ impl<R: KeyRepository> Rotation<R> {
                 return Ok(Committed { snapshot, read_at, events });
             }
         }
-        Err(RotationError::Contended)
+        Err(Error::Contended)
     }
 
     /// Makes the keys that `steps` ask for and that are not there yet, off the runtime's own threads: an RSA key takes
     /// as long as many requests.
-    async fn make_fresh(&self, steps: &[Transition], fresh: &mut Fresh) -> Result<(), RotationError> {
+    async fn make_fresh(&self, steps: &[Transition], fresh: &mut Fresh) -> Result<(), Error> {
         for step in steps {
             let (Transition::Announce { algorithm } | Transition::Bootstrap { algorithm }) = *step else {
                 continue;
@@ -285,7 +285,7 @@ impl<R: KeyRepository> Rotation<R> {
         snapshot: &Snapshot,
         rows: &[KeyRow],
         events: &[KeyEvent],
-    ) -> Result<bool, RotationError> {
+    ) -> Result<bool, Error> {
         match self.rows.write(snapshot.version, rows, events).await {
             Ok(()) => {
                 for KeyEvent { kid, event, actor, reason, .. } in events {
@@ -294,8 +294,8 @@ impl<R: KeyRepository> Rotation<R> {
                 }
                 Ok(true)
             }
-            Err(RepositoryError::Stale) => Ok(false),
-            Err(fault) => Err(fault.into()),
+            Err(repository::Error::Stale) => Ok(false),
+            Err(error) => Err(error.into()),
         }
     }
 
@@ -308,18 +308,18 @@ impl<R: KeyRepository> Rotation<R> {
         imported: Option<&ImportedKey>,
         fresh: &Fresh,
         now: Reading,
-    ) -> Result<(Vec<KeyRow>, Vec<KeyEvent>), RotationError> {
+    ) -> Result<(Vec<KeyRow>, Vec<KeyEvent>), Error> {
         let mut keys = records(&snapshot.keys);
         let mut seals: HashMap<Kid, Sealed> = HashMap::new();
-        let mut seal_new = |kid: &Kid, private: &PrivateKey| -> Result<(), RotationError> {
+        let mut seal_new = |kid: &Kid, private: &PrivateKey| -> Result<(), Error> {
             let place = Place { kid, algorithm: private.algorithm(), created: now.wall };
             seals.insert(kid.clone(), seal(&self.vault, place, private)?);
             Ok(())
         };
         let mut events = Vec::new();
         for step in steps {
-            let make = |algorithm: Algorithm| -> Result<_, RotationError> {
-                let made = fresh.0.get(&algorithm).ok_or(RotationError::NotConfigured(algorithm))?;
+            let make = |algorithm: Algorithm| -> Result<_, Error> {
+                let made = fresh.0.get(&algorithm).ok_or(Error::NotConfigured(algorithm))?;
                 let (private, public) = made;
                 let kid = thumbprint(public);
                 seal_new(&kid, private)?;
@@ -357,14 +357,14 @@ impl<R: KeyRepository> Rotation<R> {
     }
 
     /// Why this process must not make or promote keys: one that has to sign cannot be opened here.
-    pub(super) fn check_active(&self, keys: &[KeyRow]) -> Result<(), RotationError> {
+    pub(super) fn check_active(&self, keys: &[KeyRow]) -> Result<(), Error> {
         let mut active = keys.iter().filter(|row| row.record.state == KeyState::Active).peekable();
         if active.peek().is_none() {
-            return Err(RotationError::NoKey);
+            return Err(Error::NoKey);
         }
         active.try_for_each(|row| {
             let opened = signing_key(&self.vault, &row.record, row.sealed.as_ref());
-            opened.map(|_| ()).map_err(|error| RotationError::ActiveSealed {
+            opened.map(|_| ()).map_err(|error| Error::ActiveSealed {
                 kid: row.record.kid.clone(),
                 why: error.to_string(),
                 have: self.vault.master_key().to_owned(),

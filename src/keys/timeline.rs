@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use crate::duration::format as span;
 use crate::keys::generator;
-use crate::keys::rotation::RotationError;
+use crate::keys::rotation;
 use crate::model::contract::Contract;
 use crate::model::signing_key::{Event, KeyRecord, apply, due, next_deadline};
 use signet_verify::clock::Timestamp;
@@ -86,7 +86,7 @@ pub fn render(contract: &Contract) -> String {
     text
 }
 
-fn example(number: usize) -> Result<(Kid, PublicKey), RotationError> {
+fn example(number: usize) -> Result<(Kid, PublicKey), rotation::Error> {
     let byte = u8::try_from(number + 1).unwrap_or(u8::MAX);
     let key = SigningKey::from_seed(&[byte; 32]).map_err(generator::Error::from)?;
     Ok((thumbprint(key.public()), key.public().clone()))

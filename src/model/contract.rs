@@ -43,7 +43,7 @@ pub struct Contract {
 /// Settings that break the contract; prints as one sentence for the operator.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
-pub enum ContractError {
+pub enum Error {
     /// `Cache-Control: max-age` counts whole seconds.
     #[error("SIGNET_JWKS_MAX_AGE ({}) must be at least 1s, since HTTP counts cache lives in whole seconds", span(*.0))]
     MaxAgeTooShort(Duration),
@@ -94,15 +94,15 @@ impl Contract {
     /// Derives the contract from the settings.
     ///
     /// # Errors
-    /// [`ContractError`] when the settings cannot be kept together.
-    pub fn new(terms: Terms) -> Result<Self, ContractError> {
+    /// [`Error`] when the settings cannot be kept together.
+    pub fn new(terms: Terms) -> Result<Self, Error> {
         let [rotate_every, jwks_max_age, token_ttl, skew] =
             [terms.rotate_every, terms.jwks_max_age, terms.token_ttl, terms.leeway].map(as_kept);
         if jwks_max_age < Duration::from_secs(1) {
-            return Err(ContractError::MaxAgeTooShort(jwks_max_age));
+            return Err(Error::MaxAgeTooShort(jwks_max_age));
         }
         if token_ttl < Duration::from_secs(1) {
-            return Err(ContractError::TtlTooShort(token_ttl));
+            return Err(Error::TtlTooShort(token_ttl));
         }
         // A shared cache may hand out a set that is max-age old, and a verifier may keep it for as long again.
         let refresh = jwks_max_age;
@@ -111,19 +111,13 @@ impl Contract {
         let retain = retention(token_ttl, skew, reload);
         let least = lead + reload;
         if rotate_every < least {
-            return Err(ContractError::RotatesTooFast {
-                rotate_every,
-                least,
-                jwks_max_age,
-                leeway: skew,
-                lead,
-            });
+            return Err(Error::RotatesTooFast { rotate_every, least, jwks_max_age, leeway: skew, lead });
         }
         // Of each algorithm, beside the retired ones: the active key, its successor, and one retired key that is just going.
         let retired = retain.as_millis() / rotate_every.as_millis().max(1);
         let algorithms = terms.algorithms;
         if (retired + 3) * algorithms.count() as u128 > Self::MAX_PUBLIC as u128 {
-            return Err(ContractError::TooManyKeys { rotate_every, token_ttl, algorithms });
+            return Err(Error::TooManyKeys { rotate_every, token_ttl, algorithms });
         }
         Ok(Self { rotate_every, jwks_max_age, token_ttl, skew, refresh, reload, lead, retain, algorithms })
     }
@@ -244,13 +238,13 @@ mod tests {
 
     #[test]
     fn new_takes_the_shortest_interval_that_its_refusal_names() {
-        let fault = Contract::new(Terms { rotate_every: 600 * SECOND, ..DEFAULTS }).unwrap_err();
+        let error = Contract::new(Terms { rotate_every: 600 * SECOND, ..DEFAULTS }).unwrap_err();
         assert_eq!(
-            fault.to_string(),
+            error.to_string(),
             "SIGNET_ROTATE_EVERY (10m) must be at least 11m: with SIGNET_JWKS_MAX_AGE at 5m and SIGNET_LEEWAY at 30s, \
              a key has to be public for 10m45s before it may sign"
         );
-        let ContractError::RotatesTooFast { least, .. } = fault else { panic!("{fault}") };
+        let Error::RotatesTooFast { least, .. } = error else { panic!("{error}") };
         assert!(Contract::new(Terms { rotate_every: least, ..DEFAULTS }).is_ok());
         assert!(Contract::new(Terms { rotate_every: least - Duration::from_millis(1), ..DEFAULTS }).is_err());
     }
@@ -274,20 +268,17 @@ mod tests {
         let short = Duration::from_millis(999);
         assert_eq!(
             Contract::new(Terms { jwks_max_age: short, ..DEFAULTS }),
-            Err(ContractError::MaxAgeTooShort(short))
+            Err(Error::MaxAgeTooShort(short))
         );
-        assert_eq!(
-            Contract::new(Terms { token_ttl: short, ..DEFAULTS }),
-            Err(ContractError::TtlTooShort(short))
-        );
+        assert_eq!(Contract::new(Terms { token_ttl: short, ..DEFAULTS }), Err(Error::TtlTooShort(short)));
     }
 
     #[test]
     fn new_refuses_token_lives_of_so_many_rotations_that_the_set_outgrows_verifiers() {
         let terms = Terms { rotate_every: 660 * SECOND, token_ttl: 86_400 * SECOND, ..DEFAULTS };
-        let fault = Contract::new(terms).unwrap_err();
+        let error = Contract::new(terms).unwrap_err();
         assert_eq!(
-            fault.to_string(),
+            error.to_string(),
             "SIGNET_ROTATE_EVERY (11m) is too short for SIGNET_TOKEN_TTL (1d) with SIGNET_ALGORITHMS at EdDSA: more than 32 keys \
              would be public at once"
         );

@@ -145,7 +145,7 @@ impl Passwords {
     /// [`Error::Failed`] when a thread can't be started, [`Error::Entropy`] without randomness.
     pub fn start(entropy: Arc<dyn Entropy>) -> Result<Self, Error> {
         let params = Params::new(MEMORY_KIB, PASSES, LANES, Some(HASH_BYTES))
-            .map_err(|fault| Error::Failed(fault.to_string()))?;
+            .map_err(|error| Error::Failed(error.to_string()))?;
         let (queue, jobs) = channel();
         let (jobs, counts) = (Arc::new(Mutex::new(jobs)), Arc::new(Counts::default()));
         let threads = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
@@ -154,7 +154,7 @@ impl Passwords {
             std::thread::Builder::new()
                 .name(format!("argon2-{number}"))
                 .spawn(move || work(&jobs, &counts))
-                .map_err(|fault| Error::Failed(fault.to_string()))?;
+                .map_err(|error| Error::Failed(error.to_string()))?;
         }
         let mut decoy_hash = vec![0; HASH_BYTES];
         entropy.fill(&mut decoy_hash)?;
@@ -258,8 +258,8 @@ fn salt(entropy: &dyn Entropy) -> Result<Vec<u8>, EntropyUnavailable> {
 
 /// The life of one thread: takes jobs until the pool is dropped.
 fn work(jobs: &Mutex<Receiver<Job>>, counts: &Counts) {
-    if let Err(fault) = rustix::process::nice(19) {
-        tracing::warn!(%fault, "a hashing thread keeps its ordinary priority");
+    if let Err(error) = rustix::process::nice(19) {
+        tracing::warn!(%error, "a hashing thread keeps its ordinary priority");
     }
     let mut memory: Vec<Block> = Vec::new();
     loop {
@@ -293,6 +293,6 @@ fn compute(password: &Password, target: &Target, memory: &mut Vec<Block>) -> Res
     let mut hash = vec![0; target.hash.len()];
     argon2
         .hash_password_into_with_memory(normal.as_bytes(), &target.salt, &mut hash, memory.as_mut_slice())
-        .map_err(|fault| Error::Failed(fault.to_string()))?;
+        .map_err(|error| Error::Failed(error.to_string()))?;
     Ok(hash)
 }

@@ -27,7 +27,7 @@ enum Want {
     Denied,
     /// 200.
     Accepted,
-    /// Anything but a fault of the server.
+    /// Anything but an error of the server.
     Survived,
 }
 

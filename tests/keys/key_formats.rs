@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use proptest::prelude::*;
 use serde_json::{Value, json};
-use signet::keys::key_formats::{ImportedKey, KeyFormatError, read};
+use signet::keys::key_formats::{self, ImportedKey, read};
 use signet::vault::Vault;
 use signet_verify::clock::SeededEntropy;
 use signet_verify::crypto::{Algorithm, SigningKey};
@@ -95,7 +95,7 @@ fn read_takes_a_pem_of_the_second_version_if_its_halves_fit() {
     assert_eq!(taken(&pem(&der)).private.unwrap().expose(), seed);
     let mut altered = der.clone();
     *altered.last_mut().unwrap() ^= 1;
-    assert!(matches!(read(&pem(&altered), None, &vault()), Err(KeyFormatError::Pem)));
+    assert!(matches!(read(&pem(&altered), None, &vault()), Err(key_formats::Error::Pem)));
 }
 
 #[test]
@@ -133,8 +133,8 @@ fn read_keeps_the_name_of_a_jwk_and_refuses_contradictions() {
         (json!({ "kid": "white space" }), "kid"),
         (json!({ "kid": "" }), "kid"),
     ] {
-        let fault = refused(&jwk(changes.clone()));
-        assert!(fault.contains(says), "{changes}: {fault}");
+        let error = refused(&jwk(changes.clone()));
+        assert!(error.contains(says), "{changes}: {error}");
     }
     let twice = jwk(json!({})).replacen('{', r#"{"d":"AAAA","#, 1);
     assert!(refused(&twice).contains("strict JSON"));

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use rstest::rstest;
 use signet::keys::commands::UnreadableKey;
 use signet::keys::repository::KeyRepository;
-use signet::keys::rotation::RotationError;
+use signet::keys::rotation;
 use signet::store::keys::Keys;
 use signet_verify::clock::ManualClock;
 use signet_verify::crypto::Algorithm;
@@ -26,20 +26,20 @@ async fn start_with_the_wrong_master_key_stops_with_a_sentence_that_helps(
     let first = Process::new(&database, 1).start().await.unwrap().keyring().signer().unwrap().kid.clone();
     let stranger = Process::new(&database, 2).with_masters(&[2]);
 
-    let fault = stranger.start().await.unwrap_err().to_string();
+    let error = stranger.start().await.unwrap_err().to_string();
     let (needed, have) = (master(1).fingerprint(), master(2).fingerprint());
     for part in
         [first.as_ref(), &needed, &have, "SIGNET_MASTER_KEY", "SIGNET_MASTER_KEYS_OLD", "signet keys revoke"]
     {
-        assert!(fault.contains(part), "{part} is missing: {fault}");
+        assert!(error.contains(part), "{part} is missing: {error}");
     }
     // Neither does it make keys that the others cannot open.
     assert!(matches!(
         stranger.rotation().request_rotation(Algorithm::EdDsa, "eve").await,
-        Err(RotationError::ActiveSealed { .. })
+        Err(rotation::Error::ActiveSealed { .. })
     ));
     let refused = stranger.rotation().revoke(&first, "eve", "test", UnreadableKey::Refuse).await;
-    assert!(matches!(refused, Err(RotationError::ActiveSealed { .. })));
+    assert!(matches!(refused, Err(rotation::Error::ActiveSealed { .. })));
     stranger.clock.advance(seconds(3600));
     stranger.rotation().reconcile().await.unwrap();
     assert_eq!(Keys::new(database.clone()).history().await.unwrap().len(), 1);

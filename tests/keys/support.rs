@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use signet::keys::generator::SystemGenerator;
 use signet::keys::keyring::Keyring;
-use signet::keys::rotation::{Rotation, RotationError};
+use signet::keys::rotation::{self, Rotation};
 use signet::keys::worker::RotationWorker;
 use signet::model::algorithms::Algorithms;
 use signet::model::contract::{Contract, Terms};
@@ -102,7 +102,7 @@ impl Process {
     }
 
     /// Starts it as a server.
-    pub async fn start(&self) -> Result<RotationWorker<Keys>, RotationError> {
+    pub async fn start(&self) -> Result<RotationWorker<Keys>, rotation::Error> {
         RotationWorker::start(self.rotation()).await
     }
 }

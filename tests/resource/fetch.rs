@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use signet_verify::clock::Clock;
-use signet_verify::jwks::fetch::{Fetch, FetchError, Fetched, JwksEndpoint, Limits};
+use signet_verify::jwks::endpoint::{JwksEndpoint, Limits};
+use signet_verify::jwks::fetch::{Error, Fetch, Fetched};
 
 use super::origin::{Answer, Origin};
 use super::{set, system_clock};
@@ -14,7 +15,7 @@ fn endpoint(origin: &Origin) -> JwksEndpoint {
     JwksEndpoint::new(&origin.url(), limits).unwrap()
 }
 
-async fn fault(origin: &Origin) -> FetchError {
+async fn error(origin: &Origin) -> Error {
     endpoint(origin).fetch(None).await.unwrap_err()
 }
 
@@ -49,7 +50,7 @@ async fn fetch_follows_no_redirect() {
         let head =
             format!("HTTP/1.1 {status} Moved\r\nLocation: {}\r\nContent-Length: 0\r\n\r\n", elsewhere.url());
         origin.answer(Answer::Raw(head.into_bytes()));
-        assert_eq!(fault(&origin).await, FetchError::Status(status));
+        assert_eq!(error(&origin).await, Error::Status(status));
     }
     assert_eq!((origin.fetches(), elsewhere.fetches()), (5, 0));
 }
@@ -59,14 +60,14 @@ async fn fetch_reads_200_and_304_only() {
     let origin = Origin::answering(Answer::Hang).await;
     for status in [201, 204, 206, 400, 401, 404, 429, 500, 503] {
         origin.status(&format!("{status} Any"));
-        assert_eq!(fault(&origin).await, FetchError::Status(status));
+        assert_eq!(error(&origin).await, Error::Status(status));
     }
 }
 
 #[tokio::test]
 async fn fetch_cuts_an_endless_document_off_early() {
     let origin = Origin::answering(Answer::Endless).await;
-    assert_eq!(fault(&origin).await, FetchError::TooLarge(256 * 1024));
+    assert_eq!(error(&origin).await, Error::TooLarge(256 * 1024));
     assert!(origin.bytes_sent() <= 1 << 20, "{} bytes were sent", origin.bytes_sent());
 }
 
@@ -74,14 +75,14 @@ async fn fetch_cuts_an_endless_document_off_early() {
 async fn fetch_does_not_read_a_document_that_announces_too_great_a_length() {
     let origin =
         Origin::answering(Answer::Raw(b"HTTP/1.1 200 OK\r\nContent-Length: 262145\r\n\r\n".to_vec())).await;
-    assert_eq!(fault(&origin).await, FetchError::TooLarge(256 * 1024));
+    assert_eq!(error(&origin).await, Error::TooLarge(256 * 1024));
 }
 
 #[tokio::test]
 async fn fetch_cuts_endless_headers_off() {
     let flood = format!("HTTP/1.1 200 OK\r\nX-Flood: {}\r\n\r\n", "x".repeat(64 * 1024));
     let origin = Origin::answering(Answer::Raw(flood.into_bytes())).await;
-    assert!(matches!(fault(&origin).await, FetchError::Unreachable(_)));
+    assert!(matches!(error(&origin).await, Error::Unreachable(_)));
 }
 
 #[tokio::test]
@@ -89,7 +90,7 @@ async fn fetch_ends_in_time_however_slow_the_exchange() {
     for answer in [Answer::Hang, Answer::Trickle] {
         let origin = Origin::answering(answer.clone()).await;
         let since = system_clock();
-        assert_eq!(fault(&origin).await, FetchError::Timeout(Duration::from_millis(300)), "{answer:?}");
+        assert_eq!(error(&origin).await, Error::Timeout(Duration::from_millis(300)), "{answer:?}");
         assert!(since.monotonic() < LONGEST);
     }
 }
@@ -97,14 +98,14 @@ async fn fetch_ends_in_time_however_slow_the_exchange() {
 #[tokio::test]
 async fn fetch_reports_a_broken_connection_with_its_cause() {
     let origin = Origin::answering(Answer::Reset).await;
-    assert!(matches!(fault(&origin).await, FetchError::Unreachable(_)));
+    assert!(matches!(error(&origin).await, Error::Unreachable(_)));
     let cut = b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{\"keys\":[".to_vec();
     origin.answer(Answer::Raw(cut));
-    assert!(matches!(fault(&origin).await, FetchError::Unreachable(_)));
+    assert!(matches!(error(&origin).await, Error::Unreachable(_)));
     origin.answer(Answer::Raw(b"SSH-2.0-OpenSSH_9.9\r\n\r\n".to_vec()));
-    assert!(matches!(fault(&origin).await, FetchError::Unreachable(_)));
+    assert!(matches!(error(&origin).await, Error::Unreachable(_)));
     let closed = JwksEndpoint::new("http://127.0.0.1:1/jwks", Limits::default()).unwrap();
-    let FetchError::Unreachable(cause) = closed.fetch(None).await.unwrap_err() else { panic!() };
+    let Error::Unreachable(cause) = closed.fetch(None).await.unwrap_err() else { panic!() };
     assert!(cause.contains("refused"), "{cause}");
 }
 

@@ -6,9 +6,9 @@ use std::time::Duration;
 use serde_json::json;
 use signet_verify::clock::{Clock, Entropy, EntropyUnavailable, SeededEntropy};
 use signet_verify::jose::verify::Refusal;
-use signet_verify::jwks::fetch::{JwksEndpoint, Limits};
-use signet_verify::jwks::{KeyCache, KeyMiss, LoadError, Settings};
-use signet_verify::verifier::{Denied, IssuerKeys, KeySource, Verifier};
+use signet_verify::jwks::endpoint::{JwksEndpoint, Limits};
+use signet_verify::jwks::{self, KeyCache, Settings, load};
+use signet_verify::verifier::{self, IssuerKeys, KeySource, Verifier};
 
 use super::origin::{Answer, Origin};
 use super::{
@@ -39,7 +39,7 @@ async fn keys_for_sixty_unknown_kids_in_an_outage_fetches_four_times_at_most() {
             origin.answer(trouble.clone());
             for number in 0..60 {
                 let unknown = format!("unknown-{number}");
-                assert_eq!(cache.keys_for(&unknown).await.err(), Some(KeyMiss::UnknownKid));
+                assert_eq!(cache.keys_for(&unknown).await.err(), Some(jwks::Error::UnknownKid));
                 clock.advance(pace);
             }
             let fetches = origin.fetches() - 1;
@@ -55,7 +55,7 @@ async fn keys_for_sixty_unknown_kids_in_an_outage_at_a_cold_start_fetches_four_t
         let cache = cache_of(&origin, impatient(), manual_clock());
         for number in 0..60 {
             let miss = cache.keys_for(&format!("unknown-{number}")).await.err();
-            assert!(matches!(miss, Some(KeyMiss::Unavailable { .. })), "{miss:?}");
+            assert!(matches!(miss, Some(jwks::Error::Unavailable { .. })), "{miss:?}");
         }
         assert!((1..=4).contains(&origin.fetches()), "{} fetches, {trouble:?}", origin.fetches());
     }
@@ -67,7 +67,7 @@ async fn keys_for_answers_a_cold_start_on_a_hanging_issuer_within_five_seconds_b
     let cache = cache_of(&origin, Settings::default(), system_clock());
     let since = system_clock();
     let miss = cache.keys_for("one").await.err();
-    assert!(matches!(miss, Some(KeyMiss::Unavailable { .. })), "{miss:?}");
+    assert!(matches!(miss, Some(jwks::Error::Unavailable { .. })), "{miss:?}");
     // 5 s are promised; a busy machine may be late to look at its timer.
     assert!(since.monotonic() < 8 * SECOND, "{:?}", since.monotonic());
 }
@@ -105,7 +105,7 @@ async fn keys_for_refuses_a_withdrawn_key_within_max_age_and_fifteen_seconds_und
                 "still accepted after {passed:?} of {max_age} s"
             );
         };
-        assert_eq!(denied, Denied::Invalid(Refusal::UnknownKid));
+        assert_eq!(denied, verifier::Error::Invalid(Refusal::UnknownKid));
     }
 }
 
@@ -124,7 +124,7 @@ async fn keys_for_finds_an_issuer_that_comes_back_within_five_seconds() {
         for _ in 0..600 {
             let miss = cache.keys_for("new").await.err();
             let soon =
-                matches!(miss, Some(KeyMiss::Unavailable { retry_after }) if retry_after <= 5 * SECOND);
+                matches!(miss, Some(jwks::Error::Unavailable { retry_after }) if retry_after <= 5 * SECOND);
             assert!(soon, "{miss:?}, {max_age:?}");
             clock.advance(SECOND);
         }
@@ -183,8 +183,8 @@ async fn status_counts_failed_fetches_by_reasons_of_a_closed_list() {
     let (origin, clock) = (Origin::answering(Answer::Hang).await, manual_clock());
     let patient = Settings { patience: 60 * SECOND, ..impatient() };
     let cache = cache_of(&origin, patient, clock.clone());
-    assert!(cache.faults().map(|(reason, _)| reason).eq(LoadError::CODES));
-    assert!(cache.faults().all(|(_, count)| count == 0));
+    assert!(cache.failures_by_reason().map(|(reason, _)| reason).eq(load::Error::CODES));
+    assert!(cache.failures_by_reason().all(|(_, count)| count == 0));
     let many = format!(r#"{{"keys":[{}0]}}"#, "0,".repeat(64));
     let told = |body: &str| Answer::Document { body: body.into(), etag: None, headers: String::new() };
     for (answer, reason) in [
@@ -198,13 +198,13 @@ async fn status_counts_failed_fetches_by_reasons_of_a_closed_list() {
         (told(r#"{"keys":[]}"#), "no_usable_key"),
         (Answer::Raw(b"HTTP/1.1 304 Not Modified\r\n\r\n".to_vec()), "nothing_to_keep"),
     ] {
-        let count = || cache.faults().find(|(code, _)| *code == reason).map(|(_, count)| count);
+        let count = || cache.failures_by_reason().find(|(code, _)| *code == reason).map(|(_, count)| count);
         origin.answer(answer);
         clock.advance(5 * SECOND);
         assert!(cache.keys_for("one").await.is_err());
         assert_eq!(count(), Some(1), "{reason}");
-        assert_eq!(cache.status().last_fault.map(|fault| fault.code()), Some(reason));
+        assert_eq!(cache.status().last_error.map(|error| error.code()), Some(reason));
     }
-    assert_eq!(cache.faults().map(|(_, count)| count).sum::<u64>(), 9);
+    assert_eq!(cache.failures_by_reason().map(|(_, count)| count).sum::<u64>(), 9);
     assert_eq!(clock.monotonic(), 45 * SECOND);
 }

@@ -9,7 +9,7 @@ use signet_verify::guard::{
 };
 use signet_verify::jose::MAX_TOKEN_BYTES;
 use signet_verify::jose::verify::Refusal;
-use signet_verify::verifier::{Denied, IssuerKeys, KeySource, Verifier};
+use signet_verify::verifier::{self, IssuerKeys, KeySource, Verifier};
 
 use super::{Signer, claims, manual_clock, policy, set};
 
@@ -90,12 +90,12 @@ fn debug_shows_no_credential() {
 
 #[test]
 fn authenticate_answers_every_bad_credential_alike_and_names_no_error_for_a_missing_one() {
-    let unavailable = Denied::KeySetUnavailable { retry_after: Duration::from_millis(1200) };
+    let unavailable = verifier::Error::KeySetUnavailable { retry_after: Duration::from_millis(1200) };
     let bad = [
         Unauthenticated::Malformed,
-        Denied::Invalid(Refusal::Expired).into(),
-        Denied::Invalid(Refusal::UnknownKid).into(),
-        Denied::Revoked.into(),
+        verifier::Error::Invalid(Refusal::Expired).into(),
+        verifier::Error::Invalid(Refusal::UnknownKid).into(),
+        verifier::Error::Revoked.into(),
     ];
     for refused in bad {
         assert_eq!(refused.status(), 401);
@@ -135,6 +135,6 @@ async fn authenticate_makes_a_principal_of_a_good_token_in_the_authorization_hea
     let forged = headers(&[format!("Bearer {}", &token[..token.len() - 8]).as_bytes()]);
     assert!(matches!(
         authenticate(&verifier, &forged).await,
-        Err(Unauthenticated::Denied(Denied::Invalid(_)))
+        Err(Unauthenticated::Refused(verifier::Error::Invalid(_)))
     ));
 }

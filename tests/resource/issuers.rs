@@ -7,7 +7,7 @@ use signet::secret::SharedSecret;
 use signet_verify::crypto::MacKey;
 use signet_verify::jose::sign;
 use signet_verify::jose::verify::{Policy, Refusal, SharedKey};
-use signet_verify::verifier::{Denied, IssuerKeys, KeySource, Verifier};
+use signet_verify::verifier::{self, IssuerKeys, KeySource, Verifier};
 
 use super::origin::{Answer, Origin};
 use super::{AUDIENCE, NOW, Signer, at_once, cache_of, claims, impatient, manual_clock, policy, set};
@@ -45,7 +45,7 @@ async fn verify_lets_each_issuer_vouch_for_its_own_tokens_only() {
         }
     }
     for forged in [two.token(&claims()), one.token(&short)] {
-        assert_eq!(verifier.verify(&forged).await.err(), Some(Denied::Invalid(Refusal::UnknownKid)));
+        assert_eq!(verifier.verify(&forged).await.err(), Some(verifier::Error::Invalid(Refusal::UnknownKid)));
     }
 }
 
@@ -60,7 +60,7 @@ async fn verify_tells_keys_of_the_same_name_of_two_issuers_apart() {
     )]));
     let verifier = verifier_of(&ours, &others);
     let forged = impostor.token(&claims());
-    assert_eq!(verifier.verify(&forged).await.err(), Some(Denied::Invalid(Refusal::Signature)));
+    assert_eq!(verifier.verify(&forged).await.err(), Some(verifier::Error::Invalid(Refusal::Signature)));
 }
 
 #[tokio::test]
@@ -70,7 +70,7 @@ async fn verify_holds_tokens_of_each_issuer_to_its_own_policy() {
     let quarter_of_an_hour = Signer::new("two").token(&claims_of(OTHER));
     assert_eq!(
         verifier.verify(&quarter_of_an_hour).await.err(),
-        Some(Denied::Invalid(Refusal::LivesTooLong))
+        Some(verifier::Error::Invalid(Refusal::LivesTooLong))
     );
 }
 
@@ -85,7 +85,7 @@ async fn verify_fetches_nothing_for_an_untrusted_issuer() {
         [claims_of("https://id.test/"), claims_of("https://nobody.test"), nameless, json!({"iss": [OTHER]})];
     for claims in foreign {
         let denied = at_once(verifier.verify(&signer.token(&claims))).err();
-        assert_eq!(denied, Some(Denied::Invalid(Refusal::Issuer)));
+        assert_eq!(denied, Some(verifier::Error::Invalid(Refusal::Issuer)));
     }
     assert_eq!((ours.fetches(), others.fetches()), (0, 0));
 }
@@ -96,7 +96,7 @@ async fn verify_without_one_issuer_loses_its_tokens_only() {
     let verifier = verifier_of(&ours, &others);
     assert!(verifier.verify(&Signer::new("one").token(&claims())).await.is_ok());
     let denied = verifier.verify(&Signer::new("two").token(&claims_of(OTHER))).await.unwrap_err();
-    assert!(matches!(denied, Denied::KeySetUnavailable { .. }), "{denied:?}");
+    assert!(matches!(denied, verifier::Error::KeySetUnavailable { .. }), "{denied:?}");
     assert!(verifier.is_ready());
     let usable: Vec<bool> = verifier.key_caches().map(|cache| cache.status().is_usable()).collect();
     assert_eq!(usable, [true, false]);
@@ -114,5 +114,5 @@ async fn verify_judges_a_token_under_a_shared_secret_by_the_issuer_that_shares_o
     let both = Verifier::new(published(), policy(), manual_clock()).and(shared, other_policy());
     assert!(at_once(both.verify(&token)).is_ok());
     let neither = Verifier::new(published(), policy(), manual_clock()).and(published(), other_policy());
-    assert_eq!(at_once(neither.verify(&token)).err(), Some(Denied::Invalid(Refusal::NotTrusted)));
+    assert_eq!(at_once(neither.verify(&token)).err(), Some(verifier::Error::Invalid(Refusal::NotTrusted)));
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use signet_verify::clock::Clock;
-use signet_verify::jwks::{KeyMiss, Settings};
+use signet_verify::jwks::{self, Settings};
 
 use super::origin::{Answer, Origin};
 use super::{at_once, begin_and_give_up, cache_of, eventually, manual_clock, set, system_clock};
@@ -44,7 +44,7 @@ async fn keys_for_two_hundred_unknown_kids_in_a_row_fetches_twice_at_most() {
     let cache = cache_of(&origin, Settings::default(), system_clock());
     cache.warm_up().await.unwrap();
     for number in 0..200 {
-        assert_eq!(cache.keys_for(&format!("unknown-{number}")).await.err(), Some(KeyMiss::UnknownKid));
+        assert_eq!(cache.keys_for(&format!("unknown-{number}")).await.err(), Some(jwks::Error::UnknownKid));
     }
     assert!(origin.fetches() <= 1 + 2, "{} fetches", origin.fetches());
 }
@@ -60,7 +60,7 @@ async fn keys_for_two_hundred_unknown_kids_at_once_fetches_twice_at_most() {
         })
         .collect();
     for request in flood {
-        assert_eq!(request.await.unwrap(), Some(KeyMiss::UnknownKid));
+        assert_eq!(request.await.unwrap(), Some(jwks::Error::UnknownKid));
     }
     assert!(origin.fetches() <= 2, "{} fetches from a cold start on", origin.fetches());
 }
@@ -89,7 +89,7 @@ async fn keys_for_finds_a_key_within_five_seconds_that_was_asked_for_before_it_w
     let (origin, clock) = (Origin::publishing(&set(&["one"])).await, manual_clock());
     let cache = cache_of(&origin, Settings::default(), clock.clone());
     cache.keys_for("one").await.unwrap();
-    assert_eq!(cache.keys_for("two").await.err(), Some(KeyMiss::UnknownKid));
+    assert_eq!(cache.keys_for("two").await.err(), Some(jwks::Error::UnknownKid));
     for number in 0..200 {
         assert!(cache.keys_for(&format!("unknown-{number}")).await.is_err());
     }
@@ -123,14 +123,14 @@ async fn keys_for_one_unknown_kid_that_keeps_coming_leaves_the_budget_to_others(
     assert!(cache.keys_for("gone").await.is_err());
     clock.advance(3 * SECOND);
     for _ in 0..50 {
-        assert_eq!(at_once(cache.keys_for("gone")).err(), Some(KeyMiss::UnknownKid));
+        assert_eq!(at_once(cache.keys_for("gone")).err(), Some(jwks::Error::UnknownKid));
     }
     origin.publish(&set(&["one", "two"]));
     assert!(cache.keys_for("two").await.is_ok());
 }
 
-fn long() -> signet_verify::jwks::Backoff {
-    signet_verify::jwks::Backoff { first: 60 * SECOND, longest: 60 * SECOND }
+fn long() -> jwks::Backoff {
+    jwks::Backoff { first: 60 * SECOND, longest: 60 * SECOND }
 }
 
 #[tokio::test]
@@ -164,7 +164,10 @@ async fn keys_for_says_unavailable_in_time_at_a_cold_start_on_a_hanging_issuer()
     let cache = cache_of(&origin, settings, system_clock());
     let since = system_clock();
     let miss = cache.keys_for("one").await.err();
-    assert!(matches!(miss, Some(KeyMiss::Unavailable { retry_after }) if retry_after >= SECOND), "{miss:?}");
+    assert!(
+        matches!(miss, Some(jwks::Error::Unavailable { retry_after }) if retry_after >= SECOND),
+        "{miss:?}"
+    );
     assert!(since.monotonic() < LONGEST, "it does not wait until the issuer answers");
 }
 
@@ -177,7 +180,7 @@ async fn refresh_renews_the_set_before_its_life_ends_without_any_request() {
     cache.warm_up().await.unwrap();
     origin.publish(&set(&["two"]));
     eventually("the new set arrives", || cache.status().kids.iter().any(|kid| kid.as_ref() == "two")).await;
-    assert_eq!(at_once(cache.keys_for("one")).err(), Some(KeyMiss::UnknownKid));
+    assert_eq!(at_once(cache.keys_for("one")).err(), Some(jwks::Error::UnknownKid));
 }
 
 #[tokio::test]
@@ -235,7 +238,7 @@ async fn keys_for_refuses_a_withdrawn_key_as_soon_as_the_set_without_it_has_come
     clock.advance(256 * SECOND);
     at_once(cache.keys_for("two")).unwrap();
     eventually("the renewal lands", || cache.status().kids.len() == 1).await;
-    assert_eq!(at_once(cache.keys_for("one")).err(), Some(KeyMiss::UnknownKid));
+    assert_eq!(at_once(cache.keys_for("one")).err(), Some(jwks::Error::UnknownKid));
     assert_eq!(origin.fetches(), 2);
 }
 
@@ -246,7 +249,7 @@ async fn keys_for_impossible_kids_fetches_nothing() {
     for name in
         [String::new(), "x".repeat(129), "with space".to_owned(), "kid\0".to_owned(), "кид".to_owned()]
     {
-        assert_eq!(at_once(cache.keys_for(&name)).err(), Some(KeyMiss::UnknownKid));
+        assert_eq!(at_once(cache.keys_for(&name)).err(), Some(jwks::Error::UnknownKid));
     }
     assert_eq!(origin.fetches(), 0);
 }
@@ -263,6 +266,6 @@ async fn status_fetches_nothing() {
     let status = cache.status();
     assert_eq!(status.age, Some(100 * SECOND));
     assert_eq!(status.trusted_for, 2900 * SECOND);
-    assert_eq!((status.attempts, status.failures, status.last_fault), (1, 0, None));
+    assert_eq!((status.attempts, status.failures, status.last_error), (1, 0, None));
     assert!(clock.monotonic() == 100 * SECOND && status.fresh);
 }

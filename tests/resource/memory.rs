@@ -12,7 +12,7 @@ use signet_verify::crypto::MacKey;
 use signet_verify::jose::jwk::KeySet;
 use signet_verify::jose::sign;
 use signet_verify::jose::verify::{Refusal, SharedKey};
-use signet_verify::verifier::{Denied, IssuerKeys, KeySource, Verifier};
+use signet_verify::verifier::{self, IssuerKeys, KeySource, Verifier};
 use tokio::sync::watch;
 
 use super::origin::{Answer, Origin};
@@ -32,7 +32,7 @@ fn numbered(number: usize) -> String {
     Signer::new("one").token(&claims)
 }
 
-fn verify(verifier: &Verifier, token: &str) -> Result<String, Denied> {
+fn verify(verifier: &Verifier, token: &str) -> Result<String, verifier::Error> {
     at_once(verifier.verify(token)).map(|principal| principal.subject.clone())
 }
 
@@ -82,7 +82,7 @@ fn token_cache_drops_a_token_at_its_exp() {
     clock.advance(Duration::from_millis(929_999)); // 900 s of life and 30 s of leeway
     verify(&verifier, &token).unwrap();
     clock.advance(Duration::from_millis(1));
-    assert_eq!(verify(&verifier, &token), Err(Denied::Invalid(Refusal::Expired)));
+    assert_eq!(verify(&verifier, &token), Err(verifier::Error::Invalid(Refusal::Expired)));
     let status = verifier.token_cache().unwrap();
     assert_eq!((status.tokens, status.bytes, status.hits), (0, 0, 2));
 }
@@ -93,7 +93,7 @@ fn token_cache_refuses_a_token_without_its_key_and_accepts_it_when_the_key_retur
     let token = Signer::new("one").token(&claims());
     verify(&verifier, &token).unwrap();
     publish.send_replace(Arc::new(set(&["two"])));
-    assert_eq!(verify(&verifier, &token), Err(Denied::Invalid(Refusal::UnknownKid)));
+    assert_eq!(verify(&verifier, &token), Err(verifier::Error::Invalid(Refusal::UnknownKid)));
     publish.send_replace(Arc::new(set(&["one"])));
     verify(&verifier, &token).unwrap();
 }
@@ -105,7 +105,7 @@ fn token_cache_refuses_a_token_when_another_key_takes_the_name_of_its_key() {
     verify(&verifier, &token).unwrap();
     let (kid, key) = (Signer::new("one").kid, Signer::new("two").key);
     publish.send_replace(Arc::new(KeySet::new([(kid, key.public().clone())])));
-    assert_eq!(verify(&verifier, &token), Err(Denied::Invalid(Refusal::Signature)));
+    assert_eq!(verify(&verifier, &token), Err(verifier::Error::Invalid(Refusal::Signature)));
 }
 
 #[test]
@@ -118,7 +118,7 @@ fn token_cache_refuses_a_token_of_a_revoked_session() {
     let token = Signer::new("one").token(&claims());
     verify(&verifier, &token).unwrap();
     *ended.lock().unwrap() = true;
-    assert_eq!(verify(&verifier, &token), Err(Denied::Revoked));
+    assert_eq!(verify(&verifier, &token), Err(verifier::Error::Revoked));
 }
 
 #[test]
@@ -132,7 +132,7 @@ fn token_cache_refuses_a_token_under_the_shared_secret_once_the_secret_ends() {
     verify(&verifier, &token).unwrap();
     assert_eq!((verifier.token_cache().unwrap().hits, verifier.hs256_uses()), (1, 2));
     clock.advance(Duration::from_secs(600));
-    assert_eq!(verify(&verifier, &token), Err(Denied::Invalid(Refusal::SharedSecretExpired)));
+    assert_eq!(verify(&verifier, &token), Err(verifier::Error::Invalid(Refusal::SharedSecretExpired)));
 }
 
 #[tokio::test]
@@ -148,7 +148,7 @@ async fn token_cache_refuses_a_token_when_the_set_without_its_key_has_come() {
     clock.advance(Duration::from_secs(300));
     verify(&verifier, &token).unwrap(); // asks for the renewal and does not wait for it
     eventually("the renewal lands", || cache.status().kids.len() == 1).await;
-    assert_eq!(verifier.verify(&token).await.err(), Some(Denied::Invalid(Refusal::UnknownKid)));
+    assert_eq!(verifier.verify(&token).await.err(), Some(verifier::Error::Invalid(Refusal::UnknownKid)));
 }
 
 #[tokio::test]
@@ -166,7 +166,7 @@ async fn token_cache_trusts_no_token_past_the_bound_of_stale_keys() {
     origin.answer(Answer::Reset);
     clock.advance(cache.status().trusted_for);
     let denied = verifier.verify(&token).await.unwrap_err();
-    assert!(matches!(denied, Denied::KeySetUnavailable { .. }), "{denied:?}");
+    assert!(matches!(denied, verifier::Error::KeySetUnavailable { .. }), "{denied:?}");
 }
 
 #[test]

@@ -22,7 +22,7 @@ use signet_verify::crypto::SigningKey;
 use signet_verify::jose::jwk::{KeySet, Kid};
 use signet_verify::jose::sign;
 use signet_verify::jose::verify::Policy;
-use signet_verify::jwks::fetch::{JwksEndpoint, Limits};
+use signet_verify::jwks::endpoint::{JwksEndpoint, Limits};
 use signet_verify::jwks::{KeyCache, Settings};
 
 use self::origin::Origin;

@@ -5,16 +5,16 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use signet_verify::clock::{Clock, SeededEntropy};
-use signet_verify::jwks::fetch::{Fetch, FetchError, Fetched};
-use signet_verify::jwks::{Backoff, KeyCache, KeyMiss, LoadError, Settings};
+use signet_verify::jwks::fetch::{self, Fetch, Fetched};
+use signet_verify::jwks::{self, Backoff, KeyCache, Settings, load};
 
 use super::origin::{Answer, Origin};
 use super::{at_once, begin_and_give_up, cache_of, eventually, impatient, manual_clock, set, system_clock};
 
 const SECOND: Duration = Duration::from_secs(1);
 
-fn is_unavailable(miss: Option<KeyMiss>) -> bool {
-    matches!(miss, Some(KeyMiss::Unavailable { retry_after }) if retry_after >= SECOND)
+fn is_unavailable(miss: Option<jwks::Error>) -> bool {
+    matches!(miss, Some(jwks::Error::Unavailable { retry_after }) if retry_after >= SECOND)
 }
 
 #[tokio::test]
@@ -32,7 +32,7 @@ async fn keys_for_in_an_outage_trusts_keys_up_to_the_bound_and_then_says_unavail
     origin.publish(&set(&["one"]));
     clock.advance(5 * SECOND);
     assert!(cache.keys_for("one").await.is_ok(), "recovery needs no hands");
-    assert_eq!((cache.status().failures, cache.status().last_fault), (0, None));
+    assert_eq!((cache.status().failures, cache.status().last_error), (0, None));
 }
 
 #[tokio::test]
@@ -68,7 +68,7 @@ async fn keys_for_calls_no_kid_unknown_by_a_set_past_its_life() {
     cache.keys_for("one").await.unwrap();
     origin.answer(Answer::Reset);
     clock.advance(299 * SECOND);
-    assert_eq!(cache.keys_for("two").await.err(), Some(KeyMiss::UnknownKid));
+    assert_eq!(cache.keys_for("two").await.err(), Some(jwks::Error::UnknownKid));
     clock.advance(2 * SECOND);
     assert!(is_unavailable(cache.keys_for("two").await.err()), "it may have been published since");
 }
@@ -102,7 +102,7 @@ async fn refresh_pause_after_a_failure_cannot_be_cut_short_by_unknown_kids() {
     assert!(cache.keys_for("unknown").await.is_err());
     assert_eq!((cache.status().attempts, cache.status().failures), (2, 1));
     clock.advance(40 * SECOND);
-    assert_eq!(at_once(cache.keys_for("stranger")).err(), Some(KeyMiss::UnknownKid));
+    assert_eq!(at_once(cache.keys_for("stranger")).err(), Some(jwks::Error::UnknownKid));
     assert_eq!(cache.status().attempts, 2);
 }
 
@@ -134,7 +134,7 @@ async fn refresh_without_any_key_fetches_every_few_seconds() {
     }
     let attempts = cache.status().attempts;
     assert!((12..=30).contains(&attempts), "{attempts} attempts in 60 s");
-    assert!(matches!(cache.status().last_fault, Some(LoadError::Fetch(FetchError::Unreachable(_)))));
+    assert!(matches!(cache.status().last_error, Some(load::Error::Fetch(fetch::Error::Unreachable(_)))));
 }
 
 async fn settle(cache: &KeyCache) {
@@ -162,7 +162,7 @@ async fn refresh_finds_an_issuer_that_comes_up_later_without_a_request() {
 struct Stuck;
 
 impl Fetch for Stuck {
-    async fn fetch(&self, _etag: Option<&str>) -> Result<Fetched, FetchError> {
+    async fn fetch(&self, _etag: Option<&str>) -> Result<Fetched, fetch::Error> {
         std::future::pending().await
     }
 }
@@ -173,14 +173,14 @@ async fn fetch_that_never_ends_is_given_up() {
     assert!(is_unavailable(cache.keys_for("one").await.err()));
     eventually("the fetch is given up", || cache.status().failures == 1).await;
     let limit = impatient().fetch_timeout;
-    assert_eq!(cache.status().last_fault, Some(LoadError::Fetch(FetchError::Timeout(limit))));
+    assert_eq!(cache.status().last_error, Some(load::Error::Fetch(fetch::Error::Timeout(limit))));
 }
 
 /// Panics the first time, and brings a set after that.
 struct Stumbling(AtomicUsize);
 
 impl Fetch for Stumbling {
-    async fn fetch(&self, _etag: Option<&str>) -> Result<Fetched, FetchError> {
+    async fn fetch(&self, _etag: Option<&str>) -> Result<Fetched, fetch::Error> {
         assert_ne!(self.0.fetch_add(1, Ordering::SeqCst), 0, "the first fetch panics, as this test wants");
         Ok(Fetched::Fresh { bytes: set(&["one"]).to_json().into_bytes(), etag: None, max_age: None })
     }
@@ -192,7 +192,7 @@ async fn fetch_that_panics_leaves_no_request_waiting() {
     let stumbling = Stumbling(AtomicUsize::new(0));
     let cache = KeyCache::new(stumbling, impatient(), clock.clone(), Arc::new(SeededEntropy::new(1)));
     assert!(is_unavailable(cache.keys_for("one").await.err()));
-    assert_eq!(cache.status().last_fault, Some(LoadError::Abandoned));
+    assert_eq!(cache.status().last_error, Some(load::Error::Abandoned));
     clock.advance(SECOND);
     assert!(cache.keys_for("one").await.is_ok());
 }
@@ -214,7 +214,7 @@ fn fetch_whose_runtime_is_shut_down_leaves_no_request_waiting() {
 struct Confused;
 
 impl Fetch for Confused {
-    async fn fetch(&self, _etag: Option<&str>) -> Result<Fetched, FetchError> {
+    async fn fetch(&self, _etag: Option<&str>) -> Result<Fetched, fetch::Error> {
         Ok(Fetched::NotModified { max_age: None })
     }
 }
@@ -223,14 +223,14 @@ impl Fetch for Confused {
 async fn fetch_answered_not_modified_without_a_set_is_an_error() {
     let cache = KeyCache::new(Confused, impatient(), manual_clock(), Arc::new(SeededEntropy::new(1)));
     assert!(is_unavailable(cache.keys_for("one").await.err()));
-    assert_eq!(cache.status().last_fault, Some(LoadError::NothingToKeep));
+    assert_eq!(cache.status().last_error, Some(load::Error::NothingToKeep));
 }
 
 /// Answers when it is told to.
 struct Slow(Arc<tokio::sync::Notify>);
 
 impl Fetch for Slow {
-    async fn fetch(&self, _etag: Option<&str>) -> Result<Fetched, FetchError> {
+    async fn fetch(&self, _etag: Option<&str>) -> Result<Fetched, fetch::Error> {
         self.0.notified().await;
         Ok(Fetched::Fresh { bytes: set(&["one"]).to_json().into_bytes(), etag: None, max_age: None })
     }

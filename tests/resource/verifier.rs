@@ -10,7 +10,7 @@ use signet_verify::crypto::MacKey;
 use signet_verify::jose::jwk::KeySet;
 use signet_verify::jose::sign;
 use signet_verify::jose::verify::{Refusal, SharedKey};
-use signet_verify::verifier::{Denied, IssuerKeys, KeySource, Verifier};
+use signet_verify::verifier::{self, IssuerKeys, KeySource, Verifier};
 use tokio::sync::watch;
 
 use super::origin::{Answer, Origin};
@@ -30,7 +30,7 @@ fn local(names: &[&str]) -> (watch::Sender<Arc<KeySet>>, KeySource) {
     (publish, KeySource::Local(keys))
 }
 
-async fn refusal(verifier: &Verifier, token: &str) -> Denied {
+async fn refusal(verifier: &Verifier, token: &str) -> verifier::Error {
     verifier.verify(token).await.unwrap_err()
 }
 
@@ -40,7 +40,7 @@ async fn verify_with_published_keys_takes_no_shared_secret() {
     let verifier = Verifier::new(IssuerKeys::Published(source), policy(), manual_clock());
     let alice = verifier.verify(&Signer::new("one").token(&claims())).await.unwrap();
     assert_eq!((alice.subject.as_str(), alice.session.as_deref()), ("alice", Some("session-1")));
-    assert_eq!(refusal(&verifier, &hs256()).await, Denied::Invalid(Refusal::NotTrusted));
+    assert_eq!(refusal(&verifier, &hs256()).await, verifier::Error::Invalid(Refusal::NotTrusted));
 }
 
 #[tokio::test]
@@ -49,7 +49,7 @@ async fn verify_with_the_shared_secret_needs_no_key_set() {
     assert!(verifier.is_ready());
     assert!(verifier.verify(&hs256()).await.unwrap().kid.is_none());
     let signed = Signer::new("one").token(&claims());
-    assert_eq!(refusal(&verifier, &signed).await, Denied::Invalid(Refusal::NotTrusted));
+    assert_eq!(refusal(&verifier, &signed).await, verifier::Error::Invalid(Refusal::NotTrusted));
 }
 
 #[tokio::test]
@@ -63,7 +63,7 @@ async fn verify_while_migrating_takes_both_until_the_secret_ends_and_counts_its_
     }
     assert_eq!(verifier.hs256_uses(), 3);
     clock.advance(Duration::from_secs(601));
-    assert_eq!(refusal(&verifier, &hs256()).await, Denied::Invalid(Refusal::SharedSecretExpired));
+    assert_eq!(refusal(&verifier, &hs256()).await, verifier::Error::Invalid(Refusal::SharedSecretExpired));
     assert!(verifier.verify(&signed).await.is_ok());
     assert_eq!(verifier.hs256_uses(), 3);
 }
@@ -84,11 +84,11 @@ async fn verify_takes_keys_of_the_same_process_from_the_moment_they_are_publishe
     let verifier = Verifier::new(IssuerKeys::Published(source), policy(), manual_clock());
     let token = Signer::new("one").token(&claims());
     assert!(!verifier.is_ready());
-    assert!(matches!(refusal(&verifier, &token).await, Denied::KeySetUnavailable { .. }));
+    assert!(matches!(refusal(&verifier, &token).await, verifier::Error::KeySetUnavailable { .. }));
     publish.send_replace(Arc::new(set(&["one"])));
     assert!(verifier.is_ready() && verifier.verify(&token).await.is_ok());
     publish.send_replace(Arc::new(set(&["two"])));
-    assert_eq!(refusal(&verifier, &token).await, Denied::Invalid(Refusal::UnknownKid));
+    assert_eq!(refusal(&verifier, &token).await, verifier::Error::Invalid(Refusal::UnknownKid));
 }
 
 #[tokio::test]
@@ -109,8 +109,11 @@ async fn verify_does_not_ask_a_remote_issuer_again() {
     let mut impostor = Signer::new("evil");
     let unknown = impostor.token(&claims());
     impostor.kid = Signer::new("one").kid;
-    assert_eq!(refusal(&verifier, &impostor.token(&claims())).await, Denied::Invalid(Refusal::Signature));
-    assert_eq!(refusal(&verifier, &unknown).await, Denied::Invalid(Refusal::UnknownKid));
+    assert_eq!(
+        refusal(&verifier, &impostor.token(&claims())).await,
+        verifier::Error::Invalid(Refusal::Signature)
+    );
+    assert_eq!(refusal(&verifier, &unknown).await, verifier::Error::Invalid(Refusal::UnknownKid));
 }
 
 #[tokio::test]
@@ -120,7 +123,7 @@ async fn verify_says_unavailable_and_never_invalid_when_the_issuer_cannot_be_rea
     let verifier = Verifier::new(IssuerKeys::Published(KeySource::Remote(cache)), policy(), manual_clock());
     let denied = refusal(&verifier, &Signer::new("one").token(&claims())).await;
     assert!(
-        matches!(denied, Denied::KeySetUnavailable { retry_after } if retry_after >= Duration::from_secs(1))
+        matches!(denied, verifier::Error::KeySetUnavailable { retry_after } if retry_after >= Duration::from_secs(1))
     );
 }
 
@@ -133,7 +136,7 @@ async fn verify_refuses_without_a_fetch_what_no_key_could_make_valid() {
     let cut = &signed[..signed.len() - 4];
     let dots = ".".repeat(100_000);
     for token in ["", "a.b.c", cut, &dots, &"a".repeat(1 << 20), &hs256()] {
-        assert!(matches!(super::at_once(verifier.verify(token)), Err(Denied::Invalid(_))));
+        assert!(matches!(super::at_once(verifier.verify(token)), Err(verifier::Error::Invalid(_))));
     }
     assert_eq!(origin.fetches(), 0);
 }
@@ -155,7 +158,7 @@ async fn verify_refuses_tokens_of_a_revoked_session_and_no_others() {
     let (first, second) = (of_session(json!("session-1")), of_session(json!("session-2")));
     assert!(verifier.verify(&first).await.is_ok());
     revoked.lock().unwrap().push("session-1".to_owned());
-    assert_eq!(refusal(&verifier, &first).await, Denied::Revoked);
+    assert_eq!(refusal(&verifier, &first).await, verifier::Error::Revoked);
     assert!(verifier.verify(&second).await.is_ok());
 }
 

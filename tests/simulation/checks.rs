@@ -90,8 +90,8 @@ impl Record {
 
     /// Takes note of what was written, and judges it.
     pub fn note_news(&mut self, world: &mut World) -> Result<(), String> {
-        if let Some(fault) = world.rows.fault() {
-            return Err(fault);
+        if let Some(violation) = world.rows.violation() {
+            return Err(violation);
         }
         let news = world.rows.news();
         for News { at, event, lead } in &news {

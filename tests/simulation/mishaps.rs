@@ -1,7 +1,7 @@
 //! What nobody asked for, and what an operator orders.
 
 use signet::keys::commands::UnreadableKey;
-use signet::keys::rotation::RotationError;
+use signet::keys::rotation;
 use signet::model::signing_key::ImportAs;
 use signet_verify::clock::{Clock, Timestamp};
 use signet_verify::crypto::Algorithm;
@@ -83,10 +83,12 @@ impl World {
         match outcome {
             // Somebody else was there first, or the process died over it.
             Ok(())
-            | Err(RotationError::Rows(_) | RotationError::UnknownKey(_) | RotationError::SuccessorWaits(_)) => {
-                Ok(())
-            }
-            Err(fault) => Err(format!("an order failed: {fault}")),
+            | Err(
+                rotation::Error::Rows(_)
+                | rotation::Error::UnknownKey(_)
+                | rotation::Error::SuccessorWaits(_),
+            ) => Ok(()),
+            Err(error) => Err(format!("an order failed: {error}")),
         }
     }
 }

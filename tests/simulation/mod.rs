@@ -44,9 +44,9 @@ fn verify_accepts_a_living_token_always_and_a_dead_one_never_whatever_happens() 
             }
             match play(seed, None) {
                 Ok(tally) => total.lock().unwrap_or_else(PoisonError::into_inner).add(tally),
-                Err(fault) => {
+                Err(failure) => {
                     next.store(seeds.end, Ordering::Relaxed); // the others need not go on
-                    panic!("story {seed} (SIGNET_STORY={seed} tells it again) {fault}")
+                    panic!("story {seed} (SIGNET_STORY={seed} tells it again) {failure}")
                 }
             }
         }
@@ -69,8 +69,8 @@ fn verify_accepts_a_living_token_always_and_a_dead_one_never_whatever_happens() 
 #[test]
 fn simulation_notices_every_broken_rule() {
     for breach in Breach::ALL {
-        let noticed = (0..100).find_map(|seed| play(seed, Some(breach)).err().map(|fault| (seed, fault)));
-        let (seed, fault) = noticed.unwrap_or_else(|| panic!("nobody notices {breach:?}"));
-        println!("{breach:?}: story {seed} {fault}");
+        let noticed = (0..100).find_map(|seed| play(seed, Some(breach)).err().map(|failure| (seed, failure)));
+        let (seed, failure) = noticed.unwrap_or_else(|| panic!("nobody notices {breach:?}"));
+        println!("{breach:?}: story {seed} {failure}");
     }
 }

@@ -77,10 +77,10 @@ impl World {
                     return Ok(()); // it would wait for the rows
                 }
                 let (user, session) = person(&sid);
-                running.issuer.issue(&user, &session).await.map_err(|fault| format!("no token: {fault}"))?
+                running.issuer.issue(&user, &session).await.map_err(|error| format!("no token: {error}"))?
             }
         };
-        let kid = Unverified::parse(&text).map_err(|fault| fault.to_string())?.kid().unwrap().to_owned();
+        let kid = Unverified::parse(&text).map_err(|error| error.to_string())?.kid().unwrap().to_owned();
         if keyring.published().set.get(&kid).is_none() {
             return Err(format!("process {which} signs with {kid}, which it does not publish"));
         }

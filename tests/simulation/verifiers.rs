@@ -11,9 +11,9 @@ use signet_verify::clock::SeededEntropy;
 use signet_verify::clock::Timestamp;
 use signet_verify::jose::jwk::KeySet;
 use signet_verify::jose::verify::{Policy, Refusal};
-use signet_verify::jwks::fetch::{Fetch, FetchError, Fetched};
+use signet_verify::jwks::fetch::{self, Fetch, Fetched};
 use signet_verify::jwks::{KeyCache, Settings};
-use signet_verify::verifier::{Denied, IssuerKeys, KeySource, Verifier};
+use signet_verify::verifier::{self, IssuerKeys, KeySource, Verifier};
 
 use super::dice::Dice;
 use crate::keys::support::seconds;
@@ -67,10 +67,10 @@ pub struct Line {
 }
 
 impl Fetch for Line {
-    async fn fetch(&self, etag: Option<&str>) -> Result<Fetched, FetchError> {
+    async fn fetch(&self, etag: Option<&str>) -> Result<Fetched, fetch::Error> {
         let cut = *self.cut.lock().unwrap();
         let answer = if cut { None } else { self.balancer.fetch() };
-        let (bytes, tag, max_age, _) = answer.ok_or(FetchError::Timeout(Duration::from_secs(5)))?;
+        let (bytes, tag, max_age, _) = answer.ok_or(fetch::Error::Timeout(Duration::from_secs(5)))?;
         Ok(if etag == Some(&*tag) {
             Fetched::NotModified { max_age: Some(max_age) }
         } else {
@@ -155,7 +155,7 @@ impl Ours {
     pub async fn verdict(&self, token: &Bearer) -> Verdict {
         match self.verifier.verify(&token.text).await {
             Ok(_) => Verdict::Accepted,
-            Err(Denied::KeySetUnavailable { .. }) => Verdict::Unavailable,
+            Err(verifier::Error::KeySetUnavailable { .. }) => Verdict::Unavailable,
             Err(denied) => Verdict::Refused(denied.code()),
         }
     }

@@ -91,9 +91,9 @@ async fn read_ends_when_another_transaction_holds_a_lock() {
 }
 
 /// The error of the store in an error of the key rows.
-fn store_error(error: signet::keys::repository::RepositoryError) -> Error {
+fn store_error(error: signet::keys::repository::Error) -> Error {
     match error {
-        signet::keys::repository::RepositoryError::Database(error) => *error.downcast::<Error>().unwrap(),
+        signet::keys::repository::Error::Database(error) => *error.downcast::<Error>().unwrap(),
         error => panic!("{error}"),
     }
 }

@@ -296,7 +296,7 @@ fn parse_takes_no_key_of_a_kid_that_is_used_twice() {
 
 #[test]
 fn parse_refuses_as_a_whole_what_is_no_key_set() {
-    for (text, fault) in [
+    for (text, error) in [
         ("", jwk::Error::Json(json::Error::Syntax)),
         ("<html></html>", jwk::Error::Json(json::Error::Syntax)),
         (r#"{"keys":[{"kty":"OKP","#, jwk::Error::Json(json::Error::Syntax)),
@@ -312,7 +312,7 @@ fn parse_refuses_as_a_whole_what_is_no_key_set() {
         (r#"{"keys":{}}"#, jwk::Error::NoKeys),
         (r#"{"keys":"x"}"#, jwk::Error::NoKeys),
     ] {
-        assert_eq!(KeySet::parse(text.as_bytes()), Err(fault), "{text}");
+        assert_eq!(KeySet::parse(text.as_bytes()), Err(error), "{text}");
     }
     assert_eq!(KeySet::parse(b"{\"keys\":[\"\xff\"]}"), Err(jwk::Error::Json(json::Error::NotUtf8)));
     let deep = format!("{}{}", "[".repeat(100_000), "]".repeat(100_000));

@@ -159,9 +159,9 @@ proptest! {
         let changed = apply(&edit, &text, position);
         match (json::parse(changed.as_bytes()), serde_json::from_str::<Value>(&changed)) {
             (Ok(ours), Ok(theirs)) => prop_assert_eq!(ours, theirs),
-            (Err(fault), Ok(_)) => prop_assert!(matches!(fault, json::Error::DuplicateMember | json::Error::TooDeep), "{changed}: {fault}"),
+            (Err(error), Ok(_)) => prop_assert!(matches!(error, json::Error::DuplicateMember | json::Error::TooDeep), "{changed}: {error}"),
             (Err(_), Err(_)) => {}
-            (Ok(_), Err(fault)) => prop_assert!(false, "{changed}: {fault}"),
+            (Ok(_), Err(error)) => prop_assert!(false, "{changed}: {error}"),
         }
     }
 

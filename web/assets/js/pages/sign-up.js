@@ -3,15 +3,15 @@
 import { post } from "../api.js";
 import * as navigation from "../navigation.js";
 import { byId } from "../ui/dom.js";
-import { faultOfNewPassword, take } from "../ui/form.js";
+import { problemOfNewPassword, take } from "../ui/form.js";
 import { greet } from "../ui/header.js";
 
 const form = byId("form");
 byId("other").search = location.search;
 
 take(form, signUp, ({ password }) => {
-  const fault = password === "" ? null : faultOfNewPassword(password);
-  return fault ? { password: fault } : {};
+  const problem = password === "" ? null : problemOfNewPassword(password);
+  return problem ? { password: problem } : {};
 });
 
 async function signUp({ name, email, password }) {
