@@ -50,7 +50,9 @@ impl Peers {
             Some(redis) => Some(PubSub::join(redis.clone(), revocations.clone(), clock.clone()).await),
             None => None,
         };
-        let limiter = Limiter::new(clock.clone(), config.server.rate_limit).shared(redis.clone());
+        let limiter =
+            if config.server.rate_limit { Limiter::new(clock.clone()) } else { Limiter::off(clock.clone()) };
+        let limiter = limiter.shared(redis.clone());
         Ok(Self { revocations, limiter: Arc::new(limiter), upkeep_sessions, redis, pubsub })
     }
 

@@ -6,7 +6,7 @@ use clap::{Args, Subcommand};
 use signet::app::{Environment, KeysHalf, Storage, contract};
 use signet::config::{Config, Settings};
 use signet::duration;
-use signet::keys::commands::UnreadableKey;
+use signet::keys::commands::{self, UnreadableKey};
 use signet::keys::key_formats::{self, MAX_FILE_BYTES};
 use signet::keys::listing;
 use signet::keys::repository::KeyRepository;
@@ -224,8 +224,9 @@ async fn import(config: Config, import: Import) -> Result<(), Error> {
 }
 
 async fn rewrap(config: Config, Rewrap { dry_run }: Rewrap) -> Result<(), Error> {
+    let mode = if dry_run { commands::Rewrap::DryRun } else { commands::Rewrap::Write };
     let Some(keys) = open(&config).await? else { return Ok(()) };
-    let outcome = keys.rotation.rewrap(operator().as_str(), dry_run).await?;
+    let outcome = keys.rotation.rewrap(operator().as_str(), mode).await?;
     let verb = if dry_run { "would be sealed anew" } else { "is sealed anew" };
     for kid in &outcome.rewrapped {
         println!("Key {kid} {verb}.");

@@ -91,7 +91,8 @@ impl std::fmt::Debug for IdentityParts {
 
 /// Every path of this process, inside its layers.
 pub fn endpoint(parts: Parts) -> BoxEndpoint<'static, Response> {
-    let web = parts.identity.as_ref().map(|_| Web::new(parts.resource.is_some()));
+    let web = parts.identity.as_ref().map(|_| Web::new());
+    let web = if parts.resource.is_some() { web.map(Web::with_tasks) } else { web };
     let (identity, tasks) = (docs::identity_document(), docs::tasks_document());
     // Only what is served here is promised here.
     let served =

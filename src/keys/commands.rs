@@ -103,6 +103,15 @@ impl fmt::Display for Revoked {
     }
 }
 
+/// Whether [`Rotation::rewrap`] writes what it has sealed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Rewrap {
+    /// It does.
+    Write,
+    /// It only says which keys it would seal anew.
+    DryRun,
+}
+
 /// What to do with a key that signs and that this process cannot open.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum UnreadableKey {
@@ -302,7 +311,7 @@ impl<R: KeyRepository> Rotation<R> {
     ///
     /// # Errors
     /// When the database or the source of randomness fails; keys that cannot be opened are part of the answer.
-    pub async fn rewrap(&self, order: impl Into<Order>, dry_run: bool) -> Result<Rewrapped, Error> {
+    pub async fn rewrap(&self, order: impl Into<Order>, rewrap: Rewrap) -> Result<Rewrapped, Error> {
         let Order { by, why } = order.into();
         for _ in 0..ATTEMPTS {
             let now = self.clock.now();
@@ -324,7 +333,7 @@ impl<R: KeyRepository> Rotation<R> {
                     Err(error) => outcome.unreadable.push((kid.clone(), error.to_string())),
                 }
             }
-            if dry_run || rows.is_empty() {
+            if rewrap == Rewrap::DryRun || rows.is_empty() {
                 return Ok(outcome);
             }
             let rewrapped = |kid: &Kid| KeyEvent {

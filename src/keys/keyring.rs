@@ -3,11 +3,12 @@
 //! Owns: the published set is never empty; no token outlives the publication of its key, even if the database is gone
 //! and another process has retired the key meanwhile.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Duration;
 
 use bytes::Bytes;
+use parking_lot::{Mutex, RwLock};
 use signet_verify::clock::{Clock, Reading, Timestamp};
 use signet_verify::crypto::{Algorithm, SigningKey, sha256};
 use signet_verify::jose::base64url;
@@ -143,7 +144,7 @@ impl Keyring {
         observed.observe(&records, read_at);
         let published = Arc::new(Published::new(public_set(&records, &observed, read_at)?));
         let (signers, unreadable) = unseal(vault, &snapshot.keys);
-        let (verifiers, _) = watch::channel(Arc::clone(&published.set));
+        let (verifiers, _) = watch::channel(published.set.clone());
         let view = View { records, signers, unreadable, published, read_at };
         Some(Self {
             contract,
@@ -212,7 +213,7 @@ impl Keyring {
 
     /// The key set as it is served now.
     pub fn published(&self) -> Arc<Published> {
-        Arc::clone(&self.view().published)
+        self.view().published.clone()
     }
 
     /// For how long the key set may be cached at `now`, in whole seconds: never beyond the contract, and shorter when a
@@ -307,7 +308,7 @@ impl Keyring {
                 duration::format(ahead(&records))
             );
         }
-        self.swap(View { records, signers, unreadable, published: Arc::clone(&before.published), read_at });
+        self.swap(View { records, signers, unreadable, published: before.published.clone(), read_at });
         self.reread.notify_waiters();
     }
 
@@ -318,7 +319,7 @@ impl Keyring {
             records: before.records.clone(),
             signers: before.signers.clone(),
             unreadable: before.unreadable.clone(),
-            published: Arc::clone(&before.published),
+            published: before.published.clone(),
             read_at: before.read_at,
         });
     }
@@ -336,7 +337,7 @@ impl Keyring {
     fn swap(&self, mut view: View) {
         let now = Reading::now(&*self.clock);
         let public = {
-            let mut observed = self.observed.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut observed = self.observed.lock();
             observed.observe(&view.records, now);
             public_set(&view.records, &observed, now)
         };
@@ -346,8 +347,8 @@ impl Keyring {
             // An empty set would refuse every token that lives; what was public before is the lesser evil.
             None => tracing::error!("no signing key is public: the key set stays as it was"),
         }
-        let set = Arc::clone(&view.published.set);
-        let mut shown = self.view.write().unwrap_or_else(PoisonError::into_inner);
+        let set = view.published.set.clone();
+        let mut shown = self.view.write();
         if shown.read_at.monotonic > view.read_at.monotonic {
             return; // somebody has loaded newer rows meanwhile
         }
@@ -360,7 +361,7 @@ impl Keyring {
     }
 
     fn view(&self) -> Arc<View> {
-        Arc::clone(&self.view.read().unwrap_or_else(PoisonError::into_inner))
+        self.view.read().clone()
     }
 }
 

@@ -34,7 +34,7 @@ impl<R: KeyRepository> RotationWorker<R> {
     pub async fn start(rotation: Rotation<R>) -> Result<Self, Error> {
         let reconciled = rotation.reconcile().await?;
         rotation.check_active(&reconciled.snapshot.keys)?;
-        let (contract, clock) = (rotation.contract, Arc::clone(&rotation.clock));
+        let (contract, clock) = (rotation.contract, rotation.clock.clone());
         let keyring =
             Keyring::open(contract, clock, &rotation.vault, &reconciled.snapshot, reconciled.read_at)
                 .ok_or(Error::NoKey)?;
@@ -46,7 +46,7 @@ impl<R: KeyRepository> RotationWorker<R> {
 
     /// What this process signs with and publishes.
     pub fn keyring(&self) -> Arc<Keyring> {
-        Arc::clone(&self.keyring)
+        self.keyring.clone()
     }
 
     /// For orders of an operator to a running server; [`RotationWorker::reconcile`] afterwards makes them show at once.

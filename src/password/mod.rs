@@ -6,12 +6,13 @@ mod imported;
 mod phc;
 
 use std::num::NonZeroUsize;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use argon2::{Algorithm, Argon2, Block, Params, Version};
+use parking_lot::Mutex;
 use subtle::ConstantTimeEq;
 use tokio::sync::oneshot;
 use unicode_normalization::UnicodeNormalization;
@@ -263,7 +264,7 @@ fn work(jobs: &Mutex<Receiver<Job>>, counts: &Counts) {
     }
     let mut memory: Vec<Block> = Vec::new();
     loop {
-        let next = jobs.lock().unwrap_or_else(PoisonError::into_inner).recv();
+        let next = jobs.lock().recv();
         let Ok(Job { permit, password, target, reply }) = next else { return };
         drop(permit);
         // Whoever asked may have hung up while waiting.

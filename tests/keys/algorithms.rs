@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use rstest::rstest;
-use signet::keys::commands::UnreadableKey;
+use signet::keys::commands::{Rewrap, UnreadableKey};
 use signet::keys::keyring::Keyring;
 use signet::keys::repository::KeyRepository;
 use signet::keys::rotation;
@@ -220,7 +220,7 @@ async fn export_sealed_and_rewrap_take_the_keys_of_each_algorithm(
     assert_eq!(signers(&there.start().await.unwrap().keyring()), signers(&worker.keyring()));
 
     let changed = Process::new(&here, 3).with_masters(&[2, 1]).with_contract(contract("EdDSA,ES256,RS256"));
-    let outcome = changed.rotation().rewrap("alice", false).await.unwrap();
+    let outcome = changed.rotation().rewrap("alice", Rewrap::Write).await.unwrap();
     assert_eq!((outcome.rewrapped.len(), outcome.current.len(), outcome.unreadable.len()), (3, 0, 0));
     let alone = Process::new(&here, 4).with_masters(&[2]).with_contract(contract("EdDSA,ES256,RS256"));
     assert_eq!(signers(&alone.start().await.unwrap().keyring()), signers(&worker.keyring()));

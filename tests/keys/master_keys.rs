@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use rstest::rstest;
-use signet::keys::commands::UnreadableKey;
+use signet::keys::commands::{Rewrap, UnreadableKey};
 use signet::keys::repository::KeyRepository;
 use signet::keys::rotation;
 use signet::store::keys::Keys;
@@ -63,14 +63,14 @@ async fn rewrap_makes_an_old_master_key_needless(#[values(Sqlite, Postgres)] dat
 
     let changed = Process::new(&database, 2).with_masters(&[2, 1]);
     assert_eq!(signing(&changed.start().await.unwrap().keyring()), first);
-    let trial = changed.rotation().rewrap("alice", true).await.unwrap();
+    let trial = changed.rotation().rewrap("alice", Rewrap::DryRun).await.unwrap();
     assert_eq!((trial.rewrapped.len(), trial.current.len(), trial.unreadable.len()), (2, 0, 0));
     let alone = Process::new(&database, 3).with_masters(&[2]);
     assert!(alone.start().await.is_err(), "a dry run writes nothing");
 
-    assert_eq!(changed.rotation().rewrap("alice", false).await.unwrap(), trial);
+    assert_eq!(changed.rotation().rewrap("alice", Rewrap::Write).await.unwrap(), trial);
     assert_eq!(signing(&alone.start().await.unwrap().keyring()), first);
-    let again = changed.rotation().rewrap("alice", false).await.unwrap();
+    let again = changed.rotation().rewrap("alice", Rewrap::Write).await.unwrap();
     assert_eq!((again.rewrapped.len(), again.current.len()), (0, 2));
 }
 

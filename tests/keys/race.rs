@@ -79,7 +79,7 @@ async fn worker_follows_a_command_given_elsewhere_and_stops_when_told() {
     let mut told = worker.keyring().subscribe();
     let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
     let running = tokio::spawn({
-        let worker = Arc::clone(&worker);
+        let worker = worker.clone();
         async move {
             worker
                 .run(async {

@@ -83,7 +83,7 @@ impl Process {
     }
 
     pub fn with_clock(self, clock: &Arc<ManualClock>) -> Self {
-        Self { clock: Arc::clone(clock), ..self }
+        Self { clock: clock.clone(), ..self }
     }
 
     pub fn with_contract(self, contract: Contract) -> Self {
@@ -97,7 +97,7 @@ impl Process {
         let entropy = Arc::new(SeededEntropy::new(self.seed));
         let vault = Arc::new(Vault::new(master(*current), old, entropy.clone()));
         let generator = Arc::new(SystemGenerator::new(entropy));
-        let clock: Arc<dyn Clock> = Arc::clone(&self.clock) as Arc<dyn Clock>;
+        let clock: Arc<dyn Clock> = self.clock.clone();
         Rotation::new(Keys::new(self.database.clone()), vault, generator, self.contract, clock)
     }
 

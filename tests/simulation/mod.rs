@@ -16,9 +16,9 @@ mod verifiers;
 mod world;
 
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, PoisonError};
 
 use checks::Tally;
+use parking_lot::Mutex;
 use story::play;
 use world::Breach;
 
@@ -43,7 +43,7 @@ fn verify_accepts_a_living_token_always_and_a_dead_one_never_whatever_happens() 
                 return;
             }
             match play(seed, None) {
-                Ok(tally) => total.lock().unwrap_or_else(PoisonError::into_inner).add(tally),
+                Ok(tally) => total.lock().add(tally),
                 Err(failure) => {
                     next.store(seeds.end, Ordering::Relaxed); // the others need not go on
                     panic!("story {seed} (SIGNET_STORY={seed} tells it again) {failure}")
@@ -56,8 +56,7 @@ fn verify_accepts_a_living_token_always_and_a_dead_one_never_whatever_happens() 
             scope.spawn(tell);
         }
     });
-    let Tally { verifications, rotations, revocations, ended_sessions, crashes } =
-        total.into_inner().unwrap();
+    let Tally { verifications, rotations, revocations, ended_sessions, crashes } = total.into_inner();
     println!(
         "{} stories: {verifications} verifications, {rotations} rotations, {revocations} revoked keys, \
          {ended_sessions} ended sessions, {crashes} crashes",

@@ -228,13 +228,13 @@ pub async fn run(plan: Plan, folder: &Path) -> Result<Outcome, Trouble> {
     }
     let mut tasks = tokio::task::JoinSet::new();
     for name in people {
-        tasks.spawn(Arc::clone(&world).live(name));
+        tasks.spawn(world.clone().live(name));
     }
-    tasks.spawn(Arc::clone(&world).come_and_go("guest".to_owned()));
-    tasks.spawn(Arc::clone(&world).watch_key_set());
-    tasks.spawn(Arc::clone(&world).watch_keys());
+    tasks.spawn(world.clone().come_and_go("guest".to_owned()));
+    tasks.spawn(world.clone().watch_key_set());
+    tasks.spawn(world.clone().watch_keys());
     for (kind, verifier) in verifiers.into_iter().enumerate() {
-        tasks.spawn(Arc::clone(&world).verify(kind, verifier));
+        tasks.spawn(world.clone().verify(kind, verifier));
     }
     let played = world.play(&mut identity).await;
     world.closing.store(true, Ordering::Relaxed);

@@ -2,9 +2,10 @@
 //! In: a request, then its answer. Out: both told, under an id that the caller hears too.
 //! Owns: the pattern is told and never the path: paths hold identifiers, and queries hold worse.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
+use parking_lot::Mutex;
 use poem::http::header::{HeaderName, HeaderValue};
 use poem::http::{HeaderMap, Method};
 use poem::{Request, Response};
@@ -117,7 +118,7 @@ impl RequestIds {
     }
 
     fn fresh(&self) -> Option<String> {
-        let mut drawn = self.drawn.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut drawn = self.drawn.lock();
         if drawn.len() < ID_BYTES {
             let mut bytes = vec![0; DRAWN_AT_ONCE];
             self.entropy.fill(&mut bytes).ok()?;

@@ -50,9 +50,9 @@ impl std::fmt::Debug for Cookies {
 }
 
 impl Cookies {
-    /// Cookies signed with `secret`; `secure` when the public base URL is https.
-    pub fn new(secret: &SharedSecret, secure: bool) -> Self {
-        Self { key: MacKey::new(secret), secure }
+    /// Cookies signed with `secret`, for browsers that know the service by `base_url`.
+    pub fn new(secret: &SharedSecret, base_url: &str) -> Self {
+        Self { key: MacKey::new(secret), secure: base_url.starts_with("https:") }
     }
 
     /// The session token that a request shows, if it carries one whose signature is right.
@@ -163,7 +163,7 @@ mod tests {
 
     fn cookies() -> Cookies {
         let secret = "golden-secret-0123456789abcdefghijklmnopqrstuv";
-        Cookies::new(&SharedSecret::new(secret.to_owned()).unwrap(), false)
+        Cookies::new(&SharedSecret::new(secret.to_owned()).unwrap(), "http://localhost:3000")
     }
 
     fn request(name: HeaderName, value: &str) -> HeaderMap {

@@ -193,7 +193,7 @@ impl<'a> ApiExtractor<'a> for CurrentSession {
                 refusal.headers.extend(identity.cookies.clear());
                 Err(refusal.into())
             }
-            Found::Nobody => Err(Code::Unauthorized.into()),
+            Found::NoToken => Err(Code::Unauthorized.into()),
         }
     }
 }

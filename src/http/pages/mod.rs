@@ -108,8 +108,8 @@ pub struct Web {
 }
 
 impl Web {
-    /// The app beside an identity service, with or without the tasks API.
-    pub fn new(serves_tasks: bool) -> Self {
+    /// The app beside an identity service.
+    pub fn new() -> Self {
         let mut paths: Vec<_> = Assets::iter().collect();
         paths.sort();
         let mut assets = HashMap::new();
@@ -126,7 +126,13 @@ impl Web {
             assets.insert(path.into_owned(), document);
         }
         let version = URL_SAFE_NO_PAD.encode(&version.finish()[..9]);
-        Self { assets: Arc::new(assets), version, serves_tasks }
+        Self { assets: Arc::new(assets), version, serves_tasks: false }
+    }
+
+    /// The same app, with the page of the tasks API that this process serves.
+    #[must_use]
+    pub fn with_tasks(self) -> Self {
+        Self { serves_tasks: true, ..self }
     }
 
     /// The page for people who follow a link to nothing.

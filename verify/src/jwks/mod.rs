@@ -13,10 +13,11 @@ mod view;
 
 use std::fmt;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use parking_lot::Mutex;
 use tokio::sync::watch;
 use tokio::time::timeout;
 
@@ -226,7 +227,7 @@ impl Shared {
             return Err(Error::Unavailable { retry_after: view.retry_after(now) });
         }
         if !ran_out && view.landed > seen && view.failures == 0 {
-            let mut misses = self.misses.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut misses = self.misses.lock();
             misses.record(&kid, now, &self.settings.miss, self.settings.remembered_misses);
         }
         Err(Error::UnknownKid)
@@ -256,7 +257,7 @@ impl Shared {
         if !view.is_fresh(now) {
             return self.launch(FetchReason::StaleMiss);
         }
-        let hopeless = self.misses.lock().unwrap_or_else(PoisonError::into_inner).holds(kid, now);
+        let hopeless = self.misses.lock().holds(kid, now);
         !hopeless && self.launch(FetchReason::UnknownKid)
     }
 }

@@ -3,7 +3,7 @@
 //! Owns: a fetch outlives the request that caused it, always lands, and is the only one under way.
 
 use std::sync::atomic::Ordering;
-use std::sync::{Arc, PoisonError, Weak};
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use tokio::sync::watch;
@@ -80,7 +80,7 @@ impl Shared {
             warn!(target: "signet::jwks", position = skipped.position, kid, reason = %skipped.reason, "key left out");
         }
         let gone = held.into_iter().flat_map(|held| withdrawn(held, &parsed.keys));
-        let mut misses = self.misses.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut misses = self.misses.lock();
         for kid in gone {
             misses.record(kid, now, &self.settings.miss, self.settings.remembered_misses);
         }
