@@ -123,28 +123,28 @@ async fn requests_are_counted_by_the_pattern_of_their_route_and_the_code_of_thei
 async fn requests_of_an_attacker_add_no_series_and_write_nothing_into_them() {
     let app = TestApp::start().await;
     let alice = app.signed_up("alice").await;
-    let stranger = app.anonymous();
+    let attacker = app.anonymous();
     let probe = |number: usize| {
-        let stranger = stranger.clone();
+        let attacker = attacker.clone();
         let email = alice.email.clone();
         async move {
             let method = Method::from_bytes(format!("PROBE{number}").as_bytes()).unwrap();
-            Caller::send(stranger.request(method, "/api/me/tasks")).await;
-            stranger.get(&format!("/probe{number}")).await;
-            stranger.get(&format!("/api/probe{number}/tasks?probe={number}")).await;
-            stranger.get(&format!("/api/auth/probe{number}")).await;
-            stranger.bearing(&format!("probe{number}.e30.e30")).get("/api/me/tasks").await;
+            Caller::send(attacker.request(method, "/api/me/tasks")).await;
+            attacker.get(&format!("/probe{number}")).await;
+            attacker.get(&format!("/api/probe{number}/tasks?probe={number}")).await;
+            attacker.get(&format!("/api/auth/probe{number}")).await;
+            attacker.bearing(&format!("probe{number}.e30.e30")).get("/api/me/tasks").await;
             let wrong = json!({ "email": email, "password": format!("probe {number}, wrong") });
-            stranger.post("/api/auth/sign-in/email", &wrong).await;
+            attacker.post("/api/auth/sign-in/email", &wrong).await;
         }
     };
     probe(0).await;
-    page(&stranger).await;
-    let before: BTreeSet<String> = page(&stranger).await.into_keys().collect();
+    page(&attacker).await;
+    let before: BTreeSet<String> = page(&attacker).await.into_keys().collect();
     for number in 1..20 {
         probe(number).await;
     }
-    let after = page(&stranger).await;
+    let after = page(&attacker).await;
     let names: BTreeSet<String> = after.keys().cloned().collect();
     assert_eq!(names.difference(&before).collect::<Vec<_>>(), Vec::<&String>::new(), "new series");
     for private in ["probe", "PROBE", &alice.email, &alice.id, "127.0.0.1"] {
@@ -315,7 +315,7 @@ async fn connections_and_database_are_measured() {
         .map(|_| std::net::TcpStream::connect(app.base_url.trim_start_matches("http://")).unwrap())
         .collect();
     let page = page(&app.anonymous()).await;
-    assert!(page["signet_connections"] >= 6.0, "five of strangers and ours: {page:#?}");
+    assert!(page["signet_connections"] >= 6.0, "five idle ones and ours: {page:#?}");
     assert!(page["signet_connections"] < page["signet_connections_limit"]);
     assert!(page["signet_database_answer_age_seconds"] < 6.0, "{page:#?}");
     drop(held);

@@ -1,4 +1,4 @@
-//! Nobody holds the server by being slow, and stopping it loses nothing.
+//! No client holds the server by being slow, and stopping it loses nothing.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -257,7 +257,7 @@ async fn readyz_says_which_key_another_process_has_sealed_and_stays_ready() {
     };
     let (rows, clock) = (Keys::new(Database::open(&url, 1).await.unwrap()), Arc::new(SystemClock::new()));
     let ahead = Rotation::new(rows, Arc::new(vault), generator, Contract::new(terms).unwrap(), clock);
-    let kid = ahead.request_rotation(Algorithm::EdDsa, "somebody else").await.unwrap().kid.to_string();
+    let kid = ahead.request_rotation(Algorithm::EdDsa, "bob").await.unwrap().kid.to_string();
 
     let warning = async || {
         let ready = app.anonymous().get("/readyz").await.expect(200);

@@ -116,7 +116,7 @@ async fn list_tasks_shows_every_task_once_newest_first_even_of_one_millisecond()
         while let Some(path) = next {
             let page = api.get(&path).await;
             seen.extend(page.expect(200).as_array().unwrap().iter().cloned());
-            // A task that is made while somebody leafs through comes before what they have seen.
+            // A task that is made while a client reads the pages comes before what they have seen.
             next = page.header("link").split(['<', '>']).nth(1).map(str::to_owned);
         }
         let times: Vec<&str> = seen.iter().map(|task| task["created_at"].as_str().unwrap()).collect();

@@ -27,7 +27,7 @@ pub(super) type KeyWorker = RotationWorker<KeyRepository>;
 /// The secrets of a process that signs, and the keys that they open.
 #[derive(Debug)]
 pub struct KeysHalf {
-    /// The secrets, generated where nobody gave them.
+    /// The secrets, generated where none are given.
     pub secrets: IssuerSecrets,
     /// What may be done with the keys.
     pub rotation: Rotation<KeyRepository>,

@@ -67,7 +67,7 @@ impl Peers {
     }
 }
 
-/// The way to Redis, where there is one. Nobody is asked yet.
+/// The client of Redis, where one is configured. It is not connected yet.
 ///
 /// # Errors
 /// [`Error::Redis`].

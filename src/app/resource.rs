@@ -59,7 +59,7 @@ impl ResourceHalf {
         self.verifier.key_caches().next().cloned()
     }
 
-    /// Fetches the keys of an issuer elsewhere before anybody needs them.
+    /// Fetches the keys of an issuer elsewhere before the first request needs them.
     pub(super) fn warm_up(&self) -> Option<Worker> {
         let cache = self.key_cache()?;
         Some(Worker::cancelled_at_stop("warm-up of the key set", async move {

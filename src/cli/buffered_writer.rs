@@ -43,7 +43,7 @@ impl BufferedWriter {
 
     /// Writes all lines that wait.
     pub fn flush(&self) {
-        let _nobody_to_tell = write_all(&mut self.waiting());
+        let _no_place_to_report = write_all(&mut self.waiting());
     }
 
     fn flush_from_time_to_time(&self) {

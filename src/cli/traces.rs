@@ -1,7 +1,7 @@
 //! Sends spans to a collector of OpenTelemetry: OTLP over HTTP, in protobuf.
 //! In: spans of requests. Out: batches to `{collector}/v1/traces`; the SDK's variables (`OTEL_…`) for headers, sampling and
 //! batching apply.
-//! Owns: nobody waits for a collector; what it does not take in time is dropped.
+//! Owns: no request waits for a collector; what it does not take in time is dropped.
 
 use std::time::Duration;
 

@@ -38,7 +38,7 @@ pub enum Error {
     /// More than an origin.
     #[error("is more than an origin; leave out user, path, query and fragment")]
     MoreThanAnOrigin,
-    /// The wildcard would also match hosts of strangers.
+    /// The wildcard would also match foreign hosts.
     #[error(
         "does not end in a literal host name, so it would trust the hosts of strangers; write it like *.example.com"
     )]

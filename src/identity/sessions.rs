@@ -20,7 +20,7 @@ const ID_LENGTH: usize = 32;
 /// What we keep of the name that a program gives itself, in characters.
 const USER_AGENT_LENGTH: usize = 512;
 
-/// Where somebody signs in from.
+/// Where a user signs in from.
 #[derive(Clone, Debug, Default)]
 pub struct Device {
     /// The address of the peer, or what a trusted proxy says it is; empty when unknown.
@@ -29,7 +29,7 @@ pub struct Device {
     pub user_agent: String,
 }
 
-/// A session that somebody has just shown the token of.
+/// A session whose token a request has shown, with its user.
 #[derive(Clone, Debug)]
 pub struct SignedIn {
     /// The session.

@@ -83,7 +83,7 @@ pub struct Revoked {
     pub algorithm: Algorithm,
     /// The key of that algorithm that signs now; none where the algorithm is not configured any more.
     pub signs_now: Option<Kid>,
-    /// From when on nobody who keeps to the contract accepts a token of the revoked key.
+    /// From when on no verifier that keeps to the contract accepts a token of the revoked key.
     pub refused_from: Timestamp,
 }
 
@@ -204,7 +204,7 @@ impl<R: KeyRepository> Rotation<R> {
     ) -> Result<ForcedRotation, Error> {
         self.check_configured(algorithm)?;
         let order = order.into();
-        // A new key, and its promotion; again if somebody else promotes it in between.
+        // A new key, and its promotion; again if another process promotes it in between.
         for _ in 0..4 {
             let done =
                 self.commit(&order, None, |keys, now| self.next_forced_step(algorithm, keys, now)).await?;
@@ -289,8 +289,8 @@ impl<R: KeyRepository> Rotation<R> {
         })
     }
 
-    /// The step by which another key of `algorithm` signs although nobody knows it yet. A key that some know beats one
-    /// that nobody knows, if it can be opened here. None where the algorithm is not wanted any more.
+    /// The step by which another key of `algorithm` signs although no cache knows it yet. A key that some caches know
+    /// beats one that none knows, if it can be opened here. None where the algorithm is not wanted any more.
     fn succession_at_once(&self, algorithm: Algorithm, keys: &[KeyRow]) -> Option<Transition> {
         let waits = |row: &&KeyRow| {
             row.record.algorithm() == algorithm

@@ -1,5 +1,5 @@
 //! Where new keys come from.
-//! In: an algorithm. Out: the two halves of a key that nobody has seen.
+//! In: an algorithm. Out: the two halves of a new key.
 
 use std::fmt;
 use std::sync::Arc;

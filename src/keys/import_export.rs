@@ -57,7 +57,7 @@ impl<R: KeyRepository> Rotation<R> {
     ///
     /// # Errors
     /// [`Error::KnownKey`] when the key or its name is or was here, [`Error::SuccessorWaits`],
-    /// [`Error::NoPrivateHalf`], [`Error::NotConfigured`] for a successor that nobody wants,
+    /// [`Error::NoPrivateHalf`], [`Error::NotConfigured`] for a successor of an algorithm that is not configured,
     /// [`Error::ActiveSealed`] when this process could seal it so that the
     /// others cannot open it, [`Error::TooManyKeys`], and when the database fails.
     pub async fn import(

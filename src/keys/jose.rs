@@ -99,8 +99,8 @@ mod tests {
                 Algorithm::EdDsa => SigningKey::from_seed(&[8; 32]).unwrap(),
                 _ => self::key(algorithm),
             };
-            let stranger = verifier(&public_jwk(&kid, other.public()).unwrap(), algorithm);
-            assert!(deserialize_compact(&token, &*stranger).is_err(), "{algorithm}");
+            let other_verifier = verifier(&public_jwk(&kid, other.public()).unwrap(), algorithm);
+            assert!(deserialize_compact(&token, &*other_verifier).is_err(), "{algorithm}");
         }
     }
 

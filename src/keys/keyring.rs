@@ -204,7 +204,7 @@ impl Keyring {
         self.signer()
     }
 
-    /// How old the rows are as far as signing goes. Where wall time was set back since they were read, nobody can tell,
+    /// How old the rows are as far as signing goes. Where wall time was set back since they were read, it is unknown,
     /// and they count as too old.
     fn age(&self, view: &View) -> Duration {
         let was_set_back = view.read_at.wall.since(self.clock.now()) > self.contract.skew();
@@ -324,12 +324,12 @@ impl Keyring {
         });
     }
 
-    /// Returns when somebody has asked for a signer and found the rows too old.
+    /// Returns when a request has asked for a signer and found the rows too old.
     pub(super) async fn outdated(&self) {
         self.outdated.notified().await;
     }
 
-    /// Makes somebody who waits for [`Keyring::outdated`] go on.
+    /// Wakes the task that waits for [`Keyring::outdated`].
     pub(super) fn request_reload(&self) {
         self.outdated.notify_one();
     }
@@ -350,7 +350,7 @@ impl Keyring {
         let set = view.published.set.clone();
         let mut shown = self.view.write();
         if shown.read_at.monotonic > view.read_at.monotonic {
-            return; // somebody has loaded newer rows meanwhile
+            return; // newer rows have been loaded meanwhile
         }
         *shown = Arc::new(view);
         self.verifiers.send_if_modified(|current| {

@@ -140,7 +140,7 @@ fn distance(at: Timestamp, now: Timestamp) -> String {
     if at > now { format!("in {}", coarse(at.since(now))) } else { "due".to_owned() }
 }
 
-/// The two largest units: nobody reads the seconds of a month.
+/// The two largest units: the seconds of a month tell nothing.
 fn coarse(span: Duration) -> String {
     let unit = match span.as_secs() {
         86_400.. => 3_600_000,

@@ -12,7 +12,7 @@ use crate::store::keys::Keys;
 /// Why rows could not be read or written.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// Somebody else has written since the version was read; read again.
+    /// Another process has written since the version was read; read again.
     #[error("another process has changed the keys meanwhile")]
     Stale,
     /// The database failed.

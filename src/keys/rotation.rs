@@ -22,7 +22,7 @@ use crate::model::key_rows::{KeyEvent, KeyRow, Snapshot};
 use crate::model::signing_key::{KeyRecord, KeyState, Ring, Transition, WrongState, apply, due, lead};
 use crate::vault::{Sealed, Vault};
 
-/// How often a lost race is tried again. Each loss means that somebody else went ahead, so a few are plenty.
+/// How often a lost race is tried again. Each loss means that another process went ahead, so a few are plenty.
 pub(super) const ATTEMPTS: usize = 16;
 
 /// Who orders something about the keys, and why; the record keeps both.
@@ -188,7 +188,7 @@ impl<R: KeyRepository> Rotation<R> {
         Err(Error::Contended)
     }
 
-    /// Whether the keys of `step` have been public for long enough by the clock that nobody can set.
+    /// Whether the keys of `step` have been public for long enough by the monotonic clock.
     fn has_waited(
         &self,
         step: &Transition,
@@ -199,13 +199,13 @@ impl<R: KeyRepository> Rotation<R> {
         let key = |kid: &Kid| keys.iter().find(|key| key.kid == *kid);
         match step {
             Transition::Promote { kid, retires } => {
-                // Where nothing signs, nobody can wait.
+                // Where nothing signs, there is nothing to wait for.
                 if keys.iter().all(|key| key.state != KeyState::Active) {
                     return true;
                 }
                 let active = retires.as_ref().and_then(key);
                 key(kid).is_some_and(|pending| {
-                    // Nobody may have been there to serve it: what caches handed out meanwhile, verifiers keep.
+                    // No process may have been there to serve it: what caches handed out meanwhile, verifiers keep.
                     observed.age(pending, now) >= lead(active, pending, &self.contract)
                         && observed.observed_for(pending, now) >= self.contract.refresh()
                 })
@@ -241,7 +241,7 @@ impl<R: KeyRepository> Rotation<R> {
         steps
     }
 
-    /// Reads the rows, lets `decide` choose steps, and writes those; again if somebody else was faster.
+    /// Reads the rows, lets `decide` choose steps, and writes those; again if another process was faster.
     pub(super) async fn commit(
         &self,
         order: &Order,
@@ -279,7 +279,7 @@ impl<R: KeyRepository> Rotation<R> {
         Ok(())
     }
 
-    /// Writes rows on top of `snapshot` and tells the audit log what happened; false if somebody else was faster.
+    /// Writes rows on top of `snapshot` and tells the audit log what happened; false if another process was faster.
     pub(super) async fn write(
         &self,
         snapshot: &Snapshot,

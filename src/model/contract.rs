@@ -177,7 +177,7 @@ impl Contract {
         retention(as_kept(token_life), self.skew, self.reload)
     }
 
-    /// The time after which nobody who keeps to the contract accepts a token of a revoked key.
+    /// The time after which no verifier that keeps to the contract accepts a token of a revoked key.
     pub fn revocation_bound(&self) -> Duration {
         self.reload + self.jwks_max_age + self.refresh
     }

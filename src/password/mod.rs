@@ -1,4 +1,4 @@
-//! Hashing passwords without starving anybody.
+//! Hashes passwords without starving other work.
 //! In: passwords and stored hashes. Out: new hashes, and whether a password fits one.
 //! Owns: at most one computation per core, Argon2's in memory that its thread keeps; the excess is told to come back.
 
@@ -33,7 +33,7 @@ const SALT_BYTES: usize = 16;
 /// How many passwords may wait; at 20 ms each and two cores that is 0.6 s.
 const QUEUE: usize = 64;
 
-/// How long somebody is asked to stay away when the queue is full.
+/// How long a caller is asked to wait when the queue is full.
 pub const RETRY_AFTER: Duration = Duration::from_secs(2);
 
 /// Why there is no answer about a password.

@@ -1,6 +1,6 @@
 //! The connections to Redis, where instances meet.
 //! In: scripts and messages. Out: answers within a quarter of a second, or none.
-//! Owns: nobody waits for a Redis that is gone: after one failure a probe alone asks it, until it answers again. The
+//! Owns: no request waits for a Redis that is gone: after one failure only a probe asks it until it answers again. The
 //! log says each change once.
 
 use std::fmt;

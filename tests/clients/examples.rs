@@ -103,7 +103,7 @@ fn forged(good: &str, other: &str) -> String {
 }
 
 async fn opens_the_diary_for_its_owner_only(backend: Backend) {
-    let (app, stranger) = (TestApp::start().await, TestApp::start().await);
+    let (app, other_issuer) = (TestApp::start().await, TestApp::start().await);
     let (alice, bob) = (app.signed_up("alice").await, app.signed_up("bob").await);
     let Some(example) = Example::start(backend, &issuer_of(&app), &[]).await else { return };
     for user in [&alice, &bob] {
@@ -111,7 +111,7 @@ async fn opens_the_diary_for_its_owner_only(backend: Backend) {
         assert_eq!((status, text.contains(&format!("The diary of {}", user.id))), (200, true), "{text}");
     }
     let (hers, his) = (alice.jwt().await, bob.jwt().await);
-    let foreign = stranger.signed_up("alice").await.jwt().await;
+    let foreign = other_issuer.signed_up("alice").await.jwt().await;
     for token in
         [None, Some("nonsense"), Some(&*forged(&hers, &his)), Some(&*foreign), Some(&hers[..hers.len() - 9])]
     {

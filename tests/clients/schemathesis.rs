@@ -1,4 +1,4 @@
-//! A stranger's tool finds no difference between the OpenAPI documents and the server.
+//! A third-party tool finds no difference between the OpenAPI documents and the server.
 
 use std::process::Stdio;
 

@@ -56,7 +56,7 @@ async fn log_has_each_line_soon_and_in_order_however_many_ask() {
         });
     }
     asking.join_all().await;
-    // Nobody stops the server, and nothing else is written that could push them out.
+    // The server is not stopped, and nothing else is written that could push them out.
     until("a line for each request", async || lines(&server.log(), "signet::request").len() == 2000).await;
     // A request and what is written on its way: the line that waits for nothing does not overtake the one before it.
     for number in 0..20 {

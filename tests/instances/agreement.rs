@@ -13,9 +13,9 @@ async fn sign_up_by_200_at_two_instances_with_one_address_lets_one_win_and_refus
     let Some(deployment) = Deployment::start("one_of_200", None, None, &[]).await else { return };
     let attempts: Vec<_> = (0..200)
         .map(|number| {
-            let nobody = [&deployment.one, &deployment.two][number % 2].caller();
+            let client = [&deployment.one, &deployment.two][number % 2].caller();
             let body = json!({ "name": "A", "email": "a@example.com", "password": PASSWORD });
-            tokio::spawn(async move { nobody.post("/api/auth/sign-up/email", &body).await })
+            tokio::spawn(async move { client.post("/api/auth/sign-up/email", &body).await })
         })
         .collect();
     let (mut won, mut timed_out) = (0, 0);

@@ -1,4 +1,4 @@
-//! Redis goes, hangs and comes back under traffic, and nobody notices who needs not.
+//! Redis goes, hangs and comes back under traffic, and requests that do not need it do not notice.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};

@@ -59,7 +59,7 @@ async fn publish_reaches_every_instance_in_the_same_database_and_no_other() {
     here.redis.publish_withdrawn(&kid).await;
     soon("the session is known", async || there.revocations.contains("abc")).await;
     soon("the key is known", async || there.heard(&KeyChange::Withdrawn(kid.clone()))).await;
-    // Somebody who is told later than both has heard neither.
+    // A message that is published after both arrives, so neither was delivered.
     let last = Kid::parse("another-key").unwrap();
     Instance::join(&redis.url(2)).await.redis.publish_withdrawn(&last).await;
     soon("messages arrive there", async || elsewhere.heard(&KeyChange::Withdrawn(last.clone()))).await;

@@ -32,8 +32,8 @@ async fn redis_that_cannot_be_trusted_or_refuses_us_counts_as_down_and_stops_not
     };
     let wrong = plain.url(0).replace("open-sesame", "close-sesame");
     let (_bound, port) = crate::support::closed_port();
-    let nobody = format!("redis://127.0.0.1:{port}");
-    for url in [wrong, tls.url(0), nobody] {
+    let unreachable = format!("redis://127.0.0.1:{port}");
+    for url in [wrong, tls.url(0), unreachable] {
         let folder = tempfile::tempdir().unwrap();
         let server = Server::start(folder.path(), &[("REDIS_URL", &url), ("SIGNET_RATE_LIMIT", "on")]);
         server.caller().get("/readyz").await.expect(200);

@@ -19,7 +19,7 @@ async fn sign_out_at_one_instance_ends_the_session_at_all_even_with_another_data
     sign_out(&ada).await;
     for server in deployment.all() {
         soon("the ended session is refused", async || verdict(server, &token).await == 401).await;
-        assert_eq!(verdict(server, &other).await, 200, "and nobody else's");
+        assert_eq!(verdict(server, &other).await, 200, "and no other's");
     }
 
     // Who comes late hears of it before serving.

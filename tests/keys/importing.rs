@@ -15,7 +15,7 @@ use crate::support::fresh_database::Dialect::{self, Postgres, Sqlite};
 
 use super::support::{Process, contract, open, public, seconds, signing};
 
-/// A key that somebody else has made.
+/// A key that was made elsewhere.
 fn foreign(number: u8, kid: &str) -> ImportedKey {
     let public = SigningKey::from_seed(&[number; 32]).unwrap().public().clone();
     let private = Some(PrivateKey::ed25519([number; 32]));

@@ -48,10 +48,10 @@ impl Issuer {
             }
             Transition::Bootstrap { algorithm } => {
                 assert!(!something_signs, "signs unannounced");
-                assert!(self.contract.algorithms().contains(*algorithm), "nobody wants {algorithm}");
+                assert!(self.contract.algorithms().contains(*algorithm), "{algorithm} is not configured");
             }
             Transition::Announce { algorithm } => {
-                assert!(self.contract.algorithms().contains(*algorithm), "nobody wants {algorithm}");
+                assert!(self.contract.algorithms().contains(*algorithm), "{algorithm} is not configured");
             }
             _ => {}
         }
@@ -106,7 +106,11 @@ impl Issuer {
             }
         }
         let signs = !self.in_state(KeyState::Active).is_empty();
-        assert_eq!(session_algorithm(&self.keys, &self.contract).is_some(), signs, "somebody could sign");
+        assert_eq!(
+            session_algorithm(&self.keys, &self.contract).is_some(),
+            signs,
+            "whether a key could sign"
+        );
     }
 
     /// What holds whenever the worker has had its turn.
@@ -138,7 +142,7 @@ impl Issuer {
     }
 }
 
-/// A key that nobody signs with: the state machine knows it by its name, so one public half of each algorithm will do.
+/// A key that never signs: the state machine knows it by its name, so one public half of each algorithm will do.
 fn key(number: u64, algorithm: Algorithm) -> (Kid, PublicKey) {
     static HALVES: OnceLock<Vec<PublicKey>> = OnceLock::new();
     let halves = HALVES.get_or_init(|| {
@@ -155,7 +159,7 @@ enum Happening {
     Sleep(Duration),
     /// The worker wakes at every deadline of this span.
     Live(Duration),
-    /// Somebody sets the clock.
+    /// The wall clock is set.
     Set(i64),
     Rotate(Algorithm),
     RotateNow(Algorithm),
@@ -197,7 +201,7 @@ fn happening() -> impl Strategy<Value = Happening> {
 }
 
 impl Issuer {
-    /// Names the key that takes over, and makes one if there is none; none for an algorithm that nobody wants.
+    /// Names the key that takes over, and makes one if there is none; none for an algorithm that is not configured.
     fn successor(&mut self, algorithm: Algorithm) -> Option<Kid> {
         if !self.contract.algorithms().contains(algorithm) {
             return None;
@@ -331,7 +335,7 @@ fn due_gives_a_removed_algorithm_no_successor_and_lets_it_sign_until_the_new_one
     issuer.now = issuer.now.after(seconds(7));
     issuer.contract = list("ES256");
     issuer.reconcile();
-    // Nobody knows the only algorithm that is configured: the other one is still what session tokens are signed with.
+    // No cache knows a key of the only algorithm that is configured: the other one still signs session tokens.
     assert_eq!(session_algorithm(&issuer.keys, &issuer.contract), Some(Algorithm::EdDsa));
     issuer.live_until(START.after(seconds(60)));
     assert_eq!(session_algorithm(&issuer.keys, &issuer.contract), Some(Algorithm::Es256));
@@ -405,13 +409,13 @@ fn apply_of_a_step_that_does_not_fit_changes_nothing() {
     issuer.reconcile();
     let before = issuer.keys.clone();
     let active = before[0].kid.clone();
-    let stranger = key(99, Algorithm::EdDsa).0;
+    let unknown = key(99, Algorithm::EdDsa).0;
     for step in [
         Transition::Promote { kid: active.clone(), retires: None },
-        Transition::Promote { kid: active.clone(), retires: Some(stranger.clone()) },
+        Transition::Promote { kid: active.clone(), retires: Some(unknown.clone()) },
         Transition::Request { kid: active.clone() },
         Transition::Remove { kid: active },
-        Transition::Revoke { kid: stranger, reason: String::new() },
+        Transition::Revoke { kid: unknown, reason: String::new() },
     ] {
         assert!(
             apply::<WrongState>(

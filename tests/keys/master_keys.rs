@@ -24,9 +24,9 @@ async fn start_with_the_wrong_master_key_stops_with_a_sentence_that_helps(
     let url = fresh.url.as_str();
     let database = open(url).await;
     let first = Process::new(&database, 1).start().await.unwrap().keyring().signer().unwrap().kid.clone();
-    let stranger = Process::new(&database, 2).with_masters(&[2]);
+    let foreign = Process::new(&database, 2).with_masters(&[2]);
 
-    let error = stranger.start().await.unwrap_err().to_string();
+    let error = foreign.start().await.unwrap_err().to_string();
     let (needed, have) = (master(1).fingerprint(), master(2).fingerprint());
     for part in
         [first.as_ref(), &needed, &have, "SIGNET_MASTER_KEY", "SIGNET_MASTER_KEYS_OLD", "signet keys revoke"]
@@ -35,19 +35,19 @@ async fn start_with_the_wrong_master_key_stops_with_a_sentence_that_helps(
     }
     // Neither does it make keys that the others cannot open.
     assert!(matches!(
-        stranger.rotation().request_rotation(Algorithm::EdDsa, "eve").await,
+        foreign.rotation().request_rotation(Algorithm::EdDsa, "eve").await,
         Err(rotation::Error::ActiveSealed { .. })
     ));
-    let refused = stranger.rotation().revoke(&first, "eve", "test", UnreadableKey::Refuse).await;
+    let refused = foreign.rotation().revoke(&first, "eve", "test", UnreadableKey::Refuse).await;
     assert!(matches!(refused, Err(rotation::Error::ActiveSealed { .. })));
-    stranger.clock.advance(seconds(3600));
-    stranger.rotation().reconcile().await.unwrap();
+    foreign.clock.advance(seconds(3600));
+    foreign.rotation().reconcile().await.unwrap();
     assert_eq!(Keys::new(database.clone()).history().await.unwrap().len(), 1);
 
     // The master key is lost: the way out that the sentence names.
     let revoked =
-        stranger.rotation().revoke(&first, "alice", "master key lost", UnreadableKey::Abandon).await.unwrap();
-    let keyring = stranger.start().await.unwrap().keyring();
+        foreign.rotation().revoke(&first, "alice", "master key lost", UnreadableKey::Abandon).await.unwrap();
+    let keyring = foreign.start().await.unwrap().keyring();
     assert_eq!(public(&keyring), [revoked.signs_now.as_ref().unwrap().to_string()]);
 }
 

@@ -102,7 +102,7 @@ async fn refresh_pause_after_a_failure_cannot_be_cut_short_by_unknown_kids() {
     assert!(cache.keys_for("unknown").await.is_err());
     assert_eq!((cache.status().attempts, cache.status().failures), (2, 1));
     clock.advance(40 * SECOND);
-    assert_eq!(at_once(cache.keys_for("stranger")).err(), Some(jwks::Error::UnknownKid));
+    assert_eq!(at_once(cache.keys_for("unknown")).err(), Some(jwks::Error::UnknownKid));
     assert_eq!(cache.status().attempts, 2);
 }
 
@@ -210,7 +210,7 @@ fn fetch_whose_runtime_is_shut_down_leaves_no_request_waiting() {
     assert!(second.block_on(cache.keys_for("one")).is_ok());
 }
 
-/// Says "not modified" to somebody who has nothing.
+/// Says "not modified" to a cache that holds nothing.
 struct Confused;
 
 impl Fetch for Confused {

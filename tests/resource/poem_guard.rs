@@ -1,4 +1,4 @@
-//! What stands before poem's handlers: nothing behind it runs for a stranger.
+//! The guard of poem's handlers: no handler runs for an unauthenticated caller.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -48,9 +48,9 @@ async fn guard_protects_a_handler_that_does_not_extract_the_caller() {
     let counted = calls.clone();
     let careless = poem::endpoint::make_sync(move |_| counted.fetch_add(1, Ordering::SeqCst).to_string());
     let service = careless.with(Guard::new(verifier_of(&origin)));
-    let stranger = Signer::new("two").token(&claims());
+    let forged = Signer::new("two").token(&claims());
     for (token, code) in
-        [(None, "UNAUTHORIZED"), (Some(&*stranger), "INVALID_TOKEN"), (Some("a b"), "INVALID_TOKEN")]
+        [(None, "UNAUTHORIZED"), (Some(&*forged), "INVALID_TOKEN"), (Some("a b"), "INVALID_TOKEN")]
     {
         let answer = ask(&service, token).await;
         assert_eq!(answer.status(), StatusCode::UNAUTHORIZED);

@@ -105,7 +105,7 @@ async fn verify_does_not_ask_a_remote_issuer_again() {
     }
     assert_eq!((verifier.is_ready(), origin.fetches()), (true, 1));
 
-    // The key of a stranger under the name of a good one, and a stranger's own key.
+    // A foreign key under the name of a good one, and a foreign key under its own.
     let mut impostor = Signer::new("evil");
     let unknown = impostor.token(&claims());
     impostor.kid = Signer::new("one").kid;

@@ -22,7 +22,7 @@ use parking_lot::Mutex;
 use story::play;
 use world::Breach;
 
-/// How many stories are told unless somebody asks for more.
+/// How many stories are told unless SIGNET_STORIES asks for more.
 const STORIES: u64 = 200;
 
 fn asked(name: &str) -> Option<u64> {
@@ -69,7 +69,7 @@ fn verify_accepts_a_living_token_always_and_a_dead_one_never_whatever_happens() 
 fn simulation_notices_every_broken_rule() {
     for breach in Breach::ALL {
         let noticed = (0..100).find_map(|seed| play(seed, Some(breach)).err().map(|failure| (seed, failure)));
-        let (seed, failure) = noticed.unwrap_or_else(|| panic!("nobody notices {breach:?}"));
+        let (seed, failure) = noticed.unwrap_or_else(|| panic!("no check notices {breach:?}"));
         println!("{breach:?}: story {seed} {failure}");
     }
 }

@@ -45,7 +45,7 @@ pub enum Crash {
     Reading,
     /// With the write under way, which does not happen.
     BeforeCommit,
-    /// With the write done, and nobody told.
+    /// With the write done, and no answer sent.
     AfterCommit,
 }
 
@@ -165,7 +165,7 @@ impl KeyRepository for Connection {
     }
 
     async fn events(&self) -> Result<Vec<KeyEvent>, repository::Error> {
-        Ok(Vec::new()) // nobody in these stories reads the record
+        Ok(Vec::new()) // no check of these stories reads the record
     }
 
     async fn write(

@@ -33,8 +33,8 @@ async fn tick(world: &mut World, record: &mut Record) -> Result<(), String> {
     record.note_news(world)?;
     world.people_sign_out(record);
     world.hear_of_ended_sessions();
-    for stranger in &mut world.strangers {
-        stranger.live(world.elapsed);
+    for third_party in &mut world.third_parties {
+        third_party.live(world.elapsed);
     }
     world.issue().await?;
     record.check(world).await

@@ -1,4 +1,4 @@
-//! Those who verify: our own verifier with its key cache, and a stranger's behind a shared cache that knows no mercy.
+//! Those who verify: our own verifier with its key cache, and a third party's behind a shared cache.
 
 use std::sync::{Arc, Mutex, Weak};
 use std::time::Duration;
@@ -173,9 +173,9 @@ impl Copy {
     }
 }
 
-/// A verifier of somebody else, with a shared cache in between. Both keep what they have as long as they may; it never
+/// A third party's verifier, with a shared cache in between. Both keep what they have as long as they may; it never
 /// asks for a key that it does not know, and has never heard of sessions.
-pub struct Stranger {
+pub struct ThirdParty {
     pub clock: Arc<ManualClock>,
     balancer: Balancer,
     cut: bool,
@@ -187,7 +187,7 @@ pub struct Stranger {
     hurries: u32,
 }
 
-impl Stranger {
+impl ThirdParty {
     pub fn new(balancer: &Balancer, clock: Arc<ManualClock>, hurries: u32) -> Self {
         let balancer = balancer.clone();
         Self { clock, balancer, cut: false, shared: None, own: None, too_long: Default::default(), hurries }

@@ -1,4 +1,4 @@
-//! A signed token is still refused when its claims are missing, malformed, or meant for somebody or some time else.
+//! A signed token is still refused when its claims are missing, malformed, or meant for another audience or time.
 
 use serde_json::{Value, json};
 use signet_verify::clock::Timestamp;
@@ -104,9 +104,9 @@ fn verify_may_trust_several_issuers_and_have_several_audiences() {
     let mut claims = issuer.claims_with("iss", json!("https://old.test"));
     claims["aud"] = json!("https://api2.test");
     issuer.accepts("the second of each", &issuer.token_saying(&claims));
-    let nobody = Policy { issuers: Vec::new(), audiences: Vec::new(), ..issuer.policy.clone() };
-    let issuer = Issuer { policy: nobody, ..issuer };
-    issuer.refuses("nobody is trusted", &issuer.token(), Refusal::Issuer);
+    let trusting_none = Policy { issuers: Vec::new(), audiences: Vec::new(), ..issuer.policy.clone() };
+    let issuer = Issuer { policy: trusting_none, ..issuer };
+    issuer.refuses("no issuer is trusted", &issuer.token(), Refusal::Issuer);
 }
 
 #[test]
@@ -235,7 +235,7 @@ fn verify_wants_a_sub_that_is_safe_as_text() {
         &issuer.token_of(issuer.header().to_string().as_bytes(), lone.as_bytes()),
         Refusal::Claims,
     );
-    // Somebody else's name is not ours to refuse, but it never becomes Alice's.
+    // Another user's name is not ours to refuse, but it never becomes Alice's.
     let longest = "a".repeat(255);
     for other in [
         "Alice",

@@ -130,7 +130,7 @@ fn verify_takes_both_names_of_the_algorithm_for_a_published_key() {
     issuer.accepts("RFC 9864", &issuer.token_headed(&issuer.header_with("alg", json!("Ed25519"))));
 }
 
-/// The public half in every form in which somebody may have it at hand, as the bytes of a secret.
+/// The public half in every form in which a client may have it at hand, as the bytes of a secret.
 pub fn public_key_forms(issuer: &Issuer) -> Vec<Vec<u8>> {
     let key = issuer.key.public();
     let bytes = key.as_bytes();

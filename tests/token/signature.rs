@@ -196,7 +196,7 @@ fn verify_refuses_a_signature_of_another_key_of_the_set() {
 }
 
 #[test]
-fn verify_refuses_a_key_that_anybody_can_sign_for() {
+fn verify_refuses_a_key_that_needs_no_private_half_to_sign_for() {
     let mut identity = [0; 32];
     identity[0] = 1;
     let mut forged = [0; 64];

@@ -159,8 +159,8 @@ impl Issuer {
     }
 }
 
-/// A key of this algorithm: the same in every run for EdDSA, and throughout one run for the others, which nobody can
-/// make out of a number.
+/// A key of this algorithm: the same in every run for EdDSA, and throughout one run for the others, which cannot be
+/// made out of a number.
 pub fn key_of(algorithm: Algorithm, number: u8) -> SigningKey {
     if algorithm == Algorithm::EdDsa {
         return signing_key(number);

@@ -150,8 +150,8 @@ fn ed25519_differs_from_openssl_only_about_keys_and_points_that_prove_nothing() 
         assert_eq!(case.ours(), case.josekits(), "{}", case.name);
     }
     // OpenSSL follows the letter of RFC 8032: it takes points of small order as key (0, 1) and as R (0, 2), and a key
-    // with a second spelling (11). We refuse them, as libsodium and dalek's verify_strict do: under such a key anybody
-    // can sign, and with such an R one signature may fit two messages or two spellings of a key.
+    // with a second spelling (11). We refuse them, as libsodium and dalek's verify_strict do: under such a key signing
+    // takes no private half, and with such an R one signature may fit two messages or two spellings of a key.
     let differ = |case: &Case| case.ours() != case.josekits();
     let numbers: Vec<usize> =
         speccheck().iter().enumerate().filter(|(_, case)| differ(case)).map(|(number, _)| number).collect();

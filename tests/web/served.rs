@@ -54,7 +54,7 @@ async fn get_asset_is_cached_for_a_year_under_a_name_that_changes_with_it() {
         assert_eq!(part.header("cache-control"), "public, max-age=31536000, immutable", "{path}");
         let again = app.anonymous().request(Method::GET, &path).header(IF_NONE_MATCH, part.header("etag"));
         assert_eq!(Caller::send(again).await.status.as_u16(), 304, "{path}");
-        // Of another version there is what there is, and nobody keeps it unasked.
+        // Of another version there is what there is, and no cache keeps it without revalidating.
         let (_, name) = path.strip_prefix("/assets/").unwrap().split_once('/').unwrap();
         let other = app.anonymous().get(&format!("/assets/another/{name}")).await;
         assert_eq!((other.header("cache-control"), &other.text), ("no-cache", &part.text));
@@ -103,7 +103,7 @@ async fn pages_are_served_only_where_their_api_is() {
         assert!(!page.text.contains("/tasks"), "{path} leads to no tasks");
     }
     assert_eq!(visit(&identity, "/tasks").await.status.as_u16(), 404);
-    // Nobody can sign in at a resource service: it shows its API.
+    // There is no sign-in at a resource service: it shows its API.
     let resource = role("resource").start().await;
     assert_eq!(visit(&resource, "/").await.location(), "/docs");
     for path in ["/sign-up", "/sign-in", "/tasks", "/account"] {

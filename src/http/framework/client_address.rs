@@ -1,6 +1,6 @@
 //! Whom a request really comes from.
 //! In: the peer's address and, from trusted proxies alone, `X-Forwarded-For`. Out: one address.
-//! Owns: nobody can choose the address that limits count by.
+//! Owns: no client can choose the address that limits count by.
 
 use std::fmt;
 use std::net::IpAddr;

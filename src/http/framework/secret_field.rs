@@ -54,7 +54,7 @@ impl<K: SecretKind> TextMember for SecretField<K> {
     }
 }
 
-/// The framework wants bodies to be writable; nobody writes a password.
+/// The framework wants bodies to be writable; no answer holds a password.
 impl<K: SecretKind> ToJSON for SecretField<K> {
     fn to_json(&self) -> Option<Value> {
         None

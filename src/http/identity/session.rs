@@ -78,7 +78,7 @@ pub struct SessionApi;
 impl SessionApi {
     /// Who is signed in
     ///
-    /// `null` when nobody is: that is not an error. A remembered session slides once a day. `set-auth-jwt` carries a
+    /// `null` when no user is: that is not an error. A remembered session slides once a day. `set-auth-jwt` carries a
     /// fresh JWT.
     #[oai(path = "/get-session", method = "get", tag = "Tag::Sessions", operation_id = "getSession")]
     async fn get_session(
@@ -155,7 +155,7 @@ impl SessionApi {
 
     /// Sign out one session
     ///
-    /// Says yes also when there is no such session, or it is somebody else's; then nothing happens.
+    /// Says yes also when there is no such session, or it is another user's; then nothing happens.
     #[oai(path = "/revoke-session", method = "post", tag = "Tag::Sessions", operation_id = "revokeSession")]
     async fn revoke_session(
         &self,

@@ -89,7 +89,7 @@ fn amend(document: &mut Value) {
     }
 }
 
-/// Serves an OpenAPI document. Anybody may read it from anywhere.
+/// Serves an OpenAPI document. Any client and any origin may read it.
 pub fn document(text: String) -> StaticDocument {
     StaticDocument::new("application/json", text)
 }

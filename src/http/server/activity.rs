@@ -43,7 +43,7 @@ impl InFlight {
         Self(activity.clone())
     }
 
-    /// The same body, counted as being received until it has ended or nobody reads it any more.
+    /// The same body, counted as being received until it has ended or is dropped.
     pub fn receive(&self, body: poem::Body) -> poem::Body {
         let body = BoxBody::from(body);
         if body.is_end_stream() {

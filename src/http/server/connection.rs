@@ -1,6 +1,6 @@
 //! The life of one connection.
 //! In: a stream from a caller. Out: answers on it, until it is closed.
-//! Owns: a connection lives while requests come and go on it; nobody holds one by being slow.
+//! Owns: a connection lives while requests come and go on it; no client holds one by being slow.
 
 use std::convert::Infallible;
 use std::pin::pin;

@@ -15,7 +15,7 @@ const FIELD_PRIME: [u8; 32] = {
 
 /// The y-coordinates, little-endian, of the eight points whose order divides the cofactor 8.
 ///
-/// Under such a key, and with such an R, signatures exist that fit many messages and that nobody needed a seed for.
+/// Under such a key, and with such an R, signatures exist that fit many messages and that take no private key to make.
 /// With both signs of x and the two that can also be written as y + p, these are the 14 encodings which libsodium's
 /// `verify` and dalek's `verify_strict` refuse.
 const SMALL_ORDER_Y: [[u8; 32]; 5] = [
@@ -70,7 +70,7 @@ pub(super) fn public_key(bytes: &[u8]) -> Result<[u8; 32], UnsoundKey> {
 /// Whether `signature` is the pure Ed25519 signature of `message` under `key` (RFC 8032 section 5.1.7).
 ///
 /// Stricter than the RFC: an R of small order or with a second spelling is refused, as is any S of the group
-/// order or more, so nobody can turn a signature into another valid one.
+/// order or more, so no signature can be turned into another valid one.
 pub(super) fn verify(key: &[u8; 32], message: &[u8], signature: &[u8]) -> bool {
     let Some(r) = signature.first_chunk::<32>() else { return false };
     check_point(r).is_ok() && UnparsedPublicKey::new(&ED25519, key).verify(message, signature).is_ok()

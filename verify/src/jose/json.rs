@@ -1,5 +1,5 @@
 //! JSON without ambiguity, for everything that a signature or a trust decision depends on.
-//! In: bytes from anybody. Out: a value that every conforming reader understands alike, or an error.
+//! In: untrusted bytes. Out: a value that every conforming reader understands alike, or an error.
 //! Owns: no member occurs twice and nesting is bounded, so two readers cannot see two documents.
 
 use std::cell::Cell;

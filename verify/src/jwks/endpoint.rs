@@ -178,7 +178,7 @@ fn is_loopback(host: &str) -> bool {
     address.map_or_else(|_| host.eq_ignore_ascii_case("localhost"), |address| address.is_loopback())
 }
 
-/// The whole chain of causes: "client error (Connect)" alone helps nobody.
+/// The whole chain of causes: "client error (Connect)" alone names no cause.
 fn broken(error: &dyn std::error::Error) -> fetch::Error {
     let mut text = error.to_string();
     let mut cause = error.source();

@@ -30,12 +30,12 @@ use crate::jose::jwk::{KeySet, Kid};
 
 /// The keys of one issuer, fetched when they are needed and renewed before they end; clones share them.
 ///
-/// | who comes | what happens |
+/// | asked for | what happens |
 /// | --- | --- |
 /// | a known kid | answered from memory at once; a renewal that is due goes on beside it |
 /// | an unknown kid | one fetch for all who wait, as far as the budget goes |
 /// | an unknown kid, and a set past its life that could not be renewed | one fetch every few seconds for all who wait |
-/// | anybody while no usable key is held | waits for the one fetch, for [`Settings::patience`] at most |
+/// | any kid while no usable key is held | waits for the one fetch, for [`Settings::patience`] at most |
 ///
 /// So an issuer that comes back is found within the longest pause of [`Settings::cold_retry`], 5 s, by everybody who
 /// was answered [`Error::Unavailable`].
@@ -143,7 +143,7 @@ impl KeyCache {
         }
     }
 
-    /// What is held now. Asks nobody.
+    /// What is held now. Sends no request.
     pub fn status(&self) -> KeyCacheStatus {
         let (view, now) = (self.0.view(), self.0.now());
         let held = view.held.as_ref();

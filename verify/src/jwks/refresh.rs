@@ -25,7 +25,7 @@ impl Shared {
         let now = self.now();
         let view = self.view();
         if view.launch(reason, now, &self.settings).is_none() {
-            return view.is_fetching(); // seen without a lock: this is the answer to nearly everybody in a flood
+            return view.is_fetching(); // seen without a lock: this is the answer to nearly every request in a flood
         }
         let mut began = false;
         self.views.send_if_modified(|view| {
@@ -108,7 +108,7 @@ fn withdrawn<'a>(before: &'a KeySet, now: &'a KeySet) -> impl Iterator<Item = &'
     before.iter().map(|(kid, _)| kid).filter(|kid| now.get(kid.as_ref()).is_none())
 }
 
-/// One fetch. It lands when it is dropped at the latest, so nobody waits for one that panicked.
+/// One fetch. It lands when it is dropped at the latest, so no request waits for one that panicked.
 struct Flight {
     cache: Arc<Shared>,
     began: Duration,

@@ -35,7 +35,7 @@ pub(super) struct Pace {
 pub struct Settings {
     /// The life of a document whose issuer names none: 5 min.
     pub default_max_age: Duration,
-    /// The life of a document that its issuer forbids to cache: 5 s. Nobody fetches keys for each request.
+    /// The life of a document that its issuer forbids to cache: 5 s. Else each request would fetch keys.
     pub uncacheable_max_age: Duration,
     /// The shortest life that is honoured: 1 s, the shortest that can be said (RFC 9111 section 1.2.2).
     pub shortest_max_age: Duration,
@@ -63,7 +63,7 @@ pub struct Settings {
     pub miss: Backoff,
     /// The pauses after failed fetches while keys are held: 1 s to 60 s.
     pub retry: Backoff,
-    /// The pauses while none is held, or somebody waits for one that those at hand may merely lack: 500 ms to 5 s.
+    /// The pauses while none is held, or a request waits for one that a stale set lacks: 500 ms to 5 s.
     pub cold_retry: Backoff,
 }
 
@@ -92,7 +92,7 @@ impl Default for Settings {
 }
 
 impl Settings {
-    /// How many fetches kids that nobody knows may cause.
+    /// How many fetches unknown kids may cause.
     pub(super) fn unknown_kid_budget(&self) -> Pace {
         Pace { burst: self.burst, refill: self.refill, spacing: self.spacing }
     }

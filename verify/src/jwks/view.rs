@@ -15,11 +15,11 @@ use crate::jose::jwk::KeySet;
 pub(super) enum FetchReason {
     /// The schedule says so, or no usable key is held.
     Due,
-    /// Somebody came with a kid that the set does not hold, and the set is past its life: they cannot be told yes or no.
+    /// A request has a kid that the set does not hold, and the set is past its life: the kid cannot be judged.
     StaleMiss,
-    /// Somebody came with a kid that a set within its life does not hold.
+    /// A request has a kid that a set within its life does not hold.
     UnknownKid,
-    /// The issuer's own people say that its keys have changed.
+    /// The issuer says that its keys have changed.
     Invalidated,
 }
 
@@ -47,9 +47,9 @@ pub(super) struct View {
     /// How many failed since the last good one.
     pub failures: u32,
     pub last_error: Option<load::Error>,
-    /// Before this the schedule asks nobody again after a failure.
+    /// Before this the schedule starts no fetch again after a failure.
     retry_at: Duration,
-    /// The same while somebody waits who cannot be told yes or no; never later.
+    /// The same while a request waits whose kid cannot be judged; never later.
     urgent_at: Duration,
     for_unknown_kids: Budget,
     for_invalidations: Budget,
@@ -97,7 +97,7 @@ impl View {
         self.held.as_ref().map_or(self.retry_at, |held| held.refresh_at.max(self.retry_at))
     }
 
-    /// How long somebody should wait who could not be told yes or no.
+    /// How long a caller should wait whose kid could not be judged.
     pub fn retry_after(&self, now: Duration) -> Duration {
         let pause = if self.is_fetching() { Duration::ZERO } else { self.urgent_at.saturating_sub(now) };
         pause.max(Duration::from_secs(1))

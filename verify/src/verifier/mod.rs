@@ -1,5 +1,5 @@
 //! Decides about a token: key, signature, rules, revocation.
-//! In: a token from anybody. Out: a [`Principal`], or why not.
+//! In: an untrusted token. Out: a [`Principal`], or why not.
 //! Owns: no session store, no database and, for a known key, no network stand between a token and its verdict.
 
 use std::fmt;
@@ -83,7 +83,7 @@ impl Error {
     }
 }
 
-/// Counts by reason; counting waits for nobody.
+/// Counts by reason, without a lock.
 #[derive(Debug, Default)]
 struct Denials([AtomicU64; Refusal::ALL.len() + 3]);
 
@@ -295,7 +295,7 @@ impl Verifier {
         Ok(true)
     }
 
-    /// Whether tokens can be verified now, of one issuer at least. Asks nobody.
+    /// Whether tokens can be verified now, of one issuer at least. Sends no request.
     pub fn is_ready(&self) -> bool {
         self.issuers.iter().any(|issuer| issuer.keys.is_ready())
     }

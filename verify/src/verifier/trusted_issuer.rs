@@ -1,6 +1,6 @@
 //! Whom a verifier trusts.
 //! In: where an issuer's keys come from, and a shared secret. Out: the keys to judge one token with.
-//! Owns: an issuer's keys vouch for that issuer's tokens and for nobody else's.
+//! Owns: an issuer's keys vouch for that issuer's tokens and for no other's.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -59,7 +59,7 @@ impl IssuerKeys {
         }
     }
 
-    /// Whether tokens can be verified now. Asks nobody.
+    /// Whether tokens can be verified now. Sends no request.
     pub(super) fn is_ready(&self) -> bool {
         match self.source() {
             Some(KeySource::Local(keys)) => !keys.borrow().is_empty(),

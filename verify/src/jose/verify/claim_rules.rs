@@ -77,7 +77,7 @@ fn check_times(claims: &VerifiedClaims, policy: &Policy, now: Timestamp) -> Resu
 }
 
 impl Policy {
-    /// Whether the time is still right for somebody whose token was verified before under this same policy.
+    /// Whether the time is still right for a token that was verified before under this same policy.
     ///
     /// # Errors
     /// The [`Refusal`] that verifying the token anew would give.

@@ -1,5 +1,5 @@
 //! Reads the protected header of a compact JWS (RFC 7515 section 4).
-//! In: the header part of a token, which nobody has vouched for yet. Out: the key that it points at.
+//! In: the header part of a token, which is not verified yet. Out: the key that it points at.
 //! Owns: the header chooses among our keys by name and has no other say; what it asks for beyond that is refused.
 
 use serde_json::{Map, Value};
