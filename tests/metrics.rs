@@ -1,4 +1,4 @@
-//! What an operator can watch: the list in the docs is what is served, and no caller can grow or colour it.
+//! What an operator can watch: the list in the docs is what is served, and no caller can add series or labels to it.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;

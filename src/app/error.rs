@@ -42,7 +42,7 @@ pub enum Error {
     /// The hashing threads.
     #[error(transparent)]
     Hashing(#[from] password::Error),
-    /// Where instances meet.
+    /// Redis.
     #[error("REDIS_URL cannot be used: {0}")]
     Redis(#[from] redis::RedisError),
     /// The key set of the identity service elsewhere.

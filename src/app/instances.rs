@@ -44,7 +44,7 @@ pub(super) fn workers(
         if let Some(worker) = &key_worker {
             worker.wake();
         }
-        // A full queue, or none to read it, loses nothing: whoever reads it looks at everything.
+        // A full queue loses nothing: the worker that reads it reads all rows.
         let _ = sender.try_send(change);
     };
     workers.push(Worker::new("messages of other instances", move |stop| async move {

@@ -24,9 +24,9 @@ pub(super) struct Peers {
     pub(super) limiter: Arc<Limiter>,
     /// Sessions, by way of the connections for upkeep.
     pub(super) upkeep_sessions: Arc<Sessions>,
-    /// Where instances meet, where there are several.
+    /// Redis, where one is configured.
     pub(super) redis: Option<Arc<Redis>>,
-    /// What they tell each other.
+    /// The messages of other instances.
     pub(super) pubsub: Option<PubSub>,
 }
 

@@ -1,4 +1,4 @@
-//! Writes what every request writes, its span and its line, as JSON and without a detour.
+//! Writes the span and the log line of a request as JSON, without the general formatter.
 //! In: fields of spans and events. Out: the same JSON that the formatter of `tracing_subscriber` makes of them.
 //! Owns: nothing that a field holds can break out of its string.
 
@@ -55,7 +55,7 @@ impl<'writer> FormatFields<'writer> for Fields {
         writer.write_char('}')
     }
 
-    /// Goes on with the object where it ended.
+    /// Appends to an object that was written before.
     fn add_fields(&self, current: &'writer mut FormattedFields<Self>, fields: &Record<'_>) -> fmt::Result {
         current.fields.pop();
         let comma = current.fields.len() > 1;

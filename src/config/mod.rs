@@ -69,7 +69,7 @@ concerns! {
     server: Server,
     /// The secrets that were given.
     secrets: Secrets,
-    /// Where rows are kept, and where instances meet.
+    /// The database, and the Redis that instances share.
     storage: Storage,
     /// How tokens are signed and verified, and when signing keys change.
     tokens: Tokens,

@@ -1,4 +1,4 @@
-//! Where instances meet.
+//! The URL of the Redis that instances share.
 //! In: `REDIS_URL`. Out: the URL for the driver, and one without the password for people.
 //! Owns: the password of Redis is shown by nothing but `expose`; TLS is never without a check of the certificate.
 

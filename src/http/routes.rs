@@ -104,7 +104,7 @@ pub const ROUTES: &[Route] = &[
     at("/api/auth/delete-user", ORDINARY),
     at("/api/auth/list-accounts", ORDINARY),
     at("/api/auth/error", ORDINARY),
-    // Cheap, public and cached by everybody: verifiers behind one address must never run dry.
+    // Cheap, public and cached: verifiers behind one address must never be turned away.
     at("/api/auth/jwks", PUBLIC),
     at("/api/auth/ok", API),
     at("/.well-known/jwks.json", PUBLIC),

@@ -344,7 +344,7 @@ impl Keyring {
         match public {
             Some(set) if set == *view.published.set => {}
             Some(set) => view.published = Arc::new(Published::new(set)),
-            // An empty set would refuse every token that lives; what was public before is the lesser evil.
+            // An empty set would refuse every living token, so the keys that were public before stay.
             None => tracing::error!("no signing key is public: the key set stays as it was"),
         }
         let set = view.published.set.clone();

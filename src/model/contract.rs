@@ -1,4 +1,4 @@
-//! What the issuer promises to everybody who caches its keys, as spans of time.
+//! What the issuer promises to caches of its keys, as spans of time.
 //! In: the settings of rotation and tokens. Out: a [`Contract`], or one sentence about the two settings that clash.
 //! Owns: `lead >= max-age + refresh + reload + skew` and `retain >= token life + skew`; both are derived, never set.
 

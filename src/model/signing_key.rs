@@ -180,7 +180,7 @@ pub enum Transition {
         /// How it joins.
         import_as: ImportAs,
     },
-    /// Let a pending key sign as soon as everybody knows it.
+    /// Let a pending key sign as soon as every cache knows it.
     Request {
         /// The pending key.
         kid: Kid,
@@ -346,7 +346,7 @@ pub fn due(keys: &[KeyRecord], contract: &Contract, now: Timestamp) -> Vec<Trans
         .iter()
         .filter(|key| key.state == KeyState::Retiring && now >= key.public_until())
         .map(|key| Transition::Remove { kid: key.kid.clone() });
-    // Extensions come first: a key must not be retired on the terms of yesterday.
+    // Extensions come first: a key must not be retired by spans that the settings have made longer since.
     extensions.chain(successions).chain(removals).collect()
 }
 
@@ -397,7 +397,7 @@ pub fn announcement(active: &KeyRecord, contract: &Contract) -> Timestamp {
     active.signs_until(contract).before(active.lead.max(contract.lead()))
 }
 
-/// When `pending` takes over from `active`: when everybody knows it and it is wanted.
+/// When `pending` takes over from `active`: when every cache knows it and it is wanted.
 pub fn takeover(active: Option<&KeyRecord>, pending: &KeyRecord, contract: &Contract) -> Timestamp {
     let known = pending.announced_at.after(lead(active, pending, contract));
     match active {
@@ -407,7 +407,7 @@ pub fn takeover(active: Option<&KeyRecord>, pending: &KeyRecord, contract: &Cont
 }
 
 /// How long `pending` has to be public before it takes over from `active`, by the longest that any process promised to
-/// caches while one of them was public: a restart with a shorter max-age does not reach into caches that are filled.
+/// caches while one of them was public: a restart with a shorter max-age does not shorten what caches hold already.
 pub fn lead(active: Option<&KeyRecord>, pending: &KeyRecord, contract: &Contract) -> Duration {
     let before = active.map_or(Duration::ZERO, |active| active.lead);
     before.max(pending.lead).max(contract.lead())

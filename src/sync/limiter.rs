@@ -1,5 +1,5 @@
 //! Limits on how often something may be tried.
-//! In: a rule and the name of who tries. Out: go on, or how long to wait.
+//! In: a rule and the name of a caller or account. Out: permission, or how long to wait.
 //! Owns: memory is bounded; when all buckets are in use, new callers share one. Instances count together where they
 //! can, and each by itself and more strictly where they can't.
 

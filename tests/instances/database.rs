@@ -1,4 +1,4 @@
-//! PostgreSQL goes, hangs, is slow and comes back under load: 503 meanwhile, no wrong answer, and no hands needed.
+//! PostgreSQL goes, hangs, is slow and comes back under load: 503 meanwhile, no wrong answer, and recovery by itself.
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};

@@ -313,7 +313,7 @@ fn due_announces_a_new_algorithm_for_its_lead_while_the_others_sign() {
     let list = |list: &str| contract_for(60, 4, 10, list.parse().unwrap());
     let mut issuer = Issuer::new(list("EdDSA"));
     issuer.reconcile();
-    // It comes first in the list: the one that signs today goes on until everybody knows the new one.
+    // It comes first in the list: the one that signs today goes on until every cache knows the new one.
     issuer.now = issuer.now.after(seconds(7));
     issuer.contract = list("ES256,EdDSA");
     issuer.reconcile();

@@ -1,4 +1,4 @@
-//! A known key never waits, and whatever arrives, the issuer is asked once per occasion.
+//! A known key never waits, and whatever arrives, the issuer is asked once per reason.
 
 use std::sync::Arc;
 use std::time::Duration;

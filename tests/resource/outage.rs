@@ -31,7 +31,7 @@ async fn keys_for_in_an_outage_trusts_keys_up_to_the_bound_and_then_says_unavail
 
     origin.publish(&set(&["one"]));
     clock.advance(5 * SECOND);
-    assert!(cache.keys_for("one").await.is_ok(), "recovery needs no hands");
+    assert!(cache.keys_for("one").await.is_ok(), "it recovers by itself");
     assert_eq!((cache.status().failures, cache.status().last_error), (0, None));
 }
 

@@ -1,4 +1,4 @@
-//! Keys under every schedule that luck can think of: several issuers with clocks, settings, outages and crashes of their
+//! Keys under random schedules: several issuers with clocks, settings, outages and crashes of their
 //! own, verifiers of ours and of others with caches of every age, operators, people who sign out.
 //!
 //! A few hundred stories are told on every change. For more: `SIGNET_STORIES=10000 cargo test --release -- simulation

@@ -100,7 +100,7 @@ fn policy() -> Policy {
     Policy::new(ISSUER.to_owned(), AUDIENCE.to_owned(), LEEWAY, LONGEST_TOKEN)
 }
 
-/// Our resource module: its own process, or a room of an issuer's.
+/// Our resource module: a process of its own, or a part of an issuer's.
 pub struct Ours {
     pub clock: Arc<ManualClock>,
     pub revocations: Arc<Revocations>,
@@ -122,7 +122,7 @@ impl Ours {
         Self::new(trust, Some(cache), cut, clock, memory)
     }
 
-    /// A room of the process whose keyring this is.
+    /// A part of the process whose keyring this is.
     pub fn local(keyring: &Keyring, clock: Arc<ManualClock>, memory: usize) -> Self {
         let trust = IssuerKeys::Published(KeySource::Local(keyring.subscribe()));
         Self::new(trust, None, Arc::default(), clock, memory)

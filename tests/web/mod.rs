@@ -1,4 +1,4 @@
-//! The web app, where people stand: in a real browser, against the real server.
+//! The web app in a real browser, against the real server.
 //! In: scripts that drive Chromium, each with scenarios named as sentences. Out: they pass, with no trouble in the console.
 
 mod served;

@@ -1,4 +1,4 @@
-// What is true of every page: accessible, light, on every screen, at home on one host.
+// What is true of every page: accessible, small, right on every screen, and asking no other host.
 import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
 import test from "node:test";

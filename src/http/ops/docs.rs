@@ -83,7 +83,7 @@ fn amend(document: &mut Value) {
             operation.as_object_mut().map(|operation| operation.entry("security").or_insert(json!([])));
         }
     }
-    // As people come to need them, and not by the alphabet.
+    // In the order in which a client needs them, and not by the alphabet.
     if let Some(tags) = document["tags"].as_array_mut() {
         tags.sort_by_key(|tag| in_use.iter().position(|used| *used == tag["name"]));
     }

@@ -135,7 +135,7 @@ impl Web {
         Self { serves_tasks: true, ..self }
     }
 
-    /// The page for people who follow a link to nothing.
+    /// The page that a browser gets with a 404.
     pub fn not_found(&self) -> StaticDocument {
         self.page(&NOT_FOUND)
     }
@@ -226,7 +226,7 @@ impl Endpoint for AssetEndpoint {
     }
 }
 
-/// Shows `page` to people who followed a link to nothing; programs get their JSON.
+/// Answers a browser's 404 with `page`; programs get JSON.
 pub fn show_not_found_page(answered: Result<Response>, page: &StaticDocument) -> Result<Response> {
     match answered {
         Err(error) if error.is::<NotFoundError>() => {

@@ -1,6 +1,6 @@
 //! What happens on one connection, as far as its life depends on it.
 //! In: requests that begin, bodies that arrive, answers that are ready. Out: whether the connection is idle.
-//! Owns: only work of ours excuses an idle connection; a body that is still to come does not.
+//! Owns: a connection is idle unless a whole request is being answered; a body that still arrives does not count.
 
 use std::pin::Pin;
 use std::sync::Arc;

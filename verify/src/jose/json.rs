@@ -34,7 +34,7 @@ pub enum Error {
 /// refusing is the choice that leaves no room for a second opinion.
 ///
 /// # Errors
-/// A [`Error`] that says which rule was broken.
+/// An [`Error`] that says which rule was broken.
 pub fn parse(bytes: &[u8]) -> Result<Value, Error> {
     let text = std::str::from_utf8(bytes).map_err(|_| Error::NotUtf8)?;
     let error = Cell::new(Error::Syntax);

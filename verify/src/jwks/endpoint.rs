@@ -195,8 +195,8 @@ fn validator(headers: &HeaderMap) -> Option<String> {
     (1..=ETAG_BYTES).contains(&etag.len()).then(|| etag.to_owned())
 }
 
-/// How much longer the answer may be refreshing (RFC 9111 section 4.2): its `max-age` less the `Age` that it gathered on
-/// the way; a second at least, after which it is worth asking again. Zero when it may not be refreshing at all, or when its
+/// How much longer the answer stays fresh (RFC 9111 section 4.2): its `max-age` less the `Age` that it gathered on
+/// the way; a second at least, after which it is worth asking again. Zero when it may not be cached at all, or when its
 /// `max-age` makes no sense; none if nothing is said.
 fn max_age(headers: &HeaderMap) -> Option<Duration> {
     let directives = headers.get_all(header::CACHE_CONTROL).iter().filter_map(|value| value.to_str().ok());

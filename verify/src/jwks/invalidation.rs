@@ -23,7 +23,7 @@ const RETRIES: [Duration; 7] = [
 ];
 
 impl KeyCache {
-    /// Fetches the keys now, because the issuer's people say that they have changed, and returns when they are here.
+    /// Fetches the keys now, because the issuer says that they have changed, and returns when they are here.
     ///
     /// As far as the budget for invalidations goes; what it does not allow, the schedule brings.
     pub async fn renew(&self) {

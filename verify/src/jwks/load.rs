@@ -1,5 +1,6 @@
-//! What a fetch makes of the cache: keys, the word that they are unchanged, or a reason why not.
-//! In: the outcome of a fetch. Out: what the view is changed by. Owns: the closed list of reasons for metrics.
+//! What a fetch brings: keys, the word that they are unchanged, or the reason why it failed.
+//! In: the outcome of a fetch. Out: what the view is changed by.
+//! Owns: the closed list of reasons for metrics.
 
 use std::time::Duration;
 

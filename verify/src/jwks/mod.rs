@@ -37,8 +37,8 @@ use crate::jose::jwk::{KeySet, Kid};
 /// | an unknown kid, and a set past its life that could not be renewed | one fetch every few seconds for all who wait |
 /// | any kid while no usable key is held | waits for the one fetch, for [`Settings::patience`] at most |
 ///
-/// So an issuer that comes back is found within the longest pause of [`Settings::cold_retry`], 5 s, by everybody who
-/// was answered [`Error::Unavailable`].
+/// So an issuer that comes back is found within the longest pause of [`Settings::cold_retry`], 5 s, by every caller
+/// that was answered [`Error::Unavailable`].
 ///
 /// A key that was withdrawn is refused as soon as a document without it has come: within one life of the document
 /// while the issuer can be reached, and within [`Settings::stale_bound`] when it cannot.
@@ -206,7 +206,7 @@ impl Shared {
         let outran = wall.saturating_sub(monotonic.saturating_sub(self.created.1)).as_millis();
         let outran = u64::try_from(outran).unwrap_or(u64::MAX);
         let known = self.slept_millis.load(Ordering::Relaxed);
-        // Whoever reads mostly finds nothing to write, so the cores need not fight for this line.
+        // Whoever reads mostly finds nothing to write, so cores do not contend for this cache line.
         let slept = if outran > known {
             self.slept_millis.fetch_max(outran, Ordering::Relaxed).max(outran)
         } else {

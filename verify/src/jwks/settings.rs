@@ -97,7 +97,7 @@ impl Settings {
         Pace { burst: self.burst, refill: self.refill, spacing: self.spacing }
     }
 
-    /// How many fetches may be made because the issuer's own people have said that its keys have changed: two
+    /// How many fetches may be made because the issuer has said that its keys have changed: two
     /// withdrawals in a row, each as patient as it can be, and a steady trickle after that.
     pub(super) fn invalidation_budget(&self) -> Pace {
         Pace { burst: 16, refill: Duration::from_secs(5), spacing: Duration::ZERO }

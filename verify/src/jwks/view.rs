@@ -169,7 +169,7 @@ impl View {
                 let failures = self.failures.saturating_add(1);
                 let urgent_at = now.saturating_add(settings.cold_retry.pause(failures, share));
                 let retry_at = match self.usable(now) {
-                    // The end of trust is itself an reason, and from then on the quicker schedule counts.
+                    // The end of trust is itself a reason, and from then on the quicker schedule counts.
                     Some(held) => {
                         let pause = settings.retry.pause(failures, share);
                         now.saturating_add(pause).min(held.trusted_until)

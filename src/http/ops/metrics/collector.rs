@@ -38,7 +38,7 @@ pub struct Sources {
     pub limiter: Arc<Limiter>,
     /// Ended sessions.
     pub revocations: Arc<Revocations>,
-    /// Where instances meet, where there are several.
+    /// Redis, where one is configured.
     pub redis: Option<Arc<Redis>>,
     /// Time.
     pub clock: Arc<dyn Clock>,
