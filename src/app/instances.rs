@@ -1,4 +1,4 @@
-//! One instance among several: what it hears of the others, and what it publishes.
+//! One instance among several: what it receives from the others, and what it publishes.
 //! In: the subscription, and what this process signs and verifies with. Out: workers that run until the end.
 //! Owns: a message makes a process read sooner what it reads anyway; none of them decides anything.
 

@@ -146,8 +146,8 @@ mod tests {
         }
     }
 
-    /// What is written while `told` runs, line by line.
-    fn lines(told: impl FnOnce()) -> Vec<Value> {
+    /// What is written while `log` runs, line by line.
+    fn lines(log: impl FnOnce()) -> Vec<Value> {
         let kept = Kept::default();
         let writer = kept.clone();
         let usual = tracing_subscriber::fmt::format().json().flatten_event(true);
@@ -156,7 +156,7 @@ mod tests {
             .event_format(Events(usual))
             .fmt_fields(Fields)
             .with_writer(move || writer.clone());
-        tracing::subscriber::with_default(tracing_subscriber::registry().with(layer), told);
+        tracing::subscriber::with_default(tracing_subscriber::registry().with(layer), log);
         let text = String::from_utf8(kept.0.lock().unwrap().clone()).unwrap();
         text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
     }
@@ -165,8 +165,8 @@ mod tests {
 
     #[test]
     fn event_is_written_as_one_line_of_json_whatever_its_fields_hold() {
-        let told = || tracing::info!(target: "signet::request", route = NASTY, id = %NASTY, status = 200_u16, ok = true);
-        let lines = lines(told);
+        let log = || tracing::info!(target: "signet::request", route = NASTY, id = %NASTY, status = 200_u16, ok = true);
+        let lines = lines(log);
         let [line] = &lines[..] else { panic!("{lines:?}") };
         assert_eq!(
             [&line["route"], &line["id"], &line["status"], &line["ok"], &line["level"], &line["target"]],

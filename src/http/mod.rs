@@ -91,7 +91,7 @@ impl std::fmt::Debug for IdentityParts {
 
 /// Every path of this process, inside its layers.
 pub fn endpoint(parts: Parts) -> BoxEndpoint<'static, Response> {
-    let web = parts.identity.as_ref().map(|_| Web::new());
+    let web = parts.identity.as_ref().map(|_| Web::embedded());
     let web = if parts.resource.is_some() { web.map(Web::with_tasks) } else { web };
     let (identity, tasks) = (docs::identity_document(), docs::tasks_document());
     // The documents name only what this process serves.

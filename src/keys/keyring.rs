@@ -236,7 +236,7 @@ impl Keyring {
         Duration::from_secs(age.as_secs().max(1))
     }
 
-    /// The same as caches are told it: of what the contract leaves, up to a quarter is time to fetch anew in, a different
+    /// The same as the response headers say it: of what the contract leaves, up to a quarter is time to fetch anew in, a different
     /// part each time, so that caches which were filled together do not come back together.
     pub fn cache_life(&self, now: Timestamp) -> CacheLife {
         let whole = self.max_age(now).as_secs();

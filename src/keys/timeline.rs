@@ -1,6 +1,6 @@
 //! What the contract means for a key, as a calendar.
 //! In: the contract. Out: what happens when, from a first start until its first key is gone; and the sums behind it. Pure.
-//! Owns: nothing is told that the state machine does not do: the calendar is one run of it.
+//! Owns: nothing is printed that the state machine does not do: the calendar is one run of it.
 
 use std::fmt::Write;
 use std::time::Duration;

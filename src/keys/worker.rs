@@ -76,7 +76,7 @@ impl<R: KeyRepository> RotationWorker<R> {
         self.keyring.request_reload();
     }
 
-    /// Settles at every deadline, and often enough to hear of other processes' changes in time, until `shutdown`.
+    /// Reconciles at every deadline, and often enough to see other processes' changes in time, until `shutdown`.
     pub async fn run(&self, shutdown: impl Future<Output = ()> + Send) {
         let mut shutdown = pin!(shutdown);
         let mut failures = 0_u32;

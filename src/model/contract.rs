@@ -157,7 +157,7 @@ impl Contract {
         self.refresh
     }
 
-    /// The time within which every process of the issuer has heard of a change.
+    /// The time within which every process of the issuer has read a change.
     pub fn reload(&self) -> Duration {
         self.reload
     }
@@ -198,7 +198,7 @@ impl fmt::Display for Contract {
 }
 
 /// One skew for the verifier's clock and one for the process that removes the key; the reload because a process signs with
-/// the old key until it has heard of the new one.
+/// the old key until it has read the new one.
 fn retention(token_life: Duration, skew: Duration, reload: Duration) -> Duration {
     token_life + skew + skew + reload
 }

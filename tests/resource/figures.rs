@@ -181,7 +181,7 @@ async fn refresh_of_many_verifiers_of_one_issuer_is_not_in_step() {
 #[tokio::test]
 async fn status_counts_failed_fetches_by_reasons_of_a_closed_list() {
     let (origin, clock) = (Origin::answering(Answer::Hang).await, manual_clock());
-    let patient = Settings { patience: 60 * SECOND, ..impatient() };
+    let patient = Settings { request_timeout: 60 * SECOND, ..impatient() };
     let cache = cache_of(&origin, patient, clock.clone());
     assert!(cache.failures_by_reason().map(|(reason, _)| reason).eq(load::Error::CODES));
     assert!(cache.failures_by_reason().all(|(_, count)| count == 0));

@@ -160,7 +160,7 @@ async fn keys_for_known_kids_does_not_wait_while_the_issuer_hangs() {
 #[tokio::test]
 async fn keys_for_says_unavailable_in_time_at_a_cold_start_on_a_hanging_issuer() {
     let origin = Origin::answering(Answer::Hang).await;
-    let settings = Settings { patience: Duration::from_millis(200), ..Settings::default() };
+    let settings = Settings { request_timeout: Duration::from_millis(200), ..Settings::default() };
     let cache = cache_of(&origin, settings, system_clock());
     let since = system_clock();
     let miss = cache.keys_for("one").await.err();

@@ -74,7 +74,7 @@ fn manual_clock() -> Arc<ManualClock> {
 /// The settings of the product, but that no request waits for long.
 fn impatient() -> Settings {
     let short = Duration::from_millis(300);
-    Settings { patience: short, fetch_timeout: short, ..Settings::default() }
+    Settings { request_timeout: short, fetch_timeout: short, ..Settings::default() }
 }
 
 fn cache_of(origin: &Origin, settings: Settings, clock: Arc<dyn Clock>) -> KeyCache {

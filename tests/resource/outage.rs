@@ -85,7 +85,7 @@ async fn refresh_in_an_outage_fetches_less_and_less_often() {
         if second < 40 {
             let _unknown = cache.keys_for(&format!("unknown-{second}")).await; // while the set is within its life
         }
-        settle(&cache).await;
+        fetches_ended(&cache).await;
         clock.advance(SECOND);
     }
     let attempts = cache.status().attempts - 1;
@@ -129,7 +129,7 @@ async fn refresh_without_any_key_fetches_every_few_seconds() {
         for _ in 0..20 {
             assert!(is_unavailable(cache.keys_for("one").await.err()));
         }
-        settle(&cache).await;
+        fetches_ended(&cache).await;
         clock.advance(SECOND);
     }
     let attempts = cache.status().attempts;
@@ -137,13 +137,13 @@ async fn refresh_without_any_key_fetches_every_few_seconds() {
     assert!(matches!(cache.status().last_error, Some(load::Error::Fetch(fetch::Error::Unreachable(_)))));
 }
 
-async fn settle(cache: &KeyCache) {
+async fn fetches_ended(cache: &KeyCache) {
     let mut seen = None;
     eventually("the fetches land", || {
         let status = cache.status();
-        let settled = seen == Some((status.attempts, status.failures));
+        let unchanged = seen == Some((status.attempts, status.failures));
         seen = Some((status.attempts, status.failures));
-        settled
+        unchanged
     })
     .await;
 }

@@ -91,7 +91,7 @@ impl World {
             match worker.reconcile().await {
                 Ok(()) => member.read_at = elapsed,
                 Err(rotation::Error::Rows(_)) => {}
-                Err(error) => return Err(format!("process {which} could not settle: {error}")),
+                Err(error) => return Err(format!("process {which} could not reconcile: {error}")),
             }
             let reload = member.contract.reload();
             let late = if self.breach == Some(Breach::Reload) { seconds(6) } else { Duration::ZERO };

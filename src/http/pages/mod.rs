@@ -108,8 +108,8 @@ pub struct Web {
 }
 
 impl Web {
-    /// The app beside an identity service.
-    pub fn new() -> Self {
+    /// The app that is built into the binary, beside an identity service.
+    pub fn embedded() -> Self {
         let mut paths: Vec<_> = Assets::iter().collect();
         paths.sort();
         let mut assets = HashMap::new();

@@ -223,7 +223,7 @@ fn seconds(text: &str) -> Option<u64> {
 mod tests {
     use super::*;
 
-    fn told(lines: &[(&'static str, &str)]) -> Option<u64> {
+    fn max_age_of(lines: &[(&'static str, &str)]) -> Option<u64> {
         let headers: HeaderMap =
             lines.iter().map(|(name, value)| (name.parse().unwrap(), value.parse().unwrap())).collect();
         max_age(&headers).map(|age| age.as_secs())
@@ -231,19 +231,22 @@ mod tests {
 
     #[test]
     fn max_age_of_a_document_is_read_as_caches_read_it() {
-        assert_eq!(told(&[]), None);
-        assert_eq!(told(&[("cache-control", "public, must-revalidate")]), None);
-        assert_eq!(told(&[("cache-control", "public,Max-Age=300, must-revalidate")]), Some(300));
-        assert_eq!(told(&[("cache-control", "max-age=\"60\"")]), Some(60));
-        assert_eq!(told(&[("cache-control", "s-maxage=9, max-age=60")]), Some(60));
-        assert_eq!(told(&[("cache-control", "max-age=300"), ("age", "100")]), Some(200));
-        assert_eq!(told(&[("cache-control", "max-age=300"), ("age", "400")]), Some(1));
-        assert_eq!(told(&[("cache-control", "max-age=0"), ("age", "400")]), Some(0));
-        assert_eq!(told(&[("cache-control", "max-age=300, no-store")]), Some(0));
+        assert_eq!(max_age_of(&[]), None);
+        assert_eq!(max_age_of(&[("cache-control", "public, must-revalidate")]), None);
+        assert_eq!(max_age_of(&[("cache-control", "public,Max-Age=300, must-revalidate")]), Some(300));
+        assert_eq!(max_age_of(&[("cache-control", "max-age=\"60\"")]), Some(60));
+        assert_eq!(max_age_of(&[("cache-control", "s-maxage=9, max-age=60")]), Some(60));
+        assert_eq!(max_age_of(&[("cache-control", "max-age=300"), ("age", "100")]), Some(200));
+        assert_eq!(max_age_of(&[("cache-control", "max-age=300"), ("age", "400")]), Some(1));
+        assert_eq!(max_age_of(&[("cache-control", "max-age=0"), ("age", "400")]), Some(0));
+        assert_eq!(max_age_of(&[("cache-control", "max-age=300, no-store")]), Some(0));
         for nonsense in ["max-age=", "max-age=-1", "max-age=1h", "max-age=1.5", "max-age"] {
-            assert_eq!(told(&[("cache-control", nonsense)]), Some(0), "{nonsense}");
+            assert_eq!(max_age_of(&[("cache-control", nonsense)]), Some(0), "{nonsense}");
         }
-        assert_eq!(told(&[("cache-control", "max-age=99999999999999999999")]), Some(u64::from(u32::MAX)));
+        assert_eq!(
+            max_age_of(&[("cache-control", "max-age=99999999999999999999")]),
+            Some(u64::from(u32::MAX))
+        );
     }
 
     #[test]

@@ -35,7 +35,7 @@ use crate::jose::jwk::{KeySet, Kid};
 /// | a known kid | answered from memory at once; a renewal that is due goes on beside it |
 /// | an unknown kid | one fetch for all who wait, as far as the budget goes |
 /// | an unknown kid, and a set past its life that could not be renewed | one fetch every few seconds for all who wait |
-/// | any kid while no usable key is held | waits for the one fetch, for [`Settings::patience`] at most |
+/// | any kid while no usable key is held | waits for the one fetch, for [`Settings::request_timeout`] at most |
 ///
 /// So an issuer that comes back is found within the longest pause of [`Settings::cold_retry`], 5 s, by every caller
 /// that was answered [`Error::Unavailable`].
@@ -114,7 +114,7 @@ impl KeyCache {
     /// The key set to verify a token of this `kid` with; `kid` is in it.
     ///
     /// # Errors
-    /// [`Error`], after waiting for at most [`Settings::patience`].
+    /// [`Error`], after waiting for at most [`Settings::request_timeout`].
     pub async fn keys_for(&self, kid: &str) -> Result<Arc<KeySet>, Error> {
         let now = self.0.now();
         let view = self.0.view();
@@ -130,12 +130,12 @@ impl KeyCache {
     /// Fetches the keys if none are held, so that the first request need not wait.
     ///
     /// # Errors
-    /// [`Error::Unavailable`] when there are none after [`Settings::patience`]; the cache goes on trying.
+    /// [`Error::Unavailable`] when there are none after [`Settings::request_timeout`]; the cache goes on trying.
     pub async fn warm_up(&self) -> Result<(), Error> {
         let mut views = self.0.views.subscribe();
         self.0.launch(FetchReason::Due);
         let landed = views.wait_for(|view| !view.is_fetching());
-        drop(timeout(self.0.settings.patience, landed).await); // what it brought is read below, without this guard
+        drop(timeout(self.0.settings.request_timeout, landed).await); // what it brought is read below, without this guard
         let (view, now) = (self.0.view(), self.0.now());
         match view.usable(now) {
             Some(_) => Ok(()),
@@ -218,7 +218,7 @@ impl Shared {
     /// Looks for a kid that is not among usable keys, when `seen` fetches had started as it was asked for.
     async fn find(self: &Arc<Self>, kid: &str, seen: u64) -> Result<Arc<KeySet>, Error> {
         let kid = Kid::parse(kid).ok_or(Error::UnknownKid)?; // no key of any set has such a name
-        let ran_out = timeout(self.settings.patience, self.wait_for(&kid, seen)).await.is_err();
+        let ran_out = timeout(self.settings.request_timeout, self.wait_for(&kid, seen)).await.is_err();
         let (view, now) = (self.view(), self.now());
         if let Some(keys) = view.keys_with(kid.as_ref(), now) {
             return Ok(keys);

@@ -48,7 +48,7 @@ pub struct Settings {
     /// And for so long at most: 24 h, or one life if that is longer.
     pub stale_at_most: Duration,
     /// How long a request waits for a fetch: 5 s.
-    pub patience: Duration,
+    pub request_timeout: Duration,
     /// After this a fetch is given up, whatever it is doing: 5 s.
     pub fetch_timeout: Duration,
     /// How many fetches unknown kids may cause in a row: 2.
@@ -78,7 +78,7 @@ impl Default for Settings {
             stale_lives: 10,
             stale_at_least: seconds(5 * 60),
             stale_at_most: seconds(24 * 60 * 60),
-            patience: seconds(5),
+            request_timeout: seconds(5),
             fetch_timeout: seconds(5),
             burst: 2,
             refill: seconds(30),
@@ -172,8 +172,8 @@ mod tests {
     }
 
     #[test]
-    fn request_wait_is_five_seconds_at_most() {
+    fn request_timeout_and_fetch_timeout_are_five_seconds() {
         let settings = Settings::default();
-        assert_eq!((settings.patience, settings.fetch_timeout), (5 * SECOND, 5 * SECOND));
+        assert_eq!((settings.request_timeout, settings.fetch_timeout), (5 * SECOND, 5 * SECOND));
     }
 }

@@ -91,7 +91,7 @@ impl Denials {
     /// The reason that no token was there to judge: it stands after those of [`Error`].
     const MALFORMED: (usize, &str) = (Refusal::ALL.len() + 2, "malformed_credential");
 
-    /// Counts and logs a reason. It is for the operator: the caller hears the same for each of them.
+    /// Counts and logs a reason. It is for the operator: the caller gets the same answer for each of them.
     fn record(&self, index: usize, reason: &'static str) {
         if let Some(count) = self.0.get(index) {
             count.fetch_add(1, Ordering::Relaxed);
