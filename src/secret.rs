@@ -100,7 +100,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn debug_never_shows_a_secret() {
+    fn debug_shows_no_secret() {
         let text = "correct horse battery staple 0123456789";
         let seen = format!(
             "{:?} {:?} {:?} {:?} {:?}",
@@ -116,7 +116,7 @@ mod tests {
     }
 
     #[test]
-    fn passwords_are_counted_as_javascript_counts() {
+    fn utf16_length_counts_a_password_as_javascript_does() {
         assert_eq!(Password::new("🔑🔑🔑🔑".to_owned()).utf16_length(), 8);
     }
 }

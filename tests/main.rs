@@ -1,4 +1,5 @@
-//! Signet's promises, each held where its user stands. One binary, so that dependencies link once.
+//! Signet's promises, each held as its user meets it: over HTTP, on the command line, in a browser.
+//! One binary, so that dependencies link once.
 #![cfg(test)]
 
 mod cases;

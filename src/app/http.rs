@@ -22,9 +22,9 @@ use crate::http::{Parts, metrics_endpoint};
 /// The halves that run in this process.
 #[derive(Clone, Copy)]
 pub(super) struct Halves<'a> {
-    /// Signing people in.
+    /// The identity half.
     pub(super) identity: Option<&'a IdentityHalf>,
-    /// Serving tasks.
+    /// The resource half.
     pub(super) resource: Option<&'a ResourceHalf>,
 }
 

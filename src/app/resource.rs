@@ -15,7 +15,7 @@ use crate::http::tasks::Resource;
 use crate::resource::task::Tasks;
 use signet_verify::crypto::MacKey;
 use signet_verify::jose::verify::{Policy, SharedKey};
-use signet_verify::jwks::fetch::{JwksEndpoint, Limits};
+use signet_verify::jwks::endpoint::{JwksEndpoint, Limits};
 use signet_verify::jwks::{KeyCache, Settings};
 use signet_verify::verifier::{IssuerKeys, KeySource, Verifier};
 
@@ -59,7 +59,7 @@ impl ResourceHalf {
         self.verifier.key_caches().next().cloned()
     }
 
-    /// Fetches the keys of an issuer elsewhere before anybody needs them.
+    /// Fetches the keys of an issuer elsewhere before the first request needs them.
     pub(super) fn warm_up(&self) -> Option<Worker> {
         let cache = self.key_cache()?;
         Some(Worker::cancelled_at_stop("warm-up of the key set", async move {

@@ -25,8 +25,8 @@ pub enum Error {
     Encrypted,
     #[error("the {0} of this token is not base64url without padding")]
     Encoding(&'static str),
-    #[error("the {part} of this token cannot be read: {fault}")]
-    Json { part: &'static str, fault: strict_json::Error },
+    #[error("the {part} of this token cannot be read: {error}")]
+    Json { part: &'static str, error: strict_json::Error },
     #[error("the {0} of this token is not a JSON object")]
     NotAnObject(&'static str),
 }
@@ -70,7 +70,7 @@ fn object(part: &'static str, encoded: &str) -> Result<Map<String, Value>, Error
     match strict_json::parse(&bytes) {
         Ok(Value::Object(members)) => Ok(members),
         Ok(_) => Err(Error::NotAnObject(part)),
-        Err(fault) => Err(Error::Json { part, fault }),
+        Err(error) => Err(Error::Json { part, error }),
     }
 }
 
@@ -108,7 +108,7 @@ mod tests {
     }
 
     #[test]
-    fn the_claims_are_shown_with_readable_times_and_without_trust() {
+    fn inspect_shows_claims_with_readable_times_and_without_trust() {
         let shown =
             describe(&token(r#"{"alg":"none"}"#, r#"{"sub":"ada","exp":0,"iat":1.5,"nbf":1e300}"#)).unwrap();
         let shown: Value = serde_json::from_str(&shown).unwrap();
@@ -121,7 +121,7 @@ mod tests {
     }
 
     #[test]
-    fn a_token_cannot_command_the_terminal() {
+    fn inspect_lets_no_token_command_the_terminal() {
         let shown = describe(&token("{}", "{\"name\":\"\u{9b}2J\u{7f}\"}")).unwrap();
         assert!(!shown.chars().any(|c| c.is_control() && c != '\n'), "{shown:?}");
         let value: Value = serde_json::from_str(&shown).unwrap();
@@ -129,7 +129,7 @@ mod tests {
     }
 
     #[test]
-    fn junk_is_answered_with_one_sentence() {
+    fn inspect_answers_junk_with_one_sentence() {
         for junk in
             ["", "a", "a.b", "....", "a.b.c.d.e.f", "e30.e30=.x", "e30.W10.x", "bnVsbA.e30.x", "🔑.🔑.🔑"]
         {

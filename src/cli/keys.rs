@@ -6,11 +6,11 @@ use clap::{Args, Subcommand};
 use signet::app::{Environment, KeysHalf, Storage, contract};
 use signet::config::{Config, Settings};
 use signet::duration;
-use signet::keys::commands::UnreadableKey;
+use signet::keys::commands::{self, UnreadableKey};
 use signet::keys::key_formats::{self, MAX_FILE_BYTES};
 use signet::keys::listing;
 use signet::keys::repository::KeyRepository;
-use signet::keys::rotation::{Order, RotationError};
+use signet::keys::rotation::{self, Order};
 use signet::keys::selection::Selection;
 use signet::model::signing_key::ImportAs;
 use signet::store::keys::Keys;
@@ -150,9 +150,9 @@ async fn list(config: Config, List { events }: List) -> Result<(), Error> {
     let database = Storage::open_for_verb(&config.storage).await?;
     let rows = Keys::new(database.clone());
     if events {
-        print!("{}", listing::render_events(&rows.events().await.map_err(RotationError::from)?));
+        print!("{}", listing::render_events(&rows.events().await.map_err(rotation::Error::from)?));
     } else {
-        let records = rows.history().await.map_err(RotationError::from)?;
+        let records = rows.history().await.map_err(rotation::Error::from)?;
         let now = Environment::system().clock.now();
         print!("{}", listing::render(&listing::describe(&records, &contract, now), now));
     }
@@ -224,8 +224,9 @@ async fn import(config: Config, import: Import) -> Result<(), Error> {
 }
 
 async fn rewrap(config: Config, Rewrap { dry_run }: Rewrap) -> Result<(), Error> {
+    let mode = if dry_run { commands::Rewrap::DryRun } else { commands::Rewrap::Write };
     let Some(keys) = open(&config).await? else { return Ok(()) };
-    let outcome = keys.rotation.rewrap(operator().as_str(), dry_run).await?;
+    let outcome = keys.rotation.rewrap(operator().as_str(), mode).await?;
     let verb = if dry_run { "would be sealed anew" } else { "is sealed anew" };
     for kid in &outcome.rewrapped {
         println!("Key {kid} {verb}.");

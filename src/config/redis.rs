@@ -1,4 +1,4 @@
-//! Where instances meet.
+//! The URL of the Redis that instances share.
 //! In: `REDIS_URL`. Out: the URL for the driver, and one without the password for people.
 //! Owns: the password of Redis is shown by nothing but `expose`; TLS is never without a check of the certificate.
 
@@ -94,7 +94,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_password_of_redis_is_never_shown() {
+    fn debug_shows_no_password_of_a_redis_url() {
         for url in ["redis://:hunter2@cache.example.com", "rediss://ada:hunter2@10.0.0.7:6380/3"] {
             let url = url.parse::<RedisUrl>().unwrap();
             assert!(url.expose().contains("hunter2"));
@@ -105,7 +105,7 @@ mod tests {
     }
 
     #[test]
-    fn the_path_is_the_number_of_the_database() {
+    fn from_str_reads_the_path_as_the_number_of_the_database() {
         for (url, number) in
             [("redis://h", 0), ("redis://h/", 0), ("rediss://h:1/12", 12), ("redis://[::1]/7", 7)]
         {
@@ -114,7 +114,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_redis_or_less_than_safe_is_refused() {
+    fn from_str_refuses_other_schemes_and_unsafe_options() {
         for text in [
             "",
             "localhost:6379",

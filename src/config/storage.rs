@@ -1,4 +1,4 @@
-//! Where rows are kept, and where instances meet.
+//! The database, and the Redis that instances share.
 //! In: the settings of the group `Storage`. Out: [`Storage`].
 
 use super::database::DatabaseUrl;
@@ -36,12 +36,12 @@ const REDIS_URL: Setting<Option<RedisUrl>> = Setting {
 pub(super) const GROUP: Group =
     Group { heading: "Storage", settings: &[DATABASE_URL.declaration(), REDIS_URL.declaration()] };
 
-/// Where rows are kept, and where instances meet.
+/// The database, and the Redis that instances share.
 #[derive(Clone, Debug)]
 pub struct Storage {
     /// Where rows are kept.
     pub database_url: DatabaseUrl,
-    /// Where instances meet; none where there is only one.
+    /// The Redis that instances share; none where there is one instance only.
     pub redis_url: Option<RedisUrl>,
 }
 

@@ -1,6 +1,6 @@
 //! The key set and the discovery document: small, public, hot.
-//! In: the keyring. Out: bytes that were made before anybody asked, with validators for caches.
-//! Owns: no database is touched; nobody may cache the set for longer than the rotation contract allows.
+//! In: the keyring. Out: bytes that were made before the request, with validators for caches.
+//! Owns: no database is touched; no cache may keep the set for longer than the rotation contract allows.
 
 use std::sync::Arc;
 

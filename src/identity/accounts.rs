@@ -65,7 +65,7 @@ impl Accounts {
         self.limiter.attempt(&PASSWORD_TRIES, email).await
     }
 
-    /// The stored hash, once the password of somebody who is signed in has been proved against it.
+    /// The stored hash, once the password of a user who is signed in has been proved against it.
     pub(super) async fn prove(&self, current: &SignedIn, password: &Password) -> Result<String, Error> {
         let refused = |refusal| {
             audit::record(Event::ProofRefused {

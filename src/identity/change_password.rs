@@ -1,5 +1,5 @@
 //! Replacing a password.
-//! In: somebody who is signed in, the old password and the new one. Out: a new session, if the others are to end.
+//! In: a user who is signed in, the old password and the new one. Out: a new session, if the others are to end.
 //! Owns: of two changes at once one wins.
 
 use super::accounts::{Accounts, check_length};
@@ -9,7 +9,7 @@ use crate::audit::{self, Event};
 use crate::secret::Password;
 use crate::store::{self, SessionFilter};
 
-/// What becomes of the sessions of somebody whose password changes.
+/// What becomes of the sessions of a user whose password changes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum OtherSessions {
     /// They stay.
@@ -19,7 +19,7 @@ pub enum OtherSessions {
 }
 
 impl Accounts {
-    /// Changes the password of somebody who is signed in and knows the old one. Answers the new session when
+    /// Changes the password of a user who is signed in and knows the old one. Answers the new session when
     /// [`OtherSessions::End`] has ended all that there were.
     ///
     /// # Errors
@@ -45,7 +45,7 @@ impl Accounts {
             OtherSessions::End => self.replace_all(current, &stored, &hash, device).await.map(Some),
         };
         let changed = changed.map_err(|error| match error {
-            // Somebody changed it a moment ago: the old password is no longer the password.
+            // Another request changed it meanwhile: the old password is no longer the password.
             Error::Store(store::Error::Conflict) => Error::InvalidPassword,
             error => error,
         })?;

@@ -1,5 +1,5 @@
 //! Deleting oneself.
-//! In: somebody who is signed in. Out: nothing; they are gone, with everything that was theirs.
+//! In: a user who is signed in. Out: nothing; they are gone, with everything that was theirs.
 //! Owns: the JWTs of a deleted user are refused.
 
 use super::accounts::Accounts;
@@ -25,7 +25,7 @@ impl Accounts {
         }
         let (user_id, ending) = (&current.user.id, self.sessions.ending());
         let ended = self.database.write(|unit| async move {
-            // Nobody signs in from here on, so that the sessions which end are all that there are.
+            // No sign-in succeeds from here on, so that the sessions which end are all that there are.
             unit.credentials().delete_of(user_id).await?;
             let ended = unit.sessions().end(user_id, SessionFilter::All, ending).await?;
             unit.tasks().delete_of(user_id).await?;

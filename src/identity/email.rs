@@ -54,14 +54,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn ordinary_addresses_are_taken_and_lowered() {
+    fn parse_takes_ordinary_addresses_in_lower_case() {
         for text in ["a@b.co", "a+b@c.de", "a@b-.co", "o'neil@x.org", "Ada@Example.COM", "a_b-c.d@e.f.gh"] {
             assert_eq!(Email::parse(text).unwrap().as_str(), text.to_ascii_lowercase());
         }
     }
 
     #[test]
-    fn what_better_auth_refuses_is_refused() {
+    fn parse_refuses_what_better_auth_refuses() {
         for text in [
             "",
             "a",

@@ -19,5 +19,5 @@ pub use accounts::{Accounts, PASSWORD_LENGTH};
 pub use change_password::OtherSessions;
 pub use email::Email;
 pub use error::Error;
-pub use sessions::{Device, Found, Sessions, SignedIn, Slide};
+pub use sessions::{Device, Expiry, Found, Sessions, SignedIn, Slide};
 pub use sign_up::NewAccount;

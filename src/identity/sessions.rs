@@ -20,7 +20,7 @@ const ID_LENGTH: usize = 32;
 /// What we keep of the name that a program gives itself, in characters.
 const USER_AGENT_LENGTH: usize = 512;
 
-/// Where somebody signs in from.
+/// Where a user signs in from.
 #[derive(Clone, Debug, Default)]
 pub struct Device {
     /// The address of the peer, or what a trusted proxy says it is; empty when unknown.
@@ -29,7 +29,7 @@ pub struct Device {
     pub user_agent: String,
 }
 
-/// A session that somebody has just shown the token of.
+/// A session whose token a request has shown, with its user.
 #[derive(Clone, Debug)]
 pub struct SignedIn {
     /// The session.
@@ -38,15 +38,24 @@ pub struct SignedIn {
     pub user: User,
     /// The token that was shown.
     pub token: OpaqueToken,
-    /// Whether the expiry slid just now, so that the cookie is to be renewed.
-    pub slid: bool,
+    /// Whether the cookie is to be renewed.
+    pub expiry: Expiry,
+}
+
+/// What the request did to the expiry of its session.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Expiry {
+    /// It has moved: the cookie that the browser holds would end too early.
+    Moved,
+    /// It is what it was.
+    Unchanged,
 }
 
 /// What became of a session token.
 #[derive(Debug)]
 pub enum Found {
     /// None was shown, or none with a right signature.
-    Nobody,
+    NoToken,
     /// One was shown, and its session is gone or over: the browser should forget it.
     Ended,
     /// It is good.
@@ -96,13 +105,13 @@ impl Sessions {
     /// # Errors
     /// When the database fails.
     pub async fn authenticate(&self, token: Option<OpaqueToken>, slide: Slide) -> Result<Found, Error> {
-        let Some(token) = token else { return Ok(Found::Nobody) };
+        let Some(token) = token else { return Ok(Found::NoToken) };
         let sessions = self.database.sessions();
         let Some((mut session, user)) = sessions.by_token_hash(&token.hash()).await? else {
             return Ok(Found::Ended);
         };
         let now = self.clock.now();
-        let slid = match session.standing(now) {
+        let expiry = match session.standing(now) {
             Standing::Expired => {
                 self.end(&session.user_id, SessionFilter::Id(&session.id)).await?;
                 return Ok(Found::Ended);
@@ -114,11 +123,11 @@ impl Sessions {
                 }
                 session.expires_at = to;
                 session.updated_at = now;
-                true
+                Expiry::Moved
             }
-            Standing::Slides { .. } | Standing::Current => false,
+            Standing::Slides { .. } | Standing::Current => Expiry::Unchanged,
         };
-        Ok(Found::SignedIn(Box::new(SignedIn { session, user, token, slid })))
+        Ok(Found::SignedIn(Box::new(SignedIn { session, user, token, expiry })))
     }
 
     /// The living sessions of the user who asks, oldest first.
@@ -195,7 +204,7 @@ impl Sessions {
             ip_address: device.ip_address.clone(),
             user_agent: device.user_agent.chars().take(USER_AGENT_LENGTH).collect(),
         };
-        Ok(SignedIn { session, user, token, slid: false })
+        Ok(SignedIn { session, user, token, expiry: Expiry::Unchanged })
     }
 
     /// Keeps a session that was prepared, as long as `password_hash` is still the hash of the user's password; says

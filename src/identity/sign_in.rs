@@ -13,7 +13,7 @@ use crate::password::Comparison;
 use crate::secret::Password;
 
 /// How often a password is proved at most: once more when its hash has changed since, as it does when it is upgraded by
-/// somebody who signs in at the same time.
+/// another sign-in at the same time.
 const PROOFS: usize = 2;
 
 impl Accounts {
@@ -32,7 +32,7 @@ impl Accounts {
             return Err(Error::PasswordTooLong);
         }
         self.count_attempt(email.as_str()).await.map_err(|wait| {
-            // Nobody has looked yet whose address it is.
+            // Whose address it is has not been looked up yet.
             audit::record(Event::SignInRefused { refusal: Refusal::Limited, user: None });
             Error::Throttled(wait)
         })?;

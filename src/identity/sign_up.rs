@@ -13,7 +13,7 @@ use crate::model::user::User;
 use crate::secret::Password;
 use crate::store;
 
-/// What somebody gives to sign up.
+/// What a user gives to sign up.
 #[derive(Debug)]
 pub struct NewAccount {
     /// What to call them; may be empty.

@@ -69,7 +69,7 @@ pub struct KeyRecord {
     pub lead: Duration,
     /// The longest time for which it has to stay public after it was retired.
     pub retain: Duration,
-    /// When somebody asked that it sign as soon as it may.
+    /// When an operator asked that it sign as soon as it may.
     pub requested_at: Option<Timestamp>,
     /// Since when it signed.
     pub activated_at: Option<Timestamp>,
@@ -180,7 +180,7 @@ pub enum Transition {
         /// How it joins.
         import_as: ImportAs,
     },
-    /// Let a pending key sign as soon as everybody knows it.
+    /// Let a pending key sign as soon as every cache knows it.
     Request {
         /// The pending key.
         kid: Kid,
@@ -208,7 +208,7 @@ pub enum Event {
     Imported,
     /// Its lead or retention became longer.
     Extended,
-    /// Somebody asked that it sign as soon as it may.
+    /// An operator asked that it sign as soon as it may.
     Requested,
     /// It began to sign.
     Activated,
@@ -302,7 +302,7 @@ fn succession(
         (None, None) if anything_signs(keys) => Some((AT_ONCE, Transition::Announce { algorithm })),
         (None, None) => Some((AT_ONCE, Transition::Bootstrap { algorithm })),
         (active, Some(pending)) => {
-            // Where nothing signs, a key that some know beats one that nobody knows.
+            // Where nothing signs, a key that some caches know beats one that none knows.
             let at = if anything_signs(keys) { takeover(active, pending, contract) } else { AT_ONCE };
             let retires = active.map(|active| active.kid.clone());
             Some((at, Transition::Promote { kid: pending.kid.clone(), retires }))
@@ -311,7 +311,7 @@ fn succession(
             Some((announcement(active, contract), Transition::Announce { algorithm }))
         }
         (Some(active), None) => {
-            // While nothing that is configured signs yet, it goes on: somebody has to.
+            // While nothing that is configured signs yet, it goes on: one key has to.
             let is_replaced =
                 contract.algorithms().iter().any(|other| Ring::of(keys, other).active.is_some());
             let retire = Transition::Retire { kid: active.kid.clone() };
@@ -327,7 +327,7 @@ fn algorithms(contract: &Contract) -> impl Iterator<Item = Algorithm> {
 }
 
 /// The algorithm of session tokens: the first configured one whose key signs. While all that are configured are only being
-/// introduced, it is one that is not configured any more, so that somebody signs at any time.
+/// introduced, it is one that is not configured any more, so that a key signs at any time.
 pub fn session_algorithm(keys: &[KeyRecord], contract: &Contract) -> Option<Algorithm> {
     algorithms(contract).find(|algorithm| Ring::of(keys, *algorithm).active.is_some())
 }
@@ -346,13 +346,13 @@ pub fn due(keys: &[KeyRecord], contract: &Contract, now: Timestamp) -> Vec<Trans
         .iter()
         .filter(|key| key.state == KeyState::Retiring && now >= key.public_until())
         .map(|key| Transition::Remove { kid: key.kid.clone() });
-    // Extensions come first: a key must not be retired on the terms of yesterday.
+    // Extensions come first: a key must not be retired by spans that the settings have made longer since.
     extensions.chain(successions).chain(removals).collect()
 }
 
 /// The keys that are public now, newest first of each algorithm.
 ///
-/// A retired key goes when its time is up, whether or not anybody could write that down.
+/// A retired key goes when its time is up, whether or not that could be written.
 pub fn published(keys: &[KeyRecord], now: Timestamp) -> Vec<&KeyRecord> {
     published_until(keys, |key| now >= key.public_until())
 }
@@ -375,7 +375,7 @@ pub fn published_until(keys: &[KeyRecord], is_over: impl Fn(&KeyRecord) -> bool)
     public
 }
 
-/// When the next step is due if nobody interferes; a moment in the past means that it is due already.
+/// When the next step is due if no command interferes; a moment in the past means that it is due already.
 pub fn next_deadline(keys: &[KeyRecord], contract: &Contract) -> Option<Timestamp> {
     let successions =
         algorithms(contract).filter_map(|algorithm| succession(keys, algorithm, contract)).map(|(at, _)| at);
@@ -397,7 +397,7 @@ pub fn announcement(active: &KeyRecord, contract: &Contract) -> Timestamp {
     active.signs_until(contract).before(active.lead.max(contract.lead()))
 }
 
-/// When `pending` takes over from `active`: when everybody knows it and it is wanted.
+/// When `pending` takes over from `active`: when every cache knows it and it is wanted.
 pub fn takeover(active: Option<&KeyRecord>, pending: &KeyRecord, contract: &Contract) -> Timestamp {
     let known = pending.announced_at.after(lead(active, pending, contract));
     match active {
@@ -407,7 +407,7 @@ pub fn takeover(active: Option<&KeyRecord>, pending: &KeyRecord, contract: &Cont
 }
 
 /// How long `pending` has to be public before it takes over from `active`, by the longest that any process promised to
-/// caches while one of them was public: a restart with a shorter max-age does not reach into caches that are filled.
+/// caches while one of them was public: a restart with a shorter max-age does not shorten what caches hold already.
 pub fn lead(active: Option<&KeyRecord>, pending: &KeyRecord, contract: &Contract) -> Duration {
     let before = active.map_or(Duration::ZERO, |active| active.lead);
     before.max(pending.lead).max(contract.lead())

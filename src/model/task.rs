@@ -1,4 +1,4 @@
-//! Tasks: what somebody wants to get done.
+//! Tasks: what a user wants to get done.
 //! In: what a caller wrote, or the cursor that a list gave. Out: tasks, and the place where the next page begins.
 
 use std::fmt;
@@ -9,7 +9,7 @@ use signet_verify::clock::Timestamp;
 /// Letters and digits of the id of a task.
 pub const ID_LENGTH: usize = 32;
 
-/// Something that somebody wants to get done.
+/// Something that a user wants to get done.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Task {
     /// [`ID_LENGTH`] letters and digits.

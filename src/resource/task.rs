@@ -1,5 +1,5 @@
 //! Tasks of the caller.
-//! In: a [`Principal`] with every call. Out: that principal's tasks, and nobody else's.
+//! In: a [`Principal`] with every call. Out: that principal's tasks only.
 //! Owns: no principal, no query; isolation is a type before it is a test.
 
 use std::sync::Arc;
@@ -28,7 +28,7 @@ pub const DEFAULT_PAGE: u32 = 50;
 /// Why there is no task.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// There is none of this id among the caller's tasks; whether somebody else has it is not said.
+    /// There is none of this id among the caller's tasks; whether another user has it is not said.
     #[error("no such task")]
     Unknown,
     /// The cursor is not one that we gave.

@@ -1,4 +1,4 @@
-//! An open database: its connections, and how long anybody waits for it.
+//! An open database: its connections, and how long a request waits for it.
 //! In: an address. Out: connections for reading and for writing, set up alike.
 //! Owns: a SQLite file has one writer at a time, which waits for its turn here.
 
@@ -52,7 +52,7 @@ const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(2);
 /// what they cannot, a server that has stopped answering.
 const TIME_LIMIT: Duration = Duration::from_secs(5);
 
-/// A connection that nobody used for this long is asked for a sign of life before it is used. Asking every time would
+/// A connection that was idle for this long is asked for a sign of life before it is used. Asking every time would
 /// double the way to the database.
 const UNUSED_FOR: Duration = Duration::from_secs(1);
 
@@ -148,7 +148,7 @@ impl Database {
         self.time_limit
     }
 
-    /// Gives `work` up after the time limit. Its connection is looked at before somebody else gets it.
+    /// Gives `work` up after the time limit. Its connection is looked at before another request gets it.
     pub(super) async fn within<T>(
         &self,
         work: impl Future<Output = Result<T, Error>> + Send,

@@ -12,10 +12,10 @@ pub enum Error {
     /// The database did not answer in time; what was asked of it may or may not have happened (503).
     #[error("the database did not answer within {0:?}")]
     Slow(Duration),
-    /// A unique constraint refused the row: somebody else was first.
+    /// A unique constraint refused the row: another write was first.
     #[error("the row exists already")]
     Conflict,
-    /// The row belongs to another one that is gone: somebody has deleted it meanwhile.
+    /// The row belongs to another one that is gone: it was deleted meanwhile.
     #[error("what the row belongs to is gone")]
     ForeignKeyViolation,
     /// A row holds what this version never writes.
@@ -54,7 +54,7 @@ pub enum OpenError {
     /// The address is not one that we know.
     #[error("DATABASE_URL is not an address of SQLite (sqlite:FILE) or PostgreSQL (postgres://...)")]
     Address,
-    /// Nobody answered, or the file can't be opened.
+    /// The server did not answer, or the file can't be opened.
     #[error("the database cannot be opened: {0}")]
     Unreachable(#[source] sqlx::Error),
     /// Later versions have taken away what this one needs.

@@ -8,7 +8,7 @@
 //! # The order of statements
 //! Units that touch rows of the same user touch them in this order, so that no two wait for each other: `accounts`,
 //! `sessions`, `revoked_sessions`, `tasks`, `users`. The credential comes first because a sign-in depends on it, and the
-//! user last because every session refers to it. Rows that a unit has just made, which nobody else can see, are exempt.
+//! user last because every session refers to it. Rows that a unit has just made are exempt: only it can see them.
 
 pub mod credentials;
 mod database;

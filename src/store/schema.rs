@@ -81,7 +81,7 @@ fn newest(migrator: &Migrator) -> i64 {
     migrator.iter().map(|migration| migration.version).max().unwrap_or_default()
 }
 
-/// The migration that a binary has to know at least; out of reach where nobody says.
+/// The migration that a binary has to know at least; out of reach where none is named.
 async fn floor(pool: &AnyPool) -> i64 {
     let row = sqlx::query("SELECT migration FROM schema_floor WHERE id = 1").fetch_one(pool).await;
     row.and_then(|row| row.try_get("migration")).unwrap_or(i64::MAX)

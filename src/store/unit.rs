@@ -20,7 +20,7 @@ use super::sessions::SessionRepository;
 use super::tasks::TaskRepository;
 use super::users::UserRepository;
 
-/// How often a unit is begun at most. Another try means that somebody else went ahead, so a few are plenty.
+/// How often a unit is begun at most. Another try means that another transaction went ahead, so a few are plenty.
 const ATTEMPTS: u32 = 4;
 
 /// How long SQLite is left alone, times the number of tries, when it has said BUSY before its own timeout.
@@ -97,7 +97,7 @@ impl Unit {
                 Ok(value)
             }
             (Ok(_), _) => Err(Error::Abandoned.into()),
-            // Dropped transactions are rolled back before somebody else gets their connection.
+            // Dropped transactions are rolled back before another request gets their connection.
             (Err(error), _) => Err(error),
         }
     }
@@ -216,9 +216,9 @@ impl Database {
     }
 }
 
-/// Begins a transaction in a task of its own, whether or not anybody still waits for it: sqlx takes a connection of
+/// Begins a transaction in a task of its own, whether or not the request still waits for it: sqlx takes a connection of
 /// PostgreSQL back as it is when its BEGIN is given up on, and the next statement on it would be acknowledged within a
-/// transaction that nobody commits.
+/// transaction that is never ended.
 async fn begin(writer: AnyPool, dialect: Dialect) -> Result<Transaction<'static, Any>, Error> {
     let begin = async move {
         match dialect {

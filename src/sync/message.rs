@@ -144,7 +144,7 @@ mod tests {
     }
 
     #[test]
-    fn every_message_is_read_as_it_was_written() {
+    fn parse_reads_every_message_as_it_was_written() {
         let kid = Kid::parse("a-key").unwrap();
         let withdrawn = r#"{"type":"key_withdrawn","kid":"a-key"}"#;
         let revoked = r#"{"type":"sessions_revoked","sessions":[{"id":"abc","forget_at":70}]}"#;
@@ -159,7 +159,7 @@ mod tests {
     }
 
     #[test]
-    fn words_of_the_version_before_are_read() {
+    fn parse_reads_messages_of_the_version_before() {
         let read = |text: &str| Message::parse(text.as_bytes()).unwrap();
         assert_eq!(read("keys"), Message::KeysChanged);
         assert_eq!(read("withdrawn a-key"), Message::KeyWithdrawn { kid: Kid::parse("a-key").unwrap() });
@@ -167,7 +167,7 @@ mod tests {
     }
 
     #[test]
-    fn what_no_instance_publishes_is_an_error() {
+    fn parse_refuses_what_no_instance_publishes() {
         let json = r#"{"type":"sessions_revoked","sessions":[{"id":"../x","forget_at":5}]}"#;
         let long = revoking(&"a".repeat(MAX_SESSION_ID + 1)).to_json();
         for nonsense in ["", "{}", r#"{"type":"of_tomorrow"}"#, json, &long, &revoking("").to_json()] {

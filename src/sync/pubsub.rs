@@ -1,7 +1,7 @@
-//! What instances publish and hear.
+//! What instances publish and receive.
 //! In: what happened here, and messages of the others. Out: revocations, and the word that keys have changed.
 //! Owns: on every connection all that lives is read and whatever Redis lacks is sent, so that a lost message, a Redis
-//! that lost its memory and an instance that came late all end with everybody knowing.
+//! that lost its memory and an instance that came late all end with every instance knowing.
 
 use std::collections::HashSet;
 use std::fmt;
@@ -27,7 +27,7 @@ const QUEUE: usize = 4096;
 /// How long to wait before connecting again.
 const RECONNECT_DELAY: Duration = Duration::from_millis(500);
 
-/// What is heard of keys.
+/// What a message says of keys.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum KeyChange {
     /// Another process has written keys, or may have while this one was not connected.

@@ -1,6 +1,6 @@
-//! The connections to Redis, where instances meet.
+//! The connections to Redis, which instances share.
 //! In: scripts and messages. Out: answers within a quarter of a second, or none.
-//! Owns: nobody waits for a Redis that is gone: after one failure a probe alone asks it, until it answers again. The
+//! Owns: no request waits for a Redis that is gone: after one failure only a probe asks it until it answers again. The
 //! log says each change once.
 
 use std::fmt;
@@ -99,7 +99,7 @@ impl Redis {
         Ok(Self {
             client,
             commands,
-            // Channels are common to all databases of a Redis; instances meet only within one.
+            // Channels are common to all databases of a Redis; messages stay within one.
             channel: format!("signet:{}:news", url.database()),
             gcra: Script::new(include_str!("gcra.lua")),
             revoke_sessions: Script::new(include_str!("revoke_sessions.lua")),

@@ -41,7 +41,7 @@ impl Revocations {
     /// Hands every session that [`Revocations::end`] is the first to bring from now on to `publisher`, for other
     /// instances.
     pub fn publish_with(&self, publisher: impl Fn((String, Timestamp)) + Send + Sync + 'static) {
-        // There is one in a process; a second one would hear of everything from the first.
+        // There is one in a process; a second one would receive everything from the first.
         let _ = self.publisher.set(Box::new(publisher));
     }
 

@@ -62,7 +62,7 @@ pub fn issuer_of(app: &TestApp) -> String {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_unmodified_better_auth_client_signs_up_in_and_out() {
+async fn better_auth_client_unmodified_signs_up_in_and_out() {
     let Some(folder) = installed() else { return };
     let app = TestApp::builder()
         .with(|settings| settings.set("BETTER_AUTH_TRUSTED_ORIGINS", "http://localhost:3000"))
@@ -73,7 +73,7 @@ async fn the_unmodified_better_auth_client_signs_up_in_and_out() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_person_at_the_docs_page_signs_up_authorizes_and_makes_a_task() {
+async fn docs_page_lets_a_user_sign_up_authorize_and_make_a_task() {
     let Some(folder) = installed() else { return };
     if browser().is_none() {
         return;
@@ -112,7 +112,7 @@ async fn tokens_around_a_rotation(algorithms: &str) -> (TestApp, String, String,
 #[case("ES256,RS256,EdDSA")]
 #[case("RS256,EdDSA,ES256")]
 #[tokio::test(flavor = "multi_thread")]
-async fn verifiers_of_others_verify_tokens_from_before_and_after_a_rotation(#[case] algorithms: &str) {
+async fn foreign_verifiers_verify_tokens_from_before_and_after_a_rotation(#[case] algorithms: &str) {
     let Some(folder) = installed() else { return };
     let (app, user_id, issuer, [old, new]) = tokens_around_a_rotation(algorithms).await;
     let first = algorithms.split(',').next().unwrap();
@@ -144,7 +144,7 @@ async fn old_backends(app: &TestApp, token: &str, user_id: &str) -> Option<Vec<C
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn pyjwt_and_python_jose_read_our_hs256_tokens_and_we_read_theirs() {
+async fn hs256_tokens_are_exchanged_with_pyjwt_and_python_jose() {
     let app = TestApp::builder().with(|settings| settings.set("SIGNET_TOKEN_MODE", "hs256")).start().await;
     let alice = app.signed_up("alice").await;
     let jwt = alice.jwt().await;

@@ -46,7 +46,7 @@ impl Service {
             fresh.database.clone(),
             sessions.clone(),
             Arc::new(Passwords::start(entropy.clone()).unwrap()),
-            Arc::new(Limiter::new(clock.clone(), false)),
+            Arc::new(Limiter::off(clock.clone())),
             clock,
             entropy,
         ));

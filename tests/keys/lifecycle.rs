@@ -48,10 +48,10 @@ impl Issuer {
             }
             Transition::Bootstrap { algorithm } => {
                 assert!(!something_signs, "signs unannounced");
-                assert!(self.contract.algorithms().contains(*algorithm), "nobody wants {algorithm}");
+                assert!(self.contract.algorithms().contains(*algorithm), "{algorithm} is not configured");
             }
             Transition::Announce { algorithm } => {
-                assert!(self.contract.algorithms().contains(*algorithm), "nobody wants {algorithm}");
+                assert!(self.contract.algorithms().contains(*algorithm), "{algorithm} is not configured");
             }
             _ => {}
         }
@@ -106,7 +106,11 @@ impl Issuer {
             }
         }
         let signs = !self.in_state(KeyState::Active).is_empty();
-        assert_eq!(session_algorithm(&self.keys, &self.contract).is_some(), signs, "somebody could sign");
+        assert_eq!(
+            session_algorithm(&self.keys, &self.contract).is_some(),
+            signs,
+            "whether a key could sign"
+        );
     }
 
     /// What holds whenever the worker has had its turn.
@@ -138,7 +142,7 @@ impl Issuer {
     }
 }
 
-/// A key that nobody signs with: the state machine knows it by its name, so one public half of each algorithm will do.
+/// A key that never signs: the state machine knows it by its name, so one public half of each algorithm will do.
 fn key(number: u64, algorithm: Algorithm) -> (Kid, PublicKey) {
     static HALVES: OnceLock<Vec<PublicKey>> = OnceLock::new();
     let halves = HALVES.get_or_init(|| {
@@ -155,7 +159,7 @@ enum Happening {
     Sleep(Duration),
     /// The worker wakes at every deadline of this span.
     Live(Duration),
-    /// Somebody sets the clock.
+    /// The wall clock is set.
     Set(i64),
     Rotate(Algorithm),
     RotateNow(Algorithm),
@@ -197,7 +201,7 @@ fn happening() -> impl Strategy<Value = Happening> {
 }
 
 impl Issuer {
-    /// Names the key that takes over, and makes one if there is none; none for an algorithm that nobody wants.
+    /// Names the key that takes over, and makes one if there is none; none for an algorithm that is not configured.
     fn successor(&mut self, algorithm: Algorithm) -> Option<Kid> {
         if !self.contract.algorithms().contains(algorithm) {
             return None;
@@ -237,7 +241,7 @@ impl Issuer {
 
 proptest! {
     #[test]
-    fn whatever_happens_announced_keys_sign_and_the_set_is_never_empty(
+    fn lifecycle_lets_only_announced_keys_sign_and_never_empties_the_set(
         contract in contracts(), story in proptest::collection::vec(happening(), 1..60)
     ) {
         let mut issuer = Issuer::new(contract);
@@ -251,7 +255,7 @@ proptest! {
     }
 
     #[test]
-    fn while_the_worker_lives_no_key_signs_longer_than_its_interval(
+    fn lifecycle_lets_no_key_sign_longer_than_its_interval_while_the_worker_runs(
         rotate in 20_u64..1_000, max_age in 1_u64..5, ttl in 1_u64..30, leeway in 0_u64..5, list in algorithms()
     ) {
         let terms = Terms {
@@ -284,7 +288,7 @@ proptest! {
     }
 
     #[test]
-    fn instances_with_different_lists_make_no_more_keys_than_one_alone(
+    fn lifecycle_of_instances_with_different_lists_makes_no_more_keys_than_one_alone(
         lists in proptest::collection::vec(algorithms(), 2..4), turns in proptest::collection::vec((0..4_usize, 0_u64..40_000), 200)
     ) {
         let mut issuer = Issuer::new(contract_for(60, 4, 10, lists[0]));
@@ -305,11 +309,11 @@ proptest! {
 }
 
 #[test]
-fn an_algorithm_that_is_new_is_announced_for_its_lead_while_the_others_sign() {
+fn due_announces_a_new_algorithm_for_its_lead_while_the_others_sign() {
     let list = |list: &str| contract_for(60, 4, 10, list.parse().unwrap());
     let mut issuer = Issuer::new(list("EdDSA"));
     issuer.reconcile();
-    // It comes first in the list: the one that signs today goes on until everybody knows the new one.
+    // It comes first in the list: the one that signs today goes on until every cache knows the new one.
     issuer.now = issuer.now.after(seconds(7));
     issuer.contract = list("ES256,EdDSA");
     issuer.reconcile();
@@ -324,14 +328,14 @@ fn an_algorithm_that_is_new_is_announced_for_its_lead_while_the_others_sign() {
 }
 
 #[test]
-fn an_algorithm_that_is_removed_gets_no_successor_and_signs_until_the_new_one_may() {
+fn due_gives_a_removed_algorithm_no_successor_and_lets_it_sign_until_the_new_one_may() {
     let list = |list: &str| contract_for(60, 4, 10, list.parse().unwrap());
     let mut issuer = Issuer::new(list("EdDSA"));
     issuer.reconcile();
     issuer.now = issuer.now.after(seconds(7));
     issuer.contract = list("ES256");
     issuer.reconcile();
-    // Nobody knows the only algorithm that is configured: the other one is still what session tokens are signed with.
+    // No cache knows a key of the only algorithm that is configured: the other one still signs session tokens.
     assert_eq!(session_algorithm(&issuer.keys, &issuer.contract), Some(Algorithm::EdDsa));
     issuer.live_until(START.after(seconds(60)));
     assert_eq!(session_algorithm(&issuer.keys, &issuer.contract), Some(Algorithm::Es256));
@@ -344,7 +348,7 @@ fn an_algorithm_that_is_removed_gets_no_successor_and_signs_until_the_new_one_ma
 }
 
 #[test]
-fn a_worker_that_slept_a_month_announces_first_and_signs_a_lead_later() {
+fn due_after_a_month_without_worker_announces_first_and_signs_a_lead_later() {
     let mut issuer = Issuer::new(contract());
     issuer.reconcile();
     issuer.now = issuer.now.after(seconds(30 * 86_400));
@@ -363,7 +367,7 @@ fn a_worker_that_slept_a_month_announces_first_and_signs_a_lead_later() {
 }
 
 #[test]
-fn a_restart_with_shorter_spans_keeps_what_was_promised_before_it() {
+fn due_after_a_restart_with_shorter_spans_keeps_what_was_promised() {
     let (long, short) = (contract_of(600, 60, 900), contract());
     let mut issuer = Issuer::new(long);
     issuer.reconcile();
@@ -385,7 +389,7 @@ fn a_restart_with_shorter_spans_keeps_what_was_promised_before_it() {
 }
 
 #[test]
-fn a_retired_key_is_not_public_after_its_time_even_if_nobody_wrote_that_down() {
+fn is_public_ends_in_time_for_a_retired_key_even_without_a_recorded_step() {
     let mut issuer = Issuer::new(contract());
     issuer.reconcile();
     for _ in 0..2 {
@@ -400,18 +404,18 @@ fn a_retired_key_is_not_public_after_its_time_even_if_nobody_wrote_that_down() {
 }
 
 #[test]
-fn a_step_that_does_not_fit_changes_nothing() {
+fn apply_of_a_step_that_does_not_fit_changes_nothing() {
     let mut issuer = Issuer::new(contract());
     issuer.reconcile();
     let before = issuer.keys.clone();
     let active = before[0].kid.clone();
-    let stranger = key(99, Algorithm::EdDsa).0;
+    let unknown = key(99, Algorithm::EdDsa).0;
     for step in [
         Transition::Promote { kid: active.clone(), retires: None },
-        Transition::Promote { kid: active.clone(), retires: Some(stranger.clone()) },
+        Transition::Promote { kid: active.clone(), retires: Some(unknown.clone()) },
         Transition::Request { kid: active.clone() },
         Transition::Remove { kid: active },
-        Transition::Revoke { kid: stranger, reason: String::new() },
+        Transition::Revoke { kid: unknown, reason: String::new() },
     ] {
         assert!(
             apply::<WrongState>(
@@ -429,7 +433,7 @@ fn a_step_that_does_not_fit_changes_nothing() {
 }
 
 #[test]
-fn states_and_events_are_read_as_they_are_written() {
+fn states_and_events_are_parsed_as_they_are_written() {
     use KeyState::{Active, Pending, Removed, Retiring, Revoked};
     for state in [Pending, Active, Retiring, Removed, Revoked] {
         assert_eq!(KeyState::parse(state.name()), Some(state));

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use signet_verify::jwks::{KeyCache, KeyMiss, Settings};
+use signet_verify::jwks::{self, KeyCache, Settings};
 
 use super::origin::{Answer, Origin};
 use super::{at_once, cache_of, eventually, impatient, manual_clock, set};
@@ -27,7 +27,7 @@ fn odd(changes: &Value) -> Value {
 }
 
 #[tokio::test]
-async fn an_odd_key_is_left_out_and_the_good_one_beside_it_works() {
+async fn keys_for_leaves_an_odd_key_out_and_takes_the_good_one_beside_it() {
     let oddities = [
         json!({ "kty": "oct", "k": "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA", "alg": "HS256", "x": null }),
         json!({ "x": "" }),
@@ -49,7 +49,7 @@ async fn an_odd_key_is_left_out_and_the_good_one_beside_it_works() {
             origin.lie(json!({ "keys": keys }).to_string());
             let cache = cache_of(&origin, Settings::default(), manual_clock());
             assert!(cache.keys_for("good").await.is_ok(), "{entry}");
-            assert_eq!(cache.keys_for("odd").await.err(), Some(KeyMiss::UnknownKid), "{entry}");
+            assert_eq!(cache.keys_for("odd").await.err(), Some(jwks::Error::UnknownKid), "{entry}");
         }
     }
 }
@@ -63,7 +63,7 @@ async fn renew(cache: &KeyCache, clock: &signet_verify::clock::ManualClock) {
 }
 
 #[tokio::test]
-async fn no_bad_document_replaces_good_keys() {
+async fn keys_for_keeps_good_keys_when_a_bad_document_comes() {
     let bad: [&[u8]; 12] = [
         b"",
         b"<!doctype html><title>Sign in</title>",
@@ -98,7 +98,7 @@ async fn no_bad_document_replaces_good_keys() {
         origin.answer(answer.clone());
         renew(&cache, &clock).await;
         assert!(at_once(cache.keys_for("good")).is_ok(), "{answer:?}");
-        assert!(cache.status().last_fault.is_some());
+        assert!(cache.status().last_error.is_some());
 
         origin.publish(&set(&["good", "next"]));
         clock.advance(Duration::from_secs(2));

@@ -9,7 +9,7 @@ use signet_verify::guard::{
 };
 use signet_verify::jose::MAX_TOKEN_BYTES;
 use signet_verify::jose::verify::Refusal;
-use signet_verify::verifier::{Denied, IssuerKeys, KeySource, Verifier};
+use signet_verify::verifier::{self, IssuerKeys, KeySource, Verifier};
 
 use super::{Signer, claims, manual_clock, policy, set};
 
@@ -25,7 +25,7 @@ fn read(value: &[u8]) -> String {
 }
 
 #[test]
-fn one_bearer_token_is_read_whatever_the_case_of_the_scheme() {
+fn read_takes_one_bearer_token_whatever_the_case_of_the_scheme() {
     for value in ["Bearer a.b-c_d", "bearer a.b-c_d", "BEARER a.b-c_d", "bEaReR a.b-c_d"] {
         assert_eq!(read(value.as_bytes()), "a.b-c_d");
     }
@@ -33,7 +33,7 @@ fn one_bearer_token_is_read_whatever_the_case_of_the_scheme() {
 }
 
 #[test]
-fn other_schemes_count_as_no_credential() {
+fn read_takes_other_schemes_for_no_credential() {
     assert_eq!(Credential::read(&HeaderMap::new()), Credential::Missing);
     for value in [
         "",
@@ -50,7 +50,7 @@ fn other_schemes_count_as_no_credential() {
 }
 
 #[test]
-fn a_bearer_credential_that_is_not_one_token_is_malformed() {
+fn read_calls_a_bearer_credential_malformed_that_is_not_one_token() {
     let long = format!("Bearer {}", "a".repeat(MAX_TOKEN_BYTES + 1));
     let values: [&[u8]; 15] = [
         b"Bearer",
@@ -75,7 +75,7 @@ fn a_bearer_credential_that_is_not_one_token_is_malformed() {
 }
 
 #[test]
-fn two_authorization_headers_are_malformed_in_either_order() {
+fn read_calls_two_authorization_headers_malformed_in_either_order() {
     for pair in
         [[&b"Bearer a.b.c"[..], b"Bearer d.e.f"], [b"Basic eA==", b"Bearer a.b.c"], [b"Bearer a", b"Basic b"]]
     {
@@ -84,18 +84,18 @@ fn two_authorization_headers_are_malformed_in_either_order() {
 }
 
 #[test]
-fn a_credential_is_never_printed() {
+fn debug_shows_no_credential() {
     assert_eq!(format!("{:?}", Credential::Token("a.b.c")), "Token(..)");
 }
 
 #[test]
-fn every_bad_credential_is_answered_alike_and_a_missing_one_names_no_error() {
-    let unavailable = Denied::KeySetUnavailable { retry_after: Duration::from_millis(1200) };
+fn authenticate_answers_every_bad_credential_alike_and_names_no_error_for_a_missing_one() {
+    let unavailable = verifier::Error::KeySetUnavailable { retry_after: Duration::from_millis(1200) };
     let bad = [
         Unauthenticated::Malformed,
-        Denied::Invalid(Refusal::Expired).into(),
-        Denied::Invalid(Refusal::UnknownKid).into(),
-        Denied::Revoked.into(),
+        verifier::Error::Invalid(Refusal::Expired).into(),
+        verifier::Error::Invalid(Refusal::UnknownKid).into(),
+        verifier::Error::Revoked.into(),
     ];
     for refused in bad {
         assert_eq!(refused.status(), 401);
@@ -114,7 +114,7 @@ fn every_bad_credential_is_answered_alike_and_a_missing_one_names_no_error() {
 }
 
 #[tokio::test]
-async fn only_a_good_token_in_the_authorization_header_makes_a_principal() {
+async fn authenticate_makes_a_principal_of_a_good_token_in_the_authorization_header_only() {
     let (_publish, keys) = tokio::sync::watch::channel(std::sync::Arc::new(set(&["one"])));
     let verifier = Verifier::new(IssuerKeys::Published(KeySource::Local(keys)), policy(), manual_clock());
     let token = Signer::new("one").token(&claims());
@@ -135,6 +135,6 @@ async fn only_a_good_token_in_the_authorization_header_makes_a_principal() {
     let forged = headers(&[format!("Bearer {}", &token[..token.len() - 8]).as_bytes()]);
     assert!(matches!(
         authenticate(&verifier, &forged).await,
-        Err(Unauthenticated::Denied(Denied::Invalid(_)))
+        Err(Unauthenticated::Refused(verifier::Error::Invalid(_)))
     ));
 }

@@ -22,7 +22,7 @@ use signet_verify::crypto::SigningKey;
 use signet_verify::jose::jwk::{KeySet, Kid};
 use signet_verify::jose::sign;
 use signet_verify::jose::verify::Policy;
-use signet_verify::jwks::fetch::{JwksEndpoint, Limits};
+use signet_verify::jwks::endpoint::{JwksEndpoint, Limits};
 use signet_verify::jwks::{KeyCache, Settings};
 
 use self::origin::Origin;
@@ -71,10 +71,10 @@ fn manual_clock() -> Arc<ManualClock> {
     Arc::new(ManualClock::at(Timestamp::from_seconds(NOW)))
 }
 
-/// The settings of the product, but that nobody waits for long.
+/// The settings of the product, but that no request waits for long.
 fn impatient() -> Settings {
     let short = Duration::from_millis(300);
-    Settings { patience: short, fetch_timeout: short, ..Settings::default() }
+    Settings { request_timeout: short, fetch_timeout: short, ..Settings::default() }
 }
 
 fn cache_of(origin: &Origin, settings: Settings, clock: Arc<dyn Clock>) -> KeyCache {
@@ -105,7 +105,7 @@ fn at_once<T>(future: impl Future<Output = T>) -> T {
 
 /// Lets `future` begin and then go away, as a caller who hangs up does.
 fn begin_and_give_up<T>(future: impl Future<Output = T>) {
-    assert!(poll_once(future).is_pending(), "it was over before anybody could give it up");
+    assert!(poll_once(future).is_pending(), "it was over before it could be given up");
 }
 
 fn poll_once<T>(future: impl Future<Output = T>) -> Poll<T> {

@@ -13,7 +13,7 @@ mod tasks;
 mod units;
 mod users;
 
-/// A file of nobody else, as an address.
+/// The address of a file of this test alone.
 pub fn sqlite() -> (tempfile::TempDir, String) {
     let folder = tempfile::tempdir().unwrap();
     let url = format!("sqlite:{}", folder.path().join("signet.db").display());

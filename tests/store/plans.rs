@@ -25,7 +25,7 @@ async fn plan(connection: &mut sqlx::AnyConnection, statement: String) -> String
 }
 
 #[tokio::test]
-async fn on_sqlite_the_hot_statements_walk_an_index_and_sort_nothing() {
+async fn plans_of_hot_statements_on_sqlite_use_an_index_and_sort_nothing() {
     let (_folder, url) = super::sqlite();
     let database = Database::open(&url, 1).await.unwrap();
     database.migrate().await.unwrap();
@@ -40,7 +40,7 @@ async fn on_sqlite_the_hot_statements_walk_an_index_and_sort_nothing() {
 }
 
 #[tokio::test]
-async fn on_postgresql_the_hot_statements_walk_an_index_and_sort_nothing() {
+async fn plans_of_hot_statements_on_postgresql_use_an_index_and_sort_nothing() {
     let Some(url) = crate::support::postgres::database("plans").await else { return };
     let database = Database::open(&url, 1).await.unwrap();
     database.migrate().await.unwrap();

@@ -37,7 +37,7 @@ pub const SECRET: &str = "a secret of the tests, longer than thirty-two bytes";
 /// Where a test's clock begins, when it is turned by hand: 2026-11-22T20:00:00Z.
 pub const BEGINNING: Timestamp = Timestamp::from_seconds(1_795_377_600);
 
-/// A port that nobody listens on and that nobody else is given: not here a second time, and, since it lies below the
+/// A free port that is given out once: not here a second time, and, since it lies below the
 /// ephemeral ones, not by the kernel.
 pub fn free_port() -> u16 {
     static GIVEN: AtomicU32 = AtomicU32::new(0);
@@ -52,7 +52,7 @@ pub fn free_port() -> u16 {
     }
 }
 
-/// A port on this machine that is nobody's: connections to it are refused for as long as the value beside it lives.
+/// A port on this machine without a listener: connections to it are refused for as long as the value beside it lives.
 pub fn closed_port() -> (TcpSocket, u16) {
     let bound = TcpSocket::new_v4().unwrap();
     bound.bind(([127, 0, 0, 1], 0).into()).unwrap();
@@ -139,12 +139,12 @@ impl TestApp {
         self.clock.as_ref().unwrap().advance(span);
     }
 
-    /// Somebody who is not signed in.
+    /// A client that is not signed in.
     pub fn anonymous(&self) -> Caller {
         Caller::new(&self.base_url)
     }
 
-    /// Somebody who has just signed up as `NAME@example.com`.
+    /// A user who has just signed up as `NAME@example.com`.
     pub async fn signed_up(&self, name: &str) -> User {
         User::sign_up(self, name).await
     }

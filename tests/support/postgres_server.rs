@@ -25,7 +25,7 @@ impl PostgresServer {
         Self::ready(None)
     }
 
-    /// The same, which lets nobody in but over TLS, with a certificate of `localhost`, and with this password.
+    /// The same, which takes connections over TLS only, with a certificate of `localhost`, and with this password.
     pub fn with_tls(password: &str) -> Option<Self> {
         Self::ready(Some(password))
     }
@@ -53,7 +53,7 @@ impl PostgresServer {
         if password.is_some() {
             server.take_a_certificate();
         }
-        // Somebody else may take the port before PostgreSQL does.
+        // Another process may take the port before PostgreSQL does.
         let started = (0..20).any(|_| {
             server.port = super::free_port();
             server.try_start()
@@ -85,7 +85,7 @@ impl PostgresServer {
         self.data().join("server.crt")
     }
 
-    /// Starts it again and waits until it lets somebody in.
+    /// Starts it again and waits until it takes connections.
     pub fn restart(&mut self) {
         assert!(self.child.is_none(), "it runs already");
         until_blocking("PostgreSQL starts again", || self.try_start());
@@ -155,7 +155,7 @@ impl PostgresServer {
         self.folder.path().join("data")
     }
 
-    /// One of its programs, run by somebody who is not root, whom they refuse.
+    /// One of its programs, run by a user who is not root, since they refuse root.
     fn program(&self, name: &str) -> Command {
         let mut command = Command::new(self.programs.join(name));
         if let Some((user, group)) = servant() {

@@ -52,7 +52,7 @@ impl RedisServer {
             Tls { certificate, key }
         });
         let mut redis = Self { folder, port: 0, password, tls, child: None };
-        // Somebody else may take the port before Redis does.
+        // Another process may take the port before Redis does.
         let started = (0..20).any(|_| {
             redis.port = super::free_port();
             redis.try_start()
@@ -69,7 +69,7 @@ impl RedisServer {
 
     /// Starts it, and says whether it could have the port.
     fn try_start(&mut self) -> bool {
-        // It listens here last, and only when it has the port: nobody else's answer is taken for its own.
+        // It listens here last, and only when it has the port: no other process's answer is taken for its own.
         let socket = self.folder.path().join("redis.sock");
         let _ = std::fs::remove_file(&socket);
         let mut command = Command::new("redis-server");

@@ -1,4 +1,4 @@
-//! A signed token is still refused when its claims are missing, malformed, or meant for somebody or some time else.
+//! A signed token is still refused when its claims are missing, malformed, or meant for another audience or time.
 
 use serde_json::{Value, json};
 use signet_verify::clock::Timestamp;
@@ -27,7 +27,7 @@ fn not_numbers() -> [Value; 9] {
 }
 
 #[test]
-fn the_issuer_must_be_exactly_the_trusted_one() {
+fn verify_wants_exactly_the_trusted_iss() {
     let issuer = Issuer::new();
     let refuses = |value: Value| {
         issuer.refuses(
@@ -61,7 +61,7 @@ fn the_issuer_must_be_exactly_the_trusted_one() {
 }
 
 #[test]
-fn the_audience_must_name_us_exactly() {
+fn verify_wants_an_aud_that_names_us_exactly() {
     let issuer = Issuer::new();
     let saying = |value: Value| issuer.token_saying(&issuer.claims_with("aud", value));
     for ours in [
@@ -97,20 +97,20 @@ fn the_audience_must_name_us_exactly() {
 }
 
 #[test]
-fn a_verifier_may_trust_several_issuers_and_have_several_names() {
+fn verify_may_trust_several_issuers_and_have_several_audiences() {
     let mut issuer = Issuer::new();
     issuer.policy.issuers.push("https://old.test".to_owned());
     issuer.policy.audiences.push("https://api2.test".to_owned());
     let mut claims = issuer.claims_with("iss", json!("https://old.test"));
     claims["aud"] = json!("https://api2.test");
     issuer.accepts("the second of each", &issuer.token_saying(&claims));
-    let nobody = Policy { issuers: Vec::new(), audiences: Vec::new(), ..issuer.policy.clone() };
-    let issuer = Issuer { policy: nobody, ..issuer };
-    issuer.refuses("nobody is trusted", &issuer.token(), Refusal::Issuer);
+    let trusting_none = Policy { issuers: Vec::new(), audiences: Vec::new(), ..issuer.policy.clone() };
+    let issuer = Issuer { policy: trusting_none, ..issuer };
+    issuer.refuses("no issuer is trusted", &issuer.token(), Refusal::Issuer);
 }
 
 #[test]
-fn a_token_ends_when_it_says() {
+fn verify_refuses_a_token_from_its_exp_on() {
     let issuer = Issuer::new();
     let ending = |value: Value| issuer.token_saying(&issuer.claims_with("exp", value));
     for (case, value) in [
@@ -152,7 +152,7 @@ fn a_token_ends_when_it_says() {
 }
 
 #[test]
-fn a_number_must_be_written_as_json_writes_it() {
+fn verify_reads_numbers_only_as_json_writes_them() {
     let issuer = Issuer::new();
     let claims = issuer.claims_without("exp").to_string();
     let open = claims.strip_suffix('}').unwrap();
@@ -178,7 +178,7 @@ fn a_number_must_be_written_as_json_writes_it() {
 }
 
 #[test]
-fn a_token_from_the_future_is_refused() {
+fn verify_refuses_a_token_from_the_future() {
     let issuer = Issuer::new();
     for (name, reason) in [("nbf", Refusal::NotYetValid), ("iat", Refusal::IssuedAhead)] {
         let saying = |value: Value| issuer.token_saying(&issuer.claims_with(name, value));
@@ -206,7 +206,7 @@ fn a_token_from_the_future_is_refused() {
 }
 
 #[test]
-fn the_subject_is_a_name_that_can_be_trusted_as_text() {
+fn verify_wants_a_sub_that_is_safe_as_text() {
     let issuer = Issuer::new();
     let saying = |value: Value| issuer.token_saying(&issuer.claims_with("sub", value));
     for value in not_texts() {
@@ -235,7 +235,7 @@ fn the_subject_is_a_name_that_can_be_trusted_as_text() {
         &issuer.token_of(issuer.header().to_string().as_bytes(), lone.as_bytes()),
         Refusal::Claims,
     );
-    // Somebody else's name is not ours to refuse, but it never becomes Alice's.
+    // Another user's name is not ours to refuse, but it never becomes Alice's.
     let longest = "a".repeat(255);
     for other in [
         "Alice",
@@ -254,7 +254,7 @@ fn the_subject_is_a_name_that_can_be_trusted_as_text() {
 }
 
 #[test]
-fn a_token_bound_to_a_key_is_no_bearer_token() {
+fn verify_refuses_a_token_that_cnf_binds_to_a_key() {
     let issuer = Issuer::new();
     for value in [json!({ "jkt": "0ZcOCORZNYy-DWpqq30jZyJGHTN0d2HglBV3uiguA4I" }), json!({}), Value::Null] {
         issuer.refuses("cnf", &issuer.token_saying(&issuer.claims_with("cnf", value)), Refusal::BoundToKey);
@@ -262,7 +262,7 @@ fn a_token_bound_to_a_key_is_no_bearer_token() {
 }
 
 #[test]
-fn identifiers_are_texts_or_absent() {
+fn verify_wants_sid_and_jti_as_texts_or_absent() {
     let issuer = Issuer::new();
     for name in ["sid", "jti"] {
         for value in not_texts() {
@@ -273,7 +273,7 @@ fn identifiers_are_texts_or_absent() {
 }
 
 #[test]
-fn a_claim_named_twice_is_refused_whichever_one_is_right() {
+fn verify_refuses_a_claim_named_twice_whichever_one_is_right() {
     let issuer = Issuer::new();
     for (name, wrong) in [
         ("exp", json!(NOW - 3600)),
@@ -294,7 +294,7 @@ fn a_claim_named_twice_is_refused_whichever_one_is_right() {
 }
 
 #[test]
-fn unknown_claims_do_no_harm() {
+fn verify_ignores_unknown_claims() {
     let issuer = Issuer::new();
     for name in ["__proto__", "constructor", "role", "SUB", "Exp", "scope", ""] {
         issuer.accepts(
@@ -310,7 +310,7 @@ fn unknown_claims_do_no_harm() {
 }
 
 #[test]
-fn a_verified_token_hands_on_what_it_says() {
+fn verify_hands_on_what_the_token_says() {
     let issuer = Issuer::new();
     let alice = issuer.verify(&issuer.token()).unwrap();
     assert_eq!(alice.subject, "alice");

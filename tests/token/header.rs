@@ -74,7 +74,7 @@ fn refusal_of(algorithm: &Value, signature: usize) -> Refusal {
 }
 
 #[rstest]
-fn an_algorithm_that_is_not_the_keys_is_refused_however_it_is_signed(
+fn verify_refuses_an_alg_that_is_not_the_keys_however_it_is_signed(
     #[values(Algorithm::EdDsa, Algorithm::Es256, Algorithm::Rs256)] own: Algorithm,
 ) {
     let issuer = Issuer::of(own);
@@ -102,7 +102,7 @@ fn an_algorithm_that_is_not_the_keys_is_refused_however_it_is_signed(
 }
 
 #[rstest]
-fn without_a_kid_only_the_shared_secrets_algorithm_counts(
+fn verify_without_a_kid_takes_the_algorithm_of_the_shared_secret_only(
     #[values(Algorithm::EdDsa, Algorithm::Es256, Algorithm::Rs256)] own: Algorithm,
 ) {
     let issuer = Issuer::of(own);
@@ -124,13 +124,13 @@ fn without_a_kid_only_the_shared_secrets_algorithm_counts(
 }
 
 #[test]
-fn both_names_of_the_algorithm_are_accepted_for_a_published_key() {
+fn verify_takes_both_names_of_the_algorithm_for_a_published_key() {
     let issuer = Issuer::new();
     issuer.accepts("RFC 8037", &issuer.token_headed(&issuer.header_with("alg", json!("EdDSA"))));
     issuer.accepts("RFC 9864", &issuer.token_headed(&issuer.header_with("alg", json!("Ed25519"))));
 }
 
-/// The public half in every form in which somebody may have it at hand, as the bytes of a secret.
+/// The public half in every form in which a client may have it at hand, as the bytes of a secret.
 pub fn public_key_forms(issuer: &Issuer) -> Vec<Vec<u8>> {
     let key = issuer.key.public();
     let bytes = key.as_bytes();
@@ -186,7 +186,7 @@ fn spki(key: &PublicKey) -> Vec<u8> {
 }
 
 #[rstest]
-fn a_public_key_is_never_used_as_a_mac_secret(
+fn verify_never_uses_a_public_key_as_a_mac_secret(
     #[values(Algorithm::EdDsa, Algorithm::Es256, Algorithm::Rs256)] algorithm: Algorithm,
 ) {
     let issuer = Issuer::of(algorithm);
@@ -204,7 +204,7 @@ fn a_public_key_is_never_used_as_a_mac_secret(
 }
 
 #[test]
-fn a_mac_under_a_guessable_secret_is_refused() {
+fn verify_refuses_a_mac_under_a_guessable_secret() {
     let issuer = Issuer::new();
     let input = signing_input(&json!({ "alg": "HS256", "typ": "JWT" }), &issuer.claims());
     for guess in ["", "secret", "https://id.test", "https://api.test", "\0\0\0\0", "x"] {
@@ -215,7 +215,7 @@ fn a_mac_under_a_guessable_secret_is_refused() {
 }
 
 #[rstest]
-fn headers_and_signatures_of_the_two_kinds_do_not_mix(
+fn verify_mixes_no_header_of_one_kind_with_a_signature_of_the_other(
     #[values(Algorithm::EdDsa, Algorithm::Es256, Algorithm::Rs256)] algorithm: Algorithm,
 ) {
     let issuer = Issuer::of(algorithm);
@@ -237,7 +237,7 @@ fn headers_and_signatures_of_the_two_kinds_do_not_mix(
 }
 
 #[rstest]
-fn a_key_that_the_token_brings_along_is_never_used(
+fn verify_never_uses_a_key_that_the_token_brings_along(
     #[values(Algorithm::EdDsa, Algorithm::Es256, Algorithm::Rs256)] algorithm: Algorithm,
 ) {
     let issuer = Issuer::of(algorithm);
@@ -269,7 +269,7 @@ fn a_key_that_the_token_brings_along_is_never_used(
 }
 
 #[test]
-fn an_extension_is_refused_in_any_form() {
+fn verify_refuses_crit_in_any_form() {
     let issuer = Issuer::new();
     let crit = [
         json!(["exp"]),
@@ -310,7 +310,7 @@ fn an_extension_is_refused_in_any_form() {
 }
 
 #[test]
-fn a_token_of_another_type_is_refused() {
+fn verify_refuses_a_token_of_another_typ() {
     let issuer = Issuer::new();
     for typ in [
         "JWT",
@@ -345,7 +345,7 @@ fn a_token_of_another_type_is_refused() {
 }
 
 #[test]
-fn a_kid_is_a_name_and_must_match_exactly() {
+fn verify_wants_a_kid_that_matches_exactly() {
     let issuer = Issuer::new();
     let kid = issuer.kid.as_ref().to_owned();
     for malformed in [
@@ -395,7 +395,7 @@ fn a_kid_is_a_name_and_must_match_exactly() {
 }
 
 #[test]
-fn a_member_named_twice_is_refused_whichever_one_is_right() {
+fn verify_refuses_a_header_member_named_twice_whichever_one_is_right() {
     let issuer = Issuer::new();
     let kid = issuer.kid.as_ref();
     let claims = issuer.claims().to_string();
@@ -413,7 +413,7 @@ fn a_member_named_twice_is_refused_whichever_one_is_right() {
 }
 
 #[test]
-fn unknown_header_members_do_no_harm() {
+fn verify_ignores_unknown_header_members() {
     let issuer = Issuer::new();
     for name in ["x", "__proto__", "constructor", "x5t", "nonce", "epk", "p2c", "ALG", "Kid"] {
         issuer.accepts(name, &issuer.token_headed(&issuer.header_with(name, json!("anything"))));
@@ -421,7 +421,7 @@ fn unknown_header_members_do_no_harm() {
 }
 
 #[test]
-fn a_token_says_which_key_it_wants_before_it_is_verified() {
+fn kid_is_known_before_a_token_is_verified() {
     let issuer = Issuer::new();
     let token = issuer.token();
     assert_eq!(Unverified::parse(&token).unwrap().kid(), Some(issuer.kid.as_ref()));
@@ -430,7 +430,7 @@ fn a_token_says_which_key_it_wants_before_it_is_verified() {
 }
 
 #[test]
-fn only_a_token_that_another_key_could_make_valid_asks_for_one() {
+fn kid_is_asked_for_only_by_a_token_that_another_key_could_make_valid() {
     let issuer = Issuer { set: KeySet::default(), ..Issuer::new() };
     issuer.refuses("a sound token", &issuer.token(), Refusal::UnknownKid);
     let token = issuer.token();

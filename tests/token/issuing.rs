@@ -38,7 +38,7 @@ fn decoded(part: &str) -> String {
 }
 
 #[test]
-fn a_token_has_the_header_and_claims_of_better_auth() {
+fn jwt_has_the_header_and_claims_of_better_auth() {
     let issuer = Issuer::new();
     let kid = Kid::parse("LlHtzL2zEtz9Qdi0").unwrap();
     let token = sign::jwt(&issuer.key, &kid, &claims(None)).unwrap();
@@ -55,7 +55,7 @@ fn a_token_has_the_header_and_claims_of_better_auth() {
 }
 
 #[test]
-fn old_backends_find_the_user_under_every_name_and_no_audience() {
+fn hs256_names_the_user_under_every_claim_of_old_backends_and_no_audience() {
     let issuer = Issuer::new();
     let token = sign::hs256(&issuer.shared.key, &claims(None).for_old_backends()).unwrap();
     let [header, payload, _] = parts(&token);
@@ -70,14 +70,14 @@ fn old_backends_find_the_user_under_every_name_and_no_audience() {
 }
 
 #[test]
-fn the_same_claims_in_the_same_second_give_the_same_token() {
+fn jwt_of_the_same_claims_in_the_same_second_is_the_same() {
     let issuer = Issuer::new();
     let twice = [(); 2].map(|()| sign::jwt(&issuer.key, &issuer.kid, &claims(None)).unwrap());
     assert_eq!(twice[0], twice[1]);
 }
 
 #[test]
-fn a_kid_with_quotes_cannot_break_out_of_the_header() {
+fn jwt_lets_no_kid_with_quotes_break_out_of_the_header() {
     let issuer = Issuer::new();
     let kid = Kid::parse(r#"a","alg":"none\"#).unwrap();
     let token = sign::jwt(&issuer.key, &kid, &claims(None)).unwrap();
@@ -86,7 +86,7 @@ fn a_kid_with_quotes_cannot_break_out_of_the_header() {
 }
 
 #[test]
-fn no_token_is_issued_that_our_own_verifier_would_not_read() {
+fn jwt_issues_no_token_that_our_own_verifier_would_not_read() {
     let issuer = Issuer::new();
     let image = "x".repeat(MAX_TOKEN_BYTES);
     assert_eq!(sign::jwt(&issuer.key, &issuer.kid, &claims(Some(&image))), Err(sign::Error::TooLong));
@@ -97,7 +97,7 @@ fn no_token_is_issued_that_our_own_verifier_would_not_read() {
 }
 
 #[test]
-fn another_library_verifies_what_we_sign() {
+fn jwt_is_verified_by_another_library() {
     let issuer = Issuer::new();
     let token = sign::jwt(&issuer.key, &issuer.kid, &claims(None)).unwrap();
     let set: Value = serde_json::from_str(&issuer.set.to_json()).unwrap();
@@ -113,7 +113,7 @@ fn another_library_verifies_what_we_sign() {
 }
 
 #[test]
-fn we_verify_what_another_library_signs() {
+fn verify_takes_what_another_library_signs() {
     let issuer = Issuer::new();
     let private = json!({
         "kty": "OKP", "crv": "Ed25519", "x": base64url::encode(issuer.key.public().as_bytes()),

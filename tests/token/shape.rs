@@ -7,7 +7,7 @@ use signet_verify::jose::{MAX_TOKEN_BYTES, base64url};
 use super::support::{Issuer, parts, signing_input};
 
 #[test]
-fn only_three_parts_make_a_token() {
+fn verify_wants_three_parts() {
     let issuer = Issuer::new();
     let token = issuer.token();
     let [header, payload, signature] = parts(&token);
@@ -31,7 +31,7 @@ fn only_three_parts_make_a_token() {
 }
 
 #[test]
-fn a_token_without_its_signature_is_refused() {
+fn verify_refuses_a_token_without_its_signature() {
     let issuer = Issuer::new();
     let token = issuer.token();
     let input = token.rsplit_once('.').unwrap().0;
@@ -40,7 +40,7 @@ fn a_token_without_its_signature_is_refused() {
 }
 
 #[test]
-fn the_json_serialization_is_no_bearer_token() {
+fn verify_refuses_the_json_serialization() {
     let issuer = Issuer::new();
     let token = issuer.token();
     let [header, payload, signature] = parts(&token);
@@ -60,7 +60,7 @@ fn the_json_serialization_is_no_bearer_token() {
 }
 
 #[test]
-fn an_encrypted_token_is_refused_without_work() {
+fn verify_refuses_an_encrypted_token_without_work() {
     let issuer = Issuer::new();
     let part = base64url::encode(&[7; 48]);
     for header in [
@@ -75,7 +75,7 @@ fn an_encrypted_token_is_refused_without_work() {
 }
 
 #[test]
-fn each_part_has_one_spelling() {
+fn verify_takes_one_spelling_of_each_part() {
     let issuer = Issuer::new();
     let token = issuer.token();
     let [header, payload, signature] = parts(&token);
@@ -110,7 +110,7 @@ fn each_part_has_one_spelling() {
 }
 
 #[test]
-fn bits_that_no_byte_uses_must_be_zero() {
+fn verify_refuses_unused_bits_that_are_not_zero() {
     const ALPHABET: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
     let issuer = Issuer::new();
     // Every spelling of the last character that means the same bytes to a lenient reader.
@@ -145,7 +145,7 @@ fn bits_that_no_byte_uses_must_be_zero() {
 }
 
 #[test]
-fn a_header_or_claim_set_must_be_one_strict_json_object() {
+fn verify_wants_header_and_claims_as_one_strict_json_object_each() {
     let issuer = Issuer::new();
     let header = issuer.header().to_string();
     let claims = issuer.claims().to_string();
@@ -202,7 +202,7 @@ fn a_header_or_claim_set_must_be_one_strict_json_object() {
 }
 
 #[test]
-fn white_space_escapes_and_nesting_within_bounds_are_fine() {
+fn verify_takes_white_space_escapes_and_nesting_within_bounds() {
     let issuer = Issuer::new();
     let header = serde_json::to_string_pretty(&issuer.header()).unwrap();
     let claims = serde_json::to_string_pretty(&issuer.claims()).unwrap();
@@ -214,7 +214,7 @@ fn white_space_escapes_and_nesting_within_bounds_are_fine() {
 }
 
 #[test]
-fn a_token_longer_than_the_bound_is_refused_unread() {
+fn verify_refuses_a_token_longer_than_the_bound_unread() {
     let issuer = Issuer::new();
     let of_length = |length: usize| {
         let bare = issuer.token_of(

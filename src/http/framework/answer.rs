@@ -221,7 +221,7 @@ static REFUSALS: LazyLock<BTreeMap<(Api, u16), String>> = LazyLock::new(|| {
 fn prose(api: Api, status: u16) -> String {
     let meaning = match status {
         400 | 422 => "What was sent does not fit.",
-        401 => "Nobody is known to be calling.",
+        401 => "The caller is not known.",
         403 => "Not from here, not to there, or not by this caller.",
         404 => "There is no such thing.",
         405 => "The path has other methods.",

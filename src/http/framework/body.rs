@@ -62,7 +62,7 @@ pub async fn read(
     let Some(media_type) = media_type.filter(|_| !bytes.is_empty()) else { return Ok(None) };
     let essence = media_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
     match (essence.as_str(), media_types) {
-        (JSON, _) => json::parse(&bytes).map(Some).map_err(|fault| match (fault, api) {
+        (JSON, _) => json::parse(&bytes).map(Some).map_err(|error| match (error, api) {
             (json::Error::DuplicateMember, Api::Tasks) => {
                 api.invalid("[body] A member occurs twice".to_owned())
             }

@@ -1,5 +1,5 @@
 //! Letting pages of other origins call us (the CORS protocol of the Fetch standard).
-//! In: the `Origin` of a request. Out: headers that let trusted origins in with credentials, and anybody at public
+//! In: the `Origin` of a request. Out: headers that let trusted origins in with credentials, and any origin at public
 //! documents without.
 //! Owns: an origin is never reflected unless it is trusted.
 

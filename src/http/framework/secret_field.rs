@@ -54,7 +54,7 @@ impl<K: SecretKind> TextMember for SecretField<K> {
     }
 }
 
-/// The framework wants bodies to be writable; nobody writes a password.
+/// The framework wants bodies to be writable; no answer holds a password.
 impl<K: SecretKind> ToJSON for SecretField<K> {
     fn to_json(&self) -> Option<Value> {
         None
@@ -132,7 +132,7 @@ mod tests {
     }
 
     #[test]
-    fn neither_debug_nor_json_shows_a_secret() {
+    fn debug_and_json_show_no_secret() {
         let text = "hunter2 hunter2".to_owned();
         let secret = SecretField::<Kind>::from_text(text.clone()).unwrap();
         let seen = format!("{secret:?} {:?} {:?}", secret.to_json(), TokenField::from(text));

@@ -44,7 +44,7 @@ impl StaticDocument {
         &self.body
     }
 
-    /// The whole document with another status than 200; nobody is to keep it.
+    /// The whole document with another status than 200; no cache may keep it.
     pub fn with_status(&self, status: StatusCode) -> Response {
         let mut response =
             Response::builder().status(status).content_type(self.media_type).body(self.body.clone());

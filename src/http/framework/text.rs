@@ -11,7 +11,7 @@ pub enum Controls {
     None,
     /// Line breaks and tabs.
     Lines,
-    /// Any: nobody prints it.
+    /// Any: it is never printed.
     Any,
 }
 

@@ -50,9 +50,9 @@ impl std::fmt::Debug for Cookies {
 }
 
 impl Cookies {
-    /// Cookies signed with `secret`; `secure` when the public base URL is https.
-    pub fn new(secret: &SharedSecret, secure: bool) -> Self {
-        Self { key: MacKey::new(secret), secure }
+    /// Cookies signed with `secret`, for browsers that know the service by `base_url`.
+    pub fn new(secret: &SharedSecret, base_url: &str) -> Self {
+        Self { key: MacKey::new(secret), secure: base_url.starts_with("https:") }
     }
 
     /// The session token that a request shows, if it carries one whose signature is right.
@@ -163,7 +163,7 @@ mod tests {
 
     fn cookies() -> Cookies {
         let secret = "golden-secret-0123456789abcdefghijklmnopqrstuv";
-        Cookies::new(&SharedSecret::new(secret.to_owned()).unwrap(), false)
+        Cookies::new(&SharedSecret::new(secret.to_owned()).unwrap(), "http://localhost:3000")
     }
 
     fn request(name: HeaderName, value: &str) -> HeaderMap {
@@ -176,7 +176,7 @@ mod tests {
         "nUcswAlgr9c9K48Wpu72vMXQ9PCrQzg8.G09ReWZ1N671chc4GvHOAmpMCpwzIveyYT%2FBV3YbVgw%3D";
 
     #[test]
-    fn a_cookie_is_signed_exactly_as_better_auth_signs_it() {
+    fn set_session_signs_the_cookie_exactly_as_better_auth_does() {
         assert_eq!(*cookies().sealed(TOKEN), SIGNED);
         assert_eq!(*cookies().sealed("true"), "true.vbG3J02l7Kg8LZ4PS8JwieU1QBaEselq4Pxnh1A078g=");
         assert_eq!(
@@ -188,7 +188,7 @@ mod tests {
     }
 
     #[test]
-    fn a_cookie_or_bearer_of_better_auth_is_read() {
+    fn session_token_is_read_from_a_cookie_or_bearer_of_better_auth() {
         let read =
             |headers: HeaderMap| cookies().session_token(&headers).map(|token| token.expose().to_owned());
         let cookie = format!("theme=dark; better-auth.session_token={COOKIE_VALUE}; x=y");
@@ -199,7 +199,7 @@ mod tests {
     }
 
     #[test]
-    fn unsigned_and_tampered_cookies_are_no_cookies() {
+    fn session_token_is_not_read_from_unsigned_or_tampered_cookies() {
         for value in [TOKEN, "", ".", &COOKIE_VALUE.replace("nUcs", "mUcs"), &COOKIE_VALUE.replace("%3D", "")]
         {
             let cookie = format!("better-auth.session_token={value}");

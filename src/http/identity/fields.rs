@@ -11,7 +11,7 @@ use crate::identity::Email;
 use crate::identity::PASSWORD_LENGTH;
 
 text_members! {
-    /// What to call somebody. It is a claim of every token, and a token has to stay small.
+    /// What to call the user. It is a claim of every token, and a token has to stay small.
     Name: Text::line(256);
     /// Where a picture is; short for the same reason.
     ImageUrl: Text::line(1024);
@@ -19,7 +19,7 @@ text_members! {
     RedirectUrl: Text::line(2048);
 }
 
-/// The password of somebody who has one.
+/// The password of an existing user.
 pub struct Current;
 
 impl SecretKind for Current {
@@ -31,7 +31,7 @@ impl SecretKind for Current {
 const NEW_PASSWORD: Text =
     Text { min: PASSWORD_LENGTH.start().div_ceil(2), max: *PASSWORD_LENGTH.end(), ..ANY_SECRET };
 
-/// The password that somebody signs up with; Better Auth finds an empty one a field that does not fit.
+/// The password of a sign-up; Better Auth finds an empty one a field that does not fit.
 pub struct First;
 
 impl SecretKind for First {
@@ -47,9 +47,9 @@ impl SecretKind for New {
     const DESCRIBED: Text = NEW_PASSWORD;
 }
 
-/// The password of somebody who has one.
+/// The password of an existing user.
 pub type CurrentPassword = SecretField<Current>;
-/// The password that somebody signs up with.
+/// The password of a sign-up.
 pub type FirstPassword = SecretField<First>;
 /// The password that takes the place of another.
 pub type NewPassword = SecretField<New>;
@@ -90,7 +90,7 @@ impl ToJSON for EmailField {
     }
 }
 
-/// What somebody types as their address to sign in: what is none has an answer of its own, later than those to fields.
+/// The address of a sign-in: what is none has an answer of its own, later than those to fields.
 #[derive(Debug)]
 pub struct SignInEmail(pub Option<Email>);
 
@@ -119,7 +119,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_the_pattern_of_addresses_accepts_is_an_address(
+        fn email_pattern_accepts_addresses_only(
             address in ADDRESS_PATTERN.trim_start_matches('^').trim_end_matches('$')
         ) {
             prop_assert!(address.len() > Email::MAX_BYTES || Email::parse(&address).is_some(), "{address}");

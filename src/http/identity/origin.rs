@@ -1,6 +1,6 @@
 //! Whether a browser acts for its user or for a foreign page (CSRF).
 //! In: the headers of a request that changes something. Out: go on, or 403.
-//! Owns: a request that carries a cookie, or that signs somebody in from a browser, comes from a trusted origin.
+//! Owns: a request that carries a cookie, or that signs a user in from a browser, comes from a trusted origin.
 
 use poem::http::HeaderMap;
 use poem::http::header::{COOKIE, HOST, HeaderName, ORIGIN, REFERER};
@@ -19,7 +19,7 @@ pub fn check_cookie_request(headers: &HeaderMap, trusted: &TrustedOrigins) -> Re
     if headers.contains_key(COOKIE) { check_origin(headers, trusted) } else { Ok(()) }
 }
 
-/// Judges a sign-in or sign-up without a cookie: a foreign page must not sign its visitor in as somebody else.
+/// Judges a sign-in or sign-up without a cookie: a foreign page must not sign its visitor in as another user.
 ///
 /// A browser always says where such a request comes from. Programs do not; Node's fetch is one of them, though it sends
 /// `Sec-Fetch-Mode` like a browser, so that header alone proves nothing.

@@ -42,7 +42,7 @@ fn identity(request: &Request) -> Result<&Arc<Identity>, ApiError> {
 /// The body of a request that changes something.
 pub struct Input<T>(pub T);
 
-/// The body of a request that signs somebody in: an HTML form may send it too, and no foreign page may.
+/// The body of a request that signs a user in: an HTML form may send it too, and no foreign page may.
 pub struct SignInInput<T>(pub T);
 
 async fn read<T: FromFields>(
@@ -153,7 +153,7 @@ fn register_credentials(registry: &mut Registry) {
     registry.create_security_scheme(CREDENTIALS[0], bearer);
 }
 
-/// Somebody who is signed in. To be asked for after the body: a body that does not fit is 400 also for those who are
+/// The user who is signed in. To be asked for after the body: a body that does not fit is 400 also for those who are
 /// not.
 #[derive(Debug)]
 pub struct CurrentSession(pub SignedIn);
@@ -193,7 +193,7 @@ impl<'a> ApiExtractor<'a> for CurrentSession {
                 refusal.headers.extend(identity.cookies.clear());
                 Err(refusal.into())
             }
-            Found::Nobody => Err(Code::Unauthorized.into()),
+            Found::NoToken => Err(Code::Unauthorized.into()),
         }
     }
 }

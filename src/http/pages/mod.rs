@@ -108,8 +108,8 @@ pub struct Web {
 }
 
 impl Web {
-    /// The app beside an identity service, with or without the tasks API.
-    pub fn new(serves_tasks: bool) -> Self {
+    /// The app that is built into the binary, beside an identity service.
+    pub fn embedded() -> Self {
         let mut paths: Vec<_> = Assets::iter().collect();
         paths.sort();
         let mut assets = HashMap::new();
@@ -126,10 +126,16 @@ impl Web {
             assets.insert(path.into_owned(), document);
         }
         let version = URL_SAFE_NO_PAD.encode(&version.finish()[..9]);
-        Self { assets: Arc::new(assets), version, serves_tasks }
+        Self { assets: Arc::new(assets), version, serves_tasks: false }
     }
 
-    /// The page for people who follow a link to nothing.
+    /// The same app, with the page of the tasks API that this process serves.
+    #[must_use]
+    pub fn with_tasks(self) -> Self {
+        Self { serves_tasks: true, ..self }
+    }
+
+    /// The page that a browser gets with a 404.
     pub fn not_found(&self) -> StaticDocument {
         self.page(&NOT_FOUND)
     }
@@ -220,7 +226,7 @@ impl Endpoint for AssetEndpoint {
     }
 }
 
-/// Shows `page` to people who followed a link to nothing; programs get their JSON.
+/// Answers a browser's 404 with `page`; programs get JSON.
 pub fn show_not_found_page(answered: Result<Response>, page: &StaticDocument) -> Result<Response> {
     match answered {
         Err(error) if error.is::<NotFoundError>() => {

@@ -7,7 +7,7 @@ use crate::http::framework::code::Code;
 use crate::http::framework::error::ApiError;
 use crate::resource::task;
 use signet_verify::guard::Unauthenticated;
-use signet_verify::verifier::Denied;
+use signet_verify::verifier;
 
 impl From<task::Error> for ApiError {
     fn from(error: task::Error) -> Self {
@@ -27,8 +27,8 @@ impl From<Unauthenticated> for ApiError {
     fn from(refusal: Unauthenticated) -> Self {
         let code = match &refusal {
             Unauthenticated::Missing => Code::MissingBearerToken,
-            Unauthenticated::Denied(Denied::KeySetUnavailable { .. }) => Code::KeySetUnavailable,
-            Unauthenticated::Malformed | Unauthenticated::Denied(_) => Code::InvalidBearerToken,
+            Unauthenticated::Refused(verifier::Error::KeySetUnavailable { .. }) => Code::KeySetUnavailable,
+            Unauthenticated::Malformed | Unauthenticated::Refused(_) => Code::InvalidBearerToken,
         };
         debug_assert_eq!(code.as_str(), refusal.code(), "the guard of other frameworks says the same");
         let error = code.saying(refusal.message());

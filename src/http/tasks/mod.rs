@@ -212,7 +212,7 @@ pub fn service() -> OpenApiService<TasksApi, ()> {
     OpenApiService::new(TasksApi, "Signet tasks API", env!("CARGO_PKG_VERSION"))
         .description(
             "Each user's own tasks. Every request carries a JWT of the identity API (`GET /api/auth/token`) as \
-             `Authorization: Bearer`. Without a good token the answer is 401; for somebody else's `user_id` 403, \
+             `Authorization: Bearer`. Without a good token the answer is 401; for another user's `user_id` 403, \
              before any task is looked up; for an id that is not among the caller's tasks 404.\n\n\
              Every error is `{\"code\", \"message\"}`; programs compare `code`.",
         )

@@ -27,7 +27,7 @@ pub struct Resource {
 }
 
 /// How the router calls the first variable of a path, which is `{user_id}` in every operation: poem-openapi numbers
-/// them. Were it wrong, nobody would pass.
+/// them. Were it wrong, every request would be refused.
 const USER_ID: &str = "param0";
 
 /// The caller, who is the user of the path.

@@ -156,7 +156,7 @@ mod tests {
     }
 
     #[test]
-    fn sizes_and_exponents_have_bounds() {
+    fn new_bounds_sizes_and_exponents() {
         let new = |bits, exponent: &[u8]| RsaKey::new(&modulus(bits), exponent).map(|_| ());
         for bits in [2048, 3072, 4096] {
             assert_eq!(new(bits, &[1, 0, 1]), Ok(()), "{bits}");
@@ -179,7 +179,7 @@ mod tests {
     }
 
     #[test]
-    fn the_der_reads_back_and_has_one_spelling() {
+    fn from_der_reads_der_back_and_takes_one_spelling() {
         for bits in [2048, 2049, 3072, 4096] {
             let key = RsaKey::new(&modulus(bits), &[1, 0, 1]).unwrap();
             assert_eq!(RsaKey::from_der(key.der()), Ok(key.clone()));

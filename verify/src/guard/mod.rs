@@ -9,7 +9,7 @@ use hyper::header::{AUTHORIZATION, HeaderMap};
 
 use crate::jose::MAX_TOKEN_BYTES;
 use crate::jose::claims::Principal;
-use crate::verifier::{Denied, Verifier};
+use crate::verifier::{self, Verifier};
 
 #[cfg(feature = "poem")]
 pub mod poem;
@@ -88,15 +88,15 @@ pub enum Unauthenticated {
     Malformed,
     /// The verifier refused the token, or could not decide.
     #[error(transparent)]
-    Denied(#[from] Denied),
+    Refused(#[from] verifier::Error),
 }
 
 impl Unauthenticated {
     /// 401, or 503 when the issuer's keys are not to be had and the token may well be right.
     pub fn status(&self) -> StatusCode {
         match self {
-            Self::Denied(Denied::KeySetUnavailable { .. }) => StatusCode::SERVICE_UNAVAILABLE,
-            Self::Missing | Self::Malformed | Self::Denied(_) => StatusCode::UNAUTHORIZED,
+            Self::Refused(verifier::Error::KeySetUnavailable { .. }) => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Missing | Self::Malformed | Self::Refused(_) => StatusCode::UNAUTHORIZED,
         }
     }
 
@@ -104,8 +104,8 @@ impl Unauthenticated {
     pub fn code(&self) -> &'static str {
         match self {
             Self::Missing => "UNAUTHORIZED",
-            Self::Denied(Denied::KeySetUnavailable { .. }) => "KEY_SET_UNAVAILABLE",
-            Self::Malformed | Self::Denied(_) => "INVALID_TOKEN",
+            Self::Refused(verifier::Error::KeySetUnavailable { .. }) => "KEY_SET_UNAVAILABLE",
+            Self::Malformed | Self::Refused(_) => "INVALID_TOKEN",
         }
     }
 
@@ -113,11 +113,11 @@ impl Unauthenticated {
     pub fn message(&self) -> &'static str {
         match self {
             Self::Missing => "A bearer token is needed",
-            Self::Denied(Denied::KeySetUnavailable { .. }) => {
+            Self::Refused(verifier::Error::KeySetUnavailable { .. }) => {
                 "The keys to verify tokens with are not available. Please try again later."
             }
             // One text for all: it names the usual mistakes, and not which one this is.
-            Self::Malformed | Self::Denied(_) => {
+            Self::Malformed | Self::Refused(_) => {
                 "This is no valid JWT, or it has expired: please sign in again. For a session token, GET /api/auth/token \
                  gives a JWT."
             }
@@ -128,15 +128,15 @@ impl Unauthenticated {
     pub fn challenge(&self) -> Option<&'static str> {
         match self {
             Self::Missing => Some(CHALLENGE),
-            Self::Denied(Denied::KeySetUnavailable { .. }) => None,
-            Self::Malformed | Self::Denied(_) => Some(CHALLENGE_INVALID_TOKEN),
+            Self::Refused(verifier::Error::KeySetUnavailable { .. }) => None,
+            Self::Malformed | Self::Refused(_) => Some(CHALLENGE_INVALID_TOKEN),
         }
     }
 
     /// When a 503 may be tried again; the value of `Retry-After` in whole seconds, rounded up.
     pub fn retry_after_seconds(&self) -> Option<u64> {
         match self {
-            Self::Denied(Denied::KeySetUnavailable { retry_after }) => {
+            Self::Refused(verifier::Error::KeySetUnavailable { retry_after }) => {
                 Some(retry_after.saturating_add(Duration::from_nanos(999_999_999)).as_secs().max(1))
             }
             _ => None,

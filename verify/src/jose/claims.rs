@@ -97,7 +97,7 @@ pub struct VerifiedClaims {
     pub(super) all: Map<String, Value>,
 }
 
-/// Somebody whose token was verified. Its claims can be read like fields and not be changed; clones share them.
+/// The caller whose token was verified. Its claims can be read like fields and not be changed; clones share them.
 #[derive(Clone)]
 pub struct Principal(Arc<VerifiedClaims>);
 

@@ -38,7 +38,7 @@ pub struct Sources {
     pub limiter: Arc<Limiter>,
     /// Ended sessions.
     pub revocations: Arc<Revocations>,
-    /// Where instances meet, where there are several.
+    /// Redis, where one is configured.
     pub redis: Option<Arc<Redis>>,
     /// Time.
     pub clock: Arc<dyn Clock>,
@@ -234,7 +234,7 @@ fn verification(verifier: &Verifier, page: &mut MetricWriter<'_>) -> fmt::Result
     page.counters(
         "signet_key_cache_fetch_failures",
         "Fetches that brought no keys, by reason",
-        cache.faults().map(|(reason, count)| ([("reason", reason)], count)),
+        cache.failures_by_reason().map(|(reason, count)| ([("reason", reason)], count)),
     )?;
     page.gauge(
         "signet_key_cache_consecutive_failures",
