@@ -201,7 +201,11 @@ impl<R: KeyRepository> Rotation<R> {
                 self.commit(&order, None, |keys, now| self.next_forced_step(algorithm, keys, now)).await?;
             let key =
                 |kid: &Kid| done.snapshot.keys.iter().map(|row| &row.record).find(|key| key.kid == *kid);
-            let happened = |event| done.events.iter().find(|done| done.event == event);
+            // Where nothing signed, keys of other algorithms sign now, too.
+            let is_ours = |kid: &Kid| {
+                done.written.iter().any(|row| row.record.kid == *kid && row.record.algorithm() == algorithm)
+            };
+            let happened = |event| done.events.iter().find(|done| done.event == event && is_ours(&done.kid));
             let Some(activated) = happened(Event::Activated) else { continue };
             let now = done.read_at.wall;
             let retired = happened(Event::Retired).and_then(|event| key(&event.kid));

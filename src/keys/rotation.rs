@@ -135,8 +135,11 @@ struct Fresh(HashMap<Algorithm, (PrivateKey, PublicKey)>);
 
 /// What one attempt came to.
 pub(super) struct Committed {
+    /// The rows that it was decided on.
     pub(super) snapshot: Snapshot,
     pub(super) read_at: Reading,
+    /// The rows that were written.
+    pub(super) written: Vec<KeyRow>,
     pub(super) events: Vec<KeyEvent>,
 }
 
@@ -261,7 +264,7 @@ impl<R: KeyRepository> Rotation<R> {
             self.make_fresh(&steps, &mut fresh).await?;
             let (rows, events) = self.apply_all(&snapshot, &steps, order, imported, &fresh, read_at)?;
             if rows.is_empty() || self.write(&snapshot, &rows, &events).await? {
-                return Ok(Committed { snapshot, read_at, events });
+                return Ok(Committed { snapshot, read_at, written: rows, events });
             }
         }
         Err(RotationError::Contended)
