@@ -3,6 +3,7 @@
 pub mod crash;
 mod crowd;
 mod faults;
+mod json;
 mod key_set;
 mod logs;
 mod restore;
