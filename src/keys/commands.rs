@@ -11,7 +11,7 @@ use signet_verify::jose::jwk::Kid;
 
 use crate::keys::repository::KeyRepository;
 use crate::keys::rotation::{ATTEMPTS, Error, Order, Rotation, records, ring};
-use crate::keys::sealing::{Place, open, seal, signing_key};
+use crate::keys::sealing::{Place, open, seal};
 use crate::model::contract::Contract;
 use crate::model::key_rows::{KeyEvent, KeyRow};
 use crate::model::signing_key::{Event, KeyState, Transition, lead, published, takeover};
@@ -210,7 +210,11 @@ impl<R: KeyRepository> Rotation<R> {
                 self.commit(&order, None, |keys, now| self.next_forced_step(algorithm, keys, now)).await?;
             let key =
                 |kid: &Kid| done.snapshot.keys.iter().map(|row| &row.record).find(|key| key.kid == *kid);
-            let happened = |event| done.events.iter().find(|done| done.event == event);
+            // Where nothing signed, keys of other algorithms sign now, too.
+            let is_ours = |kid: &Kid| {
+                done.written.iter().any(|row| row.record.kid == *kid && row.record.algorithm() == algorithm)
+            };
+            let happened = |event| done.events.iter().find(|done| done.event == event && is_ours(&done.kid));
             let Some(activated) = happened(Event::Activated) else { continue };
             let now = done.read_at.wall;
             let retired = happened(Event::Retired).and_then(|event| key(&event.kid));
@@ -244,8 +248,9 @@ impl<R: KeyRepository> Rotation<R> {
             check_capacity(keys, now)?;
             return Ok(vec![Transition::Announce { algorithm }]);
         };
-        let row = keys.iter().find(|row| row.record.kid == pending.kid);
-        signing_key(&self.vault, &pending, row.and_then(|row| row.sealed.as_ref()))?;
+        if let Some(row) = keys.iter().find(|row| row.record.kid == pending.kid) {
+            self.opened.signing_key(row)?;
+        }
         Ok(vec![Transition::Promote { kid: pending.kid, retires: active.map(|active| active.kid) }])
     }
 
@@ -295,7 +300,7 @@ impl<R: KeyRepository> Rotation<R> {
         let waits = |row: &&KeyRow| {
             row.record.algorithm() == algorithm
                 && row.record.state == KeyState::Pending
-                && signing_key(&self.vault, &row.record, row.sealed.as_ref()).is_ok()
+                && self.opened.signing_key(row).is_ok()
         };
         match keys.iter().find(waits) {
             Some(row) => Some(Transition::Promote { kid: row.record.kid.clone(), retires: None }),

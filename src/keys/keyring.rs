@@ -18,12 +18,11 @@ use tokio::sync::{Notify, watch};
 use crate::duration;
 use crate::keys::margins::{Margin, margins};
 use crate::keys::observed_age::ObservedAges;
-use crate::keys::sealing::signing_key;
+use crate::keys::opened_keys::OpenedKeys;
 use crate::model::contract::Contract;
 use crate::model::key_rows::{KeyRow, Snapshot};
 use crate::model::signing_key::session_algorithm;
 use crate::model::signing_key::{self, KeyRecord, KeyState, Ring, announcement, published, published_until};
-use crate::vault::Vault;
 
 /// The key set as it is served.
 #[derive(Clone, Debug)]
@@ -135,7 +134,7 @@ impl Keyring {
     pub(super) fn open(
         contract: Contract,
         clock: Arc<dyn Clock>,
-        vault: &Vault,
+        opened: &OpenedKeys,
         snapshot: &Snapshot,
         read_at: Reading,
     ) -> Option<Self> {
@@ -143,7 +142,7 @@ impl Keyring {
         let mut observed = ObservedAges::default();
         observed.observe(&records, read_at);
         let published = Arc::new(Published::new(public_set(&records, &observed, read_at)?));
-        let (signers, unreadable) = unseal(vault, &snapshot.keys);
+        let (signers, unreadable) = unseal(opened, &snapshot.keys);
         let (verifiers, _) = watch::channel(published.set.clone());
         let view = View { records, signers, unreadable, published, read_at };
         Some(Self {
@@ -291,9 +290,9 @@ impl Keyring {
     }
 
     /// Takes over the rows that were read at `read_at`.
-    pub(super) fn load(&self, vault: &Vault, snapshot: &Snapshot, read_at: Reading) {
+    pub(super) fn load(&self, opened: &OpenedKeys, snapshot: &Snapshot, read_at: Reading) {
         let records: Vec<KeyRecord> = snapshot.keys.iter().map(|row| row.record.clone()).collect();
-        let (signers, unreadable) = unseal(vault, &snapshot.keys);
+        let (signers, unreadable) = unseal(opened, &snapshot.keys);
         let before = self.view();
         if unreadable != before.unreadable {
             for key in &unreadable {
@@ -389,10 +388,11 @@ fn public_set(records: &[KeyRecord], observed: &ObservedAges, now: Reading) -> O
 }
 
 /// Opens the keys that sign, and tries the ones that will.
-fn unseal(vault: &Vault, rows: &[KeyRow]) -> (Vec<(Kid, SigningKey)>, Vec<Unreadable>) {
+fn unseal(opened: &OpenedKeys, rows: &[KeyRow]) -> (Vec<(Kid, SigningKey)>, Vec<Unreadable>) {
     let (mut signers, mut unreadable) = (Vec::new(), Vec::new());
-    for KeyRow { record, sealed } in rows.iter().filter(|row| row.record.state.signs()) {
-        match signing_key(vault, record, sealed.as_ref()) {
+    for row in rows.iter().filter(|row| row.record.state.signs()) {
+        let record = &row.record;
+        match opened.signing_key(row) {
             Ok(key) if record.state == KeyState::Active => signers.push((record.kid.clone(), key)),
             Ok(_) => {}
             Err(error) => unreadable.push(Unreadable { kid: record.kid.clone(), why: error.to_string() }),

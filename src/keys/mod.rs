@@ -11,6 +11,7 @@ pub mod keyring;
 pub mod listing;
 mod margins;
 mod observed_age;
+mod opened_keys;
 mod pem;
 pub mod repository;
 pub mod rotation;

@@ -15,8 +15,9 @@ use crate::audit;
 use crate::keys::generator::{self, Generator};
 use crate::keys::key_formats::ImportedKey;
 use crate::keys::observed_age::ObservedAges;
+use crate::keys::opened_keys::OpenedKeys;
 use crate::keys::repository::{self, KeyRepository};
-use crate::keys::sealing::{self, Place, seal, signing_key};
+use crate::keys::sealing::{self, Place, seal};
 use crate::model::contract::Contract;
 use crate::model::key_rows::{KeyEvent, KeyRow, Snapshot};
 use crate::model::signing_key::{KeyRecord, KeyState, Ring, Transition, WrongState, apply, due, lead};
@@ -121,6 +122,7 @@ pub struct Reconciled {
 pub struct Rotation<R> {
     pub(super) rows: R,
     pub(super) vault: Arc<Vault>,
+    pub(super) opened: OpenedKeys,
     pub(super) generator: Arc<dyn Generator>,
     pub(super) contract: Contract,
     pub(super) clock: Arc<dyn Clock>,
@@ -133,8 +135,11 @@ struct Fresh(HashMap<Algorithm, (PrivateKey, PublicKey)>);
 
 /// What one attempt came to.
 pub(super) struct Committed {
+    /// The rows that it was decided on.
     pub(super) snapshot: Snapshot,
     pub(super) read_at: Reading,
+    /// The rows that were written.
+    pub(super) written: Vec<KeyRow>,
     pub(super) events: Vec<KeyEvent>,
 }
 
@@ -147,7 +152,8 @@ impl<R: KeyRepository> Rotation<R> {
         contract: Contract,
         clock: Arc<dyn Clock>,
     ) -> Self {
-        Self { rows, vault, generator, contract, clock, observed: Mutex::default() }
+        let opened = OpenedKeys::new(Arc::clone(&vault));
+        Self { rows, vault, opened, generator, contract, clock, observed: Mutex::default() }
     }
 
     /// The rows that this rotation writes.
@@ -217,7 +223,7 @@ impl<R: KeyRepository> Rotation<R> {
 
     /// The steps that are due, less those that this process must not take because it lacks a master key.
     pub(super) fn plan(&self, keys: &[KeyRow], now: Reading) -> Vec<Transition> {
-        let sealed = |row: &KeyRow| signing_key(&self.vault, &row.record, row.sealed.as_ref()).is_err();
+        let sealed = |row: &KeyRow| self.opened.signing_key(row).is_err();
         let sealed_in = |state: KeyState| -> Vec<Algorithm> {
             let rows = keys.iter().filter(|row| row.record.state == state && sealed(row));
             rows.map(|row| row.record.algorithm()).collect()
@@ -253,11 +259,12 @@ impl<R: KeyRepository> Rotation<R> {
             // Before the read: what is read is at least as new as that.
             let read_at = Reading::now(&*self.clock);
             let snapshot = self.rows.live().await?;
+            self.opened.forget_others(&snapshot.keys);
             let steps = decide(&snapshot.keys, read_at)?;
             self.make_fresh(&steps, &mut fresh).await?;
             let (rows, events) = self.apply_all(&snapshot, &steps, order, imported, &fresh, read_at)?;
             if rows.is_empty() || self.write(&snapshot, &rows, &events).await? {
-                return Ok(Committed { snapshot, read_at, events });
+                return Ok(Committed { snapshot, read_at, written: rows, events });
             }
         }
         Err(Error::Contended)
@@ -363,8 +370,7 @@ impl<R: KeyRepository> Rotation<R> {
             return Err(Error::NoKey);
         }
         active.try_for_each(|row| {
-            let opened = signing_key(&self.vault, &row.record, row.sealed.as_ref());
-            opened.map(|_| ()).map_err(|error| Error::ActiveSealed {
+            self.opened.signing_key(row).map(|_| ()).map_err(|error| Error::ActiveSealed {
                 kid: row.record.kid.clone(),
                 why: error.to_string(),
                 have: self.vault.master_key().to_owned(),

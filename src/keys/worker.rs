@@ -36,7 +36,7 @@ impl<R: KeyRepository> RotationWorker<R> {
         rotation.check_active(&reconciled.snapshot.keys)?;
         let (contract, clock) = (rotation.contract, rotation.clock.clone());
         let keyring =
-            Keyring::open(contract, clock, &rotation.vault, &reconciled.snapshot, reconciled.read_at)
+            Keyring::open(contract, clock, &rotation.opened, &reconciled.snapshot, reconciled.read_at)
                 .ok_or(Error::NoKey)?;
         for key in keyring.health().unreadable {
             tracing::error!(kid = %key.kid, "{}", key.why);
@@ -61,7 +61,7 @@ impl<R: KeyRepository> RotationWorker<R> {
     pub async fn reconcile(&self) -> Result<(), Error> {
         match self.rotation.reconcile().await {
             Ok(reconciled) => {
-                self.keyring.load(&self.rotation.vault, &reconciled.snapshot, reconciled.read_at);
+                self.keyring.load(&self.rotation.opened, &reconciled.snapshot, reconciled.read_at);
                 Ok(())
             }
             Err(error) => {

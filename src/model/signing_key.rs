@@ -268,8 +268,14 @@ pub struct Ring<'a> {
 
 impl<'a> Ring<'a> {
     /// The keys of `algorithm` among `keys`.
+    ///
+    /// There is one of each at most; should there be several that wait, it is the one that caches have known longest,
+    /// whatever the order of the rows.
     pub fn of(keys: &'a [KeyRecord], algorithm: Algorithm) -> Self {
-        let in_state = |state| keys.iter().find(|key| key.algorithm() == algorithm && key.state == state);
+        let in_state = |state| {
+            let keys = keys.iter().filter(move |key| key.algorithm() == algorithm && key.state == state);
+            keys.min_by(|a, b| (a.announced_at, &a.kid).cmp(&(b.announced_at, &b.kid)))
+        };
         Self { active: in_state(KeyState::Active), pending: in_state(KeyState::Pending) }
     }
 
@@ -429,7 +435,14 @@ pub fn apply<E: From<WrongState>>(
     Ok(match step {
         Transition::Announce { algorithm } | Transition::Bootstrap { algorithm } => {
             let (kid, public) = fresh(*algorithm)?;
-            if keys.iter().any(|key| key.kid == kid) || public.algorithm() != *algorithm {
+            let ring = Ring::of(keys, *algorithm);
+            let place = match step {
+                // One that waits may be one that nobody can open.
+                Transition::Bootstrap { .. } => ring.active,
+                _ => ring.pending,
+            };
+            let known = keys.iter().any(|key| key.kid == kid);
+            if known || place.is_some() || public.algorithm() != *algorithm {
                 return Err(WrongState { kid }.into());
             }
             keys.push(KeyRecord::announced(kid.clone(), public, contract, now));
@@ -474,14 +487,17 @@ pub fn apply<E: From<WrongState>>(
     })
 }
 
-/// Lets the pending key `kid` sign; `retires` signs no more.
+/// Lets the pending key `kid` sign; `retires` signs no more, which is the active key of its algorithm, if there is one.
 fn promote(
     keys: &mut [KeyRecord],
     kid: &Kid,
     retires: Option<&Kid>,
     now: Timestamp,
 ) -> Result<Vec<(Kid, Event)>, WrongState> {
-    find(keys, kid, |state| state == KeyState::Pending)?;
+    let algorithm = find(keys, kid, |state| state == KeyState::Pending)?.algorithm();
+    if Ring::of(keys, algorithm).active.map(|active| &active.kid) != retires {
+        return Err(WrongState { kid: kid.clone() });
+    }
     let mut events = Vec::new();
     if let Some(predecessor) = retires {
         find(keys, predecessor, |state| state == KeyState::Active)?.retire(now);

@@ -2,6 +2,7 @@
 
 pub mod crash;
 mod crowd;
+mod json;
 mod key_set;
 mod logs;
 mod restore;

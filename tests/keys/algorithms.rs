@@ -56,6 +56,21 @@ async fn start_makes_a_key_of_each_algorithm_that_signs_at_once(
 
 #[rstest]
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn rotate_now_before_the_first_start_names_the_key_of_the_algorithm_that_was_asked_for(
+    #[values(EdDsa, Es256, Rs256)] algorithm: Algorithm,
+) {
+    let Some(fresh) = Sqlite.fresh().await else { return };
+    let process = Process::new(&open(&fresh.url).await, 1).with_contract(contract("EdDSA,ES256,RS256"));
+    let rotated = process.rotation().rotate_now(algorithm, "alice").await.unwrap();
+    let rows = process.rotation().rows().history().await.unwrap();
+    let active: Vec<_> = rows.iter().filter(|key| key.state == KeyState::Active).collect();
+    assert_eq!(active.len(), 3, "all of them begin at once");
+    let ours = active.iter().find(|key| key.algorithm() == algorithm).unwrap();
+    assert_eq!((&rotated.kid, rotated.algorithm), (&ours.kid, algorithm));
+}
+
+#[rstest]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn reconcile_takes_the_keys_of_each_algorithm_through_their_lives(
     #[values(Sqlite, Postgres)] database: Dialect,
 ) {

@@ -308,6 +308,63 @@ proptest! {
     }
 }
 
+proptest! {
+    /// The database lets one key wait at most; the state machine alone does not rely on that.
+    #[test]
+    fn of_each_algorithm_exactly_one_key_signs_however_many_wait_for_it(
+        contract in contracts(),
+        waiting in proptest::collection::vec((algorithm(), 0_u64..200_000, any::<bool>()), 0..10),
+        signing in proptest::sample::subsequence(Algorithm::ALL.to_vec(), 0..=3),
+    ) {
+        let mut issuer = Issuer::new(contract);
+        for (number, (algorithm, ago, is_requested)) in (1_000..).zip(waiting) {
+            let (kid, public) = key(number, algorithm);
+            let at = START.before(Duration::from_millis(ago));
+            let requested_at = is_requested.then_some(at);
+            issuer.keys.push(KeyRecord { requested_at, ..KeyRecord::announced(kid, public, &contract, at) });
+        }
+        for (number, algorithm) in (2_000..).zip(&signing) {
+            let (kid, public) = key(number, *algorithm);
+            let key = KeyRecord::announced(kid, public, &contract, START);
+            issuer.keys.push(KeyRecord { state: KeyState::Active, activated_at: Some(START), ..key });
+        }
+        let at_first = Algorithm::ALL.map(|algorithm| issuer.of(algorithm, KeyState::Pending).len());
+        let longest_known = |keys: &[KeyRecord], algorithm| {
+            let waiting = keys.iter().filter(|key| key.algorithm() == algorithm && key.state == KeyState::Pending);
+            waiting.map(|key| key.announced_at).min()
+        };
+        for round in 0.. {
+            let steps = due(&issuer.keys, &issuer.contract, issuer.now);
+            prop_assert!(round < 30, "never at rest: {:?}", steps);
+            let before = issuer.keys.clone();
+            for step in &steps {
+                issuer.take(step);
+                for algorithm in Algorithm::ALL {
+                    prop_assert!(issuer.of(algorithm, KeyState::Active).len() <= 1, "{} by {:?}", algorithm, step);
+                }
+                if let Transition::Promote { kid, .. } = step {
+                    let key = before.iter().find(|key| key.kid == *kid).unwrap();
+                    prop_assert_eq!(Some(key.announced_at), longest_known(&before, key.algorithm()));
+                }
+            }
+            if steps.is_empty() {
+                break;
+            }
+        }
+        for (algorithm, at_first) in Algorithm::ALL.into_iter().zip(at_first) {
+            let [active, pending] = [KeyState::Active, KeyState::Pending].map(|state| issuer.of(algorithm, state));
+            if signing.is_empty() && (at_first > 0 || contract.algorithms().contains(algorithm)) {
+                prop_assert_eq!(active.len(), 1, "{}", algorithm);
+            }
+            if pending.iter().all(|key| key.requested_at.is_none()) && signing.is_empty() && at_first > 0 {
+                let asked_for = issuer.keys.iter().filter(|key| key.algorithm() == algorithm);
+                let asked_for = asked_for.filter(|key| key.requested_at.is_some()).count();
+                prop_assert!(pending.len() + 1 + asked_for >= at_first, "nobody asked for more of {}", algorithm);
+            }
+        }
+    }
+}
+
 #[test]
 fn due_announces_a_new_algorithm_for_its_lead_while_the_others_sign() {
     let list = |list: &str| contract_for(60, 4, 10, list.parse().unwrap());
@@ -430,6 +487,31 @@ fn apply_of_a_step_that_does_not_fit_changes_nothing() {
         );
         assert_eq!(issuer.keys, before, "{step:?}");
     }
+}
+
+#[test]
+fn a_step_to_a_second_key_that_signs_or_waits_changes_nothing() {
+    let mut issuer = Issuer::new(contract_for(60, 4, 10, "EdDSA,ES256".parse().unwrap()));
+    issuer.reconcile();
+    let signs = |issuer: &Issuer, algorithm| issuer.of(algorithm, KeyState::Active)[0].kid.clone();
+    let [eddsa, es256] = [Algorithm::EdDsa, Algorithm::Es256].map(|algorithm| signs(&issuer, algorithm));
+    issuer.take(&Transition::Announce { algorithm: Algorithm::EdDsa });
+    let kid = issuer.of(Algorithm::EdDsa, KeyState::Pending)[0].kid.clone();
+    let before = issuer.keys.clone();
+    for step in [
+        Transition::Promote { kid: kid.clone(), retires: None },
+        Transition::Promote { kid: kid.clone(), retires: Some(es256) },
+        Transition::Announce { algorithm: Algorithm::EdDsa },
+        Transition::Bootstrap { algorithm: Algorithm::EdDsa },
+        Transition::Bootstrap { algorithm: Algorithm::Es256 },
+    ] {
+        let fresh = |algorithm| Ok(key(98, algorithm));
+        let outcome = apply::<WrongState>(&mut issuer.keys, &step, fresh, &issuer.contract, issuer.now);
+        assert!(outcome.is_err(), "{step:?}");
+        assert_eq!(issuer.keys, before, "{step:?}");
+    }
+    issuer.take(&Transition::Promote { kid: kid.clone(), retires: Some(eddsa) });
+    assert_eq!(signs(&issuer, Algorithm::EdDsa), kid);
 }
 
 #[test]

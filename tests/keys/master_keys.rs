@@ -76,6 +76,38 @@ async fn rewrap_makes_an_old_master_key_needless(#[values(Sqlite, Postgres)] dat
 
 #[rstest]
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn reconcile_sees_at_once_that_a_private_half_was_sealed_anew(
+    #[values(Sqlite, Postgres)] database: Dialect,
+) {
+    let Some(fresh) = database.fresh().await else { return };
+    let url = fresh.url.as_str();
+    let database = open(url).await;
+    let clock = Arc::new(ManualClock::at(START));
+    let behind = Process::new(&database, 1).with_clock(&clock).start().await.unwrap();
+    let ahead = Process::new(&database, 2).with_masters(&[1, 2]).with_clock(&clock).start().await.unwrap();
+    let first = signing(&behind.keyring());
+    for worker in [&behind, &ahead] {
+        worker.reconcile().await.unwrap();
+        assert_eq!(signing(&worker.keyring()), first, "what was opened goes on");
+    }
+    Process::new(&database, 3).with_masters(&[2, 1]).rotation().rewrap("alice", Rewrap::Write).await.unwrap();
+    for (worker, signs) in [(&behind, None), (&ahead, first.clone())] {
+        worker.reconcile().await.unwrap();
+        assert_eq!(
+            signing(&worker.keyring()),
+            signs,
+            "it judges by the row of now, not by what it has opened"
+        );
+    }
+    let unreadable = behind.keyring().health().unreadable;
+    assert!(unreadable.len() == 1 && unreadable[0].why.contains(&master(2).fingerprint()), "{unreadable:?}");
+    Process::new(&database, 4).with_masters(&[1, 2]).rotation().rewrap("alice", Rewrap::Write).await.unwrap();
+    behind.reconcile().await.unwrap();
+    assert_eq!(signing(&behind.keyring()), first, "and sees it back");
+}
+
+#[rstest]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn reconcile_lets_a_key_that_cannot_be_opened_harm_no_other(
     #[values(Sqlite, Postgres)] database: Dialect,
 ) {

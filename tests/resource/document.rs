@@ -2,20 +2,23 @@
 
 use std::time::Duration;
 
+use rstest::rstest;
 use serde_json::{Value, json};
+use signet_verify::crypto::Algorithm;
 use signet_verify::jwks::{self, KeyCache, Settings};
 
 use super::origin::{Answer, Origin};
-use super::{at_once, cache_of, eventually, impatient, manual_clock, set};
+use super::{at_once, cache_of, eventually, impatient, manual_clock, set, set_of};
 
-fn good() -> Value {
-    let document: Value = serde_json::from_str(&set(&["good"]).to_json()).unwrap();
+/// The good key of this algorithm.
+fn good(algorithm: Algorithm) -> Value {
+    let document: Value = serde_json::from_str(&set_of(algorithm, &["good"]).to_json()).unwrap();
     document["keys"][0].clone()
 }
 
 /// The good key as an entry named `odd`, with `changes` made to it.
-fn odd(changes: &Value) -> Value {
-    let mut entry = good();
+fn odd(algorithm: Algorithm, changes: &Value) -> Value {
+    let mut entry = good(algorithm);
     entry["kid"] = json!("odd");
     for (name, value) in changes.as_object().unwrap() {
         match value {
@@ -26,25 +29,59 @@ fn odd(changes: &Value) -> Value {
     entry
 }
 
-#[tokio::test]
-async fn keys_for_leaves_an_odd_key_out_and_takes_the_good_one_beside_it() {
-    let oddities = [
-        json!({ "kty": "oct", "k": "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA", "alg": "HS256", "x": null }),
-        json!({ "x": "" }),
-        json!({ "x": "A".repeat(41) }),
-        json!({ "x": "A".repeat(44) }),
-        json!({ "crv": "X25519" }),
-        json!({ "crv": "Ed448" }),
-        json!({ "crv": null }),
+/// Ways in which a key of this algorithm can be odd.
+fn oddities(algorithm: Algorithm) -> Vec<Value> {
+    let mut oddities = vec![
+        json!({ "kty": "oct", "k": "A".repeat(43), "alg": "HS256", "x": null, "y": null, "n": null, "e": null }),
+        json!({ "kty": "PQK" }),
         json!({ "use": "enc" }),
         json!({ "key_ops": ["encrypt"] }),
-        json!({ "alg": "RS256" }),
+        json!({ "alg": "PS256" }),
         json!({ "kid": 7 }),
-        json!({ "x": format!("AQ{}", "A".repeat(41)) }),
     ];
-    let entries = oddities.iter().map(odd).chain([Value::Null, json!("text")]);
-    for entry in entries {
-        for keys in [json!([entry, good()]), json!([good(), entry])] {
+    oddities.extend(match algorithm {
+        Algorithm::EdDsa => vec![
+            json!({ "x": "" }),
+            json!({ "x": "A".repeat(41) }),
+            json!({ "x": "A".repeat(44) }),
+            json!({ "crv": "X25519" }),
+            json!({ "crv": "Ed448" }),
+            json!({ "crv": null }),
+            json!({ "alg": "RS256" }),
+            json!({ "x": format!("AQ{}", "A".repeat(41)) }),
+        ],
+        Algorithm::Es256 => vec![
+            json!({ "x": "" }),
+            json!({ "y": null }),
+            json!({ "y": "A".repeat(42) }),
+            json!({ "x": "A".repeat(43), "y": "A".repeat(43) }),
+            json!({ "y": "A".repeat(43) }),
+            json!({ "crv": "P-384" }),
+            json!({ "crv": null }),
+            json!({ "alg": "ES384" }),
+        ],
+        Algorithm::Rs256 => vec![
+            json!({ "n": "" }),
+            json!({ "n": null }),
+            json!({ "n": format!("{}Q", "w".repeat(170)) }),
+            json!({ "e": null }),
+            json!({ "e": "AQ" }),
+            json!({ "e": "AQAA" }),
+            json!({ "alg": "EdDSA" }),
+        ],
+    });
+    oddities
+}
+
+#[rstest]
+#[tokio::test]
+async fn keys_for_leaves_an_odd_key_out_and_takes_the_good_one_beside_it(
+    #[values(Algorithm::EdDsa, Algorithm::Es256, Algorithm::Rs256)] algorithm: Algorithm,
+) {
+    let good = good(algorithm);
+    let entries = oddities(algorithm).into_iter().map(|changes| odd(algorithm, &changes));
+    for entry in entries.chain([Value::Null, json!("text")]) {
+        for keys in [json!([entry, good]), json!([good, entry])] {
             let origin = Origin::answering(Answer::Hang).await;
             origin.lie(json!({ "keys": keys }).to_string());
             let cache = cache_of(&origin, Settings::default(), manual_clock());

@@ -3,6 +3,8 @@
 use std::time::Duration;
 
 use hyper::header::{AUTHORIZATION, COOKIE, HeaderMap, HeaderValue};
+use rstest::rstest;
+use signet_verify::crypto::Algorithm;
 use signet_verify::guard::{
     CHALLENGE, CHALLENGE_INSUFFICIENT_SCOPE, CHALLENGE_INVALID_TOKEN, Credential, Unauthenticated,
     authenticate,
@@ -11,7 +13,7 @@ use signet_verify::jose::MAX_TOKEN_BYTES;
 use signet_verify::jose::verify::Refusal;
 use signet_verify::verifier::{self, IssuerKeys, KeySource, Verifier};
 
-use super::{Signer, claims, manual_clock, policy, set};
+use super::{Signer, claims, manual_clock, policy, set_of};
 
 fn headers(values: &[&[u8]]) -> HeaderMap {
     values.iter().map(|value| (AUTHORIZATION, HeaderValue::from_bytes(value).unwrap())).collect()
@@ -113,11 +115,14 @@ fn authenticate_answers_every_bad_credential_alike_and_names_no_error_for_a_miss
     assert!(CHALLENGE_INSUFFICIENT_SCOPE.starts_with("Bearer error=\"insufficient_scope\""));
 }
 
+#[rstest]
 #[tokio::test]
-async fn authenticate_makes_a_principal_of_a_good_token_in_the_authorization_header_only() {
-    let (_publish, keys) = tokio::sync::watch::channel(std::sync::Arc::new(set(&["one"])));
+async fn authenticate_makes_a_principal_of_a_good_token_in_the_authorization_header_only(
+    #[values(Algorithm::EdDsa, Algorithm::Es256, Algorithm::Rs256)] algorithm: Algorithm,
+) {
+    let (_publish, keys) = tokio::sync::watch::channel(std::sync::Arc::new(set_of(algorithm, &["one"])));
     let verifier = Verifier::new(IssuerKeys::Published(KeySource::Local(keys)), policy(), manual_clock());
-    let token = Signer::new("one").token(&claims());
+    let token = Signer::of(algorithm, "one").token(&claims());
 
     let good = headers(&[format!("Bearer {token}").as_bytes()]);
     assert_eq!(authenticate(&verifier, &good).await.unwrap().subject, "alice");

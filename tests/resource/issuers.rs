@@ -2,15 +2,16 @@
 
 use std::time::Duration;
 
+use rstest::rstest;
 use serde_json::{Value, json};
 use signet::secret::SharedSecret;
-use signet_verify::crypto::MacKey;
+use signet_verify::crypto::{Algorithm, MacKey};
 use signet_verify::jose::sign;
 use signet_verify::jose::verify::{Policy, Refusal, SharedKey};
 use signet_verify::verifier::{self, IssuerKeys, KeySource, Verifier};
 
 use super::origin::{Answer, Origin};
-use super::{AUDIENCE, NOW, Signer, at_once, cache_of, claims, impatient, manual_clock, policy, set};
+use super::{AUDIENCE, NOW, Signer, at_once, cache_of, claims, impatient, manual_clock, policy, set, set_of};
 
 const OTHER: &str = "https://other.test";
 
@@ -32,11 +33,17 @@ fn verifier_of(ours: &Origin, others: &Origin) -> Verifier {
     Verifier::new(trust(ours), policy(), manual_clock()).and(trust(others), other_policy())
 }
 
+#[rstest]
 #[tokio::test]
-async fn verify_lets_each_issuer_vouch_for_its_own_tokens_only() {
-    let (ours, others) = (Origin::publishing(&set(&["one"])).await, Origin::publishing(&set(&["two"])).await);
+async fn verify_lets_each_issuer_vouch_for_its_own_tokens_only(
+    #[values(Algorithm::EdDsa, Algorithm::Es256, Algorithm::Rs256)] algorithm: Algorithm,
+) {
+    let (ours, others) = (
+        Origin::publishing(&set_of(algorithm, &["one"])).await,
+        Origin::publishing(&set_of(algorithm, &["two"])).await,
+    );
     let verifier = verifier_of(&ours, &others);
-    let (one, two) = (Signer::new("one"), Signer::new("two"));
+    let (one, two) = (Signer::of(algorithm, "one"), Signer::of(algorithm, "two"));
     let mut short = claims_of(OTHER);
     short["exp"] = json!(NOW + 60);
     for token in [one.token(&claims()), two.token(&short)] {
@@ -49,11 +56,17 @@ async fn verify_lets_each_issuer_vouch_for_its_own_tokens_only() {
     }
 }
 
+#[rstest]
 #[tokio::test]
-async fn verify_tells_keys_of_the_same_name_of_two_issuers_apart() {
-    let (ours, others) = (Origin::publishing(&set(&["one"])).await, Origin::publishing(&set(&["one"])).await);
-    let mut impostor = Signer::new("evil");
-    impostor.kid = Signer::new("one").kid;
+async fn verify_tells_keys_of_the_same_name_of_two_issuers_apart(
+    #[values(Algorithm::EdDsa, Algorithm::Es256, Algorithm::Rs256)] algorithm: Algorithm,
+) {
+    let (ours, others) = (
+        Origin::publishing(&set_of(algorithm, &["one"])).await,
+        Origin::publishing(&set_of(algorithm, &["one"])).await,
+    );
+    let mut impostor = Signer::of(algorithm, "evil");
+    impostor.kid = Signer::of(algorithm, "one").kid;
     others.publish(&signet_verify::jose::jwk::KeySet::new([(
         impostor.kid.clone(),
         impostor.key.public().clone(),

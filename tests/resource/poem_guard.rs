@@ -6,11 +6,13 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use poem::http::StatusCode;
 use poem::http::header::AUTHORIZATION;
 use poem::{Endpoint, EndpointExt, Request, Response, handler};
+use rstest::rstest;
+use signet_verify::crypto::Algorithm;
 use signet_verify::guard::poem::{Caller, Guard};
 use signet_verify::verifier::{IssuerKeys, KeySource, Verifier};
 
 use super::origin::{Answer, Origin};
-use super::{Signer, cache_of, claims, impatient, manual_clock, policy, set};
+use super::{Signer, cache_of, claims, impatient, manual_clock, policy, set, set_of};
 
 #[handler]
 fn name(caller: Caller) -> String {
@@ -30,11 +32,14 @@ fn verifier_of(origin: &Origin) -> Verifier {
     Verifier::new(IssuerKeys::Published(KeySource::Remote(cache)), policy(), manual_clock())
 }
 
+#[rstest]
 #[tokio::test]
-async fn guard_hands_the_caller_to_the_handler() {
-    let origin = Origin::publishing(&set(&["one"])).await;
+async fn guard_hands_the_caller_to_the_handler(
+    #[values(Algorithm::EdDsa, Algorithm::Es256, Algorithm::Rs256)] algorithm: Algorithm,
+) {
+    let origin = Origin::publishing(&set_of(algorithm, &["one"])).await;
     let service = name.with(Guard::new(verifier_of(&origin)));
-    let answer = ask(&service, Some(&Signer::new("one").token(&claims()))).await;
+    let answer = ask(&service, Some(&Signer::of(algorithm, "one").token(&claims()))).await;
     assert_eq!(
         (answer.status(), answer.into_body().into_string().await.unwrap()),
         (StatusCode::OK, "alice".into())

@@ -268,9 +268,11 @@ fn verify_never_uses_a_key_that_the_token_brings_along(
     issuer.refuses("own key under a known kid", &forged, Refusal::Signature);
 }
 
-#[test]
-fn verify_refuses_crit_in_any_form() {
-    let issuer = Issuer::new();
+#[rstest]
+fn verify_refuses_crit_in_any_form(
+    #[values(Algorithm::EdDsa, Algorithm::Es256, Algorithm::Rs256)] algorithm: Algorithm,
+) {
+    let issuer = Issuer::of(algorithm);
     let crit = [
         json!(["exp"]),
         json!([]),
@@ -302,16 +304,18 @@ fn verify_refuses_crit_in_any_form() {
     ] {
         issuer.refuses(name, &issuer.token_headed(&issuer.header_with(name, value)), Refusal::HeaderMember);
     }
-    let both = json!({ "alg": "EdDSA", "kid": issuer.kid.as_ref(), "b64": false, "crit": ["b64"] });
+    let both = json!({ "alg": algorithm.name(), "kid": issuer.kid.as_ref(), "b64": false, "crit": ["b64"] });
     issuer.refuses("b64 and crit", &issuer.token_headed(&both), Refusal::HeaderMember);
     let header = base64url::encode(both.to_string().as_bytes());
     let raw = issuer.seal(&format!("{header}.{}", issuer.claims()));
     assert!(issuer.verify(&raw).is_err(), "raw payload");
 }
 
-#[test]
-fn verify_refuses_a_token_of_another_typ() {
-    let issuer = Issuer::new();
+#[rstest]
+fn verify_refuses_a_token_of_another_typ(
+    #[values(Algorithm::EdDsa, Algorithm::Es256, Algorithm::Rs256)] algorithm: Algorithm,
+) {
+    let issuer = Issuer::of(algorithm);
     for typ in [
         "JWT",
         "jwt",
@@ -344,9 +348,11 @@ fn verify_refuses_a_token_of_another_typ() {
     }
 }
 
-#[test]
-fn verify_wants_a_kid_that_matches_exactly() {
-    let issuer = Issuer::new();
+#[rstest]
+fn verify_wants_a_kid_that_matches_exactly(
+    #[values(Algorithm::EdDsa, Algorithm::Es256, Algorithm::Rs256)] algorithm: Algorithm,
+) {
+    let issuer = Issuer::of(algorithm);
     let kid = issuer.kid.as_ref().to_owned();
     for malformed in [
         json!(""),
@@ -394,44 +400,52 @@ fn verify_wants_a_kid_that_matches_exactly() {
     }
 }
 
-#[test]
-fn verify_refuses_a_header_member_named_twice_whichever_one_is_right() {
-    let issuer = Issuer::new();
-    let kid = issuer.kid.as_ref();
+#[rstest]
+fn verify_refuses_a_header_member_named_twice_whichever_one_is_right(
+    #[values(Algorithm::EdDsa, Algorithm::Es256, Algorithm::Rs256)] algorithm: Algorithm,
+) {
+    let issuer = Issuer::of(algorithm);
+    let (alg, kid) = (algorithm.name(), issuer.kid.as_ref());
     let claims = issuer.claims().to_string();
     for header in [
-        format!(r#"{{"alg":"EdDSA","kid":"{kid}","alg":"none"}}"#),
-        format!(r#"{{"alg":"none","kid":"{kid}","alg":"EdDSA"}}"#),
-        format!(r#"{{"alg":"EdDSA","kid":"{kid}","\u0061lg":"none"}}"#),
-        format!(r#"{{"alg":"EdDSA","kid":"other","kid":"{kid}"}}"#),
-        format!(r#"{{"alg":"EdDSA","kid":"{kid}","kid":"{kid}"}}"#),
-        format!(r#"{{"alg":"EdDSA","kid":"{kid}","crit":["x"],"crit":[]}}"#),
-        format!(r#"{{"alg":"EdDSA","kid":"{kid}","x":{{"y":1,"y":2}}}}"#),
+        format!(r#"{{"alg":"{alg}","kid":"{kid}","alg":"none"}}"#),
+        format!(r#"{{"alg":"none","kid":"{kid}","alg":"{alg}"}}"#),
+        format!(r#"{{"alg":"{alg}","kid":"{kid}","\u0061lg":"none"}}"#),
+        format!(r#"{{"alg":"{alg}","kid":"other","kid":"{kid}"}}"#),
+        format!(r#"{{"alg":"{alg}","kid":"{kid}","kid":"{kid}"}}"#),
+        format!(r#"{{"alg":"{alg}","kid":"{kid}","crit":["x"],"crit":[]}}"#),
+        format!(r#"{{"alg":"{alg}","kid":"{kid}","x":{{"y":1,"y":2}}}}"#),
     ] {
         issuer.refuses(&header, &issuer.token_of(header.as_bytes(), claims.as_bytes()), Refusal::Header);
     }
 }
 
-#[test]
-fn verify_ignores_unknown_header_members() {
-    let issuer = Issuer::new();
+#[rstest]
+fn verify_ignores_unknown_header_members(
+    #[values(Algorithm::EdDsa, Algorithm::Es256, Algorithm::Rs256)] algorithm: Algorithm,
+) {
+    let issuer = Issuer::of(algorithm);
     for name in ["x", "__proto__", "constructor", "x5t", "nonce", "epk", "p2c", "ALG", "Kid"] {
         issuer.accepts(name, &issuer.token_headed(&issuer.header_with(name, json!("anything"))));
     }
 }
 
-#[test]
-fn kid_is_known_before_a_token_is_verified() {
-    let issuer = Issuer::new();
+#[rstest]
+fn kid_is_known_before_a_token_is_verified(
+    #[values(Algorithm::EdDsa, Algorithm::Es256, Algorithm::Rs256)] algorithm: Algorithm,
+) {
+    let issuer = Issuer::of(algorithm);
     let token = issuer.token();
     assert_eq!(Unverified::parse(&token).unwrap().kid(), Some(issuer.kid.as_ref()));
     let shared = sign::hs256(&issuer.shared.key, &issuer.claims()).unwrap();
     assert_eq!(Unverified::parse(&shared).unwrap().kid(), None);
 }
 
-#[test]
-fn kid_is_asked_for_only_by_a_token_that_another_key_could_make_valid() {
-    let issuer = Issuer { set: KeySet::default(), ..Issuer::new() };
+#[rstest]
+fn kid_is_asked_for_only_by_a_token_that_another_key_could_make_valid(
+    #[values(Algorithm::EdDsa, Algorithm::Es256, Algorithm::Rs256)] algorithm: Algorithm,
+) {
+    let issuer = Issuer { set: KeySet::default(), ..Issuer::of(algorithm) };
     issuer.refuses("a sound token", &issuer.token(), Refusal::UnknownKid);
     let token = issuer.token();
     let [header, payload, signature] = parts(&token);

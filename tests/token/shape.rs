@@ -1,14 +1,18 @@
 //! Whatever is not exactly a compact JWS is refused, however well it is signed.
 
+use rstest::rstest;
 use serde_json::json;
+use signet_verify::crypto::Algorithm;
 use signet_verify::jose::verify::Refusal;
 use signet_verify::jose::{MAX_TOKEN_BYTES, base64url};
 
 use super::support::{Issuer, parts, signing_input};
 
-#[test]
-fn verify_wants_three_parts() {
-    let issuer = Issuer::new();
+#[rstest]
+fn verify_wants_three_parts(
+    #[values(Algorithm::EdDsa, Algorithm::Es256, Algorithm::Rs256)] algorithm: Algorithm,
+) {
+    let issuer = Issuer::of(algorithm);
     let token = issuer.token();
     let [header, payload, signature] = parts(&token);
     for (case, text) in [
@@ -30,18 +34,22 @@ fn verify_wants_three_parts() {
     }
 }
 
-#[test]
-fn verify_refuses_a_token_without_its_signature() {
-    let issuer = Issuer::new();
+#[rstest]
+fn verify_refuses_a_token_without_its_signature(
+    #[values(Algorithm::EdDsa, Algorithm::Es256, Algorithm::Rs256)] algorithm: Algorithm,
+) {
+    let issuer = Issuer::of(algorithm);
     let token = issuer.token();
     let input = token.rsplit_once('.').unwrap().0;
     issuer.refuses("empty third part", &format!("{input}."), Refusal::Signature);
     issuer.refuses("third part dropped", input, Refusal::Shape);
 }
 
-#[test]
-fn verify_refuses_the_json_serialization() {
-    let issuer = Issuer::new();
+#[rstest]
+fn verify_refuses_the_json_serialization(
+    #[values(Algorithm::EdDsa, Algorithm::Es256, Algorithm::Rs256)] algorithm: Algorithm,
+) {
+    let issuer = Issuer::of(algorithm);
     let token = issuer.token();
     let [header, payload, signature] = parts(&token);
     let flat = json!({ "protected": header, "payload": payload, "signature": signature });
@@ -59,9 +67,11 @@ fn verify_refuses_the_json_serialization() {
     }
 }
 
-#[test]
-fn verify_refuses_an_encrypted_token_without_work() {
-    let issuer = Issuer::new();
+#[rstest]
+fn verify_refuses_an_encrypted_token_without_work(
+    #[values(Algorithm::EdDsa, Algorithm::Es256, Algorithm::Rs256)] algorithm: Algorithm,
+) {
+    let issuer = Issuer::of(algorithm);
     let part = base64url::encode(&[7; 48]);
     for header in [
         json!({ "alg": "dir", "enc": "A256GCM" }),
@@ -74,9 +84,11 @@ fn verify_refuses_an_encrypted_token_without_work() {
     }
 }
 
-#[test]
-fn verify_takes_one_spelling_of_each_part() {
-    let issuer = Issuer::new();
+#[rstest]
+fn verify_takes_one_spelling_of_each_part(
+    #[values(Algorithm::EdDsa, Algorithm::Es256, Algorithm::Rs256)] algorithm: Algorithm,
+) {
+    let issuer = Issuer::of(algorithm);
     let token = issuer.token();
     let [header, payload, signature] = parts(&token);
     let spoil = |part: &str| {
@@ -109,10 +121,12 @@ fn verify_takes_one_spelling_of_each_part() {
     }
 }
 
-#[test]
-fn verify_refuses_unused_bits_that_are_not_zero() {
+#[rstest]
+fn verify_refuses_unused_bits_that_are_not_zero(
+    #[values(Algorithm::EdDsa, Algorithm::Es256, Algorithm::Rs256)] algorithm: Algorithm,
+) {
     const ALPHABET: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
-    let issuer = Issuer::new();
+    let issuer = Issuer::of(algorithm);
     // Every spelling of the last character that means the same bytes to a lenient reader.
     let others = |part: &str| {
         let free = [1, 0, 16, 4][part.len() % 4];
@@ -144,9 +158,11 @@ fn verify_refuses_unused_bits_that_are_not_zero() {
     assert_eq!(seen, 3 * 15 + 2 * (15 + 3), "every length modulo 3 was tried");
 }
 
-#[test]
-fn verify_wants_header_and_claims_as_one_strict_json_object_each() {
-    let issuer = Issuer::new();
+#[rstest]
+fn verify_wants_header_and_claims_as_one_strict_json_object_each(
+    #[values(Algorithm::EdDsa, Algorithm::Es256, Algorithm::Rs256)] algorithm: Algorithm,
+) {
+    let issuer = Issuer::of(algorithm);
     let header = issuer.header().to_string();
     let claims = issuer.claims().to_string();
     let utf16 = |text: &str| text.encode_utf16().flat_map(u16::to_le_bytes).collect::<Vec<_>>();
@@ -201,9 +217,11 @@ fn verify_wants_header_and_claims_as_one_strict_json_object_each() {
     );
 }
 
-#[test]
-fn verify_takes_white_space_escapes_and_nesting_within_bounds() {
-    let issuer = Issuer::new();
+#[rstest]
+fn verify_takes_white_space_escapes_and_nesting_within_bounds(
+    #[values(Algorithm::EdDsa, Algorithm::Es256, Algorithm::Rs256)] algorithm: Algorithm,
+) {
+    let issuer = Issuer::of(algorithm);
     let header = serde_json::to_string_pretty(&issuer.header()).unwrap();
     let claims = serde_json::to_string_pretty(&issuer.claims()).unwrap();
     issuer.accepts("white space", &issuer.token_of(header.as_bytes(), claims.as_bytes()));
@@ -213,9 +231,11 @@ fn verify_takes_white_space_escapes_and_nesting_within_bounds() {
     issuer.accepts("32 deep with the claim set", &issuer.token_of(header.as_bytes(), deep.as_bytes()));
 }
 
-#[test]
-fn verify_refuses_a_token_longer_than_the_bound_unread() {
-    let issuer = Issuer::new();
+#[rstest]
+fn verify_refuses_a_token_longer_than_the_bound_unread(
+    #[values(Algorithm::EdDsa, Algorithm::Es256, Algorithm::Rs256)] algorithm: Algorithm,
+) {
+    let issuer = Issuer::of(algorithm);
     let of_length = |length: usize| {
         let bare = issuer.token_of(
             issuer.header().to_string().as_bytes(),
