@@ -8,6 +8,7 @@ mod limits;
 mod outages;
 mod pubsub;
 mod redis;
+mod redis_refusals;
 mod sessions;
 
 use std::time::Duration;
