@@ -322,3 +322,25 @@ async fn responses_have_an_id_and_security_headers_and_errors_one_shape() {
     wrong.assert_error(405, "METHOD_NOT_ALLOWED");
     assert_eq!(wrong.header("allow"), "GET, HEAD, POST");
 }
+
+#[tokio::test]
+async fn readiness_asks_once_a_second_whether_the_database_can_be_written_however_many_want_to_know() {
+    let app = TestApp::builder().manual_clock().start().await;
+    let caller = app.anonymous();
+    caller.get("/readyz").await.expect(200);
+    let file = format!("sqlite:{}", app.folder.path().join("signet.db").display());
+    let database = sqlx::AnyPool::connect(&file).await.unwrap();
+    sqlx::raw_sql("ALTER TABLE revoked_sessions RENAME TO away").execute(&database).await.unwrap();
+    for _ in 0..50 {
+        caller.get("/readyz").await.expect(200);
+    }
+    app.advance(Duration::from_secs(1));
+    let reply = caller.get("/readyz").await;
+    reply.assert_error(503, "NOT_READY");
+    assert_eq!(reply.json()["message"], "The database cannot be written");
+    assert_eq!(reply.header("retry-after"), "1");
+    sqlx::raw_sql("ALTER TABLE away RENAME TO revoked_sessions").execute(&database).await.unwrap();
+    caller.get("/readyz").await.assert_error(503, "NOT_READY");
+    app.advance(Duration::from_secs(1));
+    caller.get("/readyz").await.expect(200);
+}

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use tokio::net::TcpListener;
+use tokio::sync::Mutex;
 
 use super::environment::Environment;
 use super::identity::IdentityHalf;
@@ -55,8 +56,14 @@ pub(super) fn parts(
         redis: peers.redis.clone(),
         clock: environment.clock.clone(),
     });
-    let readiness =
-        Readiness { database: storage.requests.clone(), keyring, verifier, draining: AtomicBool::new(false) };
+    let readiness = Readiness {
+        database: storage.requests.clone(),
+        keyring,
+        verifier,
+        draining: AtomicBool::new(false),
+        clock: environment.clock.clone(),
+        probe: Mutex::default(),
+    };
     Parts {
         identity: identity.map(|half| half.parts(config, &base_url, origins.clone(), peers, environment)),
         resource: resource.map(|half| half.service.clone()),

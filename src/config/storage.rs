@@ -22,7 +22,8 @@ const REDIS_URL: Setting<Option<RedisUrl>> = Setting {
     name: "REDIS_URL",
     flag: "redis-url",
     value_name: "URL",
-    help: "Redis 6 or later, where instances meet: redis://:PASSWORD@HOST:PORT/NUMBER, rediss:// for TLS",
+    help: "Redis 6 or later, where instances meet: redis://:PASSWORD@HOST:PORT/NUMBER, rediss:// for TLS, \
+           unix:///SOCKET?db=NUMBER&pass=PASSWORD",
     default: "none",
     unset: Unset::Is(|| None),
     kind: Kind::Secret(Empty::Unset),

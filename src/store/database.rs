@@ -11,7 +11,10 @@ use sqlx::any::{AnyConnectOptions, AnyPoolOptions};
 use sqlx::{AnyPool, Connection, Executor};
 use tokio::time::timeout;
 
+use super::condition::Condition;
 use super::error::{Error, OpenError};
+use super::pooler::{self, Sessions};
+use super::refusal::Cause;
 
 /// Which database speaks behind the pool.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,6 +35,8 @@ pub struct Database {
     pub(super) dialect: Dialect,
     in_memory: bool,
     time_limit: Duration,
+    /// What is known of the server or the file, by way of whichever connection.
+    pub(super) condition: Arc<Condition>,
     /// When it was last known to answer, in milliseconds of monotonic time.
     answered_at: Arc<AtomicU64>,
 }
@@ -60,56 +65,44 @@ impl Database {
     /// Opens the database at `url`, creating the file of a SQLite address that does not exist yet. Migrates nothing.
     ///
     /// # Errors
-    /// [`OpenError::Address`] and [`OpenError::Unreachable`].
+    /// [`OpenError`], but for those of migrations.
     pub async fn open(url: &str, connections: u32) -> Result<Self, OpenError> {
-        sqlx::any::install_default_drivers();
-        let (dialect, url) = if url.starts_with("sqlite:") {
-            (Dialect::Sqlite, creating(url))
-        } else if url.starts_with("postgres:") || url.starts_with("postgresql:") {
-            (Dialect::Postgres, url.to_owned())
-        } else {
-            return Err(OpenError::Address);
+        let (dialect, options) = address(url)?;
+        let sessions = match dialect {
+            Dialect::Sqlite => Sessions::Own,
+            Dialect::Postgres => pooler::look(&options, ACQUIRE_TIMEOUT).await?,
         };
-        let options = AnyConnectOptions::from_str(&url).map_err(|_| OpenError::Address)?;
+        if sessions == Sessions::Shared {
+            tracing::info!(
+                "a pooler gives each transaction another session of PostgreSQL: every statement is a transaction here"
+            );
+        }
+        Self::open_as(url, connections, Arc::new(Condition::new(sessions))).await
+    }
+
+    async fn open_as(url: &str, connections: u32, condition: Arc<Condition>) -> Result<Self, OpenError> {
+        let (dialect, options) = address(url)?;
         let in_memory =
             dialect == Dialect::Sqlite && (url.contains(":memory:") || url.contains("mode=memory"));
-        let set_up = match dialect {
-            // FULL: a commit that was acknowledged survives a power cut, not only a crash of the process.
-            Dialect::Sqlite => {
-                "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA busy_timeout = 4000; PRAGMA foreign_keys = ON"
-            }
-            Dialect::Postgres => {
-                "SET statement_timeout = '3s'; SET idle_in_transaction_session_timeout = '10s'"
-            }
-        };
-        let pool = |connections: u32| {
-            AnyPoolOptions::new()
-                .max_connections(connections)
-                .min_connections(u32::from(in_memory))
-                .idle_timeout((!in_memory).then_some(Duration::from_secs(600)))
-                .max_lifetime((!in_memory).then_some(Duration::from_secs(3600)))
-                .acquire_timeout(ACQUIRE_TIMEOUT)
-                .after_connect(move |connection, _| {
-                    Box::pin(async move { connection.execute(set_up).await.map(|_| ()) })
-                })
-                .test_before_acquire(false)
-                .before_acquire(|connection, meta| {
-                    Box::pin(async move {
-                        if meta.idle_for > UNUSED_FOR {
-                            connection.ping().await?;
-                        }
-                        Ok(true)
-                    })
-                })
-        };
+        let pool = |connections| pool_options(dialect, in_memory, connections, condition.clone());
         let connections = if in_memory { 1 } else { connections };
         let pool_of_one = pool(1);
-        let pool = pool(connections).connect_with(options.clone()).await.map_err(OpenError::Unreachable)?;
+        let pool = pool(connections).connect_with(options.clone()).await.map_err(OpenError::connecting)?;
         let writer = match dialect {
             Dialect::Sqlite if !in_memory => pool_of_one.connect_lazy_with(options),
             Dialect::Sqlite | Dialect::Postgres => pool.clone(),
         };
-        Ok(Self { pool, writer, dialect, in_memory, time_limit: TIME_LIMIT, answered_at: Arc::default() })
+        let opened = Self {
+            pool,
+            writer,
+            dialect,
+            in_memory,
+            time_limit: TIME_LIMIT,
+            condition,
+            answered_at: Arc::default(),
+        };
+        opened.condition.add_pools([&opened.pool, &opened.writer]);
+        Ok(opened)
     }
 
     /// The same database, at the same `url`, through `connections` of its own, which no crowd on the others can take.
@@ -121,7 +114,8 @@ impl Database {
         if self.in_memory {
             return Ok(self.clone());
         }
-        Ok(Self::open(url, connections).await?.with_time_limit(self.time_limit))
+        let opened = Self::open_as(url, connections, self.condition.clone()).await?;
+        Ok(opened.with_time_limit(self.time_limit))
     }
 
     /// The same database, whose statements and units of work are given up on after `time_limit`.
@@ -129,18 +123,6 @@ impl Database {
     pub fn with_time_limit(mut self, time_limit: Duration) -> Self {
         self.time_limit = time_limit;
         self
-    }
-
-    /// Asks the database for a sign of life.
-    ///
-    /// # Errors
-    /// [`Error::Unavailable`] when there is none in time.
-    pub async fn ping(&self) -> Result<(), Error> {
-        self.within(async {
-            sqlx::query("SELECT 1").execute(&self.pool).await?;
-            Ok(())
-        })
-        .await
     }
 
     /// How long a statement that stands alone, or a whole unit of work, may take.
@@ -190,6 +172,27 @@ impl Database {
         self.dialect == Dialect::Sqlite && !self.in_memory
     }
 
+    /// Whether a pooler gives each transaction another session.
+    pub(super) fn shares_sessions(&self) -> bool {
+        self.condition.shares_sessions()
+    }
+
+    /// Whether closing a connection loses nothing.
+    pub(super) fn may_close_connections(&self) -> bool {
+        !self.in_memory
+    }
+
+    /// Notes why a statement failed, and says whether its connection must not be used again. Where what the session may
+    /// do has changed, that holds for all that wait for work: they were made before, and one refusal is enough.
+    pub(super) fn note_refusal(&self, error: &sqlx::Error) -> bool {
+        let cause = Cause::of(error);
+        self.condition.note_refusal(cause, error);
+        if cause == Cause::Session && self.may_close_connections() {
+            self.condition.close_idle_connections();
+        }
+        matches!(cause, Cause::Session | Cause::Shortage) && self.may_close_connections()
+    }
+
     /// The connections for reading.
     pub(super) fn reader(&self) -> &AnyPool {
         &self.pool
@@ -205,6 +208,60 @@ impl Database {
         self.writer.close().await;
         self.pool.close().await;
     }
+}
+
+/// What is at `url`, and how to get there.
+fn address(url: &str) -> Result<(Dialect, AnyConnectOptions), OpenError> {
+    sqlx::any::install_default_drivers();
+    let (dialect, url) = if url.starts_with("sqlite:") {
+        (Dialect::Sqlite, creating(url))
+    } else if url.starts_with("postgres:") || url.starts_with("postgresql:") {
+        (Dialect::Postgres, url.to_owned())
+    } else {
+        return Err(OpenError::Address);
+    };
+    Ok((dialect, AnyConnectOptions::from_str(&url).map_err(|_| OpenError::Address)?))
+}
+
+/// A pool whose connections are all set up alike.
+fn pool_options(
+    dialect: Dialect,
+    in_memory: bool,
+    connections: u32,
+    condition: Arc<Condition>,
+) -> AnyPoolOptions {
+    let set_up = match dialect {
+        // FULL: a commit that was acknowledged survives a power cut, not only a crash of the process.
+        Dialect::Sqlite => {
+            "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA busy_timeout = 4000; PRAGMA foreign_keys = ON"
+        }
+        Dialect::Postgres => "SET statement_timeout = '3s'; SET idle_in_transaction_session_timeout = '10s'",
+    };
+    AnyPoolOptions::new()
+        .max_connections(connections)
+        .min_connections(u32::from(in_memory))
+        .idle_timeout((!in_memory).then_some(Duration::from_secs(600)))
+        .max_lifetime((!in_memory).then_some(Duration::from_secs(3600)))
+        .acquire_timeout(ACQUIRE_TIMEOUT)
+        .after_connect(move |connection, _| {
+            // A session that others get too is left as it is.
+            let set_up = (!condition.shares_sessions()).then_some(set_up);
+            Box::pin(async move {
+                match set_up {
+                    Some(set_up) => connection.execute(set_up).await.map(|_| ()),
+                    None => Ok(()),
+                }
+            })
+        })
+        .test_before_acquire(false)
+        .before_acquire(|connection, meta| {
+            Box::pin(async move {
+                if meta.idle_for > UNUSED_FOR {
+                    connection.ping().await?;
+                }
+                Ok(true)
+            })
+        })
 }
 
 /// Lets SQLite create the file, unless the address says otherwise.

@@ -10,12 +10,17 @@
 //! `sessions`, `revoked_sessions`, `tasks`, `users`. The credential comes first because a sign-in depends on it, and the
 //! user last because every session refers to it. Rows that a unit has just made are exempt: only it can see them.
 
+mod condition;
+mod connection;
 pub mod credentials;
 mod database;
 mod error;
 pub mod keys;
+mod pooler;
+mod refusal;
 mod rows;
 mod schema;
+mod schema_behind_pooler;
 mod scope;
 pub mod sessions;
 pub mod tasks;

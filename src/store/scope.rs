@@ -5,6 +5,7 @@
 use sqlx::any::{Any, AnyArguments, AnyRow};
 use sqlx::query::Query;
 
+use super::connection::{Connection, run_on};
 use super::database::{Database, Dialect};
 use super::error::Error;
 
@@ -39,24 +40,40 @@ pub trait Scope: Send + Sync {
 /// A scope whose statements happen together: what takes several statements to be right is only to be had there.
 pub trait Transactional: Scope {}
 
+/// Runs one statement by itself.
+macro_rules! run_alone {
+    ($database:expr, $pool:expr, $statement:expr, $method:ident) => {
+        $database.within(async {
+            let mut connection = Connection::for_statement($database, $pool).await?;
+            let outcome = run_on!(&mut connection, $statement, $method)?;
+            connection.commit().await?;
+            Ok(outcome)
+        })
+    };
+}
+
 impl Scope for Database {
     fn dialect(&self) -> Dialect {
         Self::dialect(self)
     }
 
     async fn fetch_all(&self, statement: Statement<'_>) -> Result<Vec<AnyRow>, Error> {
-        self.within(async { Ok(statement.fetch_all(self.reader()).await?) }).await
+        run_alone!(self, self.reader(), statement, fetch_all).await
     }
 
     async fn fetch_optional(&self, statement: Statement<'_>) -> Result<Option<AnyRow>, Error> {
-        self.within(async { Ok(statement.fetch_optional(self.reader()).await?) }).await
+        run_alone!(self, self.reader(), statement, fetch_optional).await
     }
 
     async fn execute(&self, statement: Statement<'_>) -> Result<u64, Error> {
-        self.within(async { Ok(statement.execute(self.writer()).await?.rows_affected()) }).await
+        let outcome = run_alone!(self, self.writer(), statement, execute).await?;
+        self.condition.note_write();
+        Ok(outcome.rows_affected())
     }
 
     async fn execute_returning(&self, statement: Statement<'_>) -> Result<Vec<AnyRow>, Error> {
-        self.within(async { Ok(statement.fetch_all(self.writer()).await?) }).await
+        let rows = run_alone!(self, self.writer(), statement, fetch_all).await?;
+        self.condition.note_write();
+        Ok(rows)
     }
 }

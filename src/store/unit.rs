@@ -6,12 +6,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::time::Duration;
 
-use sqlx::any::{Any, AnyRow};
-use sqlx::{AnyPool, Transaction};
+use sqlx::any::AnyRow;
 use tokio::sync::Mutex;
 use tokio::time::timeout;
-use tracing::Instrument;
 
+use super::connection::{Connection, run_on};
 use super::credentials::CredentialRepository;
 use super::database::{Database, Dialect};
 use super::error::Error;
@@ -47,7 +46,7 @@ pub struct Unit {
 struct Shared {
     dialect: Dialect,
     /// None once the unit has ended.
-    transaction: Mutex<Option<Transaction<'static, Any>>>,
+    transaction: Mutex<Option<Connection>>,
     state: AtomicU8,
 }
 
@@ -73,14 +72,12 @@ impl Unit {
     }
 
     /// Notes that a statement has failed: then the unit can only be rolled back.
-    fn check<T>(&self, outcome: Result<T, sqlx::Error>) -> Result<T, Error> {
-        outcome.map_err(|error| {
-            let error = Error::from(error);
+    fn note<T>(&self, outcome: Result<T, Error>) -> Result<T, Error> {
+        outcome.inspect_err(|error| {
             let state = if error.is_undone() { State::Undone } else { State::Failed };
             // What fails in a transaction that has failed already says nothing about why.
             let state = (State::Sound as u8, state as u8);
             let _ = self.shared.state.compare_exchange(state.0, state.1, Ordering::AcqRel, Ordering::Acquire);
-            error
         })
     }
 
@@ -93,7 +90,7 @@ impl Unit {
         let transaction = self.shared.transaction.lock().await.take();
         match (outcome, transaction) {
             (Ok(value), Some(transaction)) if self.is(State::Sound) => {
-                self.check(transaction.commit().await)?;
+                self.note(transaction.commit().await)?;
                 Ok(value)
             }
             (Ok(_), _) => Err(Error::Abandoned.into()),
@@ -108,7 +105,8 @@ macro_rules! run {
     ($unit:expr, $statement:expr, $method:ident) => {{
         let mut transaction = $unit.shared.transaction.lock().await;
         let connection = transaction.as_mut().ok_or(Error::Abandoned)?;
-        $unit.check($statement.$method(&mut **connection).await)
+        let outcome = async { run_on!(connection, $statement, $method) }.await;
+        $unit.note(outcome)
     }};
 }
 
@@ -187,6 +185,9 @@ impl Database {
                 let unit = Unit { shared: shared.clone() };
                 let outcome = work(Unit { shared }).await;
                 let outcome = unit.end(outcome).await;
+                if outcome.is_ok() {
+                    self.condition.note_write();
+                }
                 if outcome.is_ok() || !unit.is(State::Undone) || attempt >= ATTEMPTS {
                     return outcome;
                 }
@@ -202,10 +203,10 @@ impl Database {
 
     /// Begins a transaction that writes. On SQLite it takes the write lock at once, since a lock taken later can fail
     /// with BUSY whatever the timeout says.
-    async fn begin(&self) -> Result<Transaction<'static, Any>, Error> {
+    async fn begin(&self) -> Result<Connection, Error> {
         let mut attempt = 1;
         loop {
-            match begin(self.writer().clone(), self.dialect()).await {
+            match Connection::for_unit(self).await {
                 Err(error) if error.is_busy() && attempt < ATTEMPTS => {
                     tokio::time::sleep(BUSY_PAUSE * attempt).await;
                     attempt += 1;
@@ -214,18 +215,4 @@ impl Database {
             }
         }
     }
-}
-
-/// Begins a transaction in a task of its own, whether or not the request still waits for it: sqlx takes a connection of
-/// PostgreSQL back as it is when its BEGIN is given up on, and the next statement on it would be acknowledged within a
-/// transaction that is never ended.
-async fn begin(writer: AnyPool, dialect: Dialect) -> Result<Transaction<'static, Any>, Error> {
-    let begin = async move {
-        match dialect {
-            Dialect::Sqlite => writer.begin_with("BEGIN IMMEDIATE").await,
-            Dialect::Postgres => writer.begin().await,
-        }
-    };
-    let begun = tokio::spawn(begin.in_current_span());
-    Ok(begun.await.map_err(|_| sqlx::Error::WorkerCrashed)??)
 }

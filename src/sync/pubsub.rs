@@ -13,7 +13,7 @@ use tokio::sync::mpsc;
 use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
 
 use super::message::{Message, RevokedSession};
-use super::redis::{PING_INTERVAL, REVOKED_SESSIONS, Redis, Subscription};
+use super::redis::{PING_INTERVAL, REVOKED_SESSIONS, Redis, Subscription, reason};
 use super::revocations::Revocations;
 use signet_verify::clock::{Clock, Timestamp};
 use signet_verify::jose::jwk::Kid;
@@ -69,11 +69,11 @@ impl PubSub {
         let first = match timeout(JOIN_TIMEOUT, joined).await {
             Ok(Ok(subscription)) => Some(subscription),
             Ok(Err(error)) => {
-                redis.set_subscribed(Err(&error));
+                redis.set_subscribed(Err(reason(&error)));
                 None
             }
             Err(elapsed) => {
-                redis.set_subscribed(Err(&elapsed));
+                redis.set_subscribed(Err(elapsed.to_string()));
                 None
             }
         };
@@ -164,9 +164,9 @@ impl<F: Fn(KeyChange)> Subscriber<F> {
                     (self.on_keys)(KeyChange::Changed);
                     self.read_messages(subscription).await
                 }
-                Err(error) => error.to_string(),
+                Err(error) => reason(&error),
             };
-            self.redis.set_subscribed(Err(&lost));
+            self.redis.set_subscribed(Err(lost));
             sleep(RECONNECT_DELAY).await;
         }
     }
@@ -202,14 +202,14 @@ impl<F: Fn(KeyChange)> Subscriber<F> {
         let ping = redis::cmd("PING");
         match timeout(PING_INTERVAL, ping.query_async::<String>(&mut subscription.connection)).await {
             Ok(Ok(_)) => {}
-            Ok(Err(error)) => return Err(error.to_string()),
+            Ok(Err(error)) => return Err(reason(&error)),
             Err(elapsed) => return Err(elapsed.to_string()),
         }
         if self.redis.take_unsent()
             && let Err(error) = self.send_unsent(subscription).await
         {
             self.redis.mark_unsent();
-            return Err(error.to_string());
+            return Err(reason(&error));
         }
         Ok(())
     }

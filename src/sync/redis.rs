@@ -1,14 +1,14 @@
 //! The connections to Redis, which instances share.
 //! In: scripts and messages. Out: answers within a quarter of a second, or none.
-//! Owns: no request waits for a Redis that is gone: after one failure only a probe asks it until it answers again. The
-//! log says each change once.
+//! Owns: no request waits for a Redis that is gone: after one failure, whatever it was, only a probe asks it each time over
+//! a new connection, until it answers again. The log says each change once, and each reason.
 
 use std::fmt;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use parking_lot::Mutex;
-use redis::aio::{ConnectionManager, ConnectionManagerConfig, MultiplexedConnection};
+use redis::aio::MultiplexedConnection;
 use redis::{
     AsyncConnectionConfig, Client, FromRedisValue, IntoConnectionInfo, ProtocolVersion, PushInfo, RedisError,
     Script, ScriptInvocation,
@@ -34,6 +34,10 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
 /// How long the subscribing connection may take to bring everything that was missed.
 const CATCH_UP_TIMEOUT: Duration = Duration::from_secs(5);
 
+/// How many reasons of one outage the log says, and how many characters of each.
+const REASONS: usize = 8;
+const REASON_LENGTH: usize = 200;
+
 /// The key of the revoked sessions: a sorted set, by the millisecond from which each may be forgotten.
 pub(super) const REVOKED_SESSIONS: &str = "signet:ended";
 /// The beginning of the keys of limits.
@@ -58,7 +62,8 @@ pub struct RedisStatus {
 /// One Redis, as this process reaches it.
 pub struct Redis {
     client: Client,
-    commands: ConnectionManager,
+    /// The connection for commands; none after a failure, which may have been for what the connection is.
+    commands: Mutex<Option<MultiplexedConnection>>,
     channel: String,
     gcra: Script,
     revoke_sessions: Script,
@@ -68,9 +73,17 @@ pub struct Redis {
     subscribed: AtomicBool,
     /// Whether something could not be published and has to be later.
     unsent: AtomicBool,
-    /// What the log says: none until anything is known.
-    logged: Mutex<Option<bool>>,
+    logged: Mutex<Logged>,
     failures: AtomicU64,
+}
+
+/// What the log says.
+#[derive(Debug, Default)]
+struct Logged {
+    /// None until anything is known.
+    up: Option<bool>,
+    /// The reasons of this outage, or of the last one.
+    reasons: Vec<String>,
 }
 
 /// A connection that delivers messages.
@@ -88,17 +101,10 @@ impl Redis {
     pub fn new(url: &RedisUrl) -> Result<Self, RedisError> {
         let address = url.expose().into_connection_info()?;
         let pushing = address.redis_settings().clone().set_protocol(ProtocolVersion::RESP3);
-        let client = Client::open(address.clone().set_redis_settings(pushing))?;
-        let config = ConnectionManagerConfig::new()
-            .set_number_of_retries(1)
-            .set_min_delay(Duration::from_millis(50))
-            .set_max_delay(Duration::from_millis(500))
-            .set_connection_timeout(Some(CONNECT_TIMEOUT))
-            .set_response_timeout(Some(RESPONSE_TIMEOUT));
-        let commands = ConnectionManager::new_lazy_with_config(Client::open(address)?, config)?;
+        let client = Client::open(address.set_redis_settings(pushing))?;
         Ok(Self {
             client,
-            commands,
+            commands: Mutex::default(),
             // Channels are common to all databases of a Redis; messages stay within one.
             channel: format!("signet:{}:news", url.database()),
             gcra: Script::new(include_str!("gcra.lua")),
@@ -141,14 +147,25 @@ impl Redis {
     }
 
     async fn publish(&self, message: &Message) {
-        let mut commands = self.commands.clone();
         let mut publish = redis::cmd("PUBLISH");
         publish.arg(&self.channel).arg(message.to_json());
-        let sent = publish.query_async::<()>(&mut commands);
+        let sent = async { publish.query_async::<()>(&mut self.connect().await?).await };
         // Rare, and no request waits for it: there is time to connect first.
         if self.track(timeout(CONNECT_TIMEOUT, sent).await).is_none() {
             self.mark_unsent();
         }
+    }
+
+    /// The connection for commands, made if there is none.
+    async fn connect(&self) -> Result<MultiplexedConnection, RedisError> {
+        if let Some(connection) = &*self.commands.lock() {
+            return Ok(connection.clone());
+        }
+        let config = AsyncConnectionConfig::new()
+            .set_connection_timeout(Some(CONNECT_TIMEOUT))
+            .set_response_timeout(Some(RESPONSE_TIMEOUT));
+        let connection = self.client.get_multiplexed_async_connection_with_config(&config).await?;
+        Ok(self.commands.lock().insert(connection).clone())
     }
 
     /// Keeps these revoked sessions for instances that come later, and publishes them.
@@ -195,16 +212,19 @@ impl Redis {
     }
 
     /// Notes whether a subscribing connection stands, and why not.
-    pub(super) fn set_subscribed(&self, subscribed: Result<(), &dyn fmt::Display>) {
+    pub(super) fn set_subscribed(&self, subscribed: Result<(), String>) {
         self.subscribed.store(subscribed.is_ok(), Ordering::Relaxed);
         match subscribed {
             Ok(()) => self.log_up(),
-            Err(why) => self.log_down(why),
+            Err(why) => self.log_down(&why),
         }
     }
 
     /// Asks Redis whether it is alive: it has to count, as it does for limits.
     pub(super) async fn probe(&self) {
+        if self.track(Ok(self.connect().await)).is_none() {
+            return;
+        }
         let mut probe = self.gcra.key(format!("{LIMIT_PREFIX}probe"));
         probe.arg(1).arg(1_000_000);
         if self.run::<u64>(&probe).await.is_some() {
@@ -223,21 +243,23 @@ impl Redis {
         }
     }
 
+    /// Runs a script over the connection that there is.
     async fn run<T: FromRedisValue>(&self, script: &ScriptInvocation<'_>) -> Option<T> {
-        let mut commands = self.commands.clone();
+        let mut commands = self.commands.lock().clone()?;
         self.track(timeout(COMMAND_TIMEOUT, script.invoke_async(&mut commands)).await)
     }
 
     /// Counts and logs a command that failed, after which only the probe asks.
     fn track<T>(&self, answer: Result<Result<T, RedisError>, Elapsed>) -> Option<T> {
-        let failure: &dyn fmt::Display = match &answer {
-            Ok(Ok(_)) => return answer.ok()?.ok(),
-            Ok(Err(error)) => error,
-            Err(elapsed) => elapsed,
+        let failure = match answer {
+            Ok(Ok(value)) => return Some(value),
+            Ok(Err(error)) => reason(&error),
+            Err(elapsed) => elapsed.to_string(),
         };
         self.failures.fetch_add(1, Ordering::Relaxed);
         self.answers.store(false, Ordering::Relaxed);
-        self.log_down(failure);
+        self.commands.lock().take();
+        self.log_down(&failure);
         None
     }
 
@@ -246,26 +268,42 @@ impl Redis {
     }
 
     fn log_up(&self) {
-        if self.is_up() && self.is_news(true) {
+        if self.is_up() && self.logged.lock().up.replace(true) != Some(true) {
             tracing::info!(
                 "Redis answers: limits, ended sessions and changes of keys are shared with other instances"
             );
         }
     }
 
-    fn log_down(&self, why: &dyn fmt::Display) {
-        if self.is_news(false) {
+    fn log_down(&self, why: &str) {
+        let why: String = why.chars().take(REASON_LENGTH).collect();
+        let mut logged = self.logged.lock();
+        let is_news = logged.up.replace(false) != Some(false);
+        if is_news {
+            logged.reasons.clear();
+        }
+        if logged.reasons.len() >= REASONS || logged.reasons.contains(&why) {
+            return;
+        }
+        logged.reasons.push(why.clone());
+        drop(logged);
+        if is_news {
             tracing::warn!(
                 %why,
                 "Redis does not answer: this process limits by itself, more strictly, and hears of ended sessions and \
                  changed keys through the database and the key set alone"
             );
+        } else {
+            tracing::warn!(%why, "Redis cannot be used yet, for another reason");
         }
     }
+}
 
-    /// Whether the log does not say so already.
-    fn is_news(&self, up: bool) -> bool {
-        self.logged.lock().replace(up) != Some(up)
+/// Why Redis did not do what it was asked: in its own words, where it said no.
+pub(super) fn reason(error: &RedisError) -> String {
+    match error.code() {
+        Some(code) => format!("{code} {}", error.detail().unwrap_or_default()).trim_end().to_owned(),
+        None => error.to_string(),
     }
 }
 

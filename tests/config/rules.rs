@@ -378,7 +378,8 @@ fn debug_shows_no_secret_of_settings_config_or_errors() {
 
 #[test]
 fn resolve_tells_redis_from_other_addresses_and_takes_none() {
-    for url in ["redis://localhost:6379", "rediss://:hunter2@h/2"] {
+    for url in ["redis://localhost:6379", "rediss://:hunter2@h/2", "unix:///run/redis.sock?db=1&pass=hunter2"]
+    {
         let config = resolve(&given(&[("REDIS_URL", url)]));
         assert_eq!(config.storage.redis_url.unwrap().expose(), url);
     }

@@ -30,7 +30,7 @@ impl OnTheirOwn {
 }
 
 /// Says whether an answer is a good one; anything but that and a proper 503 is a wrong answer.
-fn is_good(reply: &Reply) -> bool {
+pub fn is_good(reply: &Reply) -> bool {
     if reply.status.is_success() {
         return true;
     }

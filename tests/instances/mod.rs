@@ -6,8 +6,11 @@ mod database;
 mod keys;
 mod limits;
 mod outages;
+mod pooler;
 mod pubsub;
 mod redis;
+mod redis_refusals;
+mod refusals;
 mod sessions;
 
 use std::time::Duration;

@@ -5,10 +5,12 @@
 pub mod caller;
 pub mod fresh_database;
 pub mod gate;
+pub mod pgbouncer;
 pub mod postgres;
 pub mod postgres_server;
 pub mod redis;
 mod skipping;
+pub mod small_disk;
 pub mod wait;
 
 use std::path::Path;
