@@ -34,11 +34,14 @@ fn verifier_of(origin: &Origin) -> Verifier {
 async fn a_handler_behind_the_guard_knows_its_caller() {
     let origin = Origin::publishing(&set(&["one"])).await;
     let service = name.with(Guard::new(verifier_of(&origin)));
-    let answer = ask(&service, Some(&Signer::new("one").token(&claims()))).await;
-    assert_eq!(
-        (answer.status(), answer.into_body().into_string().await.unwrap()),
-        (StatusCode::OK, "alice".into())
-    );
+    // One space or several before the token.
+    for spaces in ["", " ", "    "] {
+        let answer = ask(&service, Some(&format!("{spaces}{}", Signer::new("one").token(&claims())))).await;
+        assert_eq!(
+            (answer.status(), answer.into_body().into_string().await.unwrap()),
+            (StatusCode::OK, "alice".into())
+        );
+    }
 }
 
 #[tokio::test]
