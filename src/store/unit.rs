@@ -15,7 +15,7 @@ use tracing::Instrument;
 use super::credentials::CredentialRepository;
 use super::database::{Database, Dialect};
 use super::error::Error;
-use super::scope::{Scope, Statement, Transactional};
+use super::scope::{Scope, Statement, Transactional, storable};
 use super::sessions::SessionRepository;
 use super::tasks::TaskRepository;
 use super::users::UserRepository;
@@ -84,6 +84,12 @@ impl Unit {
         })
     }
 
+    /// Notes that a statement was not sent, so that the others do not happen without it.
+    fn fail(&self) {
+        let state = (State::Sound as u8, State::Failed as u8);
+        let _ = self.shared.state.compare_exchange(state.0, state.1, Ordering::AcqRel, Ordering::Acquire);
+    }
+
     fn is(&self, state: State) -> bool {
         self.shared.state.load(Ordering::Acquire) == state as u8
     }
@@ -106,9 +112,10 @@ impl Unit {
 /// Runs one statement of a unit.
 macro_rules! run {
     ($unit:expr, $statement:expr, $method:ident) => {{
+        let statement = storable($statement).inspect_err(|_| $unit.fail())?;
         let mut transaction = $unit.shared.transaction.lock().await;
         let connection = transaction.as_mut().ok_or(Error::Abandoned)?;
-        $unit.check($statement.$method(&mut **connection).await)
+        $unit.check(statement.$method(&mut **connection).await)
     }};
 }
 
