@@ -7,6 +7,7 @@ mod clients;
 mod command_line;
 mod config;
 mod contract;
+mod hostile;
 mod instances;
 mod keys;
 mod resource;

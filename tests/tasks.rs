@@ -175,3 +175,85 @@ async fn get_task_with_an_odd_id_is_not_found_or_forbidden_and_breaks_nothing() 
         assert!([403, 404].contains(&status), "{id}: {status}");
     }
 }
+
+#[tokio::test]
+async fn an_optional_member_that_is_null_is_as_if_it_were_left_out() {
+    let app = TestApp::start().await;
+    let api = app.signed_up("alice").await.api().await;
+    let body = json!({ "title": "milk", "description": null, "completed": null });
+    let made = api.post("/api/me/tasks", &body).await;
+    let task = made.expect(201);
+    assert_eq!((&task["description"], &task["completed"]), (&json!(""), &json!(false)));
+    let path = made.location().to_owned();
+    api.put(&path, &json!({ "title": "milk", "description": "oat", "completed": true })).await.expect(200);
+    let replaced = api.put(&path, &body).await.expect(200);
+    assert_eq!((&replaced["description"], &replaced["completed"]), (&json!(""), &json!(false)));
+    let turned = api.patch(&format!("{path}/complete"), &json!({ "completed": null })).await.expect(200);
+    assert_eq!(turned["completed"], true);
+    api.patch(&format!("{path}/complete"), &json!({ "complete": null }))
+        .await
+        .assert_error(422, "VALIDATION_ERROR");
+}
+
+#[tokio::test]
+async fn a_list_is_filtered_by_a_flag_in_any_case() {
+    let app = TestApp::start().await;
+    let api = app.signed_up("alice").await.api().await;
+    for completed in [true, false, true] {
+        api.post("/api/me/tasks", &json!({ "title": "x", "completed": completed })).await.expect(201);
+    }
+    for (flag, count) in [("true", 2), ("True", 2), ("TRUE", 2), ("false", 1), ("False", 1)] {
+        let page = api.get(&format!("/api/me/tasks?completed={flag}&limit=1")).await;
+        assert_eq!(page.header("link").is_empty(), count == 1, "{flag}");
+        let all = api.get(&format!("/api/me/tasks?completed={flag}")).await.expect(200);
+        assert_eq!(all.as_array().unwrap().len(), count, "{flag}");
+    }
+    for flag in ["", "yes", "tru", "True%00"] {
+        let reply = api.get(&format!("/api/me/tasks?completed={flag}")).await;
+        reply.assert_error(422, "VALIDATION_ERROR");
+    }
+}
+
+#[tokio::test]
+async fn a_title_shows_something() {
+    let app = TestApp::start().await;
+    let api = app.signed_up("alice").await.api().await;
+    let path = api.post("/api/me/tasks", &json!({ "title": "kept" })).await.location().to_owned();
+    for title in
+        ["   ", "\u{a0}", "\u{3000}\u{2003}", "\u{200b}", "\u{feff}\u{2060}", "\u{2800}", "\u{ad}\u{202e}"]
+    {
+        for reply in [
+            api.post("/api/me/tasks", &json!({ "title": title })).await,
+            api.put(&path, &json!({ "title": title })).await,
+        ] {
+            reply.assert_error(422, "VALIDATION_ERROR");
+            assert!(reply.json()["message"].as_str().unwrap().contains("body.title"), "{title:?}");
+        }
+    }
+    for title in [" a ", "\u{200b}.", "\u{645}", "\u{1f36a}", "0"] {
+        assert_eq!(api.post("/api/me/tasks", &json!({ "title": title })).await.expect(201)["title"], title);
+    }
+}
+
+#[tokio::test]
+async fn an_id_that_no_task_can_have_is_unknown() {
+    let app = TestApp::start().await;
+    let api = app.signed_up("alice").await.api().await;
+    for id in [
+        "%00",
+        "a%00",
+        "%ff",
+        "1",
+        "..%2f",
+        &"A".repeat(31),
+        &"A".repeat(33),
+        &"A".repeat(32),
+        &"%C3%BC".repeat(16),
+    ] {
+        let path = format!("/api/me/tasks/{id}");
+        api.get(&path).await.assert_error(404, "NOT_FOUND");
+        api.put(&path, &json!({ "title": "x" })).await.assert_error(404, "NOT_FOUND");
+        api.patch(&format!("{path}/complete"), &json!({})).await.assert_error(404, "NOT_FOUND");
+        api.delete(&path).await.assert_error(404, "NOT_FOUND");
+    }
+}

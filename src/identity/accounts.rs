@@ -4,13 +4,15 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::email::Email;
 use super::error::Error;
 use super::sessions::{Sessions, SignedIn};
 use crate::audit::{self, Event, Refusal};
 use crate::model::credential::Credential;
+use crate::model::user::User;
 use crate::password::{Comparison, Passwords};
 use crate::secret::Password;
-use crate::store::Database;
+use crate::store::{self, Database};
 use crate::sync::{
     limiter::Limiter,
     rule::{RetryAfter, Rule},
@@ -58,6 +60,20 @@ impl Accounts {
     /// When the database fails.
     pub async fn credentials_of(&self, user_id: &str) -> Result<Vec<Credential>, Error> {
         Ok(self.database.credentials().of_user(user_id).await?)
+    }
+
+    /// Who has this address, in whichever spelling it is kept, and the hash of their password.
+    pub(super) async fn by_email(
+        &self,
+        email: &Email,
+    ) -> Result<Option<(User, Option<String>)>, store::Error> {
+        let credentials = self.database.credentials();
+        let mut found = None;
+        for spelling in email.spellings() {
+            // All of them, so that a known address takes no less work than an unknown one.
+            found = found.or(credentials.by_email(spelling).await?);
+        }
+        Ok(found)
     }
 
     /// Counts an attempt at the password of the account with this address.

@@ -52,7 +52,7 @@ impl Accounts {
     /// The user with this address and the hash of their password as it is now, once the password has been proved.
     async fn prove_by_email(&self, email: &Email, password: &Password) -> Result<(User, String), Error> {
         let permit = self.passwords.enter()?;
-        let found = self.database.credentials().by_email(email.as_str()).await?;
+        let found = self.by_email(email).await?;
         let stored = found.as_ref().and_then(|(_, hash)| hash.as_deref());
         let comparison = self.passwords.compare(permit, password, stored).await?;
         match (found, comparison) {

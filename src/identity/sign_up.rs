@@ -36,7 +36,7 @@ impl Accounts {
     pub async fn sign_up(&self, new: NewAccount, device: &Device) -> Result<SignedIn, Error> {
         check_length(&new.password)?;
         let permit = self.passwords.enter()?;
-        if self.database.credentials().by_email(new.email.as_str()).await?.is_some() {
+        if self.by_email(&new.email).await?.is_some() {
             return Err(Error::EmailTaken);
         }
         let hash = self.passwords.hash(permit, &new.password).await?;

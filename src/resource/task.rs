@@ -11,6 +11,7 @@ use crate::model::task::ID_LENGTH;
 use crate::model::task::NotACursor;
 use crate::model::task::Task;
 use crate::model::task::TaskFilter;
+use crate::model::task::TaskId;
 use crate::store;
 use crate::store::Database;
 use crate::store::TaskRepository;
@@ -116,16 +117,16 @@ impl Tasks {
     ///
     /// # Errors
     /// [`Error::Unknown`].
-    pub async fn get(&self, owner: &Principal, id: &str) -> Result<Task, Error> {
-        self.tasks.get(&owner.subject, id).await?.ok_or(Error::Unknown)
+    pub async fn get(&self, owner: &Principal, id: &TaskId) -> Result<Task, Error> {
+        self.tasks.get(&owner.subject, id.as_str()).await?.ok_or(Error::Unknown)
     }
 
     /// Replaces what a task says.
     ///
     /// # Errors
     /// [`Error::Unknown`].
-    pub async fn replace(&self, owner: &Principal, id: &str, draft: &Draft) -> Result<Task, Error> {
-        let replaced = self.tasks.replace(&owner.subject, id, draft, self.clock.now()).await?;
+    pub async fn replace(&self, owner: &Principal, id: &TaskId, draft: &Draft) -> Result<Task, Error> {
+        let replaced = self.tasks.replace(&owner.subject, id.as_str(), draft, self.clock.now()).await?;
         replaced.ok_or(Error::Unknown)
     }
 
@@ -133,15 +134,23 @@ impl Tasks {
     ///
     /// # Errors
     /// [`Error::Unknown`].
-    pub async fn complete(&self, owner: &Principal, id: &str, completion: Completion) -> Result<Task, Error> {
-        self.tasks.complete(&owner.subject, id, completion, self.clock.now()).await?.ok_or(Error::Unknown)
+    pub async fn complete(
+        &self,
+        owner: &Principal,
+        id: &TaskId,
+        completion: Completion,
+    ) -> Result<Task, Error> {
+        self.tasks
+            .complete(&owner.subject, id.as_str(), completion, self.clock.now())
+            .await?
+            .ok_or(Error::Unknown)
     }
 
     /// Deletes a task.
     ///
     /// # Errors
     /// [`Error::Unknown`].
-    pub async fn delete(&self, owner: &Principal, id: &str) -> Result<(), Error> {
-        if self.tasks.delete(&owner.subject, id).await? { Ok(()) } else { Err(Error::Unknown) }
+    pub async fn delete(&self, owner: &Principal, id: &TaskId) -> Result<(), Error> {
+        if self.tasks.delete(&owner.subject, id.as_str()).await? { Ok(()) } else { Err(Error::Unknown) }
     }
 }

@@ -20,6 +20,10 @@ pub enum Error {
     /// The row belongs to another one that is gone: it was deleted meanwhile.
     #[error("what the row belongs to is gone")]
     ForeignKeyViolation,
+    /// A text holds NUL, which PostgreSQL cannot keep; on SQLite it is refused as well. A defect of ours: what comes in is
+    /// read as a type that cannot hold it.
+    #[error("a text holds a character that no database of ours keeps")]
+    Unstorable,
     /// A row holds what this version never writes.
     #[error("a row of the database cannot be read: {0}")]
     Corrupt(String),

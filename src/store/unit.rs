@@ -14,7 +14,7 @@ use super::connection::{Connection, run_on};
 use super::credentials::CredentialRepository;
 use super::database::{Database, Dialect};
 use super::error::Error;
-use super::scope::{Scope, Statement, Transactional};
+use super::scope::{Scope, Statement, Transactional, storable};
 use super::sessions::SessionRepository;
 use super::tasks::TaskRepository;
 use super::users::UserRepository;
@@ -103,9 +103,10 @@ impl Unit {
 /// Runs one statement of a unit.
 macro_rules! run {
     ($unit:expr, $statement:expr, $method:ident) => {{
+        let statement = $unit.note(storable($statement))?;
         let mut transaction = $unit.shared.transaction.lock().await;
         let connection = transaction.as_mut().ok_or(Error::Abandoned)?;
-        let outcome = async { run_on!(connection, $statement, $method) }.await;
+        let outcome = async { run_on!(connection, statement, $method) }.await;
         $unit.note(outcome)
     }};
 }

@@ -2,6 +2,7 @@
 
 mod examples;
 mod frontends;
+mod generators;
 mod moving;
 mod schemathesis;
 

@@ -3,11 +3,13 @@
 mod better_auth;
 mod bodies;
 mod change_password;
+mod cookies;
 mod cors;
 mod delete_user;
 mod hs256;
 mod key_set;
 mod limits;
+mod moved;
 mod password_hashes;
 mod postgres;
 mod sessions;

@@ -39,11 +39,15 @@ async fn guard_hands_the_caller_to_the_handler(
 ) {
     let origin = Origin::publishing(&set_of(algorithm, &["one"])).await;
     let service = name.with(Guard::new(verifier_of(&origin)));
-    let answer = ask(&service, Some(&Signer::of(algorithm, "one").token(&claims()))).await;
-    assert_eq!(
-        (answer.status(), answer.into_body().into_string().await.unwrap()),
-        (StatusCode::OK, "alice".into())
-    );
+    // One space or several before the token.
+    for spaces in ["", " ", "    "] {
+        let answer =
+            ask(&service, Some(&format!("{spaces}{}", Signer::of(algorithm, "one").token(&claims())))).await;
+        assert_eq!(
+            (answer.status(), answer.into_body().into_string().await.unwrap()),
+            (StatusCode::OK, "alice".into())
+        );
+    }
 }
 
 #[tokio::test]

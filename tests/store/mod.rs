@@ -11,6 +11,7 @@ mod schema;
 mod sessions;
 pub mod support;
 mod tasks;
+mod texts;
 mod units;
 mod users;
 

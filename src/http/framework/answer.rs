@@ -83,10 +83,14 @@ impl<T: Type + Serialize + ToJSON, const STATUS: u16, H: ResponseHeaders> ApiRes
         let schema = if T::IS_REQUIRED {
             T::schema_ref()
         } else {
-            // `null` is an answer too.
-            let nullable =
-                MetaSchema { nullable: true, all_of: vec![T::schema_ref()], ..MetaSchema::new("object") };
-            MetaSchemaRef::Inline(Box::new(nullable))
+            // `null` is an answer too. Said as one of two, since generators overlook `nullable` beside a reference.
+            let null = MetaSchema {
+                nullable: true,
+                enum_items: vec![serde_json::Value::Null],
+                ..MetaSchema::new("object")
+            };
+            let one_of = vec![T::schema_ref(), MetaSchemaRef::Inline(Box::new(null))];
+            MetaSchemaRef::Inline(Box::new(MetaSchema { one_of, ..MetaSchema::ANY }))
         };
         let description = match STATUS {
             201 => "Made.",

@@ -164,6 +164,10 @@ impl From<store::Error> for ApiError {
                 tracing::warn!(%error, "the database is not available");
                 Code::DatabaseUnavailable.retry_after(DATABASE_RETRY)
             }
+            store::Error::Unstorable => {
+                tracing::error!(%error, "a text came to the database unread");
+                Code::BadRequest.into()
+            }
             error => {
                 tracing::error!(%error, "a statement failed");
                 Code::Internal.into()

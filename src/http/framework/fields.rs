@@ -67,6 +67,12 @@ impl Fields {
         value.filter(|_| fields.errors.is_empty()).ok_or_else(|| fields.errors.join("; "))
     }
 
+    /// Drops those of these members that are null, as clients send them that have no word for "left out" (Go's pointers,
+    /// Python's `None`). Better Auth tells the two apart, and so does the identity API.
+    pub fn leave_out_nulls(&mut self, names: &[&str]) {
+        self.members.retain(|name, value| !value.is_null() || !names.contains(&name.as_str()));
+    }
+
     /// Takes a member; `None` when it does not fit, which is noted.
     pub fn take<M: Member>(&mut self, name: &str) -> Option<M> {
         M::take(self, name)

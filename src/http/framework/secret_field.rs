@@ -10,6 +10,7 @@ use poem_openapi::types::{ParseError, ParseFromJSON, ParseResult, ToJSON};
 use serde::{Serialize, Serializer};
 use serde_json::Value;
 
+use super::bounds::MAX_BODY_BYTES;
 use super::text::{Controls, Text, TextMember, string_type, text_from_json};
 use crate::secret::{OpaqueToken, Password};
 
@@ -21,8 +22,8 @@ pub trait SecretKind: Send + Sync + 'static {
     const DESCRIBED: Text;
 }
 
-/// A bound that keeps hashing cheap, for kinds without a rule of their own.
-pub const ANY_SECRET: Text = Text { min: 0, max: 4096, controls: Controls::Any };
+/// Whatever fits into a body: the use case says what is too long, in a code of its own.
+pub const ANY_SECRET: Text = Text { min: 0, max: MAX_BODY_BYTES, controls: Controls::Any };
 
 /// A secret that a caller sends.
 pub struct SecretField<K>(Password, PhantomData<K>);

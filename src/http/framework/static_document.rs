@@ -10,6 +10,8 @@ use poem::http::{HeaderMap, StatusCode};
 use poem::{Endpoint, Request, Response, Result};
 use signet_verify::crypto::sha256;
 
+use super::headers;
+
 /// Ask again every time, which costs a 304.
 pub const REVALIDATED: &str = "no-cache";
 
@@ -82,6 +84,6 @@ impl Endpoint for StaticDocument {
 /// Whether an `If-None-Match` header names this entity tag; weak comparison, as that header wants it (RFC 9110 section
 /// 13.1.2).
 pub fn if_none_match(header: &HeaderValue, etag: &str) -> bool {
-    let Ok(header) = header.to_str() else { return false };
+    let header = headers::text(header);
     header.trim() == "*" || header.split(',').any(|tag| tag.trim().trim_start_matches("W/") == etag)
 }

@@ -5,8 +5,9 @@ use poem_openapi::registry::MetaSchema;
 use poem_openapi::types::ToJSON;
 use serde_json::Value;
 
+use crate::http::framework::bounds::MAX_BODY_BYTES;
 use crate::http::framework::secret_field::{ANY_SECRET, SecretField, SecretKind};
-use crate::http::framework::text::{Text, TextMember, string_type, text_from_json, text_members};
+use crate::http::framework::text::{Controls, Text, TextMember, string_type, text_from_json, text_members};
 use crate::identity::Email;
 use crate::identity::PASSWORD_LENGTH;
 
@@ -54,12 +55,11 @@ pub type FirstPassword = SecretField<First>;
 /// The password that takes the place of another.
 pub type NewPassword = SecretField<New>;
 
-/// What is read of an address before its own syntax is looked at.
-const ADDRESS: Text = Text::line(2048);
+/// Whatever fits into a body: the syntax of an address says the rest.
+const ADDRESS: Text = Text { min: 0, max: MAX_BODY_BYTES, controls: Controls::Any };
 
 /// The syntax of [`Email`] as a regular expression; a test holds one to the other.
-const ADDRESS_PATTERN: &str =
-    r"^([A-Za-z0-9_'+\-]+\.)*[A-Za-z0-9_'+\-]*[A-Za-z0-9_+\-]@([A-Za-z0-9][A-Za-z0-9\-]*\.)+[A-Za-z]{2,}$";
+const ADDRESS_PATTERN: &str = r"^([A-Za-z0-9_'+\-]+\.)*[A-Za-z0-9_'+\-]*[A-Za-z0-9_+\-]@([A-Za-z0-9][A-Za-z0-9\-]*\.)+([A-Za-z]{2,}|[Xx][Nn]--[A-Za-z0-9\-]*[A-Za-z0-9])$";
 
 fn address_schema() -> MetaSchema {
     MetaSchema {
@@ -91,6 +91,7 @@ impl ToJSON for EmailField {
 }
 
 /// The address of a sign-in: what is none has an answer of its own, later than those to fields.
+/// The document has the syntax of new addresses; who was moved may have an international one.
 #[derive(Debug)]
 pub struct SignInEmail(pub Option<Email>);
 
@@ -101,7 +102,7 @@ impl TextMember for SignInEmail {
     const RULE: Text = ADDRESS;
 
     fn from_text(text: String) -> Result<Self, &'static str> {
-        Ok(Self(Email::parse(&text)))
+        Ok(Self(Email::parse_existing(&text)))
     }
 }
 

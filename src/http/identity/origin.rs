@@ -2,11 +2,14 @@
 //! In: the headers of a request that changes something. Out: go on, or 403.
 //! Owns: a request that carries a cookie, or that signs a user in from a browser, comes from a trusted origin.
 
+use std::borrow::Cow;
+
 use poem::http::HeaderMap;
 use poem::http::header::{COOKIE, HOST, HeaderName, ORIGIN, REFERER};
 
 use crate::config::TrustedOrigins;
 use crate::http::framework::code::Code;
+use crate::http::framework::headers::first;
 
 const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 const SEC_FETCH_MODE: HeaderName = HeaderName::from_static("sec-fetch-mode");
@@ -27,8 +30,9 @@ pub fn check_cookie_request(headers: &HeaderMap, trusted: &TrustedOrigins) -> Re
 /// # Errors
 /// 403 `CROSS_SITE_NAVIGATION_LOGIN_BLOCKED`, `MISSING_OR_NULL_ORIGIN` or `INVALID_ORIGIN`.
 pub fn check_sign_in_request(headers: &HeaderMap, trusted: &TrustedOrigins) -> Result<(), Code> {
-    let site = text(headers, &SEC_FETCH_SITE);
-    if site == Some("cross-site") && text(headers, &SEC_FETCH_MODE) == Some("navigate") {
+    let site = first(headers, &SEC_FETCH_SITE);
+    let mode = first(headers, &SEC_FETCH_MODE);
+    if site.as_deref() == Some("cross-site") && mode.as_deref() == Some("navigate") {
         return Err(Code::CrossSiteLoginBlocked);
     }
     let says_where = headers.contains_key(ORIGIN) || headers.contains_key(REFERER);
@@ -36,13 +40,15 @@ pub fn check_sign_in_request(headers: &HeaderMap, trusted: &TrustedOrigins) -> R
 }
 
 fn check_origin(headers: &HeaderMap, trusted: &TrustedOrigins) -> Result<(), Code> {
-    let origin = match text(headers, &ORIGIN) {
+    let site = first(headers, &SEC_FETCH_SITE);
+    let origin = match first(headers, &ORIGIN) {
         // A privacy setting may hide the origin of a page of ours; the browser still vouches for it.
-        Some("null") if text(headers, &SEC_FETCH_SITE) == Some("same-origin") => own_origin(headers, trusted),
-        Some("null") => None,
-        Some(origin) => Some(origin.to_owned()),
-        None if headers.contains_key(ORIGIN) => None,
-        None => text(headers, &REFERER).map(str::to_owned),
+        Some(origin) if origin == "null" && site.as_deref() == Some("same-origin") => {
+            own_origin(headers, trusted)
+        }
+        Some(origin) if origin == "null" => None,
+        Some(origin) => Some(origin.into_owned()),
+        None => first(headers, &REFERER).map(Cow::into_owned),
     };
     let origin = origin.ok_or(Code::MissingOrNullOrigin)?;
     if trusted.trusts(&origin) { Ok(()) } else { Err(Code::InvalidOrigin) }
@@ -50,10 +56,6 @@ fn check_origin(headers: &HeaderMap, trusted: &TrustedOrigins) -> Result<(), Cod
 
 /// The origin that the request itself was sent to.
 fn own_origin(headers: &HeaderMap, trusted: &TrustedOrigins) -> Option<String> {
-    let host = text(headers, &HOST)?;
+    let host = first(headers, &HOST)?;
     ["https", "http"].iter().map(|scheme| format!("{scheme}://{host}")).find(|origin| trusted.trusts(origin))
-}
-
-fn text<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a str> {
-    headers.get(name)?.to_str().ok()
 }

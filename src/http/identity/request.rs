@@ -21,6 +21,7 @@ use crate::http::framework::code::Api;
 use crate::http::framework::code::Code;
 use crate::http::framework::error::ApiError;
 use crate::http::framework::fields::FromFields;
+use crate::http::framework::headers;
 use crate::identity::Device;
 use crate::identity::Found;
 use crate::identity::SignedIn;
@@ -111,7 +112,9 @@ impl<'a, T: FromFields> ApiExtractor<'a> for SignInInput<T> {
 fn check_redirects(document: Option<&Value>, origins: &TrustedOrigins) -> Result<(), Code> {
     let Some(Value::Object(members)) = document else { return Ok(()) };
     for (member, code) in REDIRECT_FIELDS {
+        // An empty one names no place.
         if let Some(Value::String(place)) = members.get(member)
+            && !place.is_empty()
             && !origins.trusts_url(place)
         {
             return Err(code);
@@ -234,10 +237,10 @@ pub struct Client(pub Device);
 
 impl<'a> FromRequest<'a> for Client {
     async fn from_request(request: &'a Request, _: &mut RequestBody) -> Result<Self> {
-        let user_agent =
-            request.headers().get(USER_AGENT).and_then(|value| value.to_str().ok()).unwrap_or_default();
+        let user_agent = headers::first(request.headers(), &USER_AGENT).unwrap_or_default();
+        let user_agent = user_agent.chars().filter(|c| !c.is_control()).collect();
         let ip_address = request.extensions().get::<ClientAddress>().map(ClientAddress::to_string);
         let ip_address = ip_address.unwrap_or_default();
-        Ok(Self(Device { ip_address, user_agent: user_agent.to_owned() }))
+        Ok(Self(Device { ip_address, user_agent }))
     }
 }

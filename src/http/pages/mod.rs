@@ -12,7 +12,7 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use bytes::Bytes;
 use poem::error::NotFoundError;
-use poem::http::header::{ACCEPT, CONTENT_SECURITY_POLICY, HeaderName};
+use poem::http::header::{CONTENT_SECURITY_POLICY, HeaderName};
 use poem::http::{Method, StatusCode};
 use poem::web::Redirect;
 use poem::{Endpoint, Request, Response, Result, Route};
@@ -20,6 +20,7 @@ use rust_embed::Embed;
 use signet_verify::crypto::Sha256;
 
 use crate::http::framework::code::Code;
+use crate::http::framework::headers;
 use crate::http::framework::layers::HtmlError;
 use crate::http::framework::static_document::{REVALIDATED, StaticDocument};
 use crate::http::routes::mount;
@@ -241,7 +242,6 @@ pub fn show_not_found_page(answered: Result<Response>, page: &StaticDocument) ->
 
 /// Whether a browser asks for a page.
 pub fn accepts_html(request: &Request) -> bool {
-    let mut accepted = request.headers().get_all(ACCEPT).iter();
     matches!(*request.method(), Method::GET | Method::HEAD)
-        && accepted.any(|value| value.to_str().is_ok_and(|value| value.contains("text/html")))
+        && headers::accepts(request.headers(), "text/html")
 }

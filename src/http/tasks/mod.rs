@@ -6,6 +6,7 @@ mod body;
 mod error;
 mod objects;
 mod owner;
+mod parameters;
 
 use std::sync::Arc;
 
@@ -19,6 +20,7 @@ use body::TaskBody;
 use objects::{Completion, TaskDraft, TaskObject};
 use owner::Owner;
 pub use owner::Resource;
+use parameters::{Flag, TaskIdParameter};
 
 use crate::http::framework::answer::{Answer, Declared, NoContent, ResponseHeaders, refusals};
 use crate::resource::task::{DEFAULT_PAGE, MAX_PAGE};
@@ -85,17 +87,17 @@ impl TasksApi {
         #[oai(validator(pattern = r"^[0-9]{1,15}-[A-Za-z0-9]{32}$"))]
         cursor: Query<Option<String>>,
         /// Only tasks that are done, or only those that are not.
-        completed: Query<Option<bool>>,
+        completed: Query<Option<Flag>>,
         resource: Data<&Arc<Resource>>,
     ) -> Result<Answer<Vec<TaskObject>, 200, Paged>, Declared<ListRefusals>> {
         let limit = limit.0.min(MAX_PAGE);
-        let page = resource.tasks.page(&owner.0, completed.0.into(), cursor.0.as_deref(), limit).await?;
+        let completed = completed.0.map(|flag| flag.0);
+        let page = resource.tasks.page(&owner.0, completed.into(), cursor.0.as_deref(), limit).await?;
         let answer = Answer::new(page.tasks.into_iter().map(TaskObject::from).collect());
         Ok(match page.next {
             None => answer,
             Some(next) => {
-                let filter =
-                    completed.0.map(|completed| format!("&completed={completed}")).unwrap_or_default();
+                let filter = completed.map(|completed| format!("&completed={completed}")).unwrap_or_default();
                 let user = if user_id.0 == "me" { "me" } else { &owner.0.subject };
                 let user = owner::path_segment(user);
                 answer.header(
@@ -135,10 +137,10 @@ impl TasksApi {
         #[oai(name = "user_id")]
         _user_id: Path<String>,
         /// The task's id.
-        id: Path<String>,
+        id: Path<TaskIdParameter>,
         resource: Data<&Arc<Resource>>,
     ) -> Result<Answer<TaskObject>, Declared<OneRefusals>> {
-        Ok(Answer::new(resource.tasks.get(&owner.0, &id.0).await?.into()))
+        Ok(Answer::new(resource.tasks.get(&owner.0, &id.0.0).await?.into()))
     }
 
     /// Replace a task
@@ -153,11 +155,11 @@ impl TasksApi {
         #[oai(name = "user_id")]
         _user_id: Path<String>,
         /// The task's id.
-        id: Path<String>,
+        id: Path<TaskIdParameter>,
         draft: TaskBody<TaskDraft>,
         resource: Data<&Arc<Resource>>,
     ) -> Result<Answer<TaskObject>, Declared<ChangeRefusals>> {
-        Ok(Answer::new(resource.tasks.replace(&owner.0, &id.0, &draft.0.into()).await?.into()))
+        Ok(Answer::new(resource.tasks.replace(&owner.0, &id.0.0, &draft.0.into()).await?.into()))
     }
 
     /// Mark a task as done or not
@@ -176,12 +178,12 @@ impl TasksApi {
         #[oai(name = "user_id")]
         _user_id: Path<String>,
         /// The task's id.
-        id: Path<String>,
+        id: Path<TaskIdParameter>,
         completion: TaskBody<Completion>,
         resource: Data<&Arc<Resource>>,
     ) -> Result<Answer<TaskObject>, Declared<ChangeRefusals>> {
         let completed = completion.0.completed;
-        Ok(Answer::new(resource.tasks.complete(&owner.0, &id.0, completed.into()).await?.into()))
+        Ok(Answer::new(resource.tasks.complete(&owner.0, &id.0.0, completed.into()).await?.into()))
     }
 
     /// Delete a task
@@ -195,10 +197,10 @@ impl TasksApi {
         #[oai(name = "user_id")]
         _user_id: Path<String>,
         /// The task's id.
-        id: Path<String>,
+        id: Path<TaskIdParameter>,
         resource: Data<&Arc<Resource>>,
     ) -> Result<NoContent, Declared<OneRefusals>> {
-        resource.tasks.delete(&owner.0, &id.0).await?;
+        resource.tasks.delete(&owner.0, &id.0.0).await?;
         Ok(NoContent)
     }
 }

@@ -49,27 +49,32 @@ impl std::fmt::Debug for Credential<'_> {
 }
 
 impl<'a> Credential<'a> {
-    /// Reads the one `Authorization` header: the scheme in any case (RFC 9110 section 11.1), one space, and one
-    /// token68 (section 11.2) of at most [`MAX_TOKEN_BYTES`]. Cookies, the query and the body are never looked at.
+    /// Reads the one `Authorization` header: the scheme in any case (RFC 9110 section 11.1), one space or several
+    /// (`1*SP`, section 11.4), and one token68 (section 11.2) of at most [`MAX_TOKEN_BYTES`]. Cookies, the query and the
+    /// body are never looked at.
     pub fn read(headers: &'a HeaderMap) -> Self {
         let mut values = headers.get_all(AUTHORIZATION).iter();
         let Some(value) = values.next() else { return Self::Missing };
         if values.next().is_some() {
             return Self::Malformed; // which one counts would differ between us and a proxy before us
         }
-        let value = value.as_bytes();
-        let (scheme, token) = match value.iter().position(|byte| *byte == b' ') {
-            Some(space) => (&value[..space], &value[space + 1..]),
-            None => (value, &[][..]),
-        };
-        if !scheme.eq_ignore_ascii_case(b"Bearer") {
-            return Self::Missing;
-        }
+        let Some(token) = bearer(value.as_bytes()) else { return Self::Missing };
         match std::str::from_utf8(token) {
             Ok(token) if token.len() <= MAX_TOKEN_BYTES && is_token68(token) => Self::Token(token),
             _ => Self::Malformed,
         }
     }
+}
+
+/// What an `Authorization` header says after the scheme and its spaces; none when its scheme is not `Bearer`.
+///
+/// RFC 9110 section 11.6.2 with 11.4: the scheme, which has no case, `1*SP`, and the credentials. For services that read
+/// other bearer credentials than tokens of an issuer by the same rule.
+pub fn bearer(value: &[u8]) -> Option<&[u8]> {
+    let end = value.iter().position(|byte| *byte == b' ').unwrap_or(value.len());
+    let (scheme, rest) = value.split_at(end);
+    let spaces = rest.iter().take_while(|byte| **byte == b' ').count();
+    scheme.eq_ignore_ascii_case(b"Bearer").then(|| &rest[spaces..])
 }
 
 fn is_token68(text: &str) -> bool {

@@ -199,10 +199,12 @@ fn validator(headers: &HeaderMap) -> Option<String> {
 /// the way; a second at least, after which it is worth asking again. Zero when it may not be cached at all, or when its
 /// `max-age` makes no sense; none if nothing is said.
 fn max_age(headers: &HeaderMap) -> Option<Duration> {
-    let directives = headers.get_all(header::CACHE_CONTROL).iter().filter_map(|value| value.to_str().ok());
+    // By its bytes: one directive that is not ASCII spoils no other.
+    let lines = headers.get_all(header::CACHE_CONTROL).iter().map(|value| value.as_bytes());
+    let directives: Vec<_> = lines.flat_map(|line| line.split(|byte| *byte == b',')).collect();
     let mut said = None;
-    for directive in directives.flat_map(|value| value.split(',')) {
-        let (name, value) = directive.split_once('=').unwrap_or((directive, ""));
+    for directive in directives.into_iter().map(String::from_utf8_lossy) {
+        let (name, value) = directive.split_once('=').unwrap_or((&directive, ""));
         match name.trim().to_ascii_lowercase().as_str() {
             "no-store" | "no-cache" => return Some(Duration::ZERO),
             "max-age" if said.is_none() => said = Some(seconds(value.trim().trim_matches('"')).unwrap_or(0)),
@@ -240,6 +242,7 @@ mod tests {
         assert_eq!(max_age_of(&[("cache-control", "max-age=300"), ("age", "400")]), Some(1));
         assert_eq!(max_age_of(&[("cache-control", "max-age=0"), ("age", "400")]), Some(0));
         assert_eq!(max_age_of(&[("cache-control", "max-age=300, no-store")]), Some(0));
+        assert_eq!(max_age_of(&[("cache-control", "x=\"\u{eb}\", max-age=60")]), Some(60));
         for nonsense in ["max-age=", "max-age=-1", "max-age=1h", "max-age=1.5", "max-age"] {
             assert_eq!(max_age_of(&[("cache-control", nonsense)]), Some(0), "{nonsense}");
         }
