@@ -7,6 +7,7 @@ use sqlx::query::Query;
 
 use super::database::{Database, Dialect};
 use super::error::Error;
+use super::lane::Access;
 
 /// A statement with its values.
 pub type Statement<'q> = Query<'q, Any, AnyArguments>;
@@ -45,18 +46,34 @@ impl Scope for Database {
     }
 
     async fn fetch_all(&self, statement: Statement<'_>) -> Result<Vec<AnyRow>, Error> {
-        self.within(async { Ok(statement.fetch_all(self.reader()).await?) }).await
+        self.within(async {
+            let _place = self.enter(Access::Read).await?;
+            Ok(statement.fetch_all(self.reader()).await?)
+        })
+        .await
     }
 
     async fn fetch_optional(&self, statement: Statement<'_>) -> Result<Option<AnyRow>, Error> {
-        self.within(async { Ok(statement.fetch_optional(self.reader()).await?) }).await
+        self.within(async {
+            let _place = self.enter(Access::Read).await?;
+            Ok(statement.fetch_optional(self.reader()).await?)
+        })
+        .await
     }
 
     async fn execute(&self, statement: Statement<'_>) -> Result<u64, Error> {
-        self.within(async { Ok(statement.execute(self.writer()).await?.rows_affected()) }).await
+        self.within(async {
+            let _place = self.enter(Access::Write).await?;
+            Ok(statement.execute(self.writer()).await?.rows_affected())
+        })
+        .await
     }
 
     async fn execute_returning(&self, statement: Statement<'_>) -> Result<Vec<AnyRow>, Error> {
-        self.within(async { Ok(statement.fetch_all(self.writer()).await?) }).await
+        self.within(async {
+            let _place = self.enter(Access::Write).await?;
+            Ok(statement.fetch_all(self.writer()).await?)
+        })
+        .await
     }
 }

@@ -15,6 +15,7 @@ use tracing::Instrument;
 use super::credentials::CredentialRepository;
 use super::database::{Database, Dialect};
 use super::error::Error;
+use super::lane::{Access, Place};
 use super::scope::{Scope, Statement, Transactional};
 use super::sessions::SessionRepository;
 use super::tasks::TaskRepository;
@@ -177,11 +178,12 @@ impl Database {
         F: Future<Output = Result<T, E>> + Send,
     {
         let whole = async {
+            let place = self.enter(Access::Write).await?.map(Arc::new);
             let mut attempt = 1;
             loop {
                 let shared = Arc::new(Shared {
                     dialect: self.dialect(),
-                    transaction: Mutex::new(Some(self.begin().await?)),
+                    transaction: Mutex::new(Some(self.begin(place.as_ref()).await?)),
                     state: AtomicU8::new(State::Sound as u8),
                 });
                 let unit = Unit { shared: shared.clone() };
@@ -202,10 +204,10 @@ impl Database {
 
     /// Begins a transaction that writes. On SQLite it takes the write lock at once, since a lock taken later can fail
     /// with BUSY whatever the timeout says.
-    async fn begin(&self) -> Result<Transaction<'static, Any>, Error> {
+    async fn begin(&self, place: Option<&Arc<Place>>) -> Result<Transaction<'static, Any>, Error> {
         let mut attempt = 1;
         loop {
-            match begin(self.writer().clone(), self.dialect()).await {
+            match begin(self.writer().clone(), self.dialect(), place.cloned()).await {
                 Err(error) if error.is_busy() && attempt < ATTEMPTS => {
                     tokio::time::sleep(BUSY_PAUSE * attempt).await;
                     attempt += 1;
@@ -218,9 +220,14 @@ impl Database {
 
 /// Begins a transaction in a task of its own, whether or not anybody still waits for it: sqlx takes a connection of
 /// PostgreSQL back as it is when its BEGIN is given up on, and the next statement on it would be acknowledged within a
-/// transaction that nobody commits.
-async fn begin(writer: AnyPool, dialect: Dialect) -> Result<Transaction<'static, Any>, Error> {
+/// transaction that nobody commits. It keeps its place until then.
+async fn begin(
+    writer: AnyPool,
+    dialect: Dialect,
+    place: Option<Arc<Place>>,
+) -> Result<Transaction<'static, Any>, Error> {
     let begin = async move {
+        let _place = place;
         match dialect {
             Dialect::Sqlite => writer.begin_with("BEGIN IMMEDIATE").await,
             Dialect::Postgres => writer.begin().await,

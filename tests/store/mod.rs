@@ -5,6 +5,7 @@ mod limits;
 mod migrations;
 mod older_version;
 mod plans;
+mod quota;
 mod retries;
 mod schema;
 mod sessions;

@@ -164,6 +164,7 @@ impl From<store::Error> for ApiError {
                 tracing::warn!(%error, "the database is not available");
                 Code::DatabaseUnavailable.retry_after(DATABASE_RETRY)
             }
+            store::Error::Busy(wait) => Code::DatabaseUnavailable.retry_after(wait),
             error => {
                 tracing::error!(%error, "a statement failed");
                 Code::Internal.into()
