@@ -26,5 +26,6 @@ mod openapi;
 mod server;
 mod specification;
 mod tasks;
+mod tasks_bounds;
 #[cfg(feature = "otlp")]
 mod traces;

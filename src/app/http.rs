@@ -50,6 +50,7 @@ pub(super) fn parts(
         database: storage.requests.clone(),
         keyring: keyring.clone(),
         verifier: verifier.clone(),
+        tasks: resource.map(|half| (half.service.clone(), half.database.clone())),
         passwords: identity.map(|half| half.passwords.clone()),
         limiter: peers.limiter.clone(),
         revocations: peers.revocations.clone(),

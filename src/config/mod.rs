@@ -24,6 +24,7 @@ mod setting;
 mod settings;
 mod sources;
 mod storage;
+mod tasks;
 mod tokens;
 mod web_url;
 
@@ -41,6 +42,7 @@ pub use setting::{Declaration, Empty, Group, Kind};
 pub use settings::{SecretText, Settings};
 pub use sources::Source;
 pub use storage::Storage;
+pub use tasks::Tasks;
 pub use tokens::{TokenMode, Tokens};
 
 use reader::Reader;
@@ -73,6 +75,8 @@ concerns! {
     storage: Storage,
     /// How tokens are signed and verified, and when signing keys change.
     tokens: Tokens,
+    /// What users may keep.
+    tasks: Tasks,
     /// Whose tokens to trust; present exactly for the role `resource`.
     resource: Option<Upstream>,
 }

@@ -13,7 +13,7 @@ use crate::secret::OpaqueToken;
 use crate::store::sessions::Ending;
 use crate::store::{self, Database, SessionFilter};
 use crate::sync::revocations::Revocations;
-use signet_verify::clock::{Clock, Entropy, EntropyUnavailable, random_alphanumeric};
+use signet_verify::clock::{Clock, Entropy, EntropyUnavailable, Timestamp, random_alphanumeric};
 
 /// Letters and digits of ids and tokens; 32 of them are about 190 bits.
 const ID_LENGTH: usize = 32;
@@ -167,12 +167,15 @@ impl Sessions {
         self.end_and_record(&current.user.id, SessionFilter::AllBut(&current.session.id)).await
     }
 
-    /// Reads the revocations that the database remembers, as a start of the process has to.
+    /// Reads the revocations and the deleted users that the database remembers, as a start of the process has to.
     ///
     /// # Errors
     /// When the database fails.
     pub async fn recall_revocations(&self) -> Result<(), store::Error> {
-        self.revoke(self.database.sessions().revoked(self.clock.now()).await?);
+        let now = self.clock.now();
+        self.revoke(self.database.sessions().revoked(now).await?);
+        let deleted = self.database.tasks().ended(now).await?;
+        self.revocations.deletions().done(deleted.into_iter().map(|owner| (owner.user_id, owner.forget_at)));
         Ok(())
     }
 
@@ -182,7 +185,8 @@ impl Sessions {
     /// When the database fails.
     pub async fn sweep(&self) -> Result<u64, store::Error> {
         self.revocations.sweep();
-        self.database.sessions().sweep(self.clock.now()).await
+        let now = self.clock.now();
+        Ok(self.database.sessions().sweep(now).await? + self.database.tasks().sweep(now).await?)
     }
 
     /// Makes, but does not yet keep, a session of this user with its token.
@@ -240,6 +244,11 @@ impl Sessions {
         let count = ended.len();
         self.revocations.end(ended.into_iter().map(|revoked| (revoked.session_id, revoked.forget_at)));
         count
+    }
+
+    /// Tells other instances that a user was deleted.
+    pub(super) fn publish_deletion(&self, user_id: &str, forget_at: Timestamp) {
+        self.revocations.deletions().done([(user_id.to_owned(), forget_at)]);
     }
 
     async fn end_and_record(&self, user_id: &str, filter: SessionFilter<'_>) -> Result<(), Error> {

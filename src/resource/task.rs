@@ -13,6 +13,7 @@ use crate::model::task::Task;
 use crate::model::task::TaskFilter;
 use crate::model::task::TaskId;
 use crate::store;
+use crate::store::Addition;
 use crate::store::Database;
 use crate::store::TaskRepository;
 use signet_verify::clock::Clock;
@@ -35,6 +36,12 @@ pub enum Error {
     /// The cursor is not one that we gave.
     #[error(transparent)]
     Cursor(#[from] NotACursor),
+    /// The owner has as many as they may have.
+    #[error("no room for another task")]
+    QuotaReached,
+    /// The owner's account has been deleted.
+    #[error("the owner is gone")]
+    OwnerEnded,
     /// The database.
     #[error(transparent)]
     Store(#[from] store::Error),
@@ -56,6 +63,8 @@ pub struct Page {
 pub struct Tasks {
     /// The tasks, and nothing else of the database.
     tasks: TaskRepository<Database>,
+    /// How many tasks each owner may have.
+    quota: u32,
     clock: Arc<dyn Clock>,
     entropy: Arc<dyn Entropy>,
 }
@@ -67,9 +76,14 @@ impl std::fmt::Debug for Tasks {
 }
 
 impl Tasks {
-    /// The tasks of this repository.
-    pub fn new(tasks: TaskRepository<Database>, clock: Arc<dyn Clock>, entropy: Arc<dyn Entropy>) -> Self {
-        Self { tasks, clock, entropy }
+    /// The tasks of this repository, `quota` of each owner at most.
+    pub fn new(
+        tasks: TaskRepository<Database>,
+        quota: u32,
+        clock: Arc<dyn Clock>,
+        entropy: Arc<dyn Entropy>,
+    ) -> Self {
+        Self { tasks, quota, clock, entropy }
     }
 
     /// A page of the owner's tasks, newest first.
@@ -97,7 +111,7 @@ impl Tasks {
     /// A new task.
     ///
     /// # Errors
-    /// When the database fails.
+    /// [`Error::QuotaReached`], [`Error::OwnerEnded`].
     pub async fn create(&self, owner: &Principal, draft: Draft) -> Result<Task, Error> {
         let now = self.clock.now();
         let task = Task {
@@ -109,8 +123,11 @@ impl Tasks {
             created_at: now,
             updated_at: now,
         };
-        self.tasks.insert(&task).await?;
-        Ok(task)
+        match self.tasks.add(&task, self.quota).await? {
+            Addition::Kept => Ok(task),
+            Addition::QuotaReached => Err(Error::QuotaReached),
+            Addition::OwnerEnded => Err(Error::OwnerEnded),
+        }
     }
 
     /// One task.

@@ -3,6 +3,7 @@
 //! Owns: an open transaction is rolled back before somebody else gets the connection, and a connection that was refused
 //! something for what it is gets no further work.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use sqlx::any::Any;
@@ -13,6 +14,7 @@ use tracing::Instrument;
 
 use super::database::{Database, Dialect};
 use super::error::Error;
+use super::lane::{Access, Place};
 
 /// How long a rollback may take; a connection that takes longer is closed, which rolls back too.
 const ROLLBACK_TIMEOUT: Duration = Duration::from_secs(5);
@@ -25,13 +27,20 @@ pub(super) struct Connection {
     pooled: Option<PoolConnection<Any>>,
     in_transaction: bool,
     is_refused: bool,
+    /// Its place in the share of the connections, until the connection is back in its pool.
+    place: Option<Arc<Place>>,
 }
 
 impl Connection {
     /// One for a statement that stands alone. Where each transaction has another session, that is a transaction too:
     /// a statement and its values are two messages, which must reach the same session.
-    pub(super) async fn for_statement(database: &Database, pool: &AnyPool) -> Result<Self, Error> {
-        let mut connection = Self::acquire(database, pool).await?;
+    pub(super) async fn for_statement(
+        database: &Database,
+        pool: &AnyPool,
+        access: Access,
+    ) -> Result<Self, Error> {
+        let place = database.enter(access).await?.map(Arc::new);
+        let mut connection = Self::acquire(database, pool, place).await?;
         if database.shares_sessions() {
             connection.begin().await?;
         }
@@ -40,20 +49,20 @@ impl Connection {
 
     /// One in a transaction that writes. It begins in a task of its own, whether or not anybody still waits for it: what
     /// is left off in the middle of its BEGIN would be given to somebody else in that state.
-    pub(super) async fn for_unit(database: &Database) -> Result<Self, Error> {
+    pub(super) async fn for_unit(database: &Database, place: Option<Arc<Place>>) -> Result<Self, Error> {
         let database = database.clone();
         let begun = async move {
-            let mut connection = Self::acquire(&database, database.writer()).await?;
+            let mut connection = Self::acquire(&database, database.writer(), place).await?;
             connection.begin().await?;
             Ok(connection)
         };
         tokio::spawn(begun.in_current_span()).await.unwrap_or(Err(sqlx::Error::WorkerCrashed.into()))
     }
 
-    async fn acquire(database: &Database, pool: &AnyPool) -> Result<Self, Error> {
+    async fn acquire(database: &Database, pool: &AnyPool, place: Option<Arc<Place>>) -> Result<Self, Error> {
         let pooled = pool.acquire().await?;
         let database = database.clone();
-        Ok(Self { database, pooled: Some(pooled), in_transaction: false, is_refused: false })
+        Ok(Self { database, pooled: Some(pooled), in_transaction: false, is_refused: false, place })
     }
 
     async fn begin(&mut self) -> Result<(), Error> {
@@ -110,7 +119,9 @@ impl Drop for Connection {
             return;
         }
         let closes = self.database.may_close_connections();
+        let place = self.place.take();
         let rollback = async move {
+            let _place = place;
             let rolled_back = timeout(ROLLBACK_TIMEOUT, pooled.execute("ROLLBACK")).await;
             if closes && !matches!(rolled_back, Ok(Ok(_))) {
                 pooled.close_on_drop();

@@ -7,12 +7,14 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use signet_verify::clock::Clock;
 use sqlx::any::{AnyConnectOptions, AnyPoolOptions};
 use sqlx::{AnyPool, Connection, Executor};
 use tokio::time::timeout;
 
 use super::condition::Condition;
 use super::error::{Error, OpenError};
+use super::lane::{Access, Lane, LaneLoad, Place, Places};
 use super::pooler::{self, Sessions};
 use super::refusal::Cause;
 
@@ -37,6 +39,8 @@ pub struct Database {
     time_limit: Duration,
     /// What is known of the server or the file, by way of whichever connection.
     pub(super) condition: Arc<Condition>,
+    /// The share of the connections that statements may have; none where they may have all.
+    lane: Option<Lane>,
     /// When it was last known to answer, in milliseconds of monotonic time.
     answered_at: Arc<AtomicU64>,
 }
@@ -52,6 +56,10 @@ pub struct Connections {
 
 /// How long a request waits for a connection before it is told to come back later.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// How many of 16 connections a lane has for reads, and on PostgreSQL for writes: some are always left.
+const LANE_READS: usize = 8;
+const LANE_WRITES: usize = 4;
 
 /// How long a use case may take in all. Longer than the database gives a statement (3 s) and SQLite a lock (4 s): it ends
 /// what they cannot, a server that has stopped answering.
@@ -99,6 +107,7 @@ impl Database {
             in_memory,
             time_limit: TIME_LIMIT,
             condition,
+            lane: None,
             answered_at: Arc::default(),
         };
         opened.condition.add_pools([&opened.pool, &opened.writer]);
@@ -123,6 +132,31 @@ impl Database {
     pub fn with_time_limit(mut self, time_limit: Duration) -> Self {
         self.time_limit = time_limit;
         self
+    }
+
+    /// The same database through the same connections, of which never all have statements of this value: whatever is done
+    /// by way of the other value never waits behind a crowd here, on SQLite behind one write at most.
+    #[must_use]
+    pub fn in_lane(&self, clock: &Arc<dyn Clock>) -> Self {
+        let places = match self.dialect {
+            Dialect::Sqlite if self.in_memory => Places { reads: 1, writes: 1 },
+            Dialect::Sqlite => Places { reads: LANE_READS, writes: 1 },
+            Dialect::Postgres => Places { reads: LANE_READS, writes: LANE_WRITES },
+        };
+        Self { lane: Some(Lane::new(places, clock)), ..self.clone() }
+    }
+
+    /// How reads and writes fare, in this order, where they have a share of the connections.
+    pub fn lane_load(&self) -> Option<[LaneLoad; 2]> {
+        self.lane.as_ref().map(Lane::load)
+    }
+
+    /// Waits for a place among the share of the connections, where there is one.
+    pub(super) async fn enter(&self, access: Access) -> Result<Option<Place>, Error> {
+        match &self.lane {
+            Some(lane) => lane.enter(access).await.map(Some),
+            None => Ok(None),
+        }
     }
 
     /// How long a statement that stands alone, or a whole unit of work, may take.

@@ -14,6 +14,9 @@ pub enum Error {
     /// The database did not answer in time; what was asked of it may or may not have happened (503).
     #[error("the database did not answer within {0:?}")]
     Slow(Duration),
+    /// Too many wait for the database already; after this time one may ask again (503).
+    #[error("too many wait for the database already")]
+    Busy(Duration),
     /// A unique constraint refused the row: another write was first.
     #[error("the row exists already")]
     Conflict,

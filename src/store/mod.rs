@@ -7,17 +7,20 @@
 //!
 //! # The order of statements
 //! Units that touch rows of the same user touch them in this order, so that no two wait for each other: `accounts`,
-//! `sessions`, `revoked_sessions`, `tasks`, `users`. The credential comes first because a sign-in depends on it, and the
-//! user last because every session refers to it. Rows that a unit has just made are exempt: only it can see them.
+//! `sessions`, `revoked_sessions`, `ended_owners`, `tasks`, `users`. The credential comes first because a sign-in depends
+//! on it, and the user last because every session refers to it. Rows that a unit has just made are exempt: only it can
+//! see them.
 
 mod condition;
 mod connection;
+mod adding;
 pub mod credentials;
 mod database;
 mod error;
 pub mod keys;
 mod pooler;
 mod refusal;
+mod lane;
 mod rows;
 mod schema;
 mod schema_behind_pooler;
@@ -27,11 +30,13 @@ pub mod tasks;
 mod unit;
 mod users;
 
+pub use adding::Addition;
 pub use credentials::CredentialRepository;
 pub use database::{Connections, Database, Dialect};
 pub use error::{Error, OpenError};
+pub use lane::LaneLoad;
 pub use scope::{Scope, Transactional};
 pub use sessions::{SessionFilter, SessionRepository};
-pub use tasks::TaskRepository;
+pub use tasks::{EndedOwner, TaskRepository};
 pub use unit::Unit;
 pub use users::UserRepository;

@@ -10,6 +10,7 @@ use sqlx::{Decode, Execute, Value};
 use super::connection::{Connection, run_on};
 use super::database::{Database, Dialect};
 use super::error::Error;
+use super::lane::Access;
 
 /// A statement with its values.
 pub type Statement<'q> = Query<'q, Any, AnyArguments>;
@@ -61,9 +62,9 @@ pub trait Transactional: Scope {}
 
 /// Runs one statement by itself.
 macro_rules! run_alone {
-    ($database:expr, $pool:expr, $statement:expr, $method:ident) => {
+    ($database:expr, $pool:expr, $access:expr, $statement:expr, $method:ident) => {
         $database.within(async {
-            let mut connection = Connection::for_statement($database, $pool).await?;
+            let mut connection = Connection::for_statement($database, $pool, $access).await?;
             let outcome = run_on!(&mut connection, $statement, $method)?;
             connection.commit().await?;
             Ok(outcome)
@@ -78,24 +79,24 @@ impl Scope for Database {
 
     async fn fetch_all(&self, statement: Statement<'_>) -> Result<Vec<AnyRow>, Error> {
         let statement = storable(statement)?;
-        run_alone!(self, self.reader(), statement, fetch_all).await
+        run_alone!(self, self.reader(), Access::Read, statement, fetch_all).await
     }
 
     async fn fetch_optional(&self, statement: Statement<'_>) -> Result<Option<AnyRow>, Error> {
         let statement = storable(statement)?;
-        run_alone!(self, self.reader(), statement, fetch_optional).await
+        run_alone!(self, self.reader(), Access::Read, statement, fetch_optional).await
     }
 
     async fn execute(&self, statement: Statement<'_>) -> Result<u64, Error> {
         let statement = storable(statement)?;
-        let outcome = run_alone!(self, self.writer(), statement, execute).await?;
+        let outcome = run_alone!(self, self.writer(), Access::Write, statement, execute).await?;
         self.condition.note_write();
         Ok(outcome.rows_affected())
     }
 
     async fn execute_returning(&self, statement: Statement<'_>) -> Result<Vec<AnyRow>, Error> {
         let statement = storable(statement)?;
-        let rows = run_alone!(self, self.writer(), statement, fetch_all).await?;
+        let rows = run_alone!(self, self.writer(), Access::Write, statement, fetch_all).await?;
         self.condition.note_write();
         Ok(rows)
     }

@@ -14,6 +14,7 @@ use super::connection::{Connection, run_on};
 use super::credentials::CredentialRepository;
 use super::database::{Database, Dialect};
 use super::error::Error;
+use super::lane::{Access, Place};
 use super::scope::{Scope, Statement, Transactional, storable};
 use super::sessions::SessionRepository;
 use super::tasks::TaskRepository;
@@ -176,11 +177,12 @@ impl Database {
         F: Future<Output = Result<T, E>> + Send,
     {
         let whole = async {
+            let place = self.enter(Access::Write).await?.map(Arc::new);
             let mut attempt = 1;
             loop {
                 let shared = Arc::new(Shared {
                     dialect: self.dialect(),
-                    transaction: Mutex::new(Some(self.begin().await?)),
+                    transaction: Mutex::new(Some(self.begin(place.as_ref()).await?)),
                     state: AtomicU8::new(State::Sound as u8),
                 });
                 let unit = Unit { shared: shared.clone() };
@@ -204,10 +206,10 @@ impl Database {
 
     /// Begins a transaction that writes. On SQLite it takes the write lock at once, since a lock taken later can fail
     /// with BUSY whatever the timeout says.
-    async fn begin(&self) -> Result<Connection, Error> {
+    async fn begin(&self, place: Option<&Arc<Place>>) -> Result<Connection, Error> {
         let mut attempt = 1;
         loop {
-            match Connection::for_unit(self).await {
+            match Connection::for_unit(self, place.cloned()).await {
                 Err(error) if error.is_busy() && attempt < ATTEMPTS => {
                     tokio::time::sleep(BUSY_PAUSE * attempt).await;
                     attempt += 1;

@@ -40,6 +40,8 @@ const REASON_LENGTH: usize = 200;
 
 /// The key of the revoked sessions: a sorted set, by the millisecond from which each may be forgotten.
 pub(super) const REVOKED_SESSIONS: &str = "signet:ended";
+/// The key of the deleted users: a sorted set, by the millisecond from which each may be forgotten.
+pub(super) const DELETED_USERS: &str = "signet:deleted";
 /// The beginning of the keys of limits.
 const LIMIT_PREFIX: &str = "signet:limit:";
 
@@ -185,6 +187,27 @@ impl Redis {
         invocation.arg(&self.channel).arg(Message::revoking(sessions).to_json());
         for (session, forget_at) in sessions {
             invocation.arg(session).arg(forget_at.millis());
+        }
+        invocation
+    }
+
+    /// Keeps these deleted users for instances that come later, and publishes them.
+    pub(super) async fn publish_deleted(&self, users: &[(String, Timestamp)]) {
+        let sent = match self.answers.load(Ordering::Relaxed) {
+            true => self.run::<()>(&self.deleting(users)).await,
+            false => None,
+        };
+        if sent.is_none() {
+            self.mark_unsent();
+        }
+    }
+
+    /// The script that keeps deleted users and publishes them: the same as for sessions, on a key of its own.
+    pub(super) fn deleting(&self, users: &[(String, Timestamp)]) -> ScriptInvocation<'_> {
+        let mut invocation = self.revoke_sessions.key(DELETED_USERS);
+        invocation.arg(&self.channel).arg(Message::deleting(users).to_json());
+        for (user, forget_at) in users {
+            invocation.arg(user).arg(forget_at.millis());
         }
         invocation
     }

@@ -84,6 +84,7 @@ fn resolve_reports_every_error_at_once() {
         ("SIGNET_TOKEN_CACHE", "32MB"),
         ("SIGNET_ROTATE_EVERY", "monthly"),
         ("SIGNET_JWKS_MAX_AGE", "5 m"),
+        ("SIGNET_TASKS_PER_USER", "0"),
     ]));
     for name in [
         "SIGNET_LISTEN",
@@ -106,6 +107,7 @@ fn resolve_reports_every_error_at_once() {
         "SIGNET_TOKEN_CACHE",
         "SIGNET_ROTATE_EVERY",
         "SIGNET_JWKS_MAX_AGE",
+        "SIGNET_TASKS_PER_USER",
     ] {
         assert!(
             sentences.lines().any(|line| line.starts_with(&format!("{name} "))),
@@ -113,7 +115,7 @@ fn resolve_reports_every_error_at_once() {
         );
     }
     assert_eq!(sentences.lines().filter(|line| line.starts_with("BETTER_AUTH_TRUSTED_ORIGINS ")).count(), 2);
-    assert_eq!(sentences.lines().count(), 22);
+    assert_eq!(sentences.lines().count(), 23);
     assert!(sentences.lines().all(|line| line.ends_with('.')));
 }
 

@@ -3,6 +3,7 @@
 mod agreement;
 mod crashes;
 mod database;
+mod deletions;
 mod keys;
 mod limits;
 mod outages;

@@ -6,6 +6,7 @@ mod migrations;
 mod older_version;
 mod plans;
 mod refusals;
+mod quota;
 mod retries;
 mod schema;
 mod sessions;

@@ -6,6 +6,7 @@ pub mod caller;
 pub mod fresh_database;
 pub mod gate;
 pub mod pgbouncer;
+pub mod pause;
 pub mod postgres;
 pub mod postgres_server;
 pub mod redis;

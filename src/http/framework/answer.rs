@@ -229,6 +229,7 @@ fn prose(api: Api, status: u16) -> String {
         403 => "Not from here, not to there, or not by this caller.",
         404 => "There is no such thing.",
         405 => "The path has other methods.",
+        409 => "What there is already stands in the way.",
         413 | 415 => "The body is not one that is read.",
         429 => "Too many requests.",
         503 => "Busy, or something that this needs is gone.",

@@ -151,6 +151,12 @@ codes! {
     InvalidTask: TASKS, 422 "VALIDATION_ERROR", "Validation failed",
         "fields or query parameters that do not fit, all named in the message";
     InvalidJson: TASKS, 422 "INVALID_JSON", "[body] Invalid JSON in request body", "malformed JSON";
+    TaskQuotaReached: TASKS, 409 "TASK_QUOTA_REACHED", "There is no room for another task. Delete some first.",
+        "the user has as many tasks as `SIGNET_TASKS_PER_USER` allows; deleting some helps, waiting does not";
+    TooManyTaskRequests: TASKS, 429 "TOO_MANY_REQUESTS", "Too many requests. Please try again later.",
+        "limits per user, and on how many requests of one user are worked on at once; `Retry-After`";
+    TasksBusy: TASKS, 503 "TASKS_BUSY", "Too many tasks are being read or written. Please try again later.",
+        "so many wait for the database already that this one could not be served in time; `Retry-After`";
     KeySetUnavailable: TASKS, 503 "KEY_SET_UNAVAILABLE",
         "The keys to verify tokens with are not available. Please try again later.",
         "no keys to verify with (role `resource`); `Retry-After`";

@@ -168,6 +168,7 @@ impl From<store::Error> for ApiError {
                 tracing::error!(%error, "a text came to the database unread");
                 Code::BadRequest.into()
             }
+            store::Error::Busy(wait) => Code::DatabaseUnavailable.retry_after(wait),
             error => {
                 tracing::error!(%error, "a statement failed");
                 Code::Internal.into()

@@ -4,6 +4,7 @@
 
 mod body;
 mod error;
+mod in_flight;
 mod objects;
 mod owner;
 mod parameters;
@@ -17,6 +18,7 @@ use poem_openapi::param::{Path, Query};
 use poem_openapi::{LicenseObject, OpenApi, OpenApiService, Tags};
 
 use body::TaskBody;
+pub use in_flight::{InFlight, PER_SUBJECT};
 use objects::{Completion, TaskDraft, TaskObject};
 use owner::Owner;
 pub use owner::Resource;
@@ -33,19 +35,19 @@ enum Tag {
 
 refusals!(
     /// Reading a list.
-    ListRefusals of Tasks: 401, 403, 422, 500, 503
+    ListRefusals of Tasks: 401, 403, 422, 429, 500, 503
 );
 refusals!(
     /// Making a task.
-    AddRefusals of Tasks: 400, 401, 403, 413, 415, 422, 500, 503
+    AddRefusals of Tasks: 400, 401, 403, 409, 413, 415, 422, 429, 500, 503
 );
 refusals!(
     /// Reading or deleting one task.
-    OneRefusals of Tasks: 401, 403, 404, 500, 503
+    OneRefusals of Tasks: 401, 403, 404, 429, 500, 503
 );
 refusals!(
     /// Changing one task.
-    ChangeRefusals of Tasks: 400, 401, 403, 404, 413, 415, 422, 500, 503
+    ChangeRefusals of Tasks: 400, 401, 403, 404, 413, 415, 422, 429, 500, 503
 );
 
 /// One page of a list.
@@ -110,7 +112,7 @@ impl TasksApi {
 
     /// Make a task
     ///
-    /// The answer holds it as it is kept, and `Location` says where.
+    /// The answer holds it as it is kept, and `Location` says where. A user may have so many tasks and no more.
     #[oai(path = "/:user_id/tasks", method = "post", tag = "Tag::Tasks", operation_id = "createTask")]
     async fn add(
         &self,
