@@ -88,11 +88,16 @@ impl<'a> ApiExtractor<'a> for Owner {
             return Err(forbidden.with_header(WWW_AUTHENTICATE, CHALLENGE_INSUFFICIENT_SCOPE).into());
         }
         // What is too much at once is told so before Redis is asked, and is not counted.
-        let place = resource.in_flight.enter(&caller.subject);
-        let place = place.ok_or_else(|| Code::TooManyTaskRequests.retry_after(AT_ONCE_RETRY))?;
+        let Some(place) = resource.in_flight.enter(&caller.subject) else {
+            resource.in_flight.hold_back(&caller.subject).await;
+            return Err(Code::TooManyTaskRequests.retry_after(AT_ONCE_RETRY).into());
+        };
         let rule = if [Method::GET, Method::HEAD].contains(request.method()) { READS } else { WRITES };
-        let counted = resource.limiter.attempt(rule, &caller.subject).await;
-        counted.map_err(|wait| Code::TooManyTaskRequests.retry_after(wait.0))?;
+        if let Err(wait) = resource.limiter.attempt(rule, &caller.subject).await {
+            drop(place);
+            resource.in_flight.hold_back(&caller.subject).await;
+            return Err(Code::TooManyTaskRequests.retry_after(wait.0).into());
+        }
         Ok(Self(caller, place))
     }
 }
