@@ -14,8 +14,8 @@ use super::pooler::Sessions;
 use super::refusal::{Cause, tells_of_a_pooler};
 use super::scope::Scope;
 
-/// Touches no row, takes no space and waits for no row; who may not write is refused it. Every process deletes from this
-/// table when it cleans up, and the table stays small, so that no index of it takes long to build.
+/// Touches no row, takes no space and waits for no row; who may not write is refused it. Every process deletes from
+/// this table when it cleans up, and the table stays small, so that no index of it takes long to build.
 const TOUCHES_NOTHING: &str = "DELETE FROM revoked_sessions WHERE FALSE";
 
 /// 64 KiB, more than the gaps in the pages of a table hold, and nothing that compresses.

@@ -47,8 +47,8 @@ impl Connection {
         Ok(connection)
     }
 
-    /// One in a transaction that writes. It begins in a task of its own, whether or not anybody still waits for it: what
-    /// is left off in the middle of its BEGIN would be given to somebody else in that state.
+    /// One in a transaction that writes. It begins in a task of its own, whether or not anybody still waits for it:
+    /// what is left off in the middle of its BEGIN would be given to somebody else in that state.
     pub(super) async fn for_unit(database: &Database, place: Option<Arc<Place>>) -> Result<Self, Error> {
         let database = database.clone();
         let begun = async move {

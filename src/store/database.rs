@@ -92,7 +92,14 @@ impl Database {
         let (dialect, options) = address(url)?;
         let in_memory =
             dialect == Dialect::Sqlite && (url.contains(":memory:") || url.contains("mode=memory"));
-        let pool = |connections| pool_options(dialect, in_memory, connections, condition.clone());
+        let pool = |connections| {
+            let options = pool_options(dialect, connections, condition.clone());
+            match in_memory {
+                // What is in memory goes with its connection.
+                true => options.min_connections(1).idle_timeout(None).max_lifetime(None),
+                false => options,
+            }
+        };
         let connections = if in_memory { 1 } else { connections };
         let pool_of_one = pool(1);
         let pool = pool(connections).connect_with(options.clone()).await.map_err(OpenError::connecting)?;
@@ -258,12 +265,7 @@ fn address(url: &str) -> Result<(Dialect, AnyConnectOptions), OpenError> {
 }
 
 /// A pool whose connections are all set up alike.
-fn pool_options(
-    dialect: Dialect,
-    in_memory: bool,
-    connections: u32,
-    condition: Arc<Condition>,
-) -> AnyPoolOptions {
+fn pool_options(dialect: Dialect, connections: u32, condition: Arc<Condition>) -> AnyPoolOptions {
     let set_up = match dialect {
         // FULL: a commit that was acknowledged survives a power cut, not only a crash of the process.
         Dialect::Sqlite => {
@@ -273,9 +275,8 @@ fn pool_options(
     };
     AnyPoolOptions::new()
         .max_connections(connections)
-        .min_connections(u32::from(in_memory))
-        .idle_timeout((!in_memory).then_some(Duration::from_secs(600)))
-        .max_lifetime((!in_memory).then_some(Duration::from_secs(3600)))
+        .idle_timeout(Duration::from_secs(600))
+        .max_lifetime(Duration::from_secs(3600))
         .acquire_timeout(ACQUIRE_TIMEOUT)
         .after_connect(move |connection, _| {
             // A session that others get too is left as it is.

@@ -1,6 +1,7 @@
 //! What stands between this process and PostgreSQL, found out before anybody works there.
 //! In: an address. Out: whether a connection has a session to itself, or a sentence for the operator.
-//! Owns: no statement is prepared by name, and nothing is set for a session, where the session may be another one's next.
+//! Owns: no statement is prepared by name, and nothing is set for a session, where the session may be another one's
+//! next.
 
 use std::time::Duration;
 
@@ -29,7 +30,8 @@ const LOOKS: usize = 4;
 /// Looks at the server at `options`.
 ///
 /// # Errors
-/// [`OpenError::Unreachable`], [`OpenError::StartupParameter`], [`OpenError::Encoding`], [`OpenError::StatementPooling`].
+/// [`OpenError::Unreachable`], [`OpenError::StartupParameter`], [`OpenError::Encoding`],
+/// [`OpenError::StatementPooling`].
 pub(super) async fn look(options: &AnyConnectOptions, patience: Duration) -> Result<Sessions, OpenError> {
     let pool = AnyPoolOptions::new().max_connections(2).acquire_timeout(patience).test_before_acquire(false);
     let pool = pool.connect_with(options.clone()).await.map_err(OpenError::connecting)?;

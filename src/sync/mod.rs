@@ -3,6 +3,7 @@
 //! Owns: memory that stays bounded whatever callers send.
 
 pub mod deletions;
+mod greeting;
 pub mod limiter;
 mod message;
 pub mod pubsub;

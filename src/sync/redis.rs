@@ -10,13 +10,14 @@ use std::time::Duration;
 use parking_lot::Mutex;
 use redis::aio::MultiplexedConnection;
 use redis::{
-    AsyncConnectionConfig, Client, FromRedisValue, IntoConnectionInfo, ProtocolVersion, PushInfo, RedisError,
-    Script, ScriptInvocation,
+    AsyncConnectionConfig, Client, ErrorKind, FromRedisValue, IntoConnectionInfo, ProtocolVersion, PushInfo,
+    RedisError, Script, ScriptInvocation,
 };
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 use tokio::time::error::Elapsed;
 use tokio::time::{MissedTickBehavior, interval, timeout};
 
+use super::greeting;
 use super::message::Message;
 use super::rule::{RetryAfter, Rule};
 use crate::config::RedisUrl;
@@ -166,8 +167,19 @@ impl Redis {
         let config = AsyncConnectionConfig::new()
             .set_connection_timeout(Some(CONNECT_TIMEOUT))
             .set_response_timeout(Some(RESPONSE_TIMEOUT));
-        let connection = self.client.get_multiplexed_async_connection_with_config(&config).await?;
+        let connection = self.open(&config).await?;
         Ok(self.commands.lock().insert(connection).clone())
+    }
+
+    /// A new connection, or why there is none.
+    async fn open(&self, config: &AsyncConnectionConfig) -> Result<MultiplexedConnection, RedisError> {
+        match self.client.get_multiplexed_async_connection_with_config(config).await {
+            Err(error) if error.is_connection_dropped() => {
+                let refusal = greeting::refusal(self.client.get_connection_info().addr()).await;
+                Err(refusal.map_or(error, |words| (ErrorKind::Io, "Redis hung up", words).into()))
+            }
+            outcome => outcome,
+        }
     }
 
     /// Keeps these revoked sessions for instances that come later, and publishes them.
@@ -229,7 +241,7 @@ impl Redis {
             .set_connection_timeout(Some(CONNECT_TIMEOUT))
             .set_response_timeout(Some(CATCH_UP_TIMEOUT))
             .set_push_sender(sender);
-        let mut connection = self.client.get_multiplexed_async_connection_with_config(&config).await?;
+        let mut connection = self.open(&config).await?;
         connection.subscribe(&self.channel).await?;
         Ok(Subscription { connection, messages })
     }
