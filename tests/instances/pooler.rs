@@ -2,6 +2,7 @@
 
 use sqlx::{AnyConnection, Connection, Executor, Row};
 
+use super::database::is_good;
 use super::*;
 use crate::command_line::server::{printed, run};
 use crate::support::pgbouncer::PgBouncer;
@@ -115,4 +116,24 @@ async fn a_pooler_that_cannot_work_is_told_so_in_one_sentence() {
         let sentences: Vec<&str> = said.lines().filter(|line| line.starts_with("signet: ")).collect();
         assert!(sentences.len() == 1 && sentences[0].contains(sentence), "{said}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_postgresql_that_goes_and_comes_back_behind_a_pooler_costs_503s_and_nothing_else() {
+    let Some(mut database) = PostgresServer::start() else { return };
+    // Without a wait of its own after a failure, and no longer patient than a caller.
+    let settings = [KNOWS_THE_DRIVER, "server_login_retry = 1", "query_wait_timeout = 3"];
+    let Some(pooler) = PgBouncer::start(database.port(), "transaction", &settings) else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let server =
+        Server::start(folder.path(), &[("DATABASE_URL", &pooler.url()), ("BETTER_AUTH_URL", ISSUER)]);
+    signed_up(&server, "ada").await;
+    let body = json!({ "email": "ada@example.com", "password": PASSWORD });
+    let sign_in = async || is_good(&server.caller().post("/api/auth/sign-in/email", &body).await);
+    database.crash();
+    soon("nobody can sign in", async || !sign_in().await).await;
+    server.caller().get("/readyz").await.assert_error(503, "NOT_READY");
+    database.restart();
+    soon("it is ready", async || server.caller().get("/readyz").await.status == 200).await;
+    soon("everybody can sign in", sign_in).await;
 }

@@ -122,7 +122,7 @@ async fn every_refusal_of_redis_passes_without_hands_and_its_reason_is_in_the_lo
         ),
         (
             &as_anybody,
-            "the connection has ended",
+            "max number of clients",
             &["CONFIG SET maxclients 1", thrown_out, deafened],
             &["CONFIG SET maxclients 1000"],
         ),
