@@ -5,21 +5,23 @@ use signet::config::{Config, Settings};
 use signet::keys::timeline;
 
 use super::error::Error;
+use super::standard_output::{StandardOutput, tell};
 
 /// Prints every setting as it takes effect, and what they promise; creates nothing.
 ///
 /// # Errors
-/// [`Error::Settings`], [`Error::App`].
+/// [`Error::Settings`], [`Error::App`], [`Error::Output`].
 pub fn run(settings: &Settings) -> Result<(), Error> {
     let (config, report) = Config::check(settings)?;
     let contract = config.server.role.serves_identity().then(|| contract(&config)).transpose()?;
     for warning in &report.warnings {
-        eprintln!("signet: warning: {warning}");
+        tell(format_args!("warning: {warning}"));
     }
-    print!("{report}");
+    let mut output = StandardOutput::new();
+    output.print(&report);
     if let Some(contract) = contract {
-        print!("\n{}", timeline::render(&contract));
+        output.print(format_args!("\n{}", timeline::render(&contract)));
     }
-    println!("\nSessions: {}", session_bound(&config));
-    Ok(())
+    output.line(format_args!("\nSessions: {}", session_bound(&config)));
+    output.end().map_err(Error::Output)
 }

@@ -20,6 +20,7 @@ use zeroize::Zeroizing;
 
 use super::error::Error;
 use super::runtime::with_config;
+use super::standard_output::StandardOutput;
 
 /// What to do with the signing keys.
 #[derive(Subcommand)]
@@ -149,52 +150,56 @@ async fn list(config: Config, List { events }: List) -> Result<(), Error> {
     let contract = contract(&config)?;
     let database = Storage::open_for_verb(&config.storage).await?;
     let rows = Keys::new(database.clone());
+    let mut output = StandardOutput::new();
     if events {
-        print!("{}", listing::render_events(&rows.events().await.map_err(rotation::Error::from)?));
+        output.print(listing::render_events(&rows.events().await.map_err(rotation::Error::from)?));
     } else {
         let records = rows.history().await.map_err(rotation::Error::from)?;
         let now = Environment::system().clock.now();
-        print!("{}", listing::render(&listing::describe(&records, &contract, now), now));
+        output.print(listing::render(&listing::describe(&records, &contract, now), now));
     }
     database.close().await;
-    Ok(())
+    output.end().map_err(Error::Output)
 }
 
 async fn rotate(config: Config, Rotate { key, now, reason }: Rotate) -> Result<(), Error> {
     let selection = key.as_deref().map_or(Ok(Selection::All), selected)?;
-    let Some(keys) = open(&config).await? else { return Ok(()) };
+    let Some(keys) = open(&config).await? else { return without_keys() };
     let order = Order { by: operator(), why: reason };
+    let mut output = StandardOutput::new();
     for algorithm in keys.rotation.selected_algorithms(&selection).await? {
         let done = match now {
             true => keys.rotation.rotate_now(algorithm, order.clone()).await?.to_string(),
             false => keys.rotation.request_rotation(algorithm, order.clone()).await?.to_string(),
         };
-        println!("{done}");
+        output.line(done);
     }
     keys.database.close().await;
-    Ok(())
+    output.end().map_err(Error::Output)
 }
 
 async fn revoke(config: Config, Revoke { key, reason, abandon }: Revoke) -> Result<(), Error> {
     let selection = selected(&key)?;
-    let Some(keys) = open(&config).await? else { return Ok(()) };
+    let Some(keys) = open(&config).await? else { return without_keys() };
     let kid = keys.rotation.selected_key(&selection).await?;
     let when_sealed = if abandon { UnreadableKey::Abandon } else { UnreadableKey::Refuse };
-    println!("{}", keys.rotation.revoke(&kid, &operator(), &reason, when_sealed).await?);
+    let mut output = StandardOutput::new();
+    output.line(keys.rotation.revoke(&kid, &operator(), &reason, when_sealed).await?);
     keys.database.close().await;
-    Ok(())
+    output.end().map_err(Error::Output)
 }
 
 async fn export(config: Config, Export { key, sealed }: Export) -> Result<(), Error> {
     let selection = key.as_deref().map_or(Ok(Selection::All), selected)?;
-    let Some(keys) = open(&config).await? else { return Ok(()) };
+    let Some(keys) = open(&config).await? else { return without_keys() };
     let document = match sealed {
         true => keys.rotation.export_sealed(&selection).await?,
         false => keys.rotation.export_public(&selection).await?,
     };
-    print!("{document}");
     keys.database.close().await;
-    Ok(())
+    let mut output = StandardOutput::new();
+    output.print(document);
+    output.end().map_err(Error::Output)
 }
 
 async fn import(config: Config, import: Import) -> Result<(), Error> {
@@ -203,7 +208,7 @@ async fn import(config: Config, import: Import) -> Result<(), Error> {
     let life = |text: String| duration::parse(&text).map_err(|_| Error::NotADuration);
     let keep_for = keep_for.map(life).transpose()?;
     let text = read(&file).map_err(Error::KeyFile)?;
-    let Some(keys) = open(&config).await? else { return Ok(()) };
+    let Some(keys) = open(&config).await? else { return without_keys() };
     let rotation = &keys.rotation;
     let mut key = key_formats::read(&text, algorithm, rotation.vault())?;
     key.kid = kid.unwrap_or(key.kid);
@@ -215,39 +220,47 @@ async fn import(config: Config, import: Import) -> Result<(), Error> {
             ImportAs::VerifyOnly { retain: contract.retain_for(life) }
         }
     };
-    println!("{}", rotation.import(&key, adoption, Order { by: operator(), why: reason }).await?);
+    let mut output = StandardOutput::new();
+    output.line(rotation.import(&key, adoption, Order { by: operator(), why: reason }).await?);
     if key.private.is_some() && file != "-" {
-        println!("The file still holds the private half: delete it.");
+        output.line("The file still holds the private half: delete it.");
     }
     keys.database.close().await;
-    Ok(())
+    output.end().map_err(Error::Output)
 }
 
 async fn rewrap(config: Config, Rewrap { dry_run }: Rewrap) -> Result<(), Error> {
     let mode = if dry_run { commands::Rewrap::DryRun } else { commands::Rewrap::Write };
-    let Some(keys) = open(&config).await? else { return Ok(()) };
+    let Some(keys) = open(&config).await? else { return without_keys() };
     let outcome = keys.rotation.rewrap(operator().as_str(), mode).await?;
     let verb = if dry_run { "would be sealed anew" } else { "is sealed anew" };
+    let mut output = StandardOutput::new();
     for kid in &outcome.rewrapped {
-        println!("Key {kid} {verb}.");
+        output.line(format_args!("Key {kid} {verb}."));
     }
     for kid in &outcome.current {
-        println!("Key {kid} is sealed under the current master key already.");
+        output.line(format_args!("Key {kid} is sealed under the current master key already."));
     }
     for (kid, why) in &outcome.unreadable {
-        println!("Key {kid} cannot be opened: {why}");
+        output.line(format_args!("Key {kid} cannot be opened: {why}"));
     }
     keys.database.close().await;
-    Ok(())
+    output.end().map_err(Error::Output)
 }
 
-/// The keys of this deployment; none for the role that has none, which is said.
+/// The keys of this deployment; none for the role that has none.
 async fn open(config: &Config) -> Result<Option<KeysHalf>, Error> {
     if !config.server.role.serves_identity() {
-        println!("The role `resource` has no signing keys; look after them at the identity service.");
         return Ok(None);
     }
     Ok(Some(KeysHalf::open(config, &Environment::system()).await?))
+}
+
+/// What is said where there are none.
+fn without_keys() -> Result<(), Error> {
+    let mut output = StandardOutput::new();
+    output.line("The role `resource` has no signing keys; look after them at the identity service.");
+    output.end().map_err(Error::Output)
 }
 
 /// Whom the record of the keys names for orders from here: the person, as far as the system says who it is.

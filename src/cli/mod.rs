@@ -12,6 +12,7 @@ mod log;
 mod migrate;
 mod runtime;
 mod serve;
+mod standard_output;
 #[cfg(feature = "otlp")]
 mod traces;
 
@@ -24,6 +25,8 @@ use signet::http::ops::docs;
 pub use error::Error;
 use keys::KeysCommand;
 use runtime::with_config;
+use standard_output::StandardOutput;
+pub use standard_output::tell;
 
 #[derive(Parser)]
 #[command(
@@ -91,7 +94,25 @@ pub enum TokenCommand {
 
 /// Reads the command line; prints help or an error of usage and exits by itself.
 pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Command {
-    CommandLine::parse_from(with_default_verb(arguments)).command
+    match CommandLine::try_parse_from(with_default_verb(arguments)) {
+        Ok(line) => line.command,
+        Err(refusal) if refusal.use_stderr() && refusal.to_string().contains("://") => {
+            // An argument in the wrong place is repeated, and may be a URL with a password.
+            tell(without_urls(&refusal.to_string()));
+            std::process::exit(refusal.exit_code())
+        }
+        Err(refusal) => refusal.exit(),
+    }
+}
+
+/// A refusal of arguments without what follows `://`.
+fn without_urls(refusal: &str) -> String {
+    let mut parts = refusal.trim_start_matches("error: ").trim_end().split("://");
+    let first = parts.next().unwrap_or_default().to_owned();
+    parts.fold(first, |shown, part| {
+        let end = part.find(|c: char| c.is_whitespace() || c == '\'').unwrap_or(part.len());
+        format!("{shown}://…{}", &part[end..])
+    })
 }
 
 /// Puts `serve` before a first argument that is a flag, and where there is no argument at all.
@@ -120,8 +141,9 @@ pub fn run(command: Command) -> Result<(), Error> {
         Command::Config(ConfigCommand::Check(settings)) => check::run(&settings),
         Command::Token(TokenCommand::Inspect { token }) => Ok(inspect::run(token)?),
         Command::Openapi { document } => {
-            print!("{}", document.text());
-            Ok(())
+            let mut output = StandardOutput::new();
+            output.print(document.text());
+            output.end().map_err(Error::Output)
         }
     }
 }

@@ -5,6 +5,7 @@
 pub mod caller;
 pub mod fresh_database;
 pub mod gate;
+pub mod nginx;
 pub mod postgres;
 pub mod postgres_server;
 pub mod redis;

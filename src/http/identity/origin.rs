@@ -10,6 +10,9 @@ use crate::http::framework::code::Code;
 
 const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 const SEC_FETCH_MODE: HeaderName = HeaderName::from_static("sec-fetch-mode");
+/// Where the client of Better Auth's Expo plugin says which app it is: apps have no origin of their own. A page can
+/// only send it once a preflight has let its origin in, and then sends `Origin` too, which goes before.
+const EXPO_ORIGIN: HeaderName = HeaderName::from_static("expo-origin");
 
 /// Judges a request that carries a cookie; others pass, since a foreign page has nothing to abuse.
 ///
@@ -31,7 +34,7 @@ pub fn check_sign_in_request(headers: &HeaderMap, trusted: &TrustedOrigins) -> R
     if site == Some("cross-site") && text(headers, &SEC_FETCH_MODE) == Some("navigate") {
         return Err(Code::CrossSiteLoginBlocked);
     }
-    let says_where = headers.contains_key(ORIGIN) || headers.contains_key(REFERER);
+    let says_where = [ORIGIN, REFERER, EXPO_ORIGIN].iter().any(|name| headers.contains_key(name));
     if says_where || site.is_some() { check_origin(headers, trusted) } else { Ok(()) }
 }
 
@@ -42,7 +45,10 @@ fn check_origin(headers: &HeaderMap, trusted: &TrustedOrigins) -> Result<(), Cod
         Some("null") => None,
         Some(origin) => Some(origin.to_owned()),
         None if headers.contains_key(ORIGIN) => None,
-        None => text(headers, &REFERER).map(str::to_owned),
+        None => {
+            let app = text(headers, &EXPO_ORIGIN).filter(|app| !app.is_empty());
+            app.or_else(|| text(headers, &REFERER)).map(str::to_owned)
+        }
     };
     let origin = origin.ok_or(Code::MissingOrNullOrigin)?;
     if trusted.trusts(&origin) { Ok(()) } else { Err(Code::InvalidOrigin) }
