@@ -13,7 +13,7 @@ fn main() -> ExitCode {
     match cli::run(cli::parse(std::env::args_os())) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("signet: {error}");
+            cli::tell(&error);
             error.exit_code()
         }
     }

@@ -231,7 +231,8 @@ async fn shutdown_does_not_wait_for_a_half_sent_request() {
 
 #[tokio::test]
 async fn readyz_says_which_key_another_process_has_sealed_and_stays_ready() {
-    let [old, new] = [1, 2].map(|byte| MasterKey::new([byte; 32]));
+    let [old, new] =
+        [1, 2].map(|byte: u8| MasterKey::new(std::array::from_fn(|at| byte ^ (at * at % 251) as u8)));
     let text = |master: &MasterKey| base64::engine::general_purpose::STANDARD.encode(master.expose());
     let app = TestApp::builder()
         .with(|settings| {
@@ -343,4 +344,77 @@ async fn readiness_asks_once_a_second_whether_the_database_can_be_written_howeve
     caller.get("/readyz").await.assert_error(503, "NOT_READY");
     app.advance(Duration::from_secs(1));
     caller.get("/readyz").await.expect(200);
+}
+
+/// Sends a head as it is, and reads the answer to its end.
+async fn raw(app: &TestApp, head: &str) -> String {
+    let address = app.base_url.trim_start_matches("http://");
+    let mut stream = TcpStream::connect(address).await.unwrap();
+    stream.write_all(head.as_bytes()).await.unwrap();
+    rest(&mut stream).await
+}
+
+#[tokio::test]
+async fn a_request_that_does_not_name_exactly_one_host_is_refused() {
+    let app = TestApp::start().await;
+    for path in ["/healthz", "/api/auth/ok", "/api/me/tasks", "/", "/nothing"] {
+        for hosts in [
+            "",
+            "host: a\r\nhost: a\r\n",
+            "host: a\r\nhost: b\r\n",
+            "host: a b\r\n",
+            "host: a/b\r\n",
+            "host: u@a\r\n",
+        ] {
+            let said = raw(&app, &format!("GET {path} HTTP/1.1\r\n{hosts}connection: close\r\n\r\n")).await;
+            assert!(said.starts_with("HTTP/1.1 400 "), "{path} {hosts:?}: {said}");
+            assert!(said.contains(r#""code":"BAD_REQUEST""#), "{said}");
+        }
+    }
+    let twice = raw(&app, "GET /healthz HTTP/1.0\r\nhost: a\r\nhost: b\r\n\r\n").await;
+    assert!(twice.contains(" 400 "), "{twice}");
+    let preflight = "OPTIONS /.well-known/jwks.json HTTP/1.1\r\norigin: https://a.example\r\naccess-control-request-method: GET\r\nconnection: close\r\n\r\n";
+    assert!(raw(&app, preflight).await.starts_with("HTTP/1.1 400 "));
+    for head in [
+        "GET /healthz HTTP/1.0\r\n\r\n",
+        "GET /healthz HTTP/1.1\r\nhost:\r\nconnection: close\r\n\r\n",
+        "GET /healthz HTTP/1.1\r\nHost: [::1]:8080\r\nconnection: close\r\n\r\n",
+        "GET http://a.example/healthz HTTP/1.1\r\nHost: a.example:80\r\nconnection: close\r\n\r\n",
+    ] {
+        let said = raw(&app, head).await;
+        assert!(said.contains(" 200 "), "{head:?}: {said}");
+    }
+}
+
+#[tokio::test]
+async fn localhost_is_served_on_both_families_and_pages_of_both_may_sign_in() {
+    if std::net::TcpListener::bind("[::1]:0").is_err() {
+        return crate::support::skip("there is no IPv6");
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name).display().to_string();
+    let settings = signet::config::Settings::from([
+        ("SIGNET_KEYS_DIR", path("keys")),
+        ("DATABASE_URL", format!("sqlite:{}", path("signet.db"))),
+    ]);
+    let mut config = signet::config::Config::resolve(&settings).unwrap();
+    assert_eq!(config.server.also_listen, Some("[::1]:8080".parse().unwrap()));
+    // As nobody chose it, but for the port.
+    config.server.listen.set_port(0);
+    let app = signet::app::App::bind(config, signet::app::Environment::system()).await.unwrap();
+    let port = app.address().port();
+    let (stop, stopped) = oneshot::channel::<()>();
+    let running = tokio::spawn(app.run(async move {
+        let _ = stopped.await;
+    }));
+    for (number, host) in ["127.0.0.1", "[::1]"].into_iter().enumerate() {
+        let caller = Caller::new(&format!("http://{host}:{port}"));
+        caller.get("/readyz").await.expect(200);
+        let body = json!({ "name": "Ada", "email": format!("{number}@example.com"), "password": "correct horse battery" });
+        let request = caller.request(Method::POST, "/api/auth/sign-up/email").json(&body);
+        Caller::send(request.header("origin", format!("http://{host}:{port}"))).await.expect(200);
+    }
+    stop.send(()).unwrap();
+    assert_eq!(running.await.unwrap(), signet::app::Shutdown::Complete);
+    assert!(TcpStream::connect(("::1", port)).await.is_err(), "both addresses are free again");
 }

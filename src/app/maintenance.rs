@@ -18,21 +18,22 @@ pub const RECALL_EVERY: Duration = Duration::from_secs(5);
 /// How often expired rows are deleted.
 const CLEANUP_EVERY: Duration = Duration::from_secs(60);
 
-/// The workers that do so.
-pub(super) fn workers(peers: &Peers, storage: &Storage, environment: &Environment) -> Vec<Worker> {
-    let outcome = Outcome { database: storage.requests.clone(), clock: environment.clock.clone() };
-    let recall = {
-        let (sessions, outcome) = (peers.upkeep_sessions.clone(), outcome.clone());
-        Worker::every("recall of ended sessions", RECALL_EVERY, move || {
-            let (sessions, outcome) = (sessions.clone(), outcome.clone());
-            async move {
-                outcome.note(sessions.recall_revocations().await);
-                Next::AfterInterval
-            }
-        })
-    };
-    let sessions = peers.upkeep_sessions.clone();
-    let cleanup = Worker::every("cleanup of expired rows", CLEANUP_EVERY, move || {
+/// The worker that every process has.
+pub(super) fn recall(peers: &Peers, storage: &Storage, environment: &Environment) -> Worker {
+    let (sessions, outcome) = (peers.upkeep_sessions.clone(), Outcome::of(storage, environment));
+    Worker::every("recall of ended sessions", RECALL_EVERY, move || {
+        let (sessions, outcome) = (sessions.clone(), outcome.clone());
+        async move {
+            outcome.note(sessions.recall_revocations().await);
+            Next::AfterInterval
+        }
+    })
+}
+
+/// The worker of a process that signs people in: the others need no right to touch sessions.
+pub(super) fn cleanup(peers: &Peers, storage: &Storage, environment: &Environment) -> Worker {
+    let (sessions, outcome) = (peers.upkeep_sessions.clone(), Outcome::of(storage, environment));
+    Worker::every("cleanup of expired rows", CLEANUP_EVERY, move || {
         let (sessions, outcome) = (sessions.clone(), outcome.clone());
         async move {
             match outcome.note(sessions.sweep().await) {
@@ -80,6 +81,10 @@ struct Outcome {
 }
 
 impl Outcome {
+    fn of(storage: &Storage, environment: &Environment) -> Self {
+        Self { database: storage.requests.clone(), clock: environment.clock.clone() }
+    }
+
     fn note<T>(&self, outcome: Result<T, store::Error>) -> Option<T> {
         match outcome {
             Ok(value) => {

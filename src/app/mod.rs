@@ -31,7 +31,7 @@ use self::resource::ResourceHalf;
 use self::sockets::Sockets;
 pub use self::storage::Storage;
 use self::workers::{Worker, Workers};
-use crate::config::Config;
+use crate::config::{BaseUrl, Config};
 use crate::http::Parts;
 use crate::http::server::{Bounds, ConnectionLimit, serve};
 use crate::model::contract::Contract;
@@ -41,6 +41,8 @@ use crate::model::contract::Contract;
 pub struct App {
     sockets: Sockets,
     base_url: String,
+    /// Nobody said what the public base URL is.
+    follows_port: bool,
     startup_notices: Vec<String>,
     contract: Option<Contract>,
     parts: Parts,
@@ -85,13 +87,16 @@ impl App {
         let connections = ConnectionLimit::new(Bounds::within_descriptors());
         let halves = http::Halves { identity: identity.as_ref(), resource: resource.as_ref() };
         let parts = http::parts(&config, &sockets, &storage, &peers, halves, &connections, &environment);
-        let startup_notices = identity.as_ref().map_or_else(Vec::new, IdentityHalf::startup_notices);
+        let mut startup_notices = identity.as_ref().map_or_else(Vec::new, IdentityHalf::startup_notices);
+        startup_notices.extend(config.storage.warnings());
+        startup_notices.extend(sockets.notice.clone());
         let contract = identity.as_ref().map(|half| *half.worker.rotation().contract());
         let workers = workers(identity, resource, peers, &storage, &environment);
         let drain_delay = config.server.drain_delay;
         Ok(Self {
             sockets,
             base_url,
+            follows_port: config.server.base_url == BaseUrl::FollowsPort,
             startup_notices,
             contract,
             parts,
@@ -115,6 +120,18 @@ impl App {
     /// The public base URL, which is the issuer of the tokens.
     pub fn base_url(&self) -> &str {
         &self.base_url
+    }
+
+    /// Which pages may sign people in and call the APIs from a browser, as one sentence.
+    pub fn trusted_pages(&self) -> String {
+        let pages = self.parts.origins.describe();
+        let unreachable = !self.address().ip().is_loopback() && self.follows_port;
+        let cure = if unreachable {
+            "; this process listens beyond this machine, and BETTER_AUTH_URL should say by which address people open it"
+        } else {
+            "; others join with BETTER_AUTH_TRUSTED_ORIGINS"
+        };
+        format!("pages of these origins may sign people in: {pages}{cure}")
     }
 
     /// What the operator should know about this start: secrets that were generated, files that others can read.
@@ -155,7 +172,8 @@ fn workers(
 ) -> Vec<Worker> {
     let key_cache = resource.as_ref().and_then(ResourceHalf::key_cache);
     let key_worker = identity.map(|half| half.worker);
-    let mut workers = maintenance::workers(&peers, storage, environment);
+    let mut workers = vec![maintenance::recall(&peers, storage, environment)];
+    workers.extend(key_worker.as_ref().map(|_| maintenance::cleanup(&peers, storage, environment)));
     workers.extend(resource.as_ref().and_then(ResourceHalf::warm_up));
     workers.extend(instances::workers(peers, key_worker.clone(), key_cache));
     workers.extend(key_worker.map(|worker| {

@@ -1,12 +1,14 @@
 //! The addresses that a process listens on.
 //! In: the settings. Out: bound sockets, which accept no connection yet.
 
+use std::io::ErrorKind;
 use std::net::SocketAddr;
 
 use tokio::net::{TcpListener, TcpSocket};
 
 use super::error::Error;
 use crate::config::Server;
+use crate::http::server::Listeners;
 
 /// How many connections the kernel may keep until they are accepted; more than its own bound has no effect.
 const WAITING_CONNECTIONS: u32 = 4096;
@@ -15,8 +17,10 @@ const WAITING_CONNECTIONS: u32 = 4096;
 #[derive(Debug)]
 pub(super) struct Sockets {
     /// For requests.
-    pub(super) requests: TcpListener,
+    pub(super) requests: Listeners,
     address: SocketAddr,
+    /// Why one address is missing that nobody has asked for.
+    pub(super) notice: Option<String>,
     /// For `/metrics`, where it has an address of its own.
     pub(super) metrics: Option<TcpListener>,
 }
@@ -31,7 +35,23 @@ impl Sockets {
         let address =
             requests.local_addr().map_err(|source| Error::Listen { address: server.listen, source })?;
         let metrics = server.metrics_listen.map(listen).transpose()?;
-        Ok(Self { requests, address, metrics })
+        let (also, notice) = match server
+            .also_listen
+            .map(|also| listen(SocketAddr::new(also.ip(), address.port())))
+        {
+            Some(Ok(also)) => (Some(also), None),
+            // A machine without IPv6 has no such address, and nobody goes there.
+            Some(Err(Error::Listen { source, .. })) if source.kind() != ErrorKind::AddrInUse => (None, None),
+            Some(Err(_)) => {
+                let port = address.port();
+                let notice = format!(
+                    "[::1]:{port} is somebody else's: http://localhost:{port} may lead there, and not here"
+                );
+                (None, Some(notice))
+            }
+            None => (None, None),
+        };
+        Ok(Self { requests: Listeners::new(requests, also), address, notice, metrics })
     }
 
     /// The address for requests, with the port that was bound.

@@ -1,7 +1,8 @@
 //! Writes the lines of the log, those about requests several at once.
 //! In: lines. Out: the same lines, in order, on the standard error output.
 //! Owns: only the line of a request may wait, and for a moment only; no line is dropped, each is written whole, and all are
-//! in one order, which is what a writer with a queue for some of them would not promise.
+//! in one order, which is what a writer with a queue for some of them would not promise. An output that is closed or
+//! full disturbs nobody who has something to log.
 
 use std::io::{self, Write};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -43,7 +44,7 @@ impl BufferedWriter {
 
     /// Writes all lines that wait.
     pub fn flush(&self) {
-        let _no_place_to_report = write_all(&mut self.waiting());
+        write_all(&mut self.waiting());
     }
 
     fn flush_from_time_to_time(&self) {
@@ -61,10 +62,9 @@ impl BufferedWriter {
 }
 
 /// Takes what was written even if it could not be: the log must not grow in memory when its reader is gone.
-fn write_all(waiting: &mut Vec<u8>) -> io::Result<()> {
-    let written = io::stderr().write_all(waiting);
+fn write_all(waiting: &mut Vec<u8>) {
+    let _nobody_to_tell = io::stderr().write_all(waiting);
     waiting.clear();
-    written
 }
 
 /// Takes one line.
@@ -79,7 +79,7 @@ impl Write for Line<'_> {
         let is_first = waiting.is_empty();
         waiting.extend_from_slice(line);
         if !self.may_wait || waiting.len() > FLUSH_BYTES {
-            write_all(&mut waiting)?;
+            write_all(&mut waiting);
         } else if is_first {
             self.lines.0.some.notify_one();
         }

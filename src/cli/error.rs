@@ -41,6 +41,9 @@ pub enum Error {
     #[cfg(feature = "otlp")]
     #[error("SIGNET_OTLP_ENDPOINT cannot be used: {0}")]
     Traces(String),
+    /// What a verb has to say.
+    #[error("the output cannot be written: {0}")]
+    Output(#[source] std::io::Error),
     /// The log.
     #[error("the log cannot be written: {0}")]
     Log(#[source] std::io::Error),
@@ -56,7 +59,7 @@ impl Error {
             Self::App(error) => error.is_usage(),
             Self::Settings(_) | Self::NotAKid | Self::NotADuration => true,
             Self::KeyFile(_) | Self::Transfer(_) => true,
-            Self::Keys(_) | Self::Token(_) | Self::Log(_) | Self::Runtime(_) => false,
+            Self::Keys(_) | Self::Token(_) | Self::Output(_) | Self::Log(_) | Self::Runtime(_) => false,
             #[cfg(feature = "otlp")]
             Self::Traces(_) => false,
         };

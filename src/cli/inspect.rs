@@ -9,6 +9,7 @@ use signet_verify::clock::Timestamp;
 use signet_verify::jose::{base64url, json as strict_json};
 
 use super::output::print_document;
+use super::standard_output::tell;
 
 /// Larger than any token that a server would take in a header.
 const MAX_INPUT_BYTES: u64 = 64 * 1024;
@@ -21,6 +22,8 @@ const TIMES: [&str; 3] = ["iat", "nbf", "exp"];
 pub enum Error {
     #[error("the token cannot be read from the standard input: {0}")]
     Input(#[source] std::io::Error),
+    #[error("the output cannot be written: {0}")]
+    Output(#[source] std::io::Error),
     #[error("this is not a signed token: it has {0} parts between dots, and 3 are needed")]
     Parts(usize),
     #[error("this is an encrypted token (JWE), which only its receiver can read")]
@@ -39,9 +42,9 @@ pub enum Error {
 /// When it cannot be read.
 pub fn run(token: Option<String>) -> Result<(), Error> {
     let text = token.map_or_else(from_standard_input, Ok).map_err(Error::Input)?;
-    print_document(&describe(&text)?);
-    eprintln!("signet: the signature was NOT checked; anybody can write such a token");
-    Ok(())
+    let printed = print_document(&describe(&text)?);
+    tell("the signature was NOT checked; anybody can write such a token");
+    printed.map_err(Error::Output)
 }
 
 fn from_standard_input() -> std::io::Result<String> {

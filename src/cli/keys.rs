@@ -20,7 +20,7 @@ use signet_verify::jose::jwk::Kid;
 use zeroize::Zeroizing;
 
 use super::error::Error;
-use super::output::Output;
+use super::output::{Output, print_text};
 use super::runtime::with_config;
 use super::shapes;
 
@@ -154,17 +154,17 @@ async fn list(config: Config, List { events }: List, output: Output) -> Result<(
     let contract = contract(&config)?;
     let database = Storage::open_for_verb(&config.storage).await?;
     let rows = Keys::new(database.clone());
-    if events {
+    let printed = if events {
         let events = rows.events().await.map_err(rotation::Error::from)?;
-        output.print(|| listing::render_events(&events), || shapes::events(&events));
+        output.print(|| listing::render_events(&events), || shapes::events(&events))
     } else {
         let records = rows.history().await.map_err(rotation::Error::from)?;
         let now = Environment::system().clock.now();
         let lines = listing::describe(&records, &contract, now);
-        output.print(|| listing::render(&lines, now), || shapes::keys(&lines, now));
-    }
+        output.print(|| listing::render(&lines, now), || shapes::keys(&lines, now))
+    };
     database.close().await;
-    Ok(())
+    printed
 }
 
 async fn rotate(config: Config, rotate: Rotate, output: Output) -> Result<(), Error> {
@@ -174,9 +174,9 @@ async fn rotate(config: Config, rotate: Rotate, output: Output) -> Result<(), Er
     let outcome = rotate_each(&keys, &selection, rotate, &mut done).await;
     // What was done is said also where a later one failed.
     let (sentences, documents): (Vec<String>, Vec<Value>) = done.into_iter().unzip();
-    output.print(|| sentences.concat(), || json!({ "rotations": documents }));
+    let printed = output.print(|| sentences.concat(), || json!({ "rotations": documents }));
     keys.database.close().await;
-    outcome
+    outcome.and(printed)
 }
 
 /// Rotates the selected algorithms, and adds what was done: as a sentence, and as a document.
@@ -209,9 +209,9 @@ async fn revoke(config: Config, revoke: Revoke, output: Output) -> Result<(), Er
     let kid = keys.rotation.selected_key(&selection).await?;
     let when_sealed = if abandon { UnreadableKey::Abandon } else { UnreadableKey::Refuse };
     let revoked = keys.rotation.revoke(&kid, &operator(), &reason, when_sealed).await?;
-    output.print(|| format!("{revoked}\n"), || shapes::revoked(&revoked));
+    let printed = output.print(|| format!("{revoked}\n"), || shapes::revoked(&revoked));
     keys.database.close().await;
-    Ok(())
+    printed
 }
 
 /// A document in any case.
@@ -222,9 +222,8 @@ async fn export(config: Config, Export { key, sealed }: Export, output: Output) 
         true => keys.rotation.export_sealed(&selection).await?,
         false => keys.rotation.export_public(&selection).await?,
     };
-    print!("{document}");
     keys.database.close().await;
-    Ok(())
+    print_text(document).map_err(Error::Output)
 }
 
 async fn import(config: Config, import: Import, output: Output) -> Result<(), Error> {
@@ -246,12 +245,12 @@ async fn import(config: Config, import: Import, output: Output) -> Result<(), Er
         }
     };
     let imported = rotation.import(&key, adoption, Order { by: operator(), why: reason }).await?;
-    output.print(|| format!("{imported}\n"), || shapes::imported(&imported));
+    let mut printed = output.print(|| format!("{imported}\n"), || shapes::imported(&imported));
     if key.private.is_some() && file != "-" {
-        output.remark("The file still holds the private half: delete it.");
+        printed = printed.and(output.remark("The file still holds the private half: delete it."));
     }
     keys.database.close().await;
-    Ok(())
+    printed
 }
 
 async fn rewrap(config: Config, Rewrap { dry_run }: Rewrap, output: Output) -> Result<(), Error> {
@@ -268,17 +267,16 @@ async fn rewrap(config: Config, Rewrap { dry_run }: Rewrap, output: Output) -> R
             .chain(unreadable.map(|(kid, why)| format!("Key {kid} cannot be opened: {why}\n")))
             .collect()
     };
-    output.print(text, || shapes::rewrapped(&outcome));
+    let printed = output.print(text, || shapes::rewrapped(&outcome));
     keys.database.close().await;
-    Ok(())
+    printed
 }
 
 /// The keys of this deployment; none for the role that has none, which is said.
 async fn open(config: &Config, output: Output) -> Result<Option<KeysHalf>, Error> {
     if !config.server.role.serves_identity() {
         let why = "The role `resource` has no signing keys; look after them at the identity service.";
-        output.print(|| format!("{why}\n"), || json!({}));
-        return Ok(None);
+        return output.print(|| format!("{why}\n"), || json!({})).map(|()| None);
     }
     Ok(Some(KeysHalf::open(config, &Environment::system()).await?))
 }

@@ -10,13 +10,12 @@ use super::output::Output;
 /// Brings the database to the schema of this version.
 ///
 /// # Errors
-/// [`Error::App`].
+/// [`Error::App`], [`Error::Output`].
 pub async fn run(config: Config, output: Output) -> Result<(), Error> {
     Storage::open_for_verb(&config.storage).await?.close().await;
     let (database, version) = (config.storage.database_url.redacted(), env!("CARGO_PKG_VERSION"));
     output.print(
         || format!("The database {database} has the schema of signet {version}.\n"),
         || json!({ "database": database, "version": version }),
-    );
-    Ok(())
+    )
 }

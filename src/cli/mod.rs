@@ -14,6 +14,7 @@ mod output;
 mod runtime;
 mod serve;
 mod shapes;
+mod standard_output;
 #[cfg(feature = "otlp")]
 mod traces;
 
@@ -25,8 +26,9 @@ use signet::http::ops::docs;
 
 pub use error::Error;
 use keys::KeysCommand;
-use output::Output;
+use output::{Output, print_text};
 use runtime::with_config;
+pub use standard_output::tell;
 
 #[derive(Parser)]
 #[command(
@@ -110,7 +112,25 @@ pub enum TokenCommand {
 
 /// Reads the command line; prints help or an error of usage and exits by itself.
 pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Command {
-    CommandLine::parse_from(with_default_verb(arguments)).command
+    match CommandLine::try_parse_from(with_default_verb(arguments)) {
+        Ok(line) => line.command,
+        Err(refusal) if refusal.use_stderr() && refusal.to_string().contains("://") => {
+            // An argument in the wrong place is repeated, and may be a URL with a password.
+            tell(without_urls(&refusal.to_string()));
+            std::process::exit(refusal.exit_code())
+        }
+        Err(refusal) => refusal.exit(),
+    }
+}
+
+/// A refusal of arguments without what follows `://`.
+fn without_urls(refusal: &str) -> String {
+    let mut parts = refusal.trim_start_matches("error: ").trim_end().split("://");
+    let first = parts.next().unwrap_or_default().to_owned();
+    parts.fold(first, |shown, part| {
+        let end = part.find(|c: char| c.is_whitespace() || c == '\'').unwrap_or(part.len());
+        format!("{shown}://…{}", &part[end..])
+    })
 }
 
 /// Puts `serve` before a first argument that is a flag, and where there is no argument at all.
@@ -141,8 +161,7 @@ pub fn run(command: Command) -> Result<(), Error> {
         Command::Config(ConfigCommand::Check { output, settings }) => check::run(&settings, output),
         Command::Token(TokenCommand::Inspect { token, .. }) => Ok(inspect::run(token)?),
         Command::Openapi { document, .. } => {
-            print!("{}", document.text());
-            Ok(())
+            print_text(document.text()).map_err(Error::Output)
         }
     }
 }

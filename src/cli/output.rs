@@ -1,8 +1,14 @@
 //! How a verb prints what it has found or done: sentences and tables for people, one JSON document for programs.
 //! Owns: a terminal obeys nothing that is printed; the shapes of the documents are those of `docs/command-line.md`.
 
+use std::fmt::Display;
+use std::io;
+
 use clap::Args;
 use serde_json::Value;
+
+use super::error::Error;
+use super::standard_output::{StandardOutput, tell};
 
 /// How to print.
 #[derive(Args, Clone, Copy)]
@@ -14,19 +20,42 @@ pub struct Output {
 
 impl Output {
     /// Prints one of the two on the standard output.
-    pub fn print(self, text: impl FnOnce() -> String, document: impl FnOnce() -> Value) {
-        if self.json { print_document(&document()) } else { print!("{}", text()) }
+    ///
+    /// # Errors
+    /// [`Error::Output`].
+    pub fn print(self, text: impl FnOnce() -> String, document: impl FnOnce() -> Value) -> Result<(), Error> {
+        if self.json { print_document(&document()) } else { print_text(text()) }.map_err(Error::Output)
     }
 
     /// Prints a remark that is not part of a document: for programs on the standard error output.
-    pub fn remark(self, sentence: &str) {
-        if self.json { eprintln!("{sentence}") } else { println!("{sentence}") }
+    ///
+    /// # Errors
+    /// [`Error::Output`].
+    pub fn remark(self, sentence: &str) -> Result<(), Error> {
+        if self.json {
+            tell(sentence);
+            return Ok(());
+        }
+        print_text(format_args!("{sentence}\n")).map_err(Error::Output)
     }
 }
 
+/// Prints a text as it is.
+///
+/// # Errors
+/// When it could not be written.
+pub fn print_text(text: impl Display) -> io::Result<()> {
+    let mut output = StandardOutput::new();
+    output.print(text);
+    output.end()
+}
+
 /// Prints a document that is JSON for people, too.
-pub fn print_document(document: &Value) {
-    println!("{}", without_control_characters(&format!("{document:#}")));
+///
+/// # Errors
+/// When it could not be written.
+pub fn print_document(document: &Value) -> io::Result<()> {
+    print_text(format_args!("{}\n", without_control_characters(&format!("{document:#}"))))
 }
 
 /// JSON lets a few control characters stand as they are that a terminal would obey; as escapes they mean the same.

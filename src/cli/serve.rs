@@ -7,7 +7,7 @@ use signet::http::server;
 use super::error::Error;
 use super::log;
 
-/// Serves until Ctrl-C or SIGTERM.
+/// Serves until a signal tells it to stop: SIGTERM, SIGINT (Ctrl-C), SIGQUIT, or SIGHUP (the terminal is gone).
 ///
 /// # Errors
 /// [`Error::App`] when it does not start; [`Error::Log`].
@@ -32,6 +32,7 @@ pub async fn run(config: Config) -> Result<(), Error> {
         "signet {} serves",
         env!("CARGO_PKG_VERSION"),
     );
+    tracing::info!("{}", app.trusted_pages());
     if let Some(address) = app.metrics_address() {
         tracing::info!(%address, "metrics have an address of their own");
     }
@@ -52,23 +53,38 @@ pub async fn run(config: Config) -> Result<(), Error> {
     Ok(())
 }
 
-/// Completes on Ctrl-C or SIGTERM, also on those that come before it is polled.
+/// Completes on the first signal that tells a server to stop, also on one that comes before somebody waits for it.
+/// From then on no other one of them does anything, nor do those that mean nothing here: what is running may end.
+///
+/// SIGHUP is left alone where whoever started the process had it ignored, as `nohup` does.
 #[cfg(unix)]
 fn stop_signal() -> impl Future<Output = ()> {
+    use futures_util::stream::{FuturesUnordered, StreamExt};
     use tokio::signal::unix::{SignalKind, signal};
-    let signals = [SignalKind::interrupt(), SignalKind::terminate()].map(signal);
+    let hangup = (!ignores_hangup()).then(SignalKind::hangup);
+    let stops =
+        [SignalKind::interrupt(), SignalKind::terminate(), SignalKind::quit()].into_iter().chain(hangup);
+    // A handler once installed stays; without one, the system would end the process.
+    for meaningless in [SignalKind::user_defined1(), SignalKind::user_defined2()] {
+        let _never_waited_for = signal(meaningless);
+    }
+    let signals: Vec<_> = stops.filter_map(|kind| signal(kind).ok()).collect();
     async move {
-        let [interrupt, terminate] = signals.map(|signal| async move {
-            match signal {
-                Ok(mut signal) => signal.recv().await,
-                Err(_) => std::future::pending().await,
-            }
-        });
-        tokio::select! {
-            _ = interrupt => {}
-            _ = terminate => {}
+        let waiting = signals.into_iter().map(|mut signal| async move { signal.recv().await });
+        let mut waiting: FuturesUnordered<_> = waiting.collect();
+        if waiting.next().await.is_none() {
+            std::future::pending::<()>().await;
         }
     }
+}
+
+/// Whether SIGHUP was ignored when the process began, where the system says so (proc(5)).
+#[cfg(unix)]
+fn ignores_hangup() -> bool {
+    const HANGUP: u64 = 1;
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let ignored = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    ignored.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).is_some_and(|mask| mask & HANGUP != 0)
 }
 
 /// Completes on Ctrl-C.

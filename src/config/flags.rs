@@ -46,7 +46,8 @@ fn args(group: &Group, declaration: &Declaration) -> impl Iterator<Item = Arg> {
     let file_name = declaration.file_name();
     let value = arg(group, name.to_owned(), flag.to_owned(), value_name)
         .help(format!("{help} [default: {default}]"))
-        .hide_env_values(file_name.is_some());
+        // A URL of somebody's may hold a password, whether or not it is taken.
+        .hide_env_values(file_name.is_some() || ["URL", "ORIGIN", "LIST"].contains(&value_name));
     let file = file_name.map(|file_name| {
         arg(group, file_name, format!("{flag}-file"), "FILE").help(format!("File that holds {name}"))
     });

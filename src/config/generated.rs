@@ -30,6 +30,8 @@ pub(super) struct SecretFile<T> {
     pub(super) generate: fn(&dyn Entropy) -> Result<Zeroizing<String>, EntropyUnavailable>,
     /// Reads one.
     pub(super) parse: fn(&str) -> Option<T>,
+    /// Why one that could be read is none to work with: the rest of a sentence.
+    pub(super) refuse: fn(&T) -> Option<String>,
 }
 
 /// The folder of generated secrets, and what happened in it during this start.
@@ -83,14 +85,29 @@ impl<'a> Folder<'a> {
                 ),
             ));
         };
+        if let Some(problem) = (secret.refuse)(&value) {
+            return Err(Error::new(setting, format!("holds {path:?}, which {problem}")));
+        }
         if mode & 0o077 != 0 {
-            let warning =
-                format!("{} can be read by other users of this machine; run: chmod 600 {0}", path.display());
-            if !self.warnings.contains(&warning) {
-                self.warnings.push(warning);
-            }
+            let may = if mode & 0o022 == 0 { "read" } else { "changed" };
+            self.warn(format!(
+                "{} can be {may} by other users of this machine; run: chmod 600 {0}",
+                path.display()
+            ));
+        }
+        let folder = fs::metadata(self.path).map_err(unreadable)?.permissions().mode();
+        if folder & 0o022 != 0 {
+            let path = self.path.display();
+            self.warn(format!("{path} can be written by other users of this machine; run: chmod 700 {path}"));
         }
         Ok(Some(value))
+    }
+
+    /// Keeps something that the operator should mend, once.
+    pub(super) fn warn(&mut self, warning: String) {
+        if !self.warnings.contains(&warning) {
+            self.warnings.push(warning);
+        }
     }
 
     /// The secret in the file, generated first if there is none.

@@ -11,6 +11,7 @@ mod duration;
 mod error;
 mod flags;
 mod generated;
+mod guessable;
 mod master_key;
 mod origin;
 mod pattern;
@@ -96,10 +97,11 @@ impl Config {
     /// As [`Config::resolve`], and when a secret that an earlier start generated cannot be read.
     pub fn check(settings: &Settings) -> Result<(Self, Report), Vec<Error>> {
         let (config, mut lines) = resolve(settings)?;
-        let warnings = match config.server.role.serves_identity() {
+        let mut warnings = match config.server.role.serves_identity() {
             true => config.secrets.describe_generated(&mut lines)?,
             false => Vec::new(),
         };
+        warnings.extend(config.storage.warnings());
         Ok((config, Report { lines, warnings }))
     }
 }

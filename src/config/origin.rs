@@ -19,6 +19,12 @@ impl TrustedOrigins {
         Self { own, patterns }
     }
 
+    /// All of them, for people.
+    pub fn describe(&self) -> String {
+        let patterns = self.patterns.iter().map(OriginPattern::to_string);
+        self.own.iter().cloned().chain(patterns).collect::<Vec<_>>().join(", ")
+    }
+
     /// Is this `Origin` (or the origin of this `Referer`) trusted?
     ///
     /// `null`, relative references and texts that are not plain URLs never are.

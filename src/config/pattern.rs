@@ -1,13 +1,15 @@
 //! What an operator may write to trust further origins.
-//! In: `https://app.example.com`, `https://*.example.com`, `*.example.com`, `myapp://`. Out: does a URL come from there?
+//! In: `https://app.example.com`, `https://*.example.com`, `*.example.com`, `myapp://`, `exp://192.168.*.*:*/**`.
+//! Out: does a URL come from there?
 //! Owns: a wildcard never reaches past the name that the operator wrote: the end of the host is always literal.
 
 use std::fmt;
+use std::net::Ipv4Addr;
 use std::str::FromStr;
 
 use url::{Host, Url};
 
-use super::web_url::{parse_absolute, web_origin};
+use super::web_url::{ascii_host, parse_configured, web_origin};
 
 /// One entry of `BETTER_AUTH_TRUSTED_ORIGINS`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -22,8 +24,11 @@ enum Rule {
     Exact(String),
     /// Wildcards over http(s) origins. Without a port only the default port of the scheme is meant.
     Wild { scheme: Option<String>, host: String, port: Option<String>, addresses_only: bool },
-    /// The scheme of a mobile or desktop app or a browser extension, with or without a host.
-    App { scheme: String, host: Option<String> },
+    /// The scheme of a mobile or desktop app or a browser extension, with or without a host. Without a port any is
+    /// meant.
+    App { scheme: String, host: Option<String>, port: Option<u16> },
+    /// Wildcards over the hosts of an app, which are machines that develop it (Expo). Without a port none is meant.
+    WildApp { scheme: String, host: String, port: Option<String>, addresses_only: bool },
 }
 
 /// Why a text is not an origin pattern: the rest of a sentence that begins with the text.
@@ -40,11 +45,12 @@ pub enum Error {
     MoreThanAnOrigin,
     /// The wildcard would also match foreign hosts.
     #[error(
-        "does not end in a literal host name, so it would trust the hosts of strangers; write it like *.example.com"
+        "does not end in a literal host name, so it would trust the hosts of strangers; write it like *.example.com (or myapp:// \
+         for everything of an app)"
     )]
     OpenEnd,
-    /// Wildcards work for http and https alone.
-    #[error("has wildcards, so its scheme must be http, https or left out")]
+    /// A wildcard in the scheme of an app.
+    #[error("has a wildcard in its scheme, which must be http or https then, or left out")]
     WildScheme,
     /// A scheme whose URLs carry code or files.
     #[error("has a scheme that no frontend comes from")]
@@ -60,9 +66,23 @@ impl OriginPattern {
     pub(super) fn matches(&self, url: &Url) -> bool {
         match &self.rule {
             Rule::Exact(origin) => web_origin(url).as_ref() == Some(origin),
-            Rule::App { scheme, host } => {
+            Rule::App { scheme, host, port } => {
                 let given = url.host_str().unwrap_or_default();
-                url.scheme() == scheme && host.as_ref().is_none_or(|host| host.eq_ignore_ascii_case(given))
+                url.scheme() == scheme
+                    && host.as_ref().is_none_or(|host| host.eq_ignore_ascii_case(given))
+                    && port.is_none_or(|port| url.port() == Some(port))
+            }
+            Rule::WildApp { scheme, host, port, addresses_only } => {
+                let given = url.host_str().unwrap_or_default().to_ascii_lowercase();
+                let given_port = url.port().map(|port| port.to_string());
+                url.scheme() == scheme
+                    && (!addresses_only || given.parse::<Ipv4Addr>().is_ok())
+                    && glob(host, &given)
+                    && match (port, &given_port) {
+                        (Some(port), Some(given)) => glob(port, given),
+                        (None, None) => true,
+                        (Some(_), None) | (None, Some(_)) => false,
+                    }
             }
             Rule::Wild { scheme, host, port, addresses_only } => {
                 let default_port = url.port().is_none();
@@ -87,6 +107,8 @@ impl FromStr for OriginPattern {
     type Err = Error;
 
     fn from_str(text: &str) -> Result<Self, Error> {
+        // Any path, as Better Auth's documents write it: the path counts for nothing here anyway.
+        let text = text.strip_suffix("/**").filter(|rest| !rest.ends_with('/')).unwrap_or(text);
         let text =
             text.strip_suffix('/').filter(|rest| !rest.ends_with('/')).unwrap_or(text).to_ascii_lowercase();
         let rule = if text.contains(['*', '?']) { wild(&text)? } else { exact(&text)? };
@@ -96,18 +118,18 @@ impl FromStr for OriginPattern {
 
 fn exact(text: &str) -> Result<Rule, Error> {
     // An app's bare scheme, `myapp://`, has lost nothing but a slash to the caller, which only strips a single one.
-    let url = parse_absolute(text).ok_or(Error::NotAnOrigin)?;
+    let url = parse_configured(text).ok_or(Error::NotAnOrigin)?;
     if !matches!(url.path(), "" | "/") || url.query().is_some() || url.fragment().is_some() {
         return Err(Error::MoreThanAnOrigin);
     }
     if let Some(origin) = web_origin(&url) {
         return Ok(Rule::Exact(origin));
     }
-    if UNSAFE_SCHEMES.contains(&url.scheme()) || url.port().is_some() {
+    if UNSAFE_SCHEMES.contains(&url.scheme()) {
         return Err(Error::UnsafeScheme);
     }
     let host = url.host_str().filter(|host| !host.is_empty()).map(str::to_owned);
-    Ok(Rule::App { scheme: url.scheme().to_owned(), host })
+    Ok(Rule::App { scheme: url.scheme().to_owned(), host, port: url.port() })
 }
 
 fn wild(text: &str) -> Result<Rule, Error> {
@@ -115,8 +137,19 @@ fn wild(text: &str) -> Result<Rule, Error> {
         Some((scheme, authority)) => (Some(scheme), authority),
         None => (None, text),
     };
-    if scheme.is_some_and(|scheme| !glob(scheme, "http") && !glob(scheme, "https")) {
-        return Err(Error::WildScheme);
+    let app = scheme.filter(|scheme| !glob(scheme, "http") && !glob(scheme, "https"));
+    if let Some(scheme) = app {
+        let is_scheme = |c: char| c.is_ascii_alphanumeric() || matches!(c, '+' | '-' | '.');
+        if !scheme.starts_with(|c: char| c.is_ascii_alphabetic()) || !scheme.chars().all(is_scheme) {
+            return Err(Error::WildScheme);
+        }
+        if UNSAFE_SCHEMES.contains(&scheme) {
+            return Err(Error::UnsafeScheme);
+        }
+        if authority == "**" {
+            // The whole scheme, in another spelling.
+            return Ok(Rule::App { scheme: scheme.to_owned(), host: None, port: None });
+        }
     }
     let (host, port) = match authority.rsplit_once(':') {
         Some((host, port)) => (host, Some(port)),
@@ -127,6 +160,7 @@ fn wild(text: &str) -> Result<Rule, Error> {
     if authority.contains(['/', '@', '#']) {
         return Err(Error::MoreThanAnOrigin);
     }
+    let host = &international(host).ok_or(Error::NotAnOrigin)?;
     if !host.chars().all(host_character)
         || port.is_some_and(|port| port.is_empty() || !port.chars().all(port_character))
     {
@@ -140,12 +174,24 @@ fn wild(text: &str) -> Result<Rule, Error> {
     if last_label.is_empty() || (last_label.contains(['*', '?']) && !addresses_only) {
         return Err(Error::OpenEnd);
     }
-    Ok(Rule::Wild {
-        scheme: scheme.map(str::to_owned),
-        host: host.to_owned(),
-        port: port.map(str::to_owned),
-        addresses_only,
+    let (host, port) = (host.to_owned(), port.map(str::to_owned));
+    Ok(match app {
+        Some(scheme) => Rule::WildApp { scheme: scheme.to_owned(), host, port, addresses_only },
+        None => Rule::Wild { scheme: scheme.map(str::to_owned), host, port, addresses_only },
     })
+}
+
+/// A host with wildcards whose labels may be spelled in their own letters, in the ASCII form that browsers send. A
+/// label of such letters has no wildcard: its ASCII form is another text.
+fn international(host: &str) -> Option<String> {
+    if host.is_ascii() {
+        return Some(host.to_owned());
+    }
+    let label = |label: &str| match label.contains(['*', '?']) {
+        true => label.is_ascii().then(|| label.to_owned()),
+        false => ascii_host(label).filter(|label| !label.contains('.')),
+    };
+    Some(host.split('.').map(label).collect::<Option<Vec<_>>>()?.join("."))
 }
 
 /// `*` stands for any characters or none, `?` for exactly one. Linear in memory and never recursive.

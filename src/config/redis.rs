@@ -9,7 +9,7 @@ use std::str::FromStr;
 use url::{Host, Url};
 use zeroize::Zeroizing;
 
-use super::web_url::redacted;
+use super::web_url::{HIDDEN, redacted};
 
 /// The URL of a Redis server.
 #[derive(Clone)]
@@ -31,10 +31,15 @@ pub enum Error {
     #[error("names an address that only a server can listen on; give the address of the server itself")]
     Unspecified,
     /// Parameters of some driver.
-    #[error("has a query or a fragment, and Signet takes none; drop everything from ? or # on")]
+    #[error(
+        "has a query or a fragment, and Signet takes none; drop everything from ? or # on; it must be percent-encoded where it is a part \
+         of the password (? is %3F, # is %23)"
+    )]
     Parameters,
     /// A path of some other kind.
-    #[error("has a path that is not the number of a database, such as /2")]
+    #[error(
+        "has a path that is not the number of a database, such as /2; a / in the password must be percent-encoded as %2F"
+    )]
     Path,
     /// A socket with something besides its path.
     #[error(
@@ -87,21 +92,16 @@ impl RedisUrl {
         self.database
     }
 
-    /// The URL with its password replaced.
+    /// The URL with its password replaced; also one that stands where the user should.
     pub fn redacted(&self) -> String {
-        let shown = redacted(&self.text);
-        let Ok(mut url) = Url::parse(&shown) else { return shown };
-        if url.query().is_none() {
-            return shown;
+        let Ok(mut url) = Url::parse(&self.text) else { return redacted(&self.text, &["db", "user"]) };
+        if url.password().is_some() || url.username().is_empty() {
+            return redacted(&self.text, &["db", "user"]);
         }
-        let pairs: Vec<(String, String)> = url
-            .query_pairs()
-            .map(|(name, value)| {
-                (name.to_string(), if name == "pass" { "***".to_owned() } else { value.into() })
-            })
-            .collect();
-        url.query_pairs_mut().clear().extend_pairs(pairs);
-        url.to_string()
+        match url.set_username(HIDDEN) {
+            Ok(()) => url.to_string(),
+            Err(()) => "(hidden)".to_owned(),
+        }
     }
 }
 
@@ -136,7 +136,11 @@ mod tests {
 
     #[test]
     fn debug_shows_no_password_of_a_redis_url() {
-        for url in ["redis://:hunter2@cache.example.com", "rediss://ada:hunter2@10.0.0.7:6380/3"] {
+        for url in [
+            "redis://:hunter2@cache.example.com",
+            "rediss://ada:hunter2@10.0.0.7:6380/3",
+            "redis://hunter2@cache",
+        ] {
             let url = url.parse::<RedisUrl>().unwrap();
             assert!(url.expose().contains("hunter2"));
             let shown = format!("{url:?}{}", url.redacted());
@@ -188,13 +192,18 @@ mod tests {
             "redis://0.0.0.0",
             "redis://[::]",
             "redis://h/one",
+            "redis://u:1/S3CRET@h/0",
+            "redis://u:1?S3CRET@h/0",
+            "redis://u:1#S3CRET@h/0",
             "redis://h/-1",
             "redis://h/99999",
             "redis://h/1/2",
             "redis://h?protocol=resp3",
             "rediss://h/#insecure",
         ] {
-            assert!(text.parse::<RedisUrl>().is_err(), "{text}");
+            let refusal = text.parse::<RedisUrl>().unwrap_err().to_string();
+            assert!(!refusal.contains("S3CRET"), "{text}: {refusal}");
+            assert!(!text.contains("S3CRET") || refusal.contains("percent-encode"), "{text}: {refusal}");
         }
     }
 }

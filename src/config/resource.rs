@@ -2,13 +2,15 @@
 //! In: the settings of that role, and the base URL. Out: [`Upstream`].
 //! Owns: no key set comes unauthenticated over a network.
 
+use std::fmt;
+
 use super::error::Error;
 use super::reader::Reader;
 use super::secrets::SECRET;
 use super::server::{BASE_URL, BaseUrl, ROLE, Role};
 use super::setting::{Declaration, Group, Kind, Problems, Setting, Unset, or_none, show_switch, switch};
 use super::tokens;
-use super::web_url::{is_loopback, parse_absolute, quoted, web_origin};
+use super::web_url::{is_loopback, parse_configured, quoted, redacted, web_origin};
 
 const JWKS_URL: Setting<Option<String>> = Setting {
     name: "SIGNET_JWKS_URL",
@@ -65,7 +67,7 @@ pub(super) const GROUP: Group =
     Group { heading: "Whose tokens to trust (role resource only)", settings: &SETTINGS };
 
 /// The identity service whose tokens a resource process trusts.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Upstream {
     /// Where its key set is.
     pub jwks_url: String,
@@ -75,6 +77,17 @@ pub struct Upstream {
     pub issuer: String,
     /// What tokens must name as `aud`.
     pub audience: String,
+}
+
+impl fmt::Debug for Upstream {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Upstream")
+            .field("jwks_url", &redacted(&self.jwks_url, &[]))
+            .field("plain_http", &self.plain_http)
+            .field("issuer", &self.issuer)
+            .field("audience", &self.audience)
+            .finish()
+    }
 }
 
 /// Present exactly for the role `resource`.
@@ -89,7 +102,7 @@ pub(super) fn read(reader: &mut Reader<'_>) -> Option<Option<Upstream>> {
             let base_url = reader.peek(&BASE_URL)?;
             let upstream = upstream(reader, &base_url);
             let upstream = reader.keep(upstream)?;
-            reader.report(&JWKS_URL, upstream.jwks_url.clone());
+            reader.report(&JWKS_URL, redacted(&upstream.jwks_url, &[]));
             reader.report(&JWKS_PLAIN_HTTP, show_switch(&upstream.plain_http));
             reader.report(&ISSUER, upstream.issuer.clone());
             reader.report(&AUDIENCE, upstream.audience.clone());
@@ -122,15 +135,16 @@ fn upstream(reader: &Reader<'_>, base_url: &BaseUrl) -> Result<Upstream, Vec<Err
             "which is not an http or https URL; write it like https://auth.example.com/api/auth/jwks";
         Error::new(name, format!("is {}, {example}", quoted(&text)))
     };
-    let mut url = parse_absolute(&text).ok_or_else(refused)?;
+    let mut url = parse_configured(&text).ok_or_else(refused)?;
     let origin = web_origin(&url).ok_or_else(refused)?;
     let (plain_http, _) = reader.value(&JWKS_PLAIN_HTTP)?;
     if url.scheme() != "https" && !is_loopback(&url) && !plain_http {
         return Err(Error::new(
             name,
             format!(
-                "leads to the key set at {url}, where anybody on the way could put their own keys; it must be https, or \
-                 http on this very machine; SIGNET_JWKS_PLAIN_HTTP=on trusts the network in between"
+                "leads to the key set at {}, where anybody on the way could put their own keys; it must be https, or \
+                 http on this very machine; SIGNET_JWKS_PLAIN_HTTP=on trusts the network in between",
+                redacted(url.as_str(), &[])
             ),
         )
         .into());

@@ -7,10 +7,10 @@ use zeroize::Zeroizing;
 
 use super::error::Error;
 use super::generated::{Folder, SecretFile};
-use super::master_key;
 use super::reader::{Line, Reader};
 use super::setting::{Empty, Group, Kind, Setting, Unset, joined};
 use super::sources::Source;
+use super::{guessable, master_key, tokens};
 use crate::secret::{MasterKey, SecretTooShort, SharedSecret};
 use signet_verify::clock::{Entropy, random_alphanumeric};
 
@@ -41,8 +41,9 @@ const MASTER_KEY: Setting<Option<MasterKey>> = Setting {
     default: "generated",
     unset: Unset::Is(|| None),
     kind: Kind::Secret(Empty::Refused),
-    parse: |text| {
-        master_key::decode(text).map(Some).ok_or_else(|| format!("is not {NOT_A_MASTER_KEY}").into())
+    parse: |text| match master_key::decode(text) {
+        Some(key) => guessable_key(&key).map_or(Ok(Some(key)), |problem| Err(problem.into())),
+        None => Err(format!("is not {NOT_A_MASTER_KEY}").into()),
     },
     show: |key| key.as_ref().map_or_else(not_used, |key| format!("{key:?}")),
 };
@@ -98,6 +99,8 @@ const SECRET_FILE: SecretFile<SharedSecret> = SecretFile {
     content: "at least 32 bytes of text",
     generate: |entropy| random_alphanumeric(entropy, 48).map(Zeroizing::new),
     parse: |text| SharedSecret::new(text.to_owned()).ok(),
+    // What it is for decides; see `Secrets::judge_shared`.
+    refuse: |_| None,
 };
 
 /// `master.key`: 32 bytes in base64.
@@ -111,7 +114,28 @@ const MASTER_KEY_FILE: SecretFile<MasterKey> = SecretFile {
         Ok(master_key::encode(&bytes))
     },
     parse: master_key::decode,
+    refuse: guessable_key,
 };
+
+/// Why a master key protects nothing.
+fn guessable_key(key: &MasterKey) -> Option<String> {
+    guessable::key(key.expose()).map(|why| {
+        format!(
+            "{why}; make another one with: openssl rand -base64 32 (if private keys are sealed under it, give it in {}, and run \
+             `signet keys rewrap`)",
+            MASTER_KEYS_OLD.name
+        )
+    })
+}
+
+/// What a shared secret is needed for in this process.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum SharedUse {
+    /// Whoever knows it forges cookies, but has no session token to put into one.
+    Cookies,
+    /// Whoever knows it is anybody.
+    Tokens,
+}
 
 /// The secrets that the settings give; a process that signs people in has the others from [`Secrets::keys_dir`].
 #[derive(Clone, Debug)]
@@ -124,6 +148,7 @@ pub struct Secrets {
     pub master: Option<MasterKey>,
     /// Earlier master keys, which still open what they sealed.
     pub retired_masters: Vec<MasterKey>,
+    shared_use: SharedUse,
 }
 
 /// The secrets of a process that signs people in.
@@ -146,7 +171,20 @@ pub(super) fn read(reader: &mut Reader<'_>) -> Option<Secrets> {
     let master = reader.read(&MASTER_KEY);
     let retired_masters = reader.read(&MASTER_KEYS_OLD);
     let keys_dir = reader.read(&KEYS_DIR);
-    Some(Secrets { keys_dir: keys_dir?, shared: shared?, master: master?, retired_masters: retired_masters? })
+    let signs = tokens::verifies_with_shared_secret(reader);
+    let secrets = Secrets {
+        keys_dir: keys_dir?,
+        shared: shared?,
+        master: master?,
+        retired_masters: retired_masters?,
+        shared_use: if signs { SharedUse::Tokens } else { SharedUse::Cookies },
+    };
+    let judged = secrets.shared.as_ref().map_or(Ok(None), |secret| secrets.judge_shared(secret));
+    if let Err(problem) = judged {
+        reader.refuse(Error::new(SECRET.name, problem));
+        return None;
+    }
+    Some(secrets)
 }
 
 impl Secrets {
@@ -165,6 +203,8 @@ impl Secrets {
             Some(secret) => secret.clone(),
             None => folder.load_or_generate(&SECRET_FILE, entropy)?,
         };
+        self.judge(&shared, &mut folder)?;
+        self.judge_retired(&mut folder);
         let (created, warnings) = folder.into_notices();
         Ok(IssuerSecrets { shared, master, retired_masters: self.retired_masters.clone(), created, warnings })
     }
@@ -175,23 +215,71 @@ impl Secrets {
     /// When a secret that an earlier start generated cannot be read.
     pub(super) fn describe_generated(&self, lines: &mut [Line]) -> Result<Vec<String>, Error> {
         let mut folder = Folder::new(KEYS_DIR.name, &self.keys_dir);
-        if self.shared.is_none() {
-            describe(&mut folder, &SECRET_FILE, lines)?;
-        }
+        let shared = match &self.shared {
+            Some(secret) => Some(secret.clone()),
+            None => describe(&mut folder, &SECRET_FILE, lines)?,
+        };
         if self.master.is_none() {
             describe(&mut folder, &MASTER_KEY_FILE, lines)?;
         }
+        if let Some(shared) = shared {
+            self.judge(&shared, &mut folder)?;
+        }
+        self.judge_retired(&mut folder);
         Ok(folder.into_notices().1)
+    }
+
+    /// Warns of an old master key that anybody can guess: it may still open what it sealed.
+    fn judge_retired(&self, folder: &mut Folder<'_>) {
+        if self.retired_masters.iter().any(|key| guessable::key(key.expose()).is_some()) {
+            let name = MASTER_KEYS_OLD.name;
+            folder.warn(format!(
+                "{name} holds a key that anybody can guess; run `signet keys rewrap`, and drop it"
+            ));
+        }
+    }
+
+    /// Warns of secrets that anybody can guess, whether they were given or lie in the folder.
+    ///
+    /// # Errors
+    /// When the shared secret is one of them and tokens are signed with it.
+    fn judge(&self, shared: &SharedSecret, folder: &mut Folder<'_>) -> Result<(), Error> {
+        let refused = |problem: String| match self.shared {
+            Some(_) => Error::new(SECRET.name, problem),
+            None => Error::new(
+                KEYS_DIR.name,
+                format!("holds {:?}, which {problem}", folder.path_of(&SECRET_FILE)),
+            ),
+        };
+        if let Some(warning) = self.judge_shared(shared).map_err(refused)? {
+            folder.warn(warning);
+        }
+        Ok(())
+    }
+
+    /// What is to be said of a shared secret that anybody can guess: a warning, or a refusal where tokens are signed
+    /// with it.
+    fn judge_shared(&self, secret: &SharedSecret) -> Result<Option<String>, String> {
+        const CURE: &str = "make another one with: openssl rand -base64 32";
+        let Some(why) = guessable::text(secret.expose()) else { return Ok(None) };
+        match self.shared_use {
+            SharedUse::Cookies => Ok(Some(format!("{} {why}; {CURE}", SECRET.name))),
+            SharedUse::Tokens => Err(format!(
+                "{why}, and with it anybody can sign tokens in the modes hs256 and migrate; {CURE}"
+            )),
+        }
     }
 }
 
+/// Puts a secret of the folder into its line of the report, and hands it on if it is there.
 fn describe<T: std::fmt::Debug>(
     folder: &mut Folder<'_>,
     file: &SecretFile<T>,
     lines: &mut [Line],
-) -> Result<(), Error> {
+) -> Result<Option<T>, Error> {
     let path = folder.path_of(file).display().to_string();
-    let value = match folder.load(file)? {
+    let secret = folder.load(file)?;
+    let value = match &secret {
         Some(secret) => format!("{secret:?} in {path}"),
         None => format!("will be generated into {path} by the first start"),
     };
@@ -199,7 +287,7 @@ fn describe<T: std::fmt::Debug>(
         line.value = value;
         line.source = Source::Generated;
     }
-    Ok(())
+    Ok(secret)
 }
 
 fn not_used() -> String {

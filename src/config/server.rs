@@ -2,7 +2,7 @@
 //! In: the settings of the group `Server`. Out: [`Server`].
 //! Owns: what a bound server calls itself, and which origins it trusts.
 
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
 
 use ipnet::IpNet;
@@ -12,13 +12,13 @@ use super::origin::TrustedOrigins;
 use super::pattern::OriginPattern;
 use super::reader::Reader;
 use super::setting::{Group, Kind, Problems, Setting, Unset, entries, joined, or_none, show_switch, switch};
-use super::web_url::{parse_absolute, quoted, web_origin};
+use super::web_url::{parse_absolute, parse_configured, quoted, web_origin};
 
 const LISTEN: Setting<SocketAddr> = Setting {
     name: "SIGNET_LISTEN",
     flag: "listen",
     value_name: "ADDRESS",
-    help: "Address to listen on; port 0 takes a free one",
+    help: "Address to listen on; port 0 takes a free one; by default [::1] too, since localhost is either",
     default: "127.0.0.1:8080",
     unset: Unset::Default,
     kind: Kind::Plain,
@@ -162,6 +162,9 @@ pub(super) const GROUP: Group = Group {
 pub struct Server {
     /// Address to bind; port 0 takes a free one.
     pub listen: SocketAddr,
+    /// The same on the other family's loopback, where nobody chose an address: `localhost` is either, as the machine
+    /// has it.
+    pub also_listen: Option<SocketAddr>,
     /// Address of `/metrics`, where it has one of its own.
     pub metrics_listen: Option<SocketAddr>,
     /// Where traces are sent, if anywhere: the URL of a collector, without `/v1/traces`.
@@ -210,6 +213,12 @@ pub(super) fn read(reader: &mut Reader<'_>) -> Option<Server> {
     let trusted_origins = reader.read(&TRUSTED_ORIGINS);
     let trusted_proxies = reader.read(&TRUSTED_PROXIES);
     let rate_limit = reader.read(&RATE_LIMIT);
+    let chosen = reader.is_given(&LISTEN.declaration());
+    let also_listen =
+        listen.filter(|_| !chosen).map(|listen| SocketAddr::from((Ipv6Addr::LOCALHOST, listen.port())));
+    if let (Some(listen), Some(also)) = (listen, also_listen) {
+        reader.report(&LISTEN, format!("{listen} and {also}"));
+    }
     if let (Some(listen), Some(base_url)) = (listen, &base_url)
         && listen.port() != 0
     {
@@ -217,6 +226,7 @@ pub(super) fn read(reader: &mut Reader<'_>) -> Option<Server> {
     }
     Some(Server {
         listen: listen?,
+        also_listen,
         metrics_listen: metrics_listen?,
         otlp_endpoint: otlp_endpoint?,
         drain_delay: drain_delay?,
@@ -245,7 +255,9 @@ impl Server {
                 ip if ip.is_unspecified() => Some(IpAddr::V4(Ipv4Addr::LOCALHOST)),
                 _ => None,
             };
-            own.extend(address.map(|ip| format!("http://{}", SocketAddr::new(ip, bound.port()))));
+            let also = self.also_listen.map(|also| also.ip());
+            let addresses = address.into_iter().chain(also);
+            own.extend(addresses.map(|ip| format!("http://{}", SocketAddr::new(ip, bound.port()))));
         }
         TrustedOrigins::new(own, self.trusted_origins.clone())
     }
@@ -307,10 +319,12 @@ fn collector(text: &str) -> Result<Option<String>, Problems> {
 fn base_url(text: &str) -> Result<BaseUrl, Problems> {
     let refused = |problem: &str| Problems::from(format!("is {}, {problem}", quoted(text)));
     let example = "which is not an http or https URL; write it like https://auth.example.com";
-    let url = parse_absolute(text).ok_or_else(|| refused(example))?;
+    let url = parse_configured(text).ok_or_else(|| refused(example))?;
     let canonical = web_origin(&url).ok_or_else(|| refused(example))?;
     if url.path() != "/" || url.query().is_some() || url.fragment().is_some() {
-        let cure = format!("which is more than an origin; write it without path and query: {canonical}");
+        // Where there is an @, what looks like the origin may be the beginning of a password.
+        let example = if text.contains('@') { "https://auth.example.com" } else { &canonical };
+        let cure = format!("which is more than an origin; write it without user, path and query: {example}");
         return Err(refused(&cure));
     }
     Ok(BaseUrl::Given(canonical))

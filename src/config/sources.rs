@@ -5,6 +5,7 @@
 use std::fmt;
 use std::fs::File;
 use std::io::Read;
+use std::path::Path;
 
 use zeroize::Zeroizing;
 
@@ -80,12 +81,19 @@ impl Settings {
     }
 }
 
+/// The name of a file that cannot be read, if it is one: who gives the secret itself where its file is asked for
+/// must not find it in the log.
+fn shown(path: &str) -> String {
+    let mut folders = Path::new(path).ancestors().take_while(|path| path.parent().is_some());
+    if folders.any(Path::exists) { format!("{path:?}") } else { "a file in no folder that exists".to_owned() }
+}
+
 fn read_file(setting: String, path: &str) -> Result<SecretText, Error> {
     let refused = |problem: String| Error::new(setting.clone(), problem);
     let mut text = Zeroizing::new(String::new());
     let length = File::open(path)
         .and_then(|file| file.take(MAX_FILE_BYTES + 1).read_to_string(&mut text))
-        .map_err(|error| refused(format!("names {path:?}, which cannot be read as text: {error}")))?;
+        .map_err(|error| refused(format!("names {}, which cannot be read as text: {error}", shown(path))))?;
     if length as u64 > MAX_FILE_BYTES {
         return Err(refused(format!("names {path:?}, which is larger than 64 KiB and so no secret")));
     }

@@ -20,7 +20,10 @@ use poem::endpoint::BoxEndpoint;
 use poem::web::Redirect;
 use poem::{Endpoint, EndpointExt, IntoResponse, Request, Response, Result, Route};
 
+use self::framework::client_address::UnreadableProxies;
+use self::framework::code::Code;
 use self::framework::cors::Cors;
+use self::framework::error::ApiError;
 use self::framework::layers;
 use self::framework::operations::Operations;
 use self::framework::request_log::RequestIds;
@@ -100,6 +103,7 @@ pub fn endpoint(parts: Parts) -> BoxEndpoint<'static, Response> {
     let operations = Operations::read(served.into_iter().flatten());
     let layers = Layers {
         trusted_proxies: parts.trusted_proxies.clone(),
+        unreadable_proxies: UnreadableProxies::default(),
         ids: RequestIds::new(parts.entropy.clone()),
         clock: parts.clock.clone(),
         metrics: parts.metrics.clone(),
@@ -115,6 +119,7 @@ pub fn endpoint(parts: Parts) -> BoxEndpoint<'static, Response> {
 /// The layers around the routes, as one future: nested ones would copy each other at every layer.
 struct Layers {
     trusted_proxies: Vec<IpNet>,
+    unreadable_proxies: UnreadableProxies,
     ids: RequestIds,
     clock: Arc<dyn Clock>,
     metrics: Arc<Metrics>,
@@ -132,11 +137,14 @@ impl Endpoint for Layers {
 
     /// The first and the last line are the outermost layer.
     async fn call(&self, mut request: Request) -> Result<Response> {
-        layers::set_client_address(&mut request, &self.trusted_proxies);
+        if let Some(proxy) = layers::set_client_address(&mut request, &self.trusted_proxies) {
+            self.unreadable_proxies.warn(proxy, self.clock.monotonic());
+        }
         let summary = RequestSummary::of(&request);
         let log = RequestLog::begin(&request, &summary, &self.ids, &*self.clock);
         let cors = Cors::of(&request, summary.route.policy.origins, &self.origins);
         let mut response = match cors.preflight() {
+            _ if !layers::names_one_host(&request) => ApiError::from(Code::BadRequest).into_response(),
             Some(granted) => granted,
             None => {
                 let answer = pin!(self.answer(request, &summary.route.policy));
@@ -168,6 +176,9 @@ impl Layers {
 pub fn metrics_endpoint(metrics: Arc<Metrics>) -> BoxEndpoint<'static, Response> {
     mount(Route::new(), "/metrics", MetricsEndpoint(metrics))
         .around(|endpoint, request| async move {
+            if !layers::names_one_host(&request) {
+                return Ok(ApiError::from(Code::BadRequest).into_response());
+            }
             let summary = RequestSummary::of(&request);
             let answer = pin!(endpoint.call(request).map_ok(IntoResponse::into_response));
             Ok(layers::into_response(&summary, &Operations::default(), answer).await)

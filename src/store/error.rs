@@ -88,6 +88,12 @@ pub enum OpenError {
         "migration {0} of the database differs from this binary's; it was made by another build of Signet"
     )]
     Foreign(i64),
+    /// The schema is an older one, and this role must not change it.
+    #[error(
+        "the database does not have the schema of this version, and the role of DATABASE_URL may not change it; run `signet migrate` \
+         with the role that owns the tables"
+    )]
+    NotOurs,
     /// A migration failed.
     #[error("the database cannot be migrated: {0}")]
     Migration(#[source] sqlx::migrate::MigrateError),

@@ -2,9 +2,10 @@
 //! In: the migrations of this binary, and the ones that the database has. Out: a database that this binary can use.
 //! Owns: one process migrates at a time; a release works on the database of the next one, which only adds to it.
 
+use std::collections::HashMap;
 use std::time::Duration;
 
-use sqlx::any::AnyPoolOptions;
+use sqlx::any::{AnyPoolOptions, AnyRow};
 use sqlx::migrate::{MigrateError, Migrator};
 use sqlx::{AnyPool, Row};
 
@@ -26,7 +27,7 @@ impl Database {
     /// floor above what this binary knows.
     ///
     /// # Errors
-    /// [`OpenError::Newer`], [`OpenError::Foreign`], [`OpenError::Migration`].
+    /// [`OpenError::Newer`], [`OpenError::Foreign`], [`OpenError::NotOurs`], [`OpenError::Migration`].
     pub async fn migrate(&self) -> Result<(), OpenError> {
         let mut tries = 0;
         loop {
@@ -62,6 +63,14 @@ impl Database {
                     },
                     false => migrate(&POSTGRES, &alone).await,
                 };
+                let outcome = match outcome {
+                    // Whoever may not change the schema need not, where there is nothing to change.
+                    Err(OpenError::Migration(error)) if is_denied(&error) => match is_current(&alone).await {
+                        true => Ok(()),
+                        false => Err(OpenError::NotOurs),
+                    },
+                    outcome => outcome,
+                };
                 alone.close().await;
                 outcome
             }
@@ -86,6 +95,27 @@ async fn run(migrator: &Migrator, pool: &AnyPool) -> Result<(), OpenError> {
         MigrateError::VersionMismatch(version) => OpenError::Foreign(version),
         error => OpenError::Migration(error),
     })
+}
+
+/// Whether PostgreSQL refused for lack of a right (`insufficient_privilege`).
+fn is_denied(error: &MigrateError) -> bool {
+    let refused = match error {
+        MigrateError::Execute(error) | MigrateError::ExecuteMigration(error, _) => error,
+        _ => return false,
+    };
+    refused.as_database_error().and_then(|refusal| refusal.code()).is_some_and(|code| code == "42501")
+}
+
+/// Whether the database has every migration of this binary, and is none that needs a newer one.
+async fn is_current(pool: &AnyPool) -> bool {
+    let applied =
+        sqlx::query("SELECT version, checksum FROM _sqlx_migrations WHERE success").fetch_all(pool).await;
+    let Ok(rows) = applied else { return false };
+    let read = |row: &AnyRow| Some((row.try_get::<i64, _>(0).ok()?, row.try_get::<Vec<u8>, _>(1).ok()?));
+    let applied: HashMap<i64, Vec<u8>> = rows.iter().filter_map(read).collect();
+    let has_ours =
+        POSTGRES.iter().all(|ours| applied.get(&ours.version).is_some_and(|sum| **sum == *ours.checksum));
+    has_ours && floor(pool).await <= newest(&POSTGRES)
 }
 
 /// The last migration that this binary knows.

@@ -193,3 +193,42 @@ async fn audit_names_whoever_tries_too_many_passwords() {
     let outcomes: Vec<Value> = actions(&log).iter().map(|line| line["outcome"].clone()).collect();
     assert_eq!(outcomes, ["wrong_credentials", "wrong_credentials", "wrong_credentials", "limited"], "{log}");
 }
+
+#[tokio::test]
+async fn log_says_once_in_a_while_that_a_trusted_proxy_cannot_be_understood() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = Server::start(folder.path(), &[("SIGNET_TRUSTED_PROXIES", "127.0.0.0/8")]);
+    for number in 0..50 {
+        let request = server.caller().request(reqwest::Method::GET, "/api/auth/ok");
+        let value = if number % 2 == 0 { "unknown".to_owned() } else { format!("192.0.2.{number}:http") };
+        Caller::send(request.header("x-forwarded-for", value)).await.expect(200);
+    }
+    for good in ["192.0.2.7", "192.0.2.7:443", "", "[2001:db8::7]"] {
+        let request = server.caller().request(reqwest::Method::GET, "/api/auth/ok");
+        Caller::send(request.header("x-forwarded-for", good)).await.expect(200);
+    }
+    let (_, log) = server.terminate();
+    let told = lines(&log, "signet::proxy");
+    assert_eq!(told.len(), 1, "{log}");
+    assert_eq!((&told[0]["proxy"], &told[0]["level"]), (&json!("127.0.0.1"), &json!("WARN")));
+    assert!(!log.contains("192.0.2"), "what it said may name somebody: {log}");
+}
+
+#[tokio::test]
+async fn log_says_at_the_start_which_pages_may_sign_in() {
+    let pages = |settings: &[(&str, &str)]| {
+        let folder = tempfile::tempdir().unwrap();
+        let (_, log) = Server::start(folder.path(), settings).terminate();
+        let line = log.lines().find(|line| line.contains("pages of these origins may sign people in"));
+        line.unwrap_or_else(|| panic!("{log}")).to_owned()
+    };
+    let alone = pages(&[]);
+    assert!(alone.contains("http://localhost:") && alone.contains("http://127.0.0.1:"), "{alone}");
+    let open = pages(&[("SIGNET_LISTEN", "0.0.0.0:0")]);
+    assert!(open.contains("BETTER_AUTH_URL should say"), "{open}");
+    let named = pages(&[
+        ("BETTER_AUTH_URL", "https://a.example"),
+        ("BETTER_AUTH_TRUSTED_ORIGINS", "https://пример.рф,myapp://"),
+    ]);
+    assert!(named.contains("https://a.example, ") && named.contains("myapp://"), "{named}");
+}

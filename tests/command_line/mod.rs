@@ -1,14 +1,17 @@
 //! What an operator sees: starts, verbs, and sentences when something is wrong.
 
+mod balancer;
 pub mod crash;
 mod crowd;
 mod json;
 mod key_set;
 mod logs;
 mod restore;
+mod rights;
 mod rotation;
 pub mod server;
 mod start_errors;
+mod streams;
 mod tls;
 mod topology;
 mod writers;
@@ -309,4 +312,14 @@ async fn log_holds_no_secret_however_much_is_logged() {
     for secret in [PASSWORD, "a wrong password", session_token, &token, signature, mac, &master, &shared] {
         assert!(!log.contains(secret), "the log holds {secret}");
     }
+}
+
+#[tokio::test]
+async fn serve_listens_on_the_loopback_of_both_families_unless_it_is_told_where() {
+    let folder = tempfile::tempdir().unwrap();
+    // The port of nobody's choice is 8080, which may be taken here: only what the settings amount to is looked at.
+    let report = printed(&run(folder.path(), &["config", "check"], &[]));
+    assert!(report.contains("127.0.0.1:8080 and [::1]:8080"), "{report}");
+    let report = printed(&run(folder.path(), &["config", "check"], &[("SIGNET_LISTEN", "127.0.0.1:8080")]));
+    assert!(!report.contains("[::1]"), "{report}");
 }

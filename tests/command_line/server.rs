@@ -54,7 +54,8 @@ impl Server {
         Self::run(&mut command)
     }
 
-    fn run(command: &mut Command) -> Self {
+    /// Starts what `command` says, and waits until it says where it serves.
+    pub fn run(command: &mut Command) -> Self {
         let mut child =
             command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
         let log = Arc::new(Mutex::new(String::new()));
@@ -94,13 +95,23 @@ impl Server {
 
     /// SIGTERM, and nothing else.
     pub fn tell_to_stop(&self) {
+        self.tell("TERM");
+    }
+
+    /// Any signal, by its name.
+    pub fn tell(&self, signal: &str) {
         let id = self.child.id().to_string();
-        assert!(Command::new("kill").args(["-TERM", &id]).status().unwrap().success());
+        assert!(Command::new("kill").args([&format!("-{signal}"), &id]).status().unwrap().success());
     }
 
     /// SIGTERM; how it ended, and all that it logged.
-    pub fn terminate(mut self) -> (ExitStatus, String) {
+    pub fn terminate(self) -> (ExitStatus, String) {
         self.tell_to_stop();
+        self.end()
+    }
+
+    /// How it ended, once it has been told to, and all that it logged.
+    pub fn end(mut self) -> (ExitStatus, String) {
         let status = self.child.wait().unwrap();
         self.reader.take().unwrap().join().unwrap();
         (status, self.log.lock().unwrap().clone())

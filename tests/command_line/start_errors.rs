@@ -47,7 +47,7 @@ fn serve_says_that_a_file_is_no_database_and_leaves_it_alone() {
 fn serve_says_that_a_master_key_is_wrong_and_what_to_do() {
     let folder = tempfile::tempdir().unwrap();
     Server::start(folder.path(), &[]).terminate();
-    let other = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=";
+    let other = "CaQ0Yyjmq+4YKhVLlJVmQ+pFk2IkhBT8eSmqHdcEKx8=";
     let (code, said) = refuses(folder.path(), &[("SIGNET_MASTER_KEY", other)]);
     assert_eq!(code, 1);
     assert!(said.contains("SIGNET_MASTER_KEYS_OLD") && !said.contains(other), "{said}");

@@ -44,7 +44,40 @@ fn compose_file_names_what_the_balancer_and_the_dockerfile_need() {
             assert!(ignored.lines().any(|line| line == format!("!{source}")), "{source}");
         }
     }
-    for secret in ["BETTER_AUTH_SECRET", "SIGNET_MASTER_KEY", "POSTGRES_PASSWORD", "REDIS_PASSWORD"] {
+    for secret in [
+        "BETTER_AUTH_SECRET",
+        "SIGNET_MASTER_KEY",
+        "POSTGRES_PASSWORD",
+        "IDENTITY_DB_PASSWORD",
+        "RESOURCE_DB_PASSWORD",
+        "REDIS_PASSWORD",
+    ] {
         assert!(compose.contains(&format!("${{{secret}:?set it}}")), "{secret} has no default");
+    }
+}
+
+#[test]
+fn compose_file_confines_every_container_and_gives_each_role_its_own_database_user() {
+    let compose =
+        std::fs::read_to_string(format!("{}/docker-compose.yml", env!("CARGO_MANIFEST_DIR"))).unwrap();
+    let (shared, services) = compose.split_once("\nservices:\n").unwrap();
+    for rule in ["cap_drop: [ALL]", "no-new-privileges:true", "read_only: true"] {
+        assert!(shared.split("x-signet:").next().unwrap().contains(rule), "{rule} is of `x-confined`");
+    }
+    assert!(shared.contains("x-signet: &signet\n  <<: *confined"), "and so of `x-signet`");
+    let services = services.split("\nvolumes:\n").next().unwrap();
+    let is_name = |line: &&str| line.starts_with("  ") && !line.starts_with("   ") && line.ends_with(':');
+    let names: Vec<&str> = services.lines().filter(is_name).collect();
+    assert!(names.len() >= 8, "{names:?}");
+    for name in names {
+        let block = format!("\n{services}");
+        let block = block.split_once(&format!("\n{name}\n")).unwrap().1;
+        let first = block.lines().next().unwrap();
+        assert!(["    <<: *confined", "    <<: *signet"].contains(&first), "{name} {first}");
+    }
+    // Who owns the schema serves nobody.
+    assert_eq!(compose.matches("postgres://signet:").count(), 1);
+    for role in ["signet_identity", "signet_resource"] {
+        assert_eq!(compose.matches(&format!("postgres://{role}:")).count(), 1, "{role}");
     }
 }

@@ -138,6 +138,66 @@ fn load_or_generate_warns_of_a_secret_that_others_can_read() {
 }
 
 #[test]
+fn load_or_generate_warns_of_secrets_and_a_folder_that_others_can_write() {
+    let home = tempfile::tempdir().unwrap();
+    let folder = home.path().join("keys");
+    start(&folder, 1).unwrap();
+    fs::set_permissions(folder.join("better-auth.secret"), Permissions::from_mode(0o620)).unwrap();
+    for mode in [0o770, 0o707, 0o1777] {
+        fs::set_permissions(&folder, Permissions::from_mode(mode)).unwrap();
+        let warnings = start(&folder, 1).unwrap().warnings;
+        assert_eq!(warnings.len(), 2, "{warnings:?}");
+        assert!(warnings.iter().any(|warning| warning.contains("chmod 700")), "{warnings:?}");
+        assert!(
+            warnings.iter().any(|warning| warning.contains("can be changed by other users")),
+            "{warnings:?}"
+        );
+        let (_, report) = Config::check(&given(&[("SIGNET_KEYS_DIR", folder.to_str().unwrap())])).unwrap();
+        assert_eq!(report.warnings.len(), 2, "{:?}", report.warnings);
+    }
+    fs::set_permissions(&folder, Permissions::from_mode(0o750)).unwrap();
+    assert_eq!(start(&folder, 1).unwrap().warnings.len(), 1, "to read its names is nothing");
+}
+
+#[test]
+fn warnings_tell_of_a_database_that_others_can_read_or_write() {
+    let home = tempfile::tempdir().unwrap();
+    let file = home.path().join("signet.db");
+    let warnings = || {
+        resolve(&given(&[("DATABASE_URL", &format!("sqlite:{}?mode=rwc", file.display()))]))
+            .storage
+            .warnings()
+    };
+    assert_eq!(warnings(), [""; 0], "nothing is there yet");
+    fs::write(&file, "").unwrap();
+    for (mode, said) in [(0o600, 0), (0o640, 1), (0o606, 1)] {
+        fs::set_permissions(&file, Permissions::from_mode(mode)).unwrap();
+        assert_eq!(warnings().len(), said, "{mode:o}: {:?}", warnings());
+    }
+    fs::set_permissions(&file, Permissions::from_mode(0o600)).unwrap();
+    fs::set_permissions(home.path(), Permissions::from_mode(0o777)).unwrap();
+    assert!(warnings()[0].contains("chmod go-w"), "{:?}", warnings());
+    let memory = resolve(&given(&[("DATABASE_URL", "sqlite::memory:")]));
+    assert_eq!(memory.storage.warnings(), [""; 0]);
+}
+
+#[test]
+fn load_or_generate_judges_a_secret_in_the_folder_as_one_that_is_given() {
+    let home = tempfile::tempdir().unwrap();
+    start(home.path(), 1).unwrap();
+    fs::write(home.path().join("better-auth.secret"), "better-auth-secret-12345678901234567890\n").unwrap();
+    let warnings = start(home.path(), 1).unwrap().warnings;
+    assert!(warnings.iter().any(|warning| warning.contains("published")), "{warnings:?}");
+    let folder = home.path().to_str().unwrap().to_owned();
+    let hs256 = resolve(&given(&[("SIGNET_KEYS_DIR", &folder), ("SIGNET_TOKEN_MODE", "hs256")]));
+    let refusal = hs256.secrets.load_or_generate(&SeededEntropy::new(1)).unwrap_err().to_string();
+    assert!(refusal.starts_with("SIGNET_KEYS_DIR holds ") && refusal.contains("published"), "{refusal}");
+    fs::write(home.path().join("master.key"), "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=\n").unwrap();
+    let refusal = start(home.path(), 1).unwrap_err().to_string();
+    assert!(refusal.starts_with("SIGNET_KEYS_DIR holds ") && refusal.contains("rewrap"), "{refusal}");
+}
+
+#[test]
 fn load_or_generate_refuses_a_folder_that_cannot_be_made_in_one_sentence() {
     let home = tempfile::tempdir().unwrap();
     let file = home.path().join("file");

@@ -3,6 +3,7 @@
 use std::fs;
 use std::time::Duration;
 
+use signet::config::Config;
 use signet::config::Role;
 use signet::config::Settings;
 use signet::config::TokenMode;
@@ -12,8 +13,8 @@ use signet_verify::crypto::Algorithm;
 
 use super::{given, refused, resolve, with};
 
-const SECRET: &str = "0123456789abcdef0123456789abcdef";
-const KEY: &str = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=";
+const SECRET: &str = "9f86d081884c7d659a2feaa0c55ad015";
+const KEY: &str = "CaQ0Yyjmq+4YKhVLlJVmQ+pFk2IkhBT8eSmqHdcEKx8=";
 
 #[test]
 fn resolve_makes_a_working_server_on_this_machine_of_no_settings() {
@@ -362,7 +363,7 @@ fn debug_shows_no_secret_of_settings_config_or_errors() {
     ]);
     let shown = format!("{settings:?} {:?}", resolve(&settings));
     assert!(
-        !shown.contains("hunter2") && !shown.contains(&KEY[..8]) && !shown.contains("1, 2, 3"),
+        !shown.contains("hunter2") && !shown.contains(&KEY[..8]) && !shown.contains("9, 164, 52"),
         "{shown}"
     );
     let refusals = refused(&given(&[
@@ -376,6 +377,118 @@ fn debug_shows_no_secret_of_settings_config_or_errors() {
     ]));
     assert_eq!(refusals.lines().count(), 7, "{refusals}");
     assert!(!refusals.contains("hunter2"), "{refusals}");
+}
+
+#[test]
+fn resolve_shows_no_character_of_a_secret_of_a_url() {
+    // Each with a password that the reading of a URL takes apart, and one that is in the wrong place.
+    let urls = [
+        "u:1/S3CRET@h",
+        "u:1?S3CRET@h",
+        "u:1#S3CRET@h",
+        "u:S3CRET@h",
+        "u:S3/CRET@h",
+        "u:S3CRET",
+        "h/?key=S3CRET@h",
+    ];
+    let schemes =
+        ["postgres://", "sqlite://", "redis://", "rediss://", "http://", "https://", "mysql://", ""];
+    for (scheme, rest) in schemes.iter().flat_map(|scheme| urls.map(|rest| (*scheme, rest))) {
+        let url = format!("{scheme}{rest}/0");
+        for name in [
+            "DATABASE_URL",
+            "REDIS_URL",
+            "BETTER_AUTH_URL",
+            "SIGNET_JWKS_URL",
+            "SIGNET_OTLP_ENDPOINT",
+            "BETTER_AUTH_TRUSTED_ORIGINS",
+        ] {
+            let resource = [
+                ("SIGNET_ROLE", "resource"),
+                ("SIGNET_ISSUER", "x"),
+                ("BETTER_AUTH_URL", "https://a.example"),
+            ];
+            let settings = with(given(&resource), &[(name, &url)]);
+            let shown = match Config::check(&settings) {
+                Err(errors) => errors.iter().map(ToString::to_string).collect::<String>(),
+                Ok((config, report)) => format!("{config:?} {report} {:?}", report.warnings),
+            };
+            // A text that is no URL of any kind and has no mark of a password is the business of whoever wrote it.
+            assert!(!shown.contains("S3C"), "{name}={url}: {shown}");
+        }
+    }
+    for name in ["DATABASE_URL_FILE", "REDIS_URL_FILE", "BETTER_AUTH_SECRET_FILE", "SIGNET_MASTER_KEY_FILE"] {
+        for secret in ["postgres://u:S3CRET@h/d", "S3CRETS3CRETS3CRETS3CRETS3CRET", "S3CRET/S3CRET+S3CRET="] {
+            let sentence = refused(&given(&[(name, secret)]));
+            assert!(
+                sentence.starts_with(&format!("{name} names ")) && !sentence.contains("S3CRET"),
+                "{sentence}"
+            );
+        }
+    }
+    let missing = refused(&given(&[("BETTER_AUTH_SECRET_FILE", "/proc/missing")]));
+    assert!(missing.contains("/proc/missing"), "a path is shown: {missing}");
+}
+
+#[test]
+fn resolve_refuses_a_url_whose_password_is_not_percent_encoded_and_says_so() {
+    for (name, url) in [
+        ("DATABASE_URL", "postgres://u:1/S3CRET@h/d"),
+        ("DATABASE_URL", "postgres://u:p#S3CRET@h/d"),
+        ("DATABASE_URL", "postgres://u:1?S3CRET@h/d"),
+        ("REDIS_URL", "redis://:1/S3CRET@h/0"),
+        ("REDIS_URL", "redis://u:1/S3CRET@h/0"),
+        ("REDIS_URL", "redis://u:1#S3CRET@h/0"),
+        ("REDIS_URL", "rediss://u:a/S3CRET@h/0"),
+    ] {
+        let sentence = refused(&given(&[(name, url)]));
+        assert!(sentence.starts_with(name) && sentence.contains("percent-encoded"), "{url}: {sentence}");
+        assert_eq!(sentence.lines().count(), 1, "{sentence}");
+    }
+}
+
+#[test]
+fn resolve_refuses_a_shared_secret_that_the_world_knows_where_tokens_are_signed_with_it() {
+    let until = "2027-01-31T00:00:00Z";
+    let [blanks, same] = [" ".repeat(32), "a".repeat(32)];
+    for secret in [
+        blanks.as_str(),
+        &same,
+        "better-auth-secret-12345678901234567890",
+        "0123456789abcdef0123456789abcdef",
+    ] {
+        for mode in [
+            &[("SIGNET_TOKEN_MODE", "hs256")][..],
+            &[("SIGNET_TOKEN_MODE", "migrate"), ("SIGNET_HS256_UNTIL", until)],
+            &[
+                ("SIGNET_TOKEN_MODE", "hs256"),
+                ("SIGNET_ROLE", "resource"),
+                ("BETTER_AUTH_URL", "https://a.example"),
+            ],
+        ] {
+            let sentence = refused(&with(given(mode), &[("BETTER_AUTH_SECRET", secret)]));
+            assert!(sentence.starts_with("BETTER_AUTH_SECRET "), "{secret}: {sentence}");
+            assert!(sentence.contains("openssl rand") && !sentence.contains(secret), "{sentence}");
+        }
+        let (_, report) = Config::check(&given(&[("BETTER_AUTH_SECRET", secret)])).unwrap();
+        assert!(report.warnings.iter().any(|warning| warning.starts_with("BETTER_AUTH_SECRET ")), "{secret}");
+    }
+}
+
+#[test]
+fn resolve_refuses_a_master_key_that_anybody_can_guess_but_lets_it_open_what_it_sealed() {
+    for key in [
+        "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=",
+        "//////////////////////////////////////////8=",
+        "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=",
+        "YWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWE=",
+    ] {
+        let sentence = refused(&given(&[("SIGNET_MASTER_KEY", key)]));
+        assert!(sentence.starts_with("SIGNET_MASTER_KEY ") && sentence.contains("rewrap"), "{sentence}");
+        assert!(!sentence.contains(key), "{sentence}");
+        let (_, report) = Config::check(&given(&[("SIGNET_MASTER_KEYS_OLD", key)])).unwrap();
+        assert!(report.warnings.iter().any(|warning| warning.starts_with("SIGNET_MASTER_KEYS_OLD ")));
+    }
 }
 
 #[test]

@@ -60,3 +60,43 @@ async fn sign_in_counts_by_an_address_that_callers_cannot_choose() {
     }
     assert_eq!(statuses, [401, 401, 401, 429]);
 }
+
+#[tokio::test]
+async fn sessions_and_limits_know_the_client_however_its_proxy_spells_the_address() {
+    let limited = |settings: &mut signet::config::Settings| {
+        settings.set("SIGNET_RATE_LIMIT", "on".to_owned());
+        settings.set("SIGNET_TRUSTED_PROXIES", "127.0.0.1".to_owned());
+    };
+    let app = TestApp::builder().manual_clock().with(limited).start().await;
+    // Many people, each behind a port of their own: nobody shares a limit with another.
+    for number in 1..13 {
+        for (spelled, seen) in [
+            (format!("203.0.113.{number}:{}", 51_000 + number), format!("203.0.113.{number}")),
+            (format!("[2001:db8:0:{number}::7]:443"), format!("2001:db8:0:{number}::7")),
+        ] {
+            let email = format!("u{}@example.com", seen.replace([':', '.'], "-"));
+            let body = json!({ "name": "Ada", "email": email, "password": "correct horse battery" });
+            let request = app.anonymous().request(Method::POST, "/api/auth/sign-up/email").json(&body);
+            let account = Caller::send(request.header("x-forwarded-for", &spelled)).await.expect(200);
+            let session = app.anonymous().bearing(account["token"].as_str().unwrap());
+            let request = session.request(Method::GET, "/api/auth/get-session");
+            let found = Caller::send(request.header("x-forwarded-for", &spelled)).await.expect(200);
+            assert_eq!(found["session"]["ipAddress"], seen, "{spelled}");
+        }
+    }
+    // What cannot be read, whoever wrote it, lets nobody choose an address.
+    let unreadable: [&[&[u8]]; 3] =
+        [&[b"198.51.100.1", b"\xff"], &[b"198.51.100.1, unknown"], &[b"198.51.100.1", b"_hidden"]];
+    for (number, lines) in unreadable.into_iter().enumerate() {
+        let mut request = app.anonymous().request(Method::POST, "/api/auth/sign-up/email");
+        for line in lines {
+            request = request.header("x-forwarded-for", *line);
+        }
+        let email = format!("unreadable{number}@example.com");
+        let body = json!({ "name": "Ada", "email": email, "password": "correct horse battery" });
+        let account = Caller::send(request.json(&body)).await.expect(200);
+        let session = app.anonymous().bearing(account["token"].as_str().unwrap());
+        let found = session.get("/api/auth/get-session").await.expect(200);
+        assert_eq!(found["session"]["ipAddress"], "127.0.0.1", "{found}");
+    }
+}

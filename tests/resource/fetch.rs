@@ -35,6 +35,67 @@ async fn fetch_brings_validator_and_life_of_a_document() {
 }
 
 #[tokio::test]
+async fn fetch_says_who_asks_and_wants_the_document_as_it_is() {
+    let origin = Origin::publishing(&set(&["one"])).await;
+    endpoint(&origin).fetch(None).await.unwrap();
+    let request = origin.last_request();
+    for line in ["\r\nuser-agent: signet/", "\r\naccept-encoding: identity\r\n"] {
+        assert!(request.to_ascii_lowercase().contains(line), "{line}: {request}");
+    }
+}
+
+/// An answer with `document`, in these content codings.
+fn coded(codings: &str, document: &[u8]) -> Answer {
+    let head = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n{codings}\r\n", document.len());
+    Answer::Raw([head.as_bytes(), document].concat())
+}
+
+fn zipped(document: &[u8]) -> Vec<u8> {
+    let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::best());
+    std::io::Write::write_all(&mut encoder, document).unwrap();
+    encoder.finish().unwrap()
+}
+
+#[tokio::test]
+async fn fetch_reads_a_document_that_comes_zipped_unasked_or_with_a_mark_before_it() {
+    let keys = set(&["one"]).to_json().into_bytes();
+    let marked = [b"\xef\xbb\xbf", keys.as_slice()].concat();
+    let origin = Origin::answering(Answer::Hang).await;
+    for answer in [
+        coded("", &keys),
+        coded("Content-Encoding: identity\r\n", &keys),
+        coded("Content-Encoding: gzip\r\n", &zipped(&keys)),
+        coded("Content-Encoding: X-GZip\r\n", &zipped(&keys)),
+        coded("Content-Encoding: identity, gzip\r\n", &zipped(&keys)),
+        coded("", &marked),
+        coded("Content-Encoding: gzip\r\n", &zipped(&marked)),
+    ] {
+        origin.answer(answer);
+        let Fetched::Fresh { bytes, .. } = endpoint(&origin).fetch(None).await.unwrap() else { panic!() };
+        assert_eq!(bytes, keys);
+    }
+}
+
+#[tokio::test]
+async fn fetch_bounds_a_zipped_document_by_what_it_becomes_and_names_other_codings() {
+    let origin = Origin::answering(Answer::Hang).await;
+    origin.answer(coded("Content-Encoding: gzip\r\n", &zipped(&vec![b' '; 100 << 20])));
+    assert_eq!(error(&origin).await, Error::TooLarge(256 * 1024));
+    for (codings, named) in [
+        ("Content-Encoding: br\r\n", "br"),
+        ("Content-Encoding: gzip, gzip\r\n", "gzip, gzip"),
+        ("Content-Encoding: gzip\r\nContent-Encoding: deflate\r\n", "gzip, deflate"),
+    ] {
+        origin.answer(coded(codings, b"{}"));
+        assert_eq!(error(&origin).await, Error::Coding(named.to_owned()));
+    }
+    for broken in [&b"{}"[..], b"", &zipped(b"{}")[..12]] {
+        origin.answer(coded("Content-Encoding: gzip\r\n", broken));
+        assert!(matches!(error(&origin).await, Error::Unreachable(_)));
+    }
+}
+
+#[tokio::test]
 async fn fetch_asks_for_a_document_only_if_it_changed() {
     let origin = Origin::publishing(&set(&["one"])).await;
     let fetched = endpoint(&origin).fetch(Some("\"one\"")).await.unwrap();

@@ -7,6 +7,7 @@ pub mod fresh_database;
 pub mod gate;
 pub mod pgbouncer;
 pub mod pause;
+pub mod nginx;
 pub mod postgres;
 pub mod postgres_server;
 pub mod redis;

@@ -76,6 +76,14 @@ impl PostgresServer {
         format!("postgres://signet@127.0.0.1:{}/postgres", self.port)
     }
 
+    /// Runs `psql` on its database, as the one who made it.
+    pub fn psql(&self, arguments: &[&str]) -> std::process::Output {
+        // Not as its servant, who may not read our files.
+        let beside = self.programs.join("psql");
+        let mut command = Command::new(if beside.exists() { beside } else { PathBuf::from("psql") });
+        command.arg("--no-psqlrc").arg(self.url()).args(arguments).output().unwrap()
+    }
+
     /// Its port on this machine.
     pub fn port(&self) -> u16 {
         self.port

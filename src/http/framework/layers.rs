@@ -3,19 +3,23 @@
 //! Owns: no error leaves in another shape, and no status that its operation has not declared; nothing that carries a
 //! credential may be cached.
 
+use std::net::IpAddr;
 use std::panic::AssertUnwindSafe;
 
 use futures_util::FutureExt;
 use ipnet::IpNet;
 use poem::http::Method;
 use poem::http::StatusCode;
+use poem::http::Version;
 use poem::http::header::{
-    CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderName, HeaderValue, PRAGMA, REFERRER_POLICY,
+    CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HOST, HeaderName, HeaderValue, PRAGMA,
+    REFERRER_POLICY,
 };
 use poem::http::header::{X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS};
+use poem::http::uri::Authority;
 use poem::{IntoResponse, Request, Response};
 
-use super::bounds::REQUEST_TIMEOUT;
+use super::bounds::{MAX_ANSWER_HEADER_BYTES, REQUEST_TIMEOUT};
 use super::client_address::ClientAddress;
 use super::code::Code;
 use super::error::ApiError;
@@ -28,10 +32,28 @@ use crate::sync::limiter::Limiter;
 #[derive(Clone, Copy, Debug)]
 pub struct HtmlError;
 
-/// Says who the client is, to all that comes after.
-pub fn set_client_address(request: &mut Request, trusted_proxies: &[IpNet]) {
-    if let Some(address) = ClientAddress::of(request, trusted_proxies) {
-        request.extensions_mut().insert(address);
+/// Says who the client is, to all that comes after. Answers which trusted proxy could not be understood.
+pub fn set_client_address(request: &mut Request, trusted_proxies: &[IpNet]) -> Option<IpAddr> {
+    let found = ClientAddress::of(request, trusted_proxies)?;
+    request.extensions_mut().insert(found.client);
+    found.unreadable
+}
+
+/// Whether a request says exactly once which host it is for, as RFC 9112 section 3.2 demands of HTTP/1.1: what is
+/// said twice, or not at all, two readers on the way may understand as two different things. Of HTTP/2 the same
+/// holds where it names a host beside its authority (RFC 9113 section 8.3.1).
+pub fn names_one_host(request: &Request) -> bool {
+    let hosts = request.headers().get_all(HOST);
+    let mut hosts = hosts.iter().map(|host| host.as_bytes());
+    let (first, second) = (hosts.next(), hosts.next());
+    let is_host = |host: &[u8]| host.is_empty() || !host.contains(&b'@') && Authority::try_from(host).is_ok();
+    match (request.version(), first) {
+        _ if second.is_some() || !first.is_none_or(is_host) => false,
+        (Version::HTTP_11, host) => host.is_some(),
+        (Version::HTTP_2, Some(host)) => {
+            request.uri().authority().is_none_or(|named| named.as_str().as_bytes().eq_ignore_ascii_case(host))
+        }
+        _ => true,
     }
 }
 
@@ -104,7 +126,8 @@ fn without_bare_errors(response: Response, method: &Method) -> Response {
     ApiError::from_status(status).into_response()
 }
 
-/// Headers that keep browsers and caches careful. An endpoint that says something else itself is left alone.
+/// Headers that keep browsers and caches careful. An endpoint that says something else itself is left alone. The
+/// last one to add any: the header of the answer is within its bound.
 pub fn protect(response: &mut Response) {
     let headers = response.headers_mut();
     let mut default = |name: HeaderName, value: &'static str| {
@@ -118,6 +141,19 @@ pub fn protect(response: &mut Response) {
         headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
         headers.insert(PRAGMA, HeaderValue::from_static("no-cache"));
     }
+    debug_assert!(
+        header_bytes(response) <= MAX_ANSWER_HEADER_BYTES,
+        "{} bytes of header",
+        header_bytes(response)
+    );
+}
+
+/// The bytes of the header of an answer, as HTTP/1.1 writes them.
+pub fn header_bytes(response: &Response) -> usize {
+    const STATUS_LINE: usize = "HTTP/1.1 200 ".len() + 40;
+    let lines =
+        response.headers().iter().map(|(name, value)| name.as_str().len() + value.len() + ": \r\n".len());
+    STATUS_LINE + lines.sum::<usize>()
 }
 
 #[cfg(test)]

@@ -13,6 +13,9 @@ use crate::http::framework::headers::first;
 
 const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 const SEC_FETCH_MODE: HeaderName = HeaderName::from_static("sec-fetch-mode");
+/// Where the client of Better Auth's Expo plugin says which app it is: apps have no origin of their own. A page can
+/// only send it once a preflight has let its origin in, and then sends `Origin` too, which goes before.
+const EXPO_ORIGIN: HeaderName = HeaderName::from_static("expo-origin");
 
 /// Judges a request that carries a cookie; others pass, since a foreign page has nothing to abuse.
 ///
@@ -35,7 +38,7 @@ pub fn check_sign_in_request(headers: &HeaderMap, trusted: &TrustedOrigins) -> R
     if site.as_deref() == Some("cross-site") && mode.as_deref() == Some("navigate") {
         return Err(Code::CrossSiteLoginBlocked);
     }
-    let says_where = headers.contains_key(ORIGIN) || headers.contains_key(REFERER);
+    let says_where = [ORIGIN, REFERER, EXPO_ORIGIN].iter().any(|name| headers.contains_key(name));
     if says_where || site.is_some() { check_origin(headers, trusted) } else { Ok(()) }
 }
 
@@ -48,7 +51,10 @@ fn check_origin(headers: &HeaderMap, trusted: &TrustedOrigins) -> Result<(), Cod
         }
         Some(origin) if origin == "null" => None,
         Some(origin) => Some(origin.into_owned()),
-        None => first(headers, &REFERER).map(Cow::into_owned),
+        None => {
+            let app = first(headers, &EXPO_ORIGIN).filter(|app| !app.is_empty());
+            app.or_else(|| first(headers, &REFERER)).map(Cow::into_owned)
+        }
     };
     let origin = origin.ok_or(Code::MissingOrNullOrigin)?;
     if trusted.trusts(&origin) { Ok(()) } else { Err(Code::InvalidOrigin) }

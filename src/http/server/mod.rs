@@ -8,6 +8,7 @@ mod connection;
 mod descriptors;
 mod limit;
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -22,14 +23,46 @@ pub use limit::{Bounds, ConnectionLimit, raise_descriptor_limit};
 /// How long the loop rests after an error of accepting, such as too many open files.
 const REST: Duration = Duration::from_millis(50);
 
+/// Where connections come from: one bound address, or two of the same service.
+#[derive(Debug)]
+pub struct Listeners {
+    first: TcpListener,
+    second: Option<TcpListener>,
+}
+
+impl Listeners {
+    /// These two.
+    pub fn new(first: TcpListener, second: Option<TcpListener>) -> Self {
+        Self { first, second }
+    }
+
+    /// The next connection to either.
+    async fn accept(&self) -> std::io::Result<(TcpStream, SocketAddr)> {
+        match &self.second {
+            None => self.first.accept().await,
+            Some(second) => tokio::select! {
+                accepted = self.first.accept() => accepted,
+                accepted = second.accept() => accepted,
+            },
+        }
+    }
+}
+
+impl From<TcpListener> for Listeners {
+    fn from(first: TcpListener) -> Self {
+        Self::new(first, None)
+    }
+}
+
 /// Serves `endpoint` until `stop` completes; then finishes what is running. Answers whether everything finished in
 /// time.
 pub async fn serve(
-    listener: TcpListener,
+    listener: impl Into<Listeners>,
     endpoint: BoxEndpoint<'static, Response>,
     limit: ConnectionLimit,
     stop: impl Future<Output = ()> + Send,
 ) -> bool {
+    let listener = listener.into();
     let endpoint = Arc::new(endpoint);
     let (stopping, stopped) = watch::channel(());
     tokio::pin!(stop);
@@ -55,10 +88,7 @@ pub async fn serve(
     tokio::time::timeout(limit.bounds.drain, limit.free.acquire_many(limit.allowed())).await.is_ok()
 }
 
-async fn accept(
-    listener: &TcpListener,
-    permits: &Arc<Semaphore>,
-) -> Option<(TcpStream, OwnedSemaphorePermit)> {
+async fn accept(listener: &Listeners, permits: &Arc<Semaphore>) -> Option<(TcpStream, OwnedSemaphorePermit)> {
     let permit = permits.clone().acquire_owned().await.ok()?;
     match listener.accept().await {
         Ok((stream, _)) => Some((stream, permit)),

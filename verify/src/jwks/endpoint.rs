@@ -9,6 +9,7 @@ use std::time::Duration;
 use http_body_util::{BodyExt, Empty, LengthLimitError, Limited};
 use hyper::body::{Body, Bytes, Incoming};
 use hyper::header::{self, HeaderMap, HeaderValue};
+use hyper::http::uri::Authority;
 use hyper::{Request, Response, StatusCode, Uri};
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::Client;
@@ -16,6 +17,7 @@ use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
 use tokio::time::timeout;
 
+use super::coding::Coding;
 use super::fetch::{self, Fetch, Fetched};
 use crate::jose::jwk::MAX_DOCUMENT_BYTES;
 
@@ -54,6 +56,9 @@ pub enum Error {
     NoTrustAnchors(String),
 }
 
+/// Who asks: firewalls in front of key sets send away whoever does not say.
+const USER_AGENT: &str = concat!("signet/", env!("CARGO_PKG_VERSION"));
+
 /// The header block of an answer may have this many bytes.
 const HEADER_BYTES: usize = 32 * 1024;
 
@@ -75,7 +80,11 @@ pub struct JwksEndpoint {
 impl fmt::Debug for JwksEndpoint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("JwksEndpoint")
-            .field("uri", &self.uri)
+            // The query may hold a key of its own.
+            .field(
+                "uri",
+                &format_args!("{}{}", self.uri.authority().map_or("", Authority::as_str), self.uri.path()),
+            )
             .field("limits", &self.limits)
             .finish_non_exhaustive()
     }
@@ -111,6 +120,8 @@ impl JwksEndpoint {
         let headers = request.headers_mut();
         headers
             .insert(header::ACCEPT, HeaderValue::from_static("application/jwk-set+json, application/json"));
+        headers.insert(header::ACCEPT_ENCODING, HeaderValue::from_static("identity"));
+        headers.insert(header::USER_AGENT, HeaderValue::from_static(USER_AGENT));
         if let Some(etag) = etag.and_then(|etag| HeaderValue::from_str(etag).ok()) {
             headers.insert(header::IF_NONE_MATCH, etag);
         }
@@ -132,12 +143,13 @@ impl JwksEndpoint {
 
     async fn read(&self, response: Response<Incoming>) -> Result<Vec<u8>, fetch::Error> {
         let limit = self.limits.body_bytes;
+        let coding = Coding::of(response.headers())?;
         let body = response.into_body();
         if body.size_hint().lower() > limit as u64 {
             return Err(fetch::Error::TooLarge(limit));
         }
         match Limited::new(body, limit).collect().await {
-            Ok(read) => Ok(read.to_bytes().to_vec()),
+            Ok(read) => coding.document(&read.to_bytes(), limit),
             Err(error) if error.is::<LengthLimitError>() => Err(fetch::Error::TooLarge(limit)),
             Err(error) => Err(broken(error.as_ref())),
         }

@@ -44,6 +44,9 @@ pub enum Error {
     /// A status other than 200 and 304. Redirects belong here: keys come from the configured place or not at all.
     #[error("the key set was answered with status {0}")]
     Status(u16),
+    /// The document came in a coding that was not asked for and that is not read here.
+    #[error("the key set came in the content coding {0:?}, which was not asked for")]
+    Coding(String),
     /// The document is longer than may be read.
     #[error("the key set is longer than {0} bytes")]
     TooLarge(usize),

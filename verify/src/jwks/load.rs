@@ -47,7 +47,7 @@ impl Error {
     pub fn code(&self) -> &'static str {
         match self {
             Self::Fetch(fetch::Error::Timeout(_)) => "timeout",
-            Self::Fetch(fetch::Error::Unreachable(_)) => "unreachable",
+            Self::Fetch(fetch::Error::Unreachable(_) | fetch::Error::Coding(_)) => "unreachable",
             Self::Fetch(fetch::Error::Status(_)) => "status",
             Self::Fetch(fetch::Error::TooLarge(_)) | Self::Document(jwk::Error::TooLarge) => "too_large",
             Self::Document(jwk::Error::Json(_)) => "not_json",

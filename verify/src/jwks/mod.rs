@@ -3,6 +3,7 @@
 //! Owns: at most one fetch per budget; a known key never waits for the network.
 
 mod budget;
+mod coding;
 pub mod endpoint;
 pub mod fetch;
 mod invalidation;
