@@ -22,6 +22,7 @@ mod isolation;
 mod metrics;
 mod openapi;
 mod server;
+mod shares;
 mod specification;
 mod tasks;
 #[cfg(feature = "otlp")]

@@ -33,7 +33,7 @@ pub use self::storage::Storage;
 use self::workers::{Worker, Workers};
 use crate::config::Config;
 use crate::http::Parts;
-use crate::http::server::{Bounds, ConnectionLimit, serve};
+use crate::http::server::{ConnectionLimit, serve};
 use crate::model::contract::Contract;
 
 /// A bound server, ready to run.
@@ -82,7 +82,7 @@ impl App {
             }
             false => None,
         };
-        let connections = ConnectionLimit::new(Bounds::within_descriptors());
+        let connections = http::connection_limit(&config);
         let halves = http::Halves { identity: identity.as_ref(), resource: resource.as_ref() };
         let parts = http::parts(&config, &sockets, &storage, &peers, halves, &connections, &environment);
         let startup_notices = identity.as_ref().map_or_else(Vec::new, IdentityHalf::startup_notices);

@@ -11,6 +11,7 @@ mod duration;
 mod error;
 mod flags;
 mod generated;
+mod limits;
 mod master_key;
 mod origin;
 mod pattern;
@@ -29,6 +30,7 @@ mod web_url;
 
 pub use database::DatabaseUrl;
 pub use error::Error;
+pub use limits::Limits;
 pub use origin::TrustedOrigins;
 pub use pattern::OriginPattern;
 pub use reader::Line;
@@ -67,6 +69,8 @@ macro_rules! concerns {
 concerns! {
     /// Where and as what the process serves, and how the world reaches it.
     server: Server,
+    /// What callers may take of a process, and for how long.
+    limits: Limits,
     /// The secrets that were given.
     secrets: Secrets,
     /// Where rows are kept, and where instances meet.

@@ -83,7 +83,7 @@ pub fn certify(certificate: &Path, key: &Path) {
 fn prepare_process() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {
-        signet::http::server::raise_descriptor_limit().unwrap();
+        signet::http::server::raise_descriptor_limit(10_000).unwrap();
         let _ = rustls::crypto::ring::default_provider().install_default();
     });
 }
