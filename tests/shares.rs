@@ -335,12 +335,13 @@ async fn requests_of_one_address_are_bounded_and_others_and_probes_are_served() 
     until("all of them are worked on", async || server.held(Kind::Requests) == 12).await;
     let refused = server.get(ONE, "/", "").await;
     assert!(refused.starts_with("HTTP/1.1 503") && refused.contains("SERVER_BUSY"), "{refused}");
+    assert!(server.get(ONE, "/healthz", "").await.ends_with("served"));
     assert!(refused.to_lowercase().contains("x-content-type-options: nosniff"), "{refused}");
     let asking = server.h2(ONE, 1 << 16).await;
     let error = whole(ask(&asking, "/").await.unwrap()).await.unwrap_err();
     assert_eq!(error.reason(), Some(h2::Reason::REFUSED_STREAM));
     assert!(server.get(ANOTHER, "/", "").await.ends_with("served"));
-    assert_eq!(server.limit.shares().refused(Kind::Requests), 2);
+    assert_eq!(server.limit.shares().refused(Kind::Requests), 3);
     server.let_go.add_permits(100);
     for answer in held {
         assert!(answer.await.unwrap().ends_with("served"));

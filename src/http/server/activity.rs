@@ -34,6 +34,11 @@ impl Activity {
         self.running.load(Ordering::Relaxed) > self.receiving.load(Ordering::Relaxed)
     }
 
+    /// Whether its connection does nothing for anybody but one request.
+    pub fn has_one_request(&self) -> bool {
+        self.running.load(Ordering::Relaxed) <= 1 && self.unsent.load(Ordering::Relaxed) == 0
+    }
+
     /// Whether a request is being received or worked on.
     pub fn is_running(&self) -> bool {
         self.running.load(Ordering::Relaxed) > 0

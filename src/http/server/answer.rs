@@ -56,7 +56,7 @@ impl AnswerBody {
         most: u64,
         activity: &Arc<Activity>,
         progress: Arc<Progress>,
-        request: Option<Held<String>>,
+        request: Held<String>,
     ) -> Result<Self, Full> {
         let bytes = if body.is_end_stream() { 0 } else { body.size_hint().exact().unwrap_or(UNKNOWN_LENGTH) };
         // A proxy's connection is shared by its clients.
@@ -65,10 +65,10 @@ impl AnswerBody {
             return Err(Full::Share);
         }
         let held = account.take(Kind::Unsent, bytes)?;
-        Ok(Self::counting(body, bytes, Some(held), activity, progress, request))
+        Ok(Self::counting(body, bytes, Some(held), activity, progress, Some(request)))
     }
 
-    /// A short body that nobody's share counts: a refusal.
+    /// A short body that nobody's share counts: that of a refusal, or of a probe.
     pub fn short(
         body: BoxBody<Bytes, std::io::Error>,
         activity: &Arc<Activity>,

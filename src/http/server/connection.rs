@@ -68,8 +68,7 @@ impl Connection {
             let requests = Requests { endpoint, limit, activity: activity.clone(), account, local, remote };
             let requests = Arc::new(requests);
             service_fn(move |request: hyper::Request<Incoming>| {
-                let (requests, running) = (requests.clone(), InFlight::begin(&activity));
-                async move { requests.answer(request, running).await }
+                requests.clone().answer(request, InFlight::begin(&activity))
             })
         };
         let socket = TokioIo::new(Socket { stream, activity: activity.clone() });

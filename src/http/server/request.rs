@@ -2,11 +2,14 @@
 //! In: a request from the network. Out: its answer, or the cheapest refusal that there is.
 //! Owns: what a request and its answer hold is in the account of its client before anything is done for it.
 
+use std::future::{Ready, ready};
 use std::net::SocketAddr;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use futures_util::future::Either;
 use http_body_util::combinators::BoxBody;
 use hyper::body::{Body, Incoming};
 use poem::endpoint::BoxEndpoint;
@@ -29,11 +32,8 @@ use crate::http::framework::shares::{Account, Full, Held, Kind};
 /// How long whoever was refused should wait.
 const RETRY: Duration = Duration::from_secs(1);
 
-/// Where a process is watched: answered as long as the client holds little, whatever all others hold.
+/// Where a process is watched: answered even to a client that holds its share, once at a time on each connection.
 const PROBES: [&str; 2] = ["/healthz", "/readyz"];
-
-/// How many requests of one client at once are still little.
-const PROBES_AT_ONCE: u64 = 8;
 
 /// What a header counts beside its own bytes: a place in a map (RFC 9113 section 6.5.2).
 const HEADER_OVERHEAD: usize = 32;
@@ -51,7 +51,7 @@ pub(super) struct Requests {
 
 /// What a request holds until it is answered.
 struct Admitted {
-    /// Until its answer is sent.
+    /// Until its answer is sent; none for a probe, whose answer nobody's share counts either.
     request: Option<Held<String>>,
     _received: Option<ReceivedBytes>,
 }
@@ -63,33 +63,51 @@ struct ReceivedBytes {
     activity: Arc<Activity>,
 }
 
+/// What hyper is given for a request: small where it is refused, since HTTP/2 makes a task for each of many streams before
+/// the first of them runs.
+pub(super) type Answering = Either<Ready<Answered>, Pin<Box<dyn Future<Output = Answered> + Send>>>;
+
+/// An answer; or the error with which a stream of HTTP/2 is refused, which its client may send again (RFC 9113 section
+/// 8.7).
+type Answered = Result<hyper::Response<AnswerBody>, h2::Error>;
+
 impl Requests {
-    /// Answers `request`.
-    ///
-    /// # Errors
-    /// A stream of HTTP/2 for which there is no room is refused: its client may send it again (RFC 9113 section 8.7).
-    pub async fn answer(
-        &self,
-        request: hyper::Request<Incoming>,
-        running: InFlight,
-    ) -> Result<hyper::Response<AnswerBody>, h2::Error> {
+    /// Answers `request`, or refuses it at once where there is no room.
+    pub fn answer(self: Arc<Self>, request: hyper::Request<Incoming>, running: InFlight) -> Answering {
         let version = request.version();
         let local = LocalAddr(Addr::SocketAddr(self.local));
         let remote = RemoteAddr(Addr::SocketAddr(self.remote));
         let mut request = poem::Request::from((request, local, remote, Scheme::HTTP));
         let account = self.account_of(&request);
         let body = BoxBody::from(request.take_body());
-        let admitted = match self.admit(&request, &body, &account) {
-            Ok(admitted) => admitted,
-            Err(_) if version == Version::HTTP_2 => return Err(h2::Reason::REFUSED_STREAM.into()),
-            Err(_) => return Ok(self.refusal()),
-        };
-        request.set_body(self.receive(body, &running));
+        match self.admit(&request, &body, &account) {
+            Ok(admitted) => {
+                request.set_body(self.receive(body, &running));
+                Either::Right(Box::pin(self.work(request, running, admitted, account)))
+            }
+            Err(_) if version == Version::HTTP_2 => {
+                Either::Left(ready(Err(h2::Reason::REFUSED_STREAM.into())))
+            }
+            Err(_) => Either::Left(ready(Ok(self.refusal()))),
+        }
+    }
+
+    async fn work(
+        self: Arc<Self>,
+        request: poem::Request,
+        running: InFlight,
+        admitted: Admitted,
+        account: Account<String>,
+    ) -> Answered {
         let response = self.endpoint.get_response(request).await;
         drop(running);
         let Admitted { request, .. } = admitted;
         let (head, body) = hyper::Response::<BoxBody<_, _>>::from(response).into_parts();
         let most = self.limit.bounds.connection_bytes();
+        let Some(request) = request else {
+            let short = AnswerBody::short(body, &self.activity, Progress::here());
+            return Ok(hyper::Response::from_parts(head, short));
+        };
         match AnswerBody::new(body, &account, most, &self.activity, Progress::here(), request) {
             Ok(body) => Ok(hyper::Response::from_parts(head, body)),
             Err(_) => Ok(self.refusal()),
@@ -114,10 +132,10 @@ impl Requests {
         account: &Account<String>,
     ) -> Result<Admitted, Full> {
         let is_probe =
-            PROBES.contains(&request.uri().path()) && account.held(Kind::Requests) < PROBES_AT_ONCE;
+            PROBES.contains(&request.uri().path()) && body.is_end_stream() && self.activity.has_one_request();
         let counted = self.count(request, body, account);
         match counted {
-            Err(_) if is_probe && body.is_end_stream() => Ok(Admitted { request: None, _received: None }),
+            Err(_) if is_probe => Ok(Admitted { request: None, _received: None }),
             counted => counted,
         }
     }
