@@ -24,6 +24,7 @@ mod isolation;
 mod metrics;
 mod openapi;
 mod server;
+mod shares;
 mod specification;
 mod tasks;
 mod tasks_bounds;

@@ -7,6 +7,7 @@ use base64::Engine;
 use poem::{EndpointExt, IntoResponse, Response};
 use reqwest::Method;
 use serde_json::json;
+use signet::http::framework::shares::Share;
 use signet::http::server::Bounds;
 use signet::http::server::ConnectionLimit;
 use signet::http::server::serve;
@@ -72,6 +73,7 @@ fn short() -> Bounds {
         connections: 4,
         idle_timeout: Duration::from_millis(400),
         header_bytes: 16 * 1024,
+        bytes: Share { each: 256 << 20, all: 1 << 30 },
         drain: Duration::from_secs(30),
         ..Bounds::default()
     }

@@ -15,6 +15,7 @@ use super::sockets::Sockets;
 use super::storage::Storage;
 use super::workers::Worker;
 use crate::config::Config;
+use crate::http::framework::shares::Share;
 use crate::http::ops::health::Readiness;
 use crate::http::ops::metrics::{Metrics, Sources};
 use crate::http::server::{Bounds, ConnectionLimit, serve};
@@ -77,6 +78,20 @@ pub(super) fn parts(
         clock: environment.clock.clone(),
         entropy: environment.entropy.clone(),
     }
+}
+
+/// What callers may take, as the settings and the limit of open files have it.
+pub(super) fn connection_limit(config: &Config) -> ConnectionLimit {
+    let limits = &config.limits;
+    let bounds = Bounds {
+        connections: limits.connections,
+        client_connections: limits.client_connections,
+        idle_timeout: limits.idle_timeout,
+        requests: Share { each: limits.client_requests.into(), all: limits.requests.into() },
+        bytes: Share { each: limits.client_transfer_memory as u64, all: limits.transfer_memory as u64 },
+        ..Bounds::default()
+    };
+    ConnectionLimit::new(bounds.within_descriptors()).trusting(&config.server.trusted_proxies)
 }
 
 /// Serves `/metrics` on an address of its own.

@@ -1,6 +1,6 @@
 //! What time makes due: hearing of sessions that other processes ended, deleting rows that have expired, and those of users
 //! that were deleted elsewhere.
-//! In: the connections for upkeep. Out: three workers.
+//! In: the connections for upkeep. Out: workers.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,8 +9,7 @@ use super::environment::Environment;
 use super::peers::Peers;
 use super::storage::Storage;
 use super::workers::{Next, Worker};
-use crate::store::sessions::SWEPT_AT_ONCE;
-use crate::store::{self, Database};
+use crate::store::{self, Database, sessions, tasks};
 use signet_verify::clock::{Clock, Timestamp};
 
 /// How soon a session that was ended by another process is refused here, by way of the database alone.
@@ -20,33 +19,49 @@ const CLEANUP_EVERY: Duration = Duration::from_secs(60);
 
 /// The worker that every process has.
 pub(super) fn recall(peers: &Peers, storage: &Storage, environment: &Environment) -> Worker {
-    let (sessions, outcome) = (peers.upkeep_sessions.clone(), Outcome::of(storage, environment));
+    let (rows, outcome) = (peers.upkeep_sessions.clone(), Outcome::of(storage, environment));
     Worker::every("recall of ended sessions", RECALL_EVERY, move || {
-        let (sessions, outcome) = (sessions.clone(), outcome.clone());
+        let (rows, outcome) = (rows.clone(), outcome.clone());
         async move {
-            outcome.note(sessions.recall_revocations().await);
+            outcome.note(rows.recall_revocations().await);
             Next::AfterInterval
+        }
+    })
+}
+
+/// Forgets ended sessions and ended owners whose tokens are dead: what every process keeps.
+pub(super) fn forget(peers: &Peers, storage: &Storage, environment: &Environment) -> Worker {
+    let (revocations, database) = (peers.revocations.clone(), storage.upkeep.clone());
+    let (outcome, clock) = (Outcome::of(storage, environment), environment.clock.clone());
+    Worker::every("cleanup of what has ended", CLEANUP_EVERY, move || {
+        let (revocations, database) = (revocations.clone(), database.clone());
+        let (outcome, now) = (outcome.clone(), clock.now());
+        async move {
+            revocations.sweep();
+            match outcome.note(database.tasks().sweep(now).await) {
+                Some(deleted) if deleted >= tasks::SWEPT_AT_ONCE => Next::AtOnce,
+                _ => Next::AfterInterval,
+            }
         }
     })
 }
 
 /// The worker of a process that signs people in: the others need no right to touch sessions.
 pub(super) fn cleanup(peers: &Peers, storage: &Storage, environment: &Environment) -> Worker {
-    let (sessions, outcome) = (peers.upkeep_sessions.clone(), Outcome::of(storage, environment));
-    Worker::every("cleanup of expired rows", CLEANUP_EVERY, move || {
-        let (sessions, outcome) = (sessions.clone(), outcome.clone());
+    let (rows, outcome) = (peers.upkeep_sessions.clone(), Outcome::of(storage, environment));
+    Worker::every("cleanup of expired sessions", CLEANUP_EVERY, move || {
+        let (rows, outcome) = (rows.clone(), outcome.clone());
         async move {
-            match outcome.note(sessions.sweep().await) {
-                Some(deleted) if deleted >= SWEPT_AT_ONCE => Next::AtOnce,
+            match outcome.note(rows.sweep().await) {
+                Some(deleted) if deleted >= sessions::SWEPT_AT_ONCE => Next::AtOnce,
                 _ => Next::AfterInterval,
             }
         }
-    });
-    vec![recall, cleanup, follow_deletions(peers, storage)]
+    })
 }
 
 /// Deletes what this database keeps of users whose accounts were deleted in another one; what fails is done again.
-fn follow_deletions(peers: &Peers, storage: &Storage) -> Worker {
+pub(super) fn follow_deletions(peers: &Peers, storage: &Storage) -> Worker {
     let (revocations, database) = (peers.revocations.clone(), storage.upkeep.clone());
     Worker::cancelled_at_stop("deletion of users of other instances", async move {
         loop {

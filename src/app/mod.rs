@@ -33,7 +33,7 @@ pub use self::storage::Storage;
 use self::workers::{Worker, Workers};
 use crate::config::{BaseUrl, Config};
 use crate::http::Parts;
-use crate::http::server::{Bounds, ConnectionLimit, serve};
+use crate::http::server::{ConnectionLimit, serve};
 use crate::model::contract::Contract;
 
 /// A bound server, ready to run.
@@ -84,7 +84,7 @@ impl App {
             }
             false => None,
         };
-        let connections = ConnectionLimit::new(Bounds::within_descriptors());
+        let connections = http::connection_limit(&config);
         let halves = http::Halves { identity: identity.as_ref(), resource: resource.as_ref() };
         let parts = http::parts(&config, &sockets, &storage, &peers, halves, &connections, &environment);
         let mut startup_notices = identity.as_ref().map_or_else(Vec::new, IdentityHalf::startup_notices);
@@ -172,7 +172,11 @@ fn workers(
 ) -> Vec<Worker> {
     let key_cache = resource.as_ref().and_then(ResourceHalf::key_cache);
     let key_worker = identity.map(|half| half.worker);
-    let mut workers = vec![maintenance::recall(&peers, storage, environment)];
+    let mut workers = vec![
+        maintenance::recall(&peers, storage, environment),
+        maintenance::forget(&peers, storage, environment),
+        maintenance::follow_deletions(&peers, storage),
+    ];
     workers.extend(key_worker.as_ref().map(|_| maintenance::cleanup(&peers, storage, environment)));
     workers.extend(resource.as_ref().and_then(ResourceHalf::warm_up));
     workers.extend(instances::workers(peers, key_worker.clone(), key_cache));

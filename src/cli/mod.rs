@@ -160,9 +160,7 @@ pub fn run(command: Command) -> Result<(), Error> {
         Command::Keys(command) => keys::run(command),
         Command::Config(ConfigCommand::Check { output, settings }) => check::run(&settings, output),
         Command::Token(TokenCommand::Inspect { token, .. }) => Ok(inspect::run(token)?),
-        Command::Openapi { document, .. } => {
-            print_text(document.text()).map_err(Error::Output)
-        }
+        Command::Openapi { document, .. } => print_text(document.text()).map_err(Error::Output),
     }
 }
 

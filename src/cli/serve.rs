@@ -13,7 +13,7 @@ use super::log;
 /// [`Error::App`] when it does not start; [`Error::Log`].
 pub async fn run(config: Config) -> Result<(), Error> {
     let log = log::start(config.server.otlp_endpoint.as_deref())?;
-    if let Err(error) = server::raise_descriptor_limit() {
+    if let Err(error) = server::raise_descriptor_limit(config.limits.connections) {
         tracing::warn!(%error, "the limit of open files stays");
     }
     let role = config.server.role;

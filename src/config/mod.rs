@@ -12,6 +12,7 @@ mod error;
 mod flags;
 mod generated;
 mod guessable;
+mod limits;
 mod master_key;
 mod origin;
 mod pattern;
@@ -31,6 +32,7 @@ mod web_url;
 
 pub use database::DatabaseUrl;
 pub use error::Error;
+pub use limits::Limits;
 pub use origin::TrustedOrigins;
 pub use pattern::OriginPattern;
 pub use reader::Line;
@@ -70,6 +72,8 @@ macro_rules! concerns {
 concerns! {
     /// Where and as what the process serves, and how the world reaches it.
     server: Server,
+    /// What callers may take of a process, and for how long.
+    limits: Limits,
     /// The secrets that were given.
     secrets: Secrets,
     /// The database, and the Redis that instances share.

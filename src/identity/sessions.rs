@@ -179,14 +179,12 @@ impl Sessions {
         Ok(())
     }
 
-    /// Removes what time has made useless, from the database and from memory; says how many rows went.
+    /// Deletes sessions that have expired, and what is known of those that were ended long ago; says how many rows went.
     ///
     /// # Errors
     /// When the database fails.
     pub async fn sweep(&self) -> Result<u64, store::Error> {
-        self.revocations.sweep();
-        let now = self.clock.now();
-        Ok(self.database.sessions().sweep(now).await? + self.database.tasks().sweep(now).await?)
+        self.database.sessions().sweep(self.clock.now()).await
     }
 
     /// Makes, but does not yet keep, a session of this user with its token.

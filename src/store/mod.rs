@@ -11,16 +11,16 @@
 //! on it, and the user last because every session refers to it. Rows that a unit has just made are exempt: only it can
 //! see them.
 
+mod adding;
 mod condition;
 mod connection;
-mod adding;
 pub mod credentials;
 mod database;
 mod error;
 pub mod keys;
+mod lane;
 mod pooler;
 mod refusal;
-mod lane;
 mod rows;
 mod schema;
 mod schema_behind_pooler;

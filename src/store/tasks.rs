@@ -38,7 +38,7 @@ pub const ADD: &str = concat!(
 );
 
 /// How many ended owners one sweep forgets at most.
-const SWEPT_AT_ONCE: i64 = 5000;
+pub const SWEPT_AT_ONCE: u64 = 5000;
 
 /// An owner whose account has been deleted.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -222,7 +222,7 @@ impl<S: Scope> TaskRepository<S> {
     pub async fn sweep(&self, now: Timestamp) -> Result<u64, Error> {
         let delete = "DELETE FROM ended_owners WHERE user_id IN \
                       (SELECT user_id FROM ended_owners WHERE forget_at <= $1 LIMIT $2)";
-        self.scope.execute(sqlx::query(delete).bind(now.millis()).bind(SWEPT_AT_ONCE)).await
+        self.scope.execute(sqlx::query(delete).bind(now.millis()).bind(SWEPT_AT_ONCE as i64)).await
     }
 
     async fn changed(&self, statement: Statement<'_>) -> Result<Option<Task>, Error> {

@@ -24,6 +24,10 @@ fn resolve_makes_a_working_server_on_this_machine_of_no_settings() {
     assert!(config.server.rate_limit);
     assert_eq!(config.server.base_url_for(config.server.listen), "http://localhost:8080");
     assert_eq!(config.storage.database_url.expose(), "sqlite:signet.db");
+    assert_eq!(config.limits.idle_timeout, Duration::from_secs(15));
+    assert_eq!((config.limits.connections, config.limits.client_connections), (10_000, 1000));
+    assert_eq!((config.limits.requests, config.limits.client_requests), (4000, 600));
+    assert_eq!((config.limits.transfer_memory, config.limits.client_transfer_memory), (64 << 20, 8 << 20));
     assert_eq!(config.tokens.mode, TokenMode::Eddsa);
     assert_eq!(config.tokens.algorithms.to_string(), "EdDSA,ES256,RS256");
     assert_eq!(config.tokens.ttl, Duration::from_secs(15 * 60));
@@ -73,6 +77,13 @@ fn resolve_reports_every_error_at_once() {
         ("BETTER_AUTH_TRUSTED_ORIGINS", "https://ok.example.com,nonsense,https://*"),
         ("SIGNET_TRUSTED_PROXIES", "10.0.0.0/8,somewhere"),
         ("SIGNET_RATE_LIMIT", "maybe"),
+        ("SIGNET_IDLE_TIMEOUT", "999ms"),
+        ("SIGNET_MAX_CONNECTIONS", "0"),
+        ("SIGNET_MAX_CONNECTIONS_PER_CLIENT", "many"),
+        ("SIGNET_MAX_REQUESTS", "-1"),
+        ("SIGNET_MAX_REQUESTS_PER_CLIENT", "1.5"),
+        ("SIGNET_TRANSFER_MEMORY", "off"),
+        ("SIGNET_TRANSFER_MEMORY_PER_CLIENT", "1MiB"),
         ("BETTER_AUTH_SECRET", "short"),
         ("SIGNET_MASTER_KEY", "not a key"),
         ("SIGNET_MASTER_KEYS_OLD", &format!("{KEY},junk")),
@@ -96,6 +107,13 @@ fn resolve_reports_every_error_at_once() {
         "BETTER_AUTH_URL",
         "SIGNET_TRUSTED_PROXIES",
         "SIGNET_RATE_LIMIT",
+        "SIGNET_IDLE_TIMEOUT",
+        "SIGNET_MAX_CONNECTIONS",
+        "SIGNET_MAX_CONNECTIONS_PER_CLIENT",
+        "SIGNET_MAX_REQUESTS",
+        "SIGNET_MAX_REQUESTS_PER_CLIENT",
+        "SIGNET_TRANSFER_MEMORY",
+        "SIGNET_TRANSFER_MEMORY_PER_CLIENT",
         "BETTER_AUTH_SECRET",
         "SIGNET_MASTER_KEY",
         "SIGNET_MASTER_KEYS_OLD",
@@ -116,7 +134,7 @@ fn resolve_reports_every_error_at_once() {
         );
     }
     assert_eq!(sentences.lines().filter(|line| line.starts_with("BETTER_AUTH_TRUSTED_ORIGINS ")).count(), 2);
-    assert_eq!(sentences.lines().count(), 23);
+    assert_eq!(sentences.lines().count(), 30);
     assert!(sentences.lines().all(|line| line.ends_with('.')));
 }
 

@@ -5,9 +5,9 @@
 pub mod caller;
 pub mod fresh_database;
 pub mod gate;
-pub mod pgbouncer;
-pub mod pause;
 pub mod nginx;
+pub mod pause;
+pub mod pgbouncer;
 pub mod postgres;
 pub mod postgres_server;
 pub mod redis;
@@ -93,7 +93,7 @@ pub fn certify(certificate: &Path, key: &Path) {
 fn prepare_process() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {
-        signet::http::server::raise_descriptor_limit().unwrap();
+        signet::http::server::raise_descriptor_limit(10_000).unwrap();
         let _ = rustls::crypto::ring::default_provider().install_default();
     });
 }

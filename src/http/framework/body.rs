@@ -96,6 +96,9 @@ fn unreadable(error: ReadBodyError) -> ApiError {
         ReadBodyError::PayloadTooLarge => {
             Code::PayloadTooLarge.saying(format!("The body is larger than {MAX_BODY_BYTES} bytes"))
         }
+        ReadBodyError::Io(error) if error.kind() == std::io::ErrorKind::TimedOut => {
+            Code::RequestTimeout.into()
+        }
         _ => Code::BadRequest.saying("The body could not be read"),
     }
 }

@@ -31,6 +31,16 @@ impl ClientAddress {
         Some(behind_proxies(peer, request.headers(), trusted_proxies))
     }
 
+    /// The peer itself, whoever it speaks for.
+    pub fn of_peer(peer: IpAddr) -> Self {
+        Self(peer.to_canonical())
+    }
+
+    /// Whether it is in one of `networks`.
+    pub fn is_one_of(&self, networks: &[IpNet]) -> bool {
+        networks.iter().any(|network| network.contains(&self.0))
+    }
+
     /// What limits are counted by: the address, or the /64 of an IPv6 address, which one subscriber gets as a whole.
     pub fn subscriber(&self) -> String {
         match self.0 {

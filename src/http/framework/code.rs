@@ -82,7 +82,7 @@ codes! {
     BadRequest: Scope::EveryPath, 400 "BAD_REQUEST", "Bad request",
         "an unreadable request, and below `/api/auth` malformed JSON; also with other statuses of 4xx";
     RequestTimeout: Scope::EveryPath, 408 "REQUEST_TIMEOUT", "The request took too long",
-        format!("the request, body included, took longer than {} s", REQUEST_TIMEOUT.as_secs());
+        format!("the request, body included, took longer than {} s, or nothing more of its body came", REQUEST_TIMEOUT.as_secs());
     PayloadTooLarge: Scope::EveryPath, 413 "PAYLOAD_TOO_LARGE", "The body is too large",
         format!("the body is larger than {} KiB", MAX_BODY_BYTES / 1024);
     UnsupportedMediaType: Scope::EveryPath, 415 "UNSUPPORTED_MEDIA_TYPE", "Content-Type is not allowed",
@@ -92,6 +92,9 @@ codes! {
     DatabaseUnavailable: Scope::EveryPath, 503 "DATABASE_UNAVAILABLE",
         "The database is not available. Please try again later.",
         "the database does not answer in time; `Retry-After`";
+    ServerBusy: Scope::EveryPath, 503 "SERVER_BUSY", "Too much is under way. Please try again later.",
+        "the client, or all together, have as many requests under way, or as many bytes, as they may; `Retry-After` \
+         (over HTTP/2 the stream may be refused instead)";
 
     ValidationError: IDENTITY, 400 "VALIDATION_ERROR", "Validation failed",
         "fields that do not fit, all named in the message";

@@ -14,6 +14,7 @@ pub mod layers;
 pub mod operations;
 pub mod request_log;
 pub mod secret_field;
+pub mod shares;
 pub mod static_document;
 pub mod text;
 pub mod timestamp_field;

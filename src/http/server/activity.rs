@@ -1,34 +1,91 @@
 //! What happens on one connection, as far as its life depends on it.
-//! In: requests that begin, bodies that arrive, answers that are ready. Out: whether the connection is idle.
-//! Owns: a connection is idle unless a whole request is being answered; a body that still arrives does not count.
+//! In: requests that begin, bytes that come and go. Out: whether it is idle, and whether others need its place.
+//! Owns: no request is forgotten while it runs.
 
-use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use std::task::{Context, Poll, ready};
+use std::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering};
 
-use bytes::Bytes;
-use http_body_util::BodyExt;
-use http_body_util::combinators::BoxBody;
-use hyper::body::{Body, Frame, SizeHint};
+use tokio::sync::Notify;
 
-/// Requests of one connection.
-#[derive(Default)]
+use super::idle::Snapshot;
+
+/// Requests and bytes of one connection.
+#[derive(Debug, Default)]
 pub(super) struct Activity {
     begun: AtomicU64,
     running: AtomicUsize,
     receiving: AtomicUsize,
+    read: AtomicU64,
+    /// Bytes that requests without an answer hold.
+    pub(super) received: AtomicU64,
+    /// Bytes of answers that are waiting to be sent.
+    pub(super) unsent: AtomicU64,
+    /// Bytes of answers that were sent.
+    pub(super) sent: AtomicU64,
+    idle_checks: AtomicU32,
+    #[cfg(test)]
+    is_displaced: std::sync::atomic::AtomicBool,
+    displaced: Notify,
 }
 
 impl Activity {
-    /// How many requests ever began.
-    pub fn begun(&self) -> u64 {
-        self.begun.load(Ordering::Relaxed)
-    }
-
     /// Whether an answer is being worked on whose request is here as a whole.
     pub fn is_working(&self) -> bool {
         self.running.load(Ordering::Relaxed) > self.receiving.load(Ordering::Relaxed)
+    }
+
+    /// Whether its connection does nothing for anybody but one request.
+    pub fn has_one_request(&self) -> bool {
+        self.running.load(Ordering::Relaxed) <= 1 && self.unsent.load(Ordering::Relaxed) == 0
+    }
+
+    /// Whether a request is being received or worked on.
+    pub fn is_running(&self) -> bool {
+        self.running.load(Ordering::Relaxed) > 0
+    }
+
+    /// What an idle timeout is judged by.
+    pub fn snapshot(&self) -> Snapshot {
+        Snapshot {
+            begun: self.begun.load(Ordering::Relaxed),
+            is_running: self.is_running(),
+            read: self.read.load(Ordering::Relaxed),
+            sent: self.sent.load(Ordering::Relaxed),
+            unsent: self.unsent.load(Ordering::Relaxed),
+        }
+    }
+
+    /// Bytes came.
+    pub fn note_read(&self, bytes: usize) {
+        self.read.fetch_add(bytes as u64, Ordering::Relaxed);
+    }
+
+    /// How many checks in a row have found it idle.
+    pub fn idle_checks(&self) -> u32 {
+        self.idle_checks.load(Ordering::Relaxed)
+    }
+
+    /// A check has found so.
+    pub fn set_idle_checks(&self, checks: u32) {
+        self.idle_checks.store(checks, Ordering::Relaxed);
+    }
+
+    /// Others need its place.
+    pub fn displace(&self) {
+        #[cfg(test)]
+        self.is_displaced.store(true, Ordering::Relaxed);
+        self.displaced.notify_one();
+    }
+
+    /// Whether others need its place.
+    #[cfg(test)]
+    pub fn is_displaced(&self) -> bool {
+        self.is_displaced.load(Ordering::Relaxed)
+    }
+
+    /// Completes when others need its place.
+    pub async fn displaced(&self) {
+        self.displaced.notified().await;
     }
 }
 
@@ -43,14 +100,10 @@ impl InFlight {
         Self(activity.clone())
     }
 
-    /// The same body, counted as being received until it has ended or is dropped.
-    pub fn receive(&self, body: poem::Body) -> poem::Body {
-        let body = BoxBody::from(body);
-        if body.is_end_stream() {
-            return body.into();
-        }
+    /// Counts its body as being received.
+    pub fn receive(&self) -> Receiving {
         self.0.receiving.fetch_add(1, Ordering::Relaxed);
-        Received { body, receiving: Some(Receiving(self.0.clone())) }.boxed().into()
+        Receiving(self.0.clone())
     }
 }
 
@@ -60,39 +113,11 @@ impl Drop for InFlight {
     }
 }
 
-struct Receiving(Arc<Activity>);
+/// Counts a body until it has ended, or nobody reads it any more.
+pub(super) struct Receiving(Arc<Activity>);
 
 impl Drop for Receiving {
     fn drop(&mut self) {
         self.0.receiving.fetch_sub(1, Ordering::Relaxed);
-    }
-}
-
-struct Received {
-    body: BoxBody<Bytes, std::io::Error>,
-    receiving: Option<Receiving>,
-}
-
-impl Body for Received {
-    type Data = Bytes;
-    type Error = std::io::Error;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, std::io::Error>>> {
-        let frame = ready!(Pin::new(&mut self.body).poll_frame(context));
-        if frame.is_none() {
-            self.receiving = None;
-        }
-        Poll::Ready(frame)
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        self.body.size_hint()
     }
 }

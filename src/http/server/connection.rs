@@ -2,38 +2,54 @@
 //! In: a stream from a caller. Out: answers on it, until it is closed.
 //! Owns: a connection lives while requests come and go on it; no client holds one by being slow.
 
-use std::convert::Infallible;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use hyper::body::Incoming;
 use hyper::service::service_fn;
-use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
+use poem::Response;
 use poem::endpoint::BoxEndpoint;
-use poem::http::uri::Scheme;
-use poem::web::{LocalAddr, RemoteAddr};
-use poem::{Addr, Endpoint, Response};
 use tokio::net::TcpStream;
 use tokio::sync::watch;
 
 use super::activity::{Activity, InFlight};
+use super::idle::{IDLE_CHECKS, IdleWatch, Verdict};
 use super::limit::{Bounds, ConnectionLimit};
-
-/// How many times within [`Bounds::idle_timeout`] a connection is checked for being idle.
-const IDLE_CHECKS: u32 = 8;
+use super::request::Requests;
+use super::socket::Socket;
+use super::stream::Streams;
+use crate::http::framework::bounds::MAX_BODY_BYTES;
+use crate::http::framework::shares::Account;
 
 /// How long a connection may take to close after it was asked to, once nothing runs on it.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
 
+/// How much of all bodies on a connection of HTTP/2 may come before anybody reads it: a few of the largest.
+const CONNECTION_WINDOW: u32 = 4 * MAX_BODY_BYTES as u32;
+
+/// How many bytes of one answer HTTP/2 copies; the rest is sent from where it is.
+const SEND_BUFFER: usize = 64 * 1024;
+
 /// What a connection needs to know of its server.
 pub(super) struct Connection {
     pub endpoint: Arc<BoxEndpoint<'static, Response>>,
-    /// How many connections are open tells how long this one may be idle.
     pub limit: ConnectionLimit,
+    /// The account of the peer.
+    pub account: Account<String>,
+    pub activity: Arc<Activity>,
     /// Its sender is dropped when the server stops.
     pub stopped: watch::Receiver<()>,
+}
+
+/// Why a connection is asked to close.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Cause {
+    Idle,
+    /// Others need its place, or the server stops.
+    Wanted,
 }
 
 impl Connection {
@@ -44,72 +60,67 @@ impl Connection {
         if let Err(error) = stream.set_nodelay(true) {
             tracing::debug!(%error, "a connection keeps Nagle's algorithm");
         }
-        let Self { endpoint, limit, mut stopped } = self;
+        let Self { endpoint, limit, account, activity, mut stopped } = self;
         let bounds = limit.bounds;
-        let activity = Arc::new(Activity::default());
+        let protocols = protocols(&limit);
         let service = {
             let activity = activity.clone();
+            let requests = Requests { endpoint, limit, activity: activity.clone(), account, local, remote };
+            let requests = Arc::new(requests);
             service_fn(move |request: hyper::Request<Incoming>| {
-                let (endpoint, running) = (endpoint.clone(), InFlight::begin(&activity));
-                async move {
-                    let local = LocalAddr(Addr::SocketAddr(local));
-                    let remote = RemoteAddr(Addr::SocketAddr(remote));
-                    let mut request = poem::Request::from((request, local, remote, Scheme::HTTP));
-                    let body = running.receive(request.take_body());
-                    request.set_body(body);
-                    let response = endpoint.get_response(request).await;
-                    drop(running);
-                    Ok::<_, Infallible>(hyper::Response::from(response))
-                }
+                requests.clone().answer(request, InFlight::begin(&activity))
             })
         };
-        let protocols = protocols(bounds);
-        let mut connection = pin!(protocols.serve_connection(TokioIo::new(stream), service));
-        let (mut seen, mut idle) = (0, 0);
-        loop {
+        let socket = TokioIo::new(Socket { stream, activity: activity.clone() });
+        let mut connection = pin!(protocols.serve_connection(socket, service));
+        let mut watch = IdleWatch::default();
+        let cause = loop {
             tokio::select! {
+                // What has come is read before anything is judged.
+                biased;
                 ended = connection.as_mut() => return log(ended),
-                _ = stopped.changed() => break,
+                _ = stopped.changed() => break Cause::Wanted,
+                () = activity.displaced() => break Cause::Wanted,
                 () = tokio::time::sleep(bounds.idle_timeout / IDLE_CHECKS) => {
-                    let begun = activity.begun();
-                    let is_idle = begun == seen && !activity.is_working();
-                    (seen, idle) = (begun, if is_idle { idle + 1 } else { 0 });
-                    if idle >= idle_checks_allowed(&limit) {
-                        break;
+                    match watch.check(activity.snapshot()) {
+                        Verdict::Open => activity.set_idle_checks(watch.idle_checks()),
+                        Verdict::Idle => break Cause::Idle,
+                        Verdict::Stalled => return,
                     }
                 }
             }
-        }
+        };
         // Requests in flight may finish; without any, the connection closes soon.
         connection.as_mut().graceful_shutdown();
         loop {
             match tokio::time::timeout(CLOSE_TIMEOUT, connection.as_mut()).await {
                 Ok(ended) => return log(ended),
-                Err(_) if !activity.is_working() => return,
-                Err(_) => {}
+                // A request may have come while its sender was being told.
+                Err(_) if cause == Cause::Idle && activity.is_running() => {}
+                Err(_) if activity.is_working() => {}
+                Err(_) => return,
             }
         }
     }
 }
 
-/// How many checks in a row a connection may be found idle: fewer while many are open.
-fn idle_checks_allowed(limit: &ConnectionLimit) -> u32 {
-    if limit.is_crowded() { 1 } else { IDLE_CHECKS }
-}
-
-fn protocols(bounds: Bounds) -> auto::Builder<TokioExecutor> {
-    let mut protocols = auto::Builder::new(TokioExecutor::new());
+fn protocols(limit: &ConnectionLimit) -> auto::Builder<Streams> {
+    let Bounds { header_bytes, streams, idle_timeout, .. } = limit.bounds;
+    let mut protocols = auto::Builder::new(Streams { idle_timeout, stalled: limit.stalled.clone() });
     protocols
         .http1()
         .timer(TokioTimer::new())
         // hyper's own timeout for headers would be a second rule beside ours.
         .header_read_timeout(None)
-        .max_buf_size(bounds.header_bytes as usize);
+        .max_buf_size(header_bytes as usize);
     protocols
         .http2()
         .timer(TokioTimer::new())
-        .max_header_list_size(bounds.header_bytes)
-        .max_concurrent_streams(bounds.streams);
+        .max_header_list_size(header_bytes)
+        .max_concurrent_streams(streams)
+        .initial_stream_window_size(MAX_BODY_BYTES as u32)
+        .initial_connection_window_size(CONNECTION_WINDOW)
+        .max_send_buf_size(SEND_BUFFER);
     protocols
 }
 

@@ -1,12 +1,19 @@
 //! Accepting connections, within bounds; HTTP/1.1 and, with prior knowledge, HTTP/2 (RFC 9113 section 3.3).
 //! In: a bound listener and an endpoint. Out: served requests, until told to stop.
-//! Owns: at the limit of connections or descriptors the loop rests instead of spinning; stopping lets running
-//! requests finish.
+//! Owns: places and memory are shared by client; at the limit of descriptors the loop rests instead of spinning;
+//! stopping lets running requests finish.
 
 mod activity;
+mod answer;
 mod connection;
 mod descriptors;
+mod idle;
 mod limit;
+mod places;
+mod received;
+mod request;
+mod socket;
+mod stream;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -17,8 +24,11 @@ use poem::endpoint::BoxEndpoint;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 
+use activity::Activity;
 use connection::Connection;
 pub use limit::{Bounds, ConnectionLimit, raise_descriptor_limit};
+
+use crate::http::framework::client_address::ClientAddress;
 
 /// How long the loop rests after an error of accepting, such as too many open files.
 const REST: Duration = Duration::from_millis(50);
@@ -69,29 +79,53 @@ pub async fn serve(
     loop {
         let accepted = tokio::select! {
             () = &mut stop => break,
-            accepted = accept(&listener, &limit.free) => accepted,
+            accepted = accept(&listener, &limit.sockets) => accepted,
         };
         match accepted {
-            Some((stream, permit)) => {
-                let connection =
-                    Connection { endpoint: endpoint.clone(), limit: limit.clone(), stopped: stopped.clone() };
-                tokio::spawn(async move {
-                    connection.serve(stream).await;
-                    drop(permit);
-                });
+            Some((stream, peer, socket)) => {
+                begin(&endpoint, &limit, &stopped, stream, peer, socket);
             }
             None => tokio::time::sleep(REST).await,
         }
     }
     drop((listener, stopping));
-    // All permits are back when all connections are closed.
-    tokio::time::timeout(limit.bounds.drain, limit.free.acquire_many(limit.allowed())).await.is_ok()
+    tokio::time::timeout(limit.bounds.drain, limit.closed()).await.is_ok()
 }
 
-async fn accept(listener: &Listeners, permits: &Arc<Semaphore>) -> Option<(TcpStream, OwnedSemaphorePermit)> {
-    let permit = permits.clone().acquire_owned().await.ok()?;
+/// Serves a connection in a task of its own, where there is a place for it; else it is closed without a word.
+fn begin(
+    endpoint: &Arc<BoxEndpoint<'static, Response>>,
+    limit: &ConnectionLimit,
+    stopped: &watch::Receiver<()>,
+    stream: TcpStream,
+    peer: SocketAddr,
+    socket: OwnedSemaphorePermit,
+) {
+    let address = ClientAddress::of_peer(peer.ip());
+    let client = (!address.is_one_of(&limit.trusted_proxies)).then(|| address.subscriber());
+    let activity = Arc::new(Activity::default());
+    let Some(place) = limit.places.take(client.clone(), &activity) else { return };
+    let account = client.map_or_else(|| limit.shares.exempt(), |client| limit.shares.account(client));
+    let connection = Connection {
+        endpoint: endpoint.clone(),
+        limit: limit.clone(),
+        account,
+        activity,
+        stopped: stopped.clone(),
+    };
+    tokio::spawn(async move {
+        connection.serve(stream).await;
+        drop((place, socket));
+    });
+}
+
+async fn accept(
+    listener: &Listeners,
+    sockets: &Arc<Semaphore>,
+) -> Option<(TcpStream, SocketAddr, OwnedSemaphorePermit)> {
+    let socket = sockets.clone().acquire_owned().await.ok()?;
     match listener.accept().await {
-        Ok((stream, _)) => Some((stream, permit)),
+        Ok((stream, peer)) => Some((stream, peer, socket)),
         Err(error) => {
             tracing::warn!(%error, "a connection could not be accepted");
             None

@@ -94,10 +94,10 @@ fn endpoint(database: Database, owner: String, session: OpaqueToken) -> BoxEndpo
 pub async fn serve() {
     let arguments: Vec<String> = std::env::args().skip(2).collect();
     let [address, database, owner, session] = &arguments[..] else { panic!("not for people") };
-    signet::http::server::raise_descriptor_limit().unwrap();
+    signet::http::server::raise_descriptor_limit(10_000).unwrap();
     let listener = tokio::net::TcpListener::bind(address.parse::<SocketAddr>().unwrap()).await.unwrap();
     let database = Database::open(database, CONNECTIONS).await.unwrap();
     let endpoint = endpoint(database, owner.clone(), OpaqueToken::new(session.clone()));
-    accept(listener, endpoint, ConnectionLimit::new(Bounds::within_descriptors()), std::future::pending())
+    accept(listener, endpoint, ConnectionLimit::new(Bounds::default().within_descriptors()), std::future::pending())
         .await;
 }

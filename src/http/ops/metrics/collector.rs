@@ -10,6 +10,7 @@ use prometheus_client::encoding::DescriptorEncoder;
 
 use super::process;
 use super::writer::MetricWriter;
+use crate::http::framework::shares::Kind;
 use crate::http::server::ConnectionLimit;
 use crate::http::tasks::Resource;
 use crate::keys::keyring::Keyring;
@@ -105,12 +106,7 @@ impl Collector for Sources {
             "Time since the database was last known to answer",
             self.clock.monotonic().saturating_sub(self.database.answered_at()).as_secs_f64(),
         )?;
-        page.gauge("signet_connections", "Open connections of callers", f64::from(self.connections.open()))?;
-        page.gauge(
-            "signet_connections_limit",
-            "Connections that may be open at once",
-            f64::from(self.connections.allowed()),
-        )?;
+        clients(&self.connections, &mut page)?;
         own_process(&mut page)
     }
 }
@@ -266,6 +262,50 @@ fn tasks(resource: &Resource, database: &Database, page: &mut MetricWriter<'_>) 
             ([("bound", "read")], reads.turned_away),
             ([("bound", "write")], writes.turned_away),
         ],
+    )
+}
+
+fn clients(connections: &ConnectionLimit, page: &mut MetricWriter<'_>) -> fmt::Result {
+    let shares = connections.shares();
+    page.gauge("signet_connections", "Open connections of callers", f64::from(connections.open()))?;
+    page.gauge(
+        "signet_connections_limit",
+        "Connections that may be open at once",
+        f64::from(connections.allowed()),
+    )?;
+    page.counters(
+        "signet_connections_unwelcome",
+        "Connections that ended, or did not begin, since their clients had as many as they may",
+        [
+            ([("result", "displaced")], connections.displaced()),
+            ([("result", "turned_away")], connections.turned_away()),
+        ],
+    )?;
+    page.gauge(
+        "signet_clients",
+        "Addresses that connections or requests are open of",
+        shares.holders() as f64,
+    )?;
+    page.gauges(
+        "signet_clients_hold",
+        "What clients hold together",
+        Kind::ALL.map(|kind| ([("kind", kind.name())], shares.held(kind) as f64)),
+    )?;
+    let limits = Kind::ALL.into_iter().flat_map(|kind| {
+        let bound = shares.bound(kind);
+        let labels = |of| [("kind", kind.name()), ("of", of)];
+        [(labels("client"), bound.each as f64), (labels("process"), bound.all as f64)]
+    });
+    page.gauges("signet_clients_hold_limit", "How much of it one client and all together may hold", limits)?;
+    page.counters(
+        "signet_clients_refused",
+        "Requests and answers that found no room",
+        Kind::ALL.map(|kind| ([("kind", kind.name())], shares.refused(kind))),
+    )?;
+    page.counter(
+        "signet_answers_stalled",
+        "Streams that ended since their answers made no progress",
+        connections.stalled(),
     )
 }
 
