@@ -32,6 +32,7 @@ use self::ops::health;
 use self::ops::metrics::Metrics;
 use self::ops::metrics::MetricsEndpoint;
 use self::pages::Web;
+use self::routes::Limit;
 use self::routes::Policy;
 use self::routes::Reader;
 use self::routes::mount;
@@ -99,6 +100,7 @@ pub fn endpoint(parts: Parts) -> BoxEndpoint<'static, Response> {
     let operations = Operations::read(served.into_iter().flatten());
     let layers = Layers {
         trusted_proxies: parts.trusted_proxies.clone(),
+        identity: parts.identity.as_ref().map(|parts| parts.identity.clone()),
         ids: RequestIds::new(parts.entropy.clone()),
         clock: parts.clock.clone(),
         metrics: parts.metrics.clone(),
@@ -114,6 +116,8 @@ pub fn endpoint(parts: Parts) -> BoxEndpoint<'static, Response> {
 /// What lies around the routes: one future and not one inside the other, which would be moved again and again.
 struct Layers {
     trusted_proxies: Vec<IpNet>,
+    /// Who knows devices that have signed in before.
+    identity: Option<Arc<identity::Identity>>,
     ids: RequestIds,
     clock: Arc<dyn Clock>,
     metrics: Arc<Metrics>,
@@ -133,6 +137,10 @@ impl Endpoint for Layers {
     async fn call(&self, mut request: Request) -> Result<Response> {
         layers::set_client_address(&mut request, &self.trusted_proxies);
         let summary = RequestSummary::of(&request);
+        if let (Limit::AddressOrDevice { .. }, Some(identity)) = (summary.route.policy.limit, &self.identity)
+        {
+            identity.mark_known_device(&mut request);
+        }
         let log = RequestLog::begin(&request, &summary, &self.ids, &*self.clock);
         let cors = Cors::of(&request, summary.route.policy.origins, &self.origins);
         let mut response = match cors.preflight() {

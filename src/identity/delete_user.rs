@@ -1,13 +1,14 @@
 //! Deleting oneself.
 //! In: somebody who is signed in. Out: nothing; they are gone, with everything that was theirs.
-//! Owns: the JWTs of a deleted user are refused.
+//! Owns: the JWTs of a deleted user are refused; of several deletions at once one says that it has happened.
 
 use super::accounts::Accounts;
 use super::error::Error;
+use super::proofs::still_proved;
 use super::sessions::SignedIn;
 use crate::audit::{self, Event};
 use crate::secret::Password;
-use crate::store::{self, SessionFilter};
+use crate::store::SessionFilter;
 
 impl Accounts {
     /// Deletes the user who is signed in, with everything that is theirs. A password is proved where one is given;
@@ -16,24 +17,41 @@ impl Accounts {
     /// Tasks that this database keeps go along. Where the tasks have a database of their own, there are none here.
     ///
     /// # Errors
-    /// [`Error::InvalidPassword`], [`Error::PasswordRequired`]; then nothing has happened.
+    /// [`Error::InvalidPassword`], [`Error::PasswordRequired`], and [`Error::SessionEnded`] when the session that asks has
+    /// ended since it was looked up, as it has for all but one who delete at once; then nothing has happened.
     pub async fn delete_user(&self, current: &SignedIn, password: Option<&Password>) -> Result<(), Error> {
         match password {
-            Some(password) => drop(self.prove(current, password).await?),
-            None if current.session.is_fresh(self.clock.now()) => {}
+            Some(password) => {
+                let deleted = self.proofs.by_session(current, password, |proof| async move {
+                    still_proved(self.delete(current, Some(&proof.hash)).await)
+                });
+                deleted.await?;
+            }
+            None if current.session.is_fresh(self.clock.now()) => self.delete(current, None).await?,
             None => return Err(Error::PasswordRequired),
         }
+        audit::record(Event::UserDeleted { user: &current.user.id, session: &current.session.id });
+        Ok(())
+    }
+
+    /// Deletes a user whose session still lives, and whose password still has the hash that was proved.
+    async fn delete(&self, current: &SignedIn, proved: Option<&str>) -> Result<(), Error> {
         let (user_id, ending) = (&current.user.id, self.sessions.ending());
         let ended = self.database.write(|unit| async move {
+            if let Some(hash) = proved {
+                unit.credentials().delete_proved(user_id, hash).await?;
+            }
             // Nobody signs in from here on, so that the sessions which end are all that there are.
             unit.credentials().delete_of(user_id).await?;
             let ended = unit.sessions().end(user_id, SessionFilter::All, ending).await?;
+            if !current.is_among(&ended) {
+                return Err(Error::SessionEnded);
+            }
             unit.tasks().delete_of(user_id).await?;
             unit.users().delete(user_id).await?;
-            Ok::<_, store::Error>(ended)
+            Ok(ended)
         });
         self.sessions.revoke(ended.await?);
-        audit::record(Event::UserDeleted { user: user_id, session: &current.session.id });
         Ok(())
     }
 }

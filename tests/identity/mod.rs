@@ -6,6 +6,7 @@ mod change_password;
 mod cors;
 mod delete_user;
 mod hs256;
+mod interleavings;
 mod key_set;
 mod limits;
 mod password_hashes;

@@ -77,7 +77,11 @@ impl World {
                     return Ok(()); // it would wait for the rows
                 }
                 let (user, session) = person(&sid);
-                running.issuer.issue(&user, &session).await.map_err(|fault| format!("no token: {fault}"))?
+                running
+                    .issuer
+                    .issue(&user, &session, clock.now())
+                    .await
+                    .map_err(|fault| format!("no token: {fault}"))?
             }
         };
         let kid = Unverified::parse(&text).map_err(|fault| fault.to_string())?.kid().unwrap().to_owned();

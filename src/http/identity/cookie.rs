@@ -103,11 +103,11 @@ impl Cookies {
         headers
     }
 
-    fn name(&self, name: &str) -> String {
+    pub(super) fn name(&self, name: &str) -> String {
         format!("{}better-auth.{name}", if self.secure { "__Secure-" } else { "" })
     }
 
-    fn cookie(&self, name: &str, value: &str, max_age: Option<u64>) -> String {
+    pub(super) fn cookie(&self, name: &str, value: &str, max_age: Option<u64>) -> String {
         let max_age = max_age.map(|seconds| format!("; Max-Age={seconds}")).unwrap_or_default();
         let secure = if self.secure { "; Secure" } else { "" };
         let value = utf8_percent_encode(value, COMPONENT);
@@ -142,13 +142,13 @@ pub fn set_jwt(headers: &mut HeaderMap, jwt: &str) {
     }
 }
 
-fn append(headers: &mut HeaderMap, name: HeaderName, value: &str) {
+pub(super) fn append(headers: &mut HeaderMap, name: HeaderName, value: &str) {
     if let Ok(value) = HeaderValue::from_str(value) {
         headers.append(name, value);
     }
 }
 
-fn cookie_values(headers: &HeaderMap) -> impl Iterator<Item = (&str, &str)> {
+pub(super) fn cookie_values(headers: &HeaderMap) -> impl Iterator<Item = (&str, &str)> {
     headers
         .get_all(COOKIE)
         .iter()

@@ -3,20 +3,26 @@
 //! Owns: a request that carries a cookie, or that signs somebody in from a browser, comes from a trusted origin.
 
 use poem::http::HeaderMap;
-use poem::http::header::{COOKIE, HOST, HeaderName, ORIGIN, REFERER};
+use poem::http::header::{HOST, HeaderName, ORIGIN, REFERER};
 
+use super::cookie::Cookies;
 use crate::config::TrustedOrigins;
 use crate::http::framework::code::Code;
 
 const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 const SEC_FETCH_MODE: HeaderName = HeaderName::from_static("sec-fetch-mode");
 
-/// Judges a request that carries a cookie; others pass, since a foreign page has nothing to abuse.
+/// Judges a request that carries a cookie; others pass, since a foreign page has nothing to abuse. So do those with the
+/// cookie of a device alone: a program that keeps cookies has no other left when it has signed out.
 ///
 /// # Errors
 /// 403 `MISSING_OR_NULL_ORIGIN` or `INVALID_ORIGIN`.
-pub fn check_cookie_request(headers: &HeaderMap, trusted: &TrustedOrigins) -> Result<(), Code> {
-    if headers.contains_key(COOKIE) { check_origin(headers, trusted) } else { Ok(()) }
+pub fn check_cookie_request(
+    headers: &HeaderMap,
+    cookies: &Cookies,
+    trusted: &TrustedOrigins,
+) -> Result<(), Code> {
+    if cookies.any_but_device(headers) { check_origin(headers, trusted) } else { Ok(()) }
 }
 
 /// Judges a sign-in or sign-up without a cookie: a foreign page must not sign its visitor in as somebody else.
