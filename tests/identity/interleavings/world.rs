@@ -31,7 +31,7 @@ use crate::support::SECRET;
 const TOKEN_LIFE: Duration = Duration::from_secs(900);
 
 /// How much time passes with each step; all the steps of a unit of work fit into the time that it may take.
-const STEP: Duration = Duration::from_millis(100);
+const STEP: Duration = Duration::from_millis(20);
 
 /// How the hash of the first password was made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
