@@ -104,7 +104,7 @@ fn operations_by_three_at_once_in_any_order_keep_what_was_proved(#[values(Sqlite
     let hash = prop_oneof![Just(Hash::Own), Just(Hash::Imported)];
     let turns = prop::collection::vec((0..3_usize, 1..12_usize), 2..9);
     let cases = (hash, prop::collection::vec(operation(), 3), turns);
-    let config = Config { cases: 40, max_shrink_iters: 40, failure_persistence: None, ..Config::default() };
+    let config = Config { cases: 24, max_shrink_iters: 40, failure_persistence: None, ..Config::default() };
     let judged = std::cell::Cell::new(0);
     let outcome = TestRunner::new(config).run(&cases, |(hash, operations, turns)| {
         let after = runtime.block_on(world.run(hash, &operations, &turns));
@@ -117,5 +117,5 @@ fn operations_by_three_at_once_in_any_order_keep_what_was_proved(#[values(Sqlite
     });
     outcome.unwrap();
     // A machine that is busy with other things lets some run into the time limits of the database.
-    assert!(judged.get() >= 8, "{} of 40 could be judged", judged.get());
+    assert!(judged.get() >= 6, "{} of 24 could be judged", judged.get());
 }
