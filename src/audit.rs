@@ -6,7 +6,7 @@
 /// Something that is worth a line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Event<'a> {
-    /// Somebody made an account and was signed in.
+    /// A user signed up and was signed in.
     SignedUp {
         /// The new user.
         user: &'a str,
@@ -24,24 +24,24 @@ pub enum Event<'a> {
     SignInRefused {
         /// Why.
         refusal: Refusal,
-        /// Whose address it is, as far as somebody has looked and it belongs to anybody.
+        /// Whose address it is, where it was looked up and belongs to a user.
         user: Option<&'a str>,
     },
-    /// Somebody ended the own session.
+    /// A user signed out.
     SignedOut {
         /// Whose it was.
         user: &'a str,
         /// The session.
         session: &'a str,
     },
-    /// Somebody ended sessions from another one, or from the same.
+    /// A user ended sessions from another one, or from the same.
     SessionsRevoked {
         /// Whose they were.
         user: &'a str,
         /// How many ended.
         count: usize,
     },
-    /// Somebody who is signed in did not prove their password.
+    /// A user who is signed in did not prove their password.
     ProofRefused {
         /// Why.
         refusal: Refusal,
@@ -50,14 +50,14 @@ pub enum Event<'a> {
         /// Where they are signed in.
         session: &'a str,
     },
-    /// Somebody replaced the password.
+    /// A user replaced their password.
     PasswordChanged {
         /// Whose it is.
         user: &'a str,
         /// The session that they did it in.
         session: &'a str,
     },
-    /// Somebody deleted the own account, with everything in it.
+    /// A user deleted their account, with everything in it.
     UserDeleted {
         /// Who they were.
         user: &'a str,
@@ -72,12 +72,12 @@ pub enum Event<'a> {
         kid: &'a str,
         /// A person, or `rotation`.
         actor: &'a str,
-        /// Why, if somebody said so.
+        /// The reason, if one was given.
         reason: Option<&'a str>,
     },
 }
 
-/// Why somebody was refused.
+/// Why a user was refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Refusal {
     /// The password was wrong, or there is no such user.

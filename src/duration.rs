@@ -57,7 +57,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn durations_read_as_people_write_them() {
+    fn parse_reads_durations_as_people_write_them() {
         let cases =
             [("15m", 900_000), ("30d", 2_592_000_000), ("90s", 90_000), ("1h30m", 5_400_000), ("500ms", 500)];
         for (text, millis) in cases {
@@ -67,7 +67,7 @@ mod tests {
     }
 
     #[test]
-    fn what_could_be_read_in_two_ways_is_not_read_at_all() {
+    fn parse_refuses_ambiguous_durations() {
         for text in [
             "", "15", "m", "1.5h", "-1s", "+1s", "1 h", "1h 30m", "30m1h", "1s1s", "1M", "1y", "15min", "１s",
         ] {
@@ -79,13 +79,13 @@ mod tests {
 
     proptest::proptest! {
         #[test]
-        fn what_is_written_is_read_back(millis: u64) {
+        fn format_is_read_back_by_parse(millis: u64) {
             let span = Duration::from_millis(millis);
             proptest::prop_assert_eq!(parse(&format(span)), Ok(span));
         }
 
         #[test]
-        fn no_text_makes_the_reader_fail(text: String) {
+        fn parse_never_panics(text: String) {
             let _ = parse(&text);
         }
     }

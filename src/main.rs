@@ -19,7 +19,7 @@ fn main() -> ExitCode {
     }
 }
 
-/// What we write (secrets, a database of password hashes) is nobody else's business on this machine.
+/// What we write (secrets, a database of password hashes) is not for other users of this machine.
 fn hide_our_files() {
     #[cfg(unix)]
     rustix::process::umask(rustix::fs::Mode::RWXG | rustix::fs::Mode::RWXO);

@@ -111,7 +111,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn debug_never_shows_a_secret() {
+    fn debug_shows_no_secret() {
         let text = "correct horse battery staple 0123456789";
         let seen = format!(
             "{:?} {:?} {:?} {:?} {:?}",
@@ -127,12 +127,12 @@ mod tests {
     }
 
     #[test]
-    fn length_of_a_password_is_counted_as_javascript_counts() {
+    fn length_counts_a_password_as_javascript_does() {
         assert_eq!(Password::new("🔑🔑🔑🔑".to_owned()).length(), 8);
     }
 
     #[test]
-    fn length_of_a_password_is_the_shorter_of_what_was_typed_and_what_is_hashed() {
+    fn length_is_the_shorter_of_what_was_typed_and_what_is_hashed() {
         let length = |text: &str| Password::new(text.to_owned()).length();
         assert_eq!(length(&"e\u{301}".repeat(4)), 4, "four letters, however they are typed");
         assert_eq!(length(&"\u{e9}".repeat(4)), 4);

@@ -169,7 +169,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_sealed_opens_again_also_under_an_old_master_key() {
+    fn open_reads_what_was_sealed_also_under_an_old_master_key() {
         let sealed = seal(&vault(1, &[]));
         for vault in [vault(1, &[]), vault(2, &[3, 1])] {
             assert_eq!(open(&vault, &PLACE, &sealed).unwrap(), [9; 32]);
@@ -177,7 +177,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_sealed_opens_in_its_own_place_alone() {
+    fn open_reads_a_seal_in_its_own_place_only() {
         let vault = vault(1, &[]);
         let sealed = seal(&vault);
         let places: [&[&[u8]]; 5] = [&[], &[b"a"], &[b"a", b"c"], &[b"ab", b""], &[b"", b"ab"]];
@@ -187,7 +187,7 @@ mod tests {
     }
 
     #[test]
-    fn every_altered_byte_and_every_other_length_is_noticed() {
+    fn open_refuses_every_altered_byte_and_every_other_length() {
         let vault = vault(1, &[]);
         let sealed = seal(&vault);
         for at in 0..sealed.bytes.len() {
@@ -200,13 +200,13 @@ mod tests {
     }
 
     #[test]
-    fn a_foreign_seal_names_the_master_key_that_is_needed() {
+    fn open_names_the_master_key_that_a_foreign_seal_needs() {
         let error = open(&vault(2, &[]), &PLACE, &seal(&vault(1, &[]))).unwrap_err();
         assert!(error.to_string().contains(vault(1, &[]).master_key()), "{error}");
     }
 
     #[test]
-    fn nothing_of_the_secret_shows_and_no_two_seals_are_alike() {
+    fn seal_shows_nothing_of_the_secret_and_makes_no_two_alike() {
         let vault = vault(1, &[]);
         let (first, second) = (seal(&vault), seal(&vault));
         assert_ne!(first.bytes, second.bytes);
@@ -214,7 +214,7 @@ mod tests {
     }
 
     #[test]
-    fn the_key_that_seals_is_of_the_purpose_and_not_of_another() {
+    fn seal_uses_a_key_of_its_purpose_only() {
         let sealed = seal(&vault(1, &[]));
         let (nonce, rest) = sealed.bytes[1..].split_first_chunk().unwrap();
         for label in [&b""[..], b"signet: seal signing keys"] {

@@ -10,12 +10,12 @@ use signet::http::ops::error_codes;
 use crate::openapi::golden;
 
 #[test]
-fn golden_errors_md_is_made_from_the_list_of_codes() {
+fn golden_errors_md_is_generated_from_the_list_of_codes() {
     golden("docs/errors.md", &error_codes::document());
 }
 
 #[test]
-fn a_code_is_named_once_for_each_api_and_status() {
+fn codes_are_named_once_for_each_api_and_status() {
     let mut seen = BTreeSet::new();
     for code in Code::ALL {
         let name = (code.as_str(), code.status_code(), format!("{:?}", code.scope()));
@@ -25,7 +25,7 @@ fn a_code_is_named_once_for_each_api_and_status() {
 }
 
 #[test]
-fn every_code_is_answered_somewhere_and_nothing_answers_a_code_of_its_own() {
+fn codes_of_the_list_are_all_answered_and_no_others() {
     let sources = sources(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src/http"));
     let answering: Vec<_> = sources.iter().filter(|(path, _)| !path.ends_with("framework/code.rs")).collect();
     for code in Code::ALL {

@@ -1,4 +1,5 @@
-//! Signet's promises, each held where its user stands. One binary, so that dependencies link once.
+//! Signet's promises, each held as its user meets it: over HTTP, on the command line, in a browser.
+//! One binary, so that dependencies link once.
 #![cfg(test)]
 
 mod cases;
@@ -6,6 +7,7 @@ mod clients;
 mod command_line;
 mod config;
 mod contract;
+mod hostile;
 mod instances;
 mod keys;
 mod resource;
@@ -24,5 +26,6 @@ mod openapi;
 mod server;
 mod specification;
 mod tasks;
+mod tasks_bounds;
 #[cfg(feature = "otlp")]
 mod traces;

@@ -1,4 +1,4 @@
-//! What an operator can watch: the list in the docs is what is served, and no caller can grow or colour it.
+//! What an operator can watch: the list in the docs is what is served, and no caller can add series or labels to it.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -75,7 +75,7 @@ async fn resource(issuer: &Issuer) -> TestApp {
 }
 
 #[tokio::test]
-async fn the_docs_list_exactly_what_is_served() {
+async fn metrics_are_exactly_those_of_the_documentation() {
     let issuer = Issuer::start().await;
     let (_bound, port) = closed_port();
     let nowhere = format!("redis://127.0.0.1:{port}");
@@ -98,7 +98,7 @@ async fn the_docs_list_exactly_what_is_served() {
 }
 
 #[tokio::test]
-async fn a_request_is_counted_by_the_pattern_of_its_route_and_the_code_of_its_error() {
+async fn requests_are_counted_by_the_pattern_of_their_route_and_the_code_of_their_error() {
     let app = TestApp::start().await;
     let alice = app.signed_up("alice").await;
     let api = alice.api().await;
@@ -120,31 +120,31 @@ async fn a_request_is_counted_by_the_pattern_of_its_route_and_the_code_of_its_er
 }
 
 #[tokio::test]
-async fn a_stranger_cannot_add_series_or_write_into_them() {
+async fn requests_of_an_attacker_add_no_series_and_write_nothing_into_them() {
     let app = TestApp::start().await;
     let alice = app.signed_up("alice").await;
-    let stranger = app.anonymous();
+    let attacker = app.anonymous();
     let probe = |number: usize| {
-        let stranger = stranger.clone();
+        let attacker = attacker.clone();
         let email = alice.email.clone();
         async move {
             let method = Method::from_bytes(format!("PROBE{number}").as_bytes()).unwrap();
-            Caller::send(stranger.request(method, "/api/me/tasks")).await;
-            stranger.get(&format!("/probe{number}")).await;
-            stranger.get(&format!("/api/probe{number}/tasks?probe={number}")).await;
-            stranger.get(&format!("/api/auth/probe{number}")).await;
-            stranger.bearing(&format!("probe{number}.e30.e30")).get("/api/me/tasks").await;
+            Caller::send(attacker.request(method, "/api/me/tasks")).await;
+            attacker.get(&format!("/probe{number}")).await;
+            attacker.get(&format!("/api/probe{number}/tasks?probe={number}")).await;
+            attacker.get(&format!("/api/auth/probe{number}")).await;
+            attacker.bearing(&format!("probe{number}.e30.e30")).get("/api/me/tasks").await;
             let wrong = json!({ "email": email, "password": format!("probe {number}, wrong") });
-            stranger.post("/api/auth/sign-in/email", &wrong).await;
+            attacker.post("/api/auth/sign-in/email", &wrong).await;
         }
     };
     probe(0).await;
-    page(&stranger).await;
-    let before: BTreeSet<String> = page(&stranger).await.into_keys().collect();
+    page(&attacker).await;
+    let before: BTreeSet<String> = page(&attacker).await.into_keys().collect();
     for number in 1..20 {
         probe(number).await;
     }
-    let after = page(&stranger).await;
+    let after = page(&attacker).await;
     let names: BTreeSet<String> = after.keys().cloned().collect();
     assert_eq!(names.difference(&before).collect::<Vec<_>>(), Vec::<&String>::new(), "new series");
     for private in ["probe", "PROBE", &alice.email, &alice.id, "127.0.0.1"] {
@@ -155,7 +155,7 @@ async fn a_stranger_cannot_add_series_or_write_into_them() {
 }
 
 #[tokio::test]
-async fn sign_ins_are_counted_by_outcome_and_passwords_by_what_became_of_them() {
+async fn sign_ins_are_counted_by_outcome_and_password_checks_by_result() {
     let app = TestApp::start().await;
     let alice = app.signed_up("alice").await;
     let sign_in = async |password: &str| {
@@ -178,7 +178,7 @@ async fn sign_ins_are_counted_by_outcome_and_passwords_by_what_became_of_them() 
 }
 
 #[tokio::test]
-async fn refusals_say_why_only_here_and_every_reason_is_there_from_the_start() {
+async fn refusals_are_counted_by_every_reason_from_the_start_and_answers_do_not_name_it() {
     let issuer = Issuer::start().await;
     let app = resource(&issuer).await;
     let series = |reason: &str| format!(r#"signet_token_refusals_total{{reason="{reason}"}}"#);
@@ -199,7 +199,7 @@ async fn refusals_say_why_only_here_and_every_reason_is_there_from_the_start() {
 }
 
 #[tokio::test]
-async fn the_keys_tell_their_states_and_how_far_they_are_from_breaking_their_contract() {
+async fn keys_show_their_states_and_their_margins_to_the_contract() {
     let app = TestApp::start().await;
     app.signed_up("alice").await.jwt().await;
     let page = page(&app.anonymous()).await;
@@ -219,7 +219,7 @@ async fn the_keys_tell_their_states_and_how_far_they_are_from_breaking_their_con
 }
 
 #[tokio::test]
-async fn limits_count_what_they_let_through_and_what_they_turn_away() {
+async fn limiter_counts_what_it_lets_through_and_what_it_turns_away() {
     let limited = |settings: &mut signet::config::Settings| settings.set("SIGNET_RATE_LIMIT", "on");
     // No share of the window comes back while a busy machine takes its time.
     let app = TestApp::builder().manual_clock().with(limited).start().await;
@@ -236,7 +236,7 @@ async fn limits_count_what_they_let_through_and_what_they_turn_away() {
 }
 
 #[tokio::test]
-async fn on_an_address_of_their_own_they_are_nowhere_else_and_nothing_else_is_there() {
+async fn metrics_address_serves_metrics_alone_and_the_public_one_no_longer() {
     let own = |settings: &mut signet::config::Settings| {
         settings.set("SIGNET_METRICS_LISTEN", "127.0.0.1:0");
     };
@@ -272,7 +272,7 @@ fn read_by(expression: &str) -> Vec<(String, BTreeSet<String>)> {
 }
 
 #[test]
-fn the_dashboard_and_the_alerts_use_only_metrics_and_labels_of_the_list() {
+fn dashboard_and_alerts_use_only_metrics_and_labels_of_the_list() {
     let docs = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs");
     let read = |file: &str| fs::read_to_string(docs.join(file)).unwrap();
     let alerts = read("alerts.yml");
@@ -309,20 +309,20 @@ fn the_dashboard_and_the_alerts_use_only_metrics_and_labels_of_the_list() {
 }
 
 #[tokio::test]
-async fn connections_are_counted_and_the_database_answers() {
+async fn connections_and_database_are_measured() {
     let app = TestApp::start().await;
     let held: Vec<_> = (0..5)
         .map(|_| std::net::TcpStream::connect(app.base_url.trim_start_matches("http://")).unwrap())
         .collect();
     let page = page(&app.anonymous()).await;
-    assert!(page["signet_connections"] >= 6.0, "five of strangers and ours: {page:#?}");
+    assert!(page["signet_connections"] >= 6.0, "five idle ones and ours: {page:#?}");
     assert!(page["signet_connections"] < page["signet_connections_limit"]);
     assert!(page["signet_database_answer_age_seconds"] < 6.0, "{page:#?}");
     drop(held);
 }
 
 #[tokio::test]
-async fn the_silence_of_the_database_is_measured_and_not_only_its_errors() {
+async fn database_that_does_not_answer_is_measured_and_not_only_its_errors() {
     let app = TestApp::builder().manual_clock().start().await;
     let mut age = 0.0;
     // The database is asked every five seconds of real time, perhaps just now: the next time it is not.

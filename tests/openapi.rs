@@ -54,7 +54,7 @@ fn golden_openapi_documents_are_what_this_version_serves() {
 }
 
 #[test]
-fn every_operation_says_what_it_is_and_how_it_refuses() {
+fn operations_say_what_they_are_and_how_they_refuse() {
     for (_, name, document) in documents() {
         let parsed: Value = serde_json::from_str(&document).unwrap();
         assert!(parsed["openapi"].as_str().unwrap().starts_with("3.0"));
@@ -77,7 +77,7 @@ fn every_operation_says_what_it_is_and_how_it_refuses() {
 }
 
 #[test]
-fn every_code_of_an_api_is_in_its_document_and_every_declared_status_has_a_code() {
+fn codes_of_an_api_are_in_its_document_and_every_declared_status_has_a_code() {
     for (api, name, document) in documents() {
         let mut named = BTreeSet::new();
         for (path, method, operation) in operations(&document) {
@@ -101,7 +101,7 @@ fn every_code_of_an_api_is_in_its_document_and_every_declared_status_has_a_code(
 }
 
 #[test]
-fn every_documented_path_has_one_row_in_the_table_and_every_row_of_an_api_is_documented() {
+fn routes_have_one_row_for_each_documented_path_and_no_other_of_an_api() {
     let documented: BTreeSet<String> =
         documents().iter().flat_map(|(_, _, document)| operations(document)).map(|(path, ..)| path).collect();
     for path in &documented {
@@ -117,7 +117,7 @@ fn is_of_api(route: &Route) -> bool {
 }
 
 #[tokio::test]
-async fn every_other_row_of_the_table_is_served() {
+async fn routes_of_no_api_are_served() {
     let app = TestApp::start().await;
     let home = app.anonymous().get("/").await.text;
     let asset = home.split('"').find(|text| text.starts_with("/assets/")).unwrap().to_owned();
@@ -132,7 +132,7 @@ async fn every_other_row_of_the_table_is_served() {
 }
 
 #[tokio::test]
-async fn the_allow_header_names_the_methods_that_the_document_has() {
+async fn allow_names_the_methods_that_the_document_has() {
     let app = TestApp::start().await;
     let mut paths: Vec<(String, BTreeSet<String>)> = Vec::new();
     for (path, method, _) in operations(&tasks_document()) {
@@ -159,7 +159,7 @@ fn names_a_secret(member: &str) -> bool {
 
 /// Every type of the documents that holds a secret is one that cannot print it: only those have these formats.
 #[test]
-fn every_secret_member_of_every_body_is_of_a_type_that_prints_nothing() {
+fn secret_members_of_bodies_are_of_a_type_that_prints_nothing() {
     let mut found = 0;
     for (_, name, document) in documents() {
         let document: Value = serde_json::from_str(&document).unwrap();
@@ -210,7 +210,7 @@ fn printable_secrets(source: &str) -> Vec<String> {
 }
 
 #[test]
-fn no_struct_of_http_can_print_or_copy_a_secret_that_it_holds_as_plain_text() {
+fn structs_of_http_that_hold_a_secret_as_text_cannot_print_or_copy_it() {
     let planted = "#[derive(Debug)]\npub struct X {\n    password: String,\n}\n#[derive(Debug)] struct Y { name: String }";
     assert_eq!(printable_secrets(planted), ["X.password"]);
     assert_eq!(

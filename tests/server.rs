@@ -1,4 +1,4 @@
-//! Nobody holds the server by being slow, and stopping it loses nothing.
+//! No client holds the server by being slow, and stopping it loses nothing.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -85,7 +85,7 @@ async fn rest(stream: &mut TcpStream) -> String {
 }
 
 #[tokio::test]
-async fn connections_that_say_nothing_or_say_it_slowly_are_closed_and_the_next_are_served() {
+async fn connections_that_send_nothing_or_send_slowly_are_closed_and_the_next_are_served() {
     let (address, _stop, _running) = start(short()).await;
     let mut held = Vec::new();
     for beginning in ["", "PRI * HT", "GET / HTTP/1.1\r\nhost: x\r\nx-slow: 1", "GET / HTTP/1.1\r\n"] {
@@ -102,7 +102,7 @@ async fn connections_that_say_nothing_or_say_it_slowly_are_closed_and_the_next_a
 }
 
 #[tokio::test]
-async fn a_connection_stays_open_while_requests_come_and_while_one_is_answered() {
+async fn connection_stays_open_while_requests_come_and_while_one_is_answered() {
     let bounds = Bounds { idle_timeout: Duration::from_secs(2), ..short() };
     let (address, _stop, _running) = start(bounds).await;
     let mut stream = TcpStream::connect(address).await.unwrap();
@@ -122,7 +122,7 @@ async fn a_connection_stays_open_while_requests_come_and_while_one_is_answered()
 }
 
 #[tokio::test]
-async fn a_reader_that_does_not_read_is_not_waited_for() {
+async fn connection_of_a_client_that_does_not_read_is_closed() {
     let (address, _stop, _running) = start(short()).await;
     // Where the server itself has no time, it may be longer until it notices.
     for pause in [3, 10, 30] {
@@ -141,7 +141,7 @@ async fn a_reader_that_does_not_read_is_not_waited_for() {
 }
 
 #[tokio::test]
-async fn http_2_is_spoken_without_tls_to_those_who_know() {
+async fn http_2_is_spoken_without_tls_to_clients_that_begin_with_it() {
     let app = TestApp::start().await;
     let client = reqwest::Client::builder().http2_prior_knowledge().no_proxy().build().unwrap();
     let alice = app.signed_up("alice").await;
@@ -163,7 +163,7 @@ async fn http_2_is_spoken_without_tls_to_those_who_know() {
 }
 
 #[tokio::test]
-async fn a_quiet_connection_of_http_2_is_closed_and_a_busy_one_is_not() {
+async fn http_2_closes_an_idle_connection_and_no_busy_one() {
     let (address, _stop, _running) = start(short()).await;
     let client = reqwest::Client::builder().http2_prior_knowledge().no_proxy().build().unwrap();
     let slow = client.get(format!("http://{address}/slow")).send().await.unwrap();
@@ -176,7 +176,7 @@ async fn a_quiet_connection_of_http_2_is_closed_and_a_busy_one_is_not() {
 }
 
 #[tokio::test]
-async fn an_idle_connection_is_closed_after_its_answer() {
+async fn connection_that_is_idle_is_closed_after_its_answer() {
     let (address, _stop, _running) = start(short()).await;
     let mut stream = TcpStream::connect(address).await.unwrap();
     stream.write_all(b"GET / HTTP/1.1\r\nhost: x\r\n\r\n").await.unwrap();
@@ -194,7 +194,7 @@ async fn headers_beyond_the_bound_are_refused() {
 }
 
 #[tokio::test]
-async fn a_request_with_two_lengths_is_refused() {
+async fn request_with_two_lengths_is_refused() {
     let (address, _stop, _running) = start(short()).await;
     let mut stream = TcpStream::connect(address).await.unwrap();
     let smuggling = "POST / HTTP/1.1\r\nhost: x\r\ncontent-length: 5\r\ncontent-length: 6\r\n\r\nhello!";
@@ -204,7 +204,7 @@ async fn a_request_with_two_lengths_is_refused() {
 }
 
 #[tokio::test]
-async fn told_to_stop_it_finishes_what_is_running_and_takes_nothing_new() {
+async fn shutdown_finishes_requests_in_flight_and_takes_no_new_ones() {
     let begun = Arc::new(Notify::new());
     let (address, stop, running) = start_noting(short(), begun.clone()).await;
     let slow =
@@ -219,7 +219,7 @@ async fn told_to_stop_it_finishes_what_is_running_and_takes_nothing_new() {
 }
 
 #[tokio::test]
-async fn a_half_sent_request_does_not_hold_the_end_back() {
+async fn shutdown_does_not_wait_for_a_half_sent_request() {
     let bounds = Bounds { idle_timeout: Duration::from_secs(60), ..short() };
     let (address, stop, running) = start(bounds).await;
     let mut stream = TcpStream::connect(address).await.unwrap();
@@ -230,7 +230,7 @@ async fn a_half_sent_request_does_not_hold_the_end_back() {
 }
 
 #[tokio::test]
-async fn readiness_says_which_key_another_process_has_sealed_and_stays_ready() {
+async fn readyz_says_which_key_another_process_has_sealed_and_stays_ready() {
     let [old, new] = [1, 2].map(|byte| MasterKey::new([byte; 32]));
     let text = |master: &MasterKey| base64::engine::general_purpose::STANDARD.encode(master.expose());
     let app = TestApp::builder()
@@ -257,7 +257,7 @@ async fn readiness_says_which_key_another_process_has_sealed_and_stays_ready() {
     };
     let (rows, clock) = (Keys::new(Database::open(&url, 1).await.unwrap()), Arc::new(SystemClock::new()));
     let ahead = Rotation::new(rows, Arc::new(vault), generator, Contract::new(terms).unwrap(), clock);
-    let kid = ahead.request_rotation(Algorithm::EdDsa, "somebody else").await.unwrap().kid.to_string();
+    let kid = ahead.request_rotation(Algorithm::EdDsa, "bob").await.unwrap().kid.to_string();
 
     let warning = async || {
         let ready = app.anonymous().get("/readyz").await.expect(200);
@@ -274,7 +274,7 @@ async fn readiness_says_which_key_another_process_has_sealed_and_stays_ready() {
 }
 
 #[tokio::test]
-async fn readiness_follows_what_the_work_needs_and_liveness_does_not() {
+async fn readyz_follows_what_the_work_needs_and_healthz_does_not() {
     let app = TestApp::start().await;
     assert_eq!(app.anonymous().get("/healthz").await.expect(200), json!({ "status": "alive" }));
     assert_eq!(app.anonymous().get("/readyz").await.expect(200), json!({ "status": "ready" }));
@@ -295,7 +295,7 @@ async fn readiness_follows_what_the_work_needs_and_liveness_does_not() {
 }
 
 #[tokio::test]
-async fn every_answer_has_an_id_and_careful_headers_and_errors_have_one_shape() {
+async fn responses_have_an_id_and_security_headers_and_errors_one_shape() {
     let app = TestApp::start().await;
     for path in [
         "/healthz",
@@ -321,4 +321,26 @@ async fn every_answer_has_an_id_and_careful_headers_and_errors_have_one_shape() 
     let wrong = Caller::send(app.anonymous().request(Method::PATCH, "/api/me/tasks")).await;
     wrong.assert_error(405, "METHOD_NOT_ALLOWED");
     assert_eq!(wrong.header("allow"), "GET, HEAD, POST");
+}
+
+#[tokio::test]
+async fn readiness_asks_once_a_second_whether_the_database_can_be_written_however_many_want_to_know() {
+    let app = TestApp::builder().manual_clock().start().await;
+    let caller = app.anonymous();
+    caller.get("/readyz").await.expect(200);
+    let file = format!("sqlite:{}", app.folder.path().join("signet.db").display());
+    let database = sqlx::AnyPool::connect(&file).await.unwrap();
+    sqlx::raw_sql("ALTER TABLE revoked_sessions RENAME TO away").execute(&database).await.unwrap();
+    for _ in 0..50 {
+        caller.get("/readyz").await.expect(200);
+    }
+    app.advance(Duration::from_secs(1));
+    let reply = caller.get("/readyz").await;
+    reply.assert_error(503, "NOT_READY");
+    assert_eq!(reply.json()["message"], "The database cannot be written");
+    assert_eq!(reply.header("retry-after"), "1");
+    sqlx::raw_sql("ALTER TABLE away RENAME TO revoked_sessions").execute(&database).await.unwrap();
+    caller.get("/readyz").await.assert_error(503, "NOT_READY");
+    app.advance(Duration::from_secs(1));
+    caller.get("/readyz").await.expect(200);
 }

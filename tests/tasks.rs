@@ -5,7 +5,7 @@ use serde_json::json;
 use crate::support::TestApp;
 
 #[tokio::test]
-async fn a_task_is_made_read_changed_completed_and_deleted() {
+async fn tasks_are_created_read_changed_completed_and_deleted() {
     let app = TestApp::builder().manual_clock().start().await;
     let alice = app.signed_up("alice").await;
     let api = alice.api().await;
@@ -48,7 +48,7 @@ async fn a_task_is_made_read_changed_completed_and_deleted() {
 }
 
 #[tokio::test]
-async fn a_body_that_does_not_fit_names_the_field_and_changes_nothing() {
+async fn create_task_with_a_bad_body_names_the_field_and_changes_nothing() {
     let app = TestApp::start().await;
     let api = app.signed_up("alice").await.api().await;
     let path = api.post("/api/me/tasks", &json!({ "title": "kept" })).await.location().to_owned();
@@ -80,7 +80,7 @@ async fn a_body_that_does_not_fit_names_the_field_and_changes_nothing() {
 }
 
 #[tokio::test]
-async fn a_body_of_another_kind_is_refused_as_what_it_is() {
+async fn create_task_refuses_a_body_of_another_kind_as_what_it_is() {
     let app = TestApp::start().await;
     let api = app.signed_up("alice").await.api().await;
     let post = |kind: &'static str, body: String| {
@@ -97,7 +97,7 @@ async fn a_body_of_another_kind_is_refused_as_what_it_is() {
 }
 
 #[tokio::test]
-async fn pages_show_every_task_once_newest_first_even_of_one_millisecond() {
+async fn list_tasks_shows_every_task_once_newest_first_even_of_one_millisecond() {
     let app = TestApp::builder().manual_clock().start().await;
     let api = app.signed_up("alice").await.api().await;
     for number in 0..25 {
@@ -116,7 +116,7 @@ async fn pages_show_every_task_once_newest_first_even_of_one_millisecond() {
         while let Some(path) = next {
             let page = api.get(&path).await;
             seen.extend(page.expect(200).as_array().unwrap().iter().cloned());
-            // A task that is made while somebody leafs through comes before what they have seen.
+            // A task that is made while a client reads the pages comes before what they have seen.
             next = page.header("link").split(['<', '>']).nth(1).map(str::to_owned);
         }
         let times: Vec<&str> = seen.iter().map(|task| task["created_at"].as_str().unwrap()).collect();
@@ -129,7 +129,7 @@ async fn pages_show_every_task_once_newest_first_even_of_one_millisecond() {
 }
 
 #[tokio::test]
-async fn query_parameters_that_do_not_fit_are_named() {
+async fn list_tasks_names_query_parameters_that_do_not_fit() {
     let app = TestApp::start().await;
     let api = app.signed_up("alice").await.api().await;
     for (query, name) in [
@@ -151,7 +151,7 @@ async fn query_parameters_that_do_not_fit_are_named() {
 }
 
 #[tokio::test]
-async fn turning_the_mark_over_twice_at_once_turns_it_twice() {
+async fn complete_task_twice_at_once_turns_the_mark_twice() {
     let app = TestApp::start().await;
     let api = app.signed_up("alice").await.api().await;
     let path = api.post("/api/me/tasks", &json!({ "title": "x" })).await.location().to_owned();
@@ -166,12 +166,94 @@ async fn turning_the_mark_over_twice_at_once_turns_it_twice() {
 }
 
 #[tokio::test]
-async fn odd_names_are_not_found_or_forbidden_and_break_nothing() {
+async fn get_task_with_an_odd_id_is_not_found_or_forbidden_and_breaks_nothing() {
     let app = TestApp::start().await;
     let api = app.signed_up("alice").await.api().await;
     for id in ["%00", "%27%20OR%201=1", "..%2f..", "%F0%9F%94%91", "a".repeat(5000).as_str()] {
         api.get(&format!("/api/me/tasks/{id}")).await.assert_error(404, "NOT_FOUND");
         let status = api.get(&format!("/api/{id}/tasks")).await.status.as_u16();
         assert!([403, 404].contains(&status), "{id}: {status}");
+    }
+}
+
+#[tokio::test]
+async fn an_optional_member_that_is_null_is_as_if_it_were_left_out() {
+    let app = TestApp::start().await;
+    let api = app.signed_up("alice").await.api().await;
+    let body = json!({ "title": "milk", "description": null, "completed": null });
+    let made = api.post("/api/me/tasks", &body).await;
+    let task = made.expect(201);
+    assert_eq!((&task["description"], &task["completed"]), (&json!(""), &json!(false)));
+    let path = made.location().to_owned();
+    api.put(&path, &json!({ "title": "milk", "description": "oat", "completed": true })).await.expect(200);
+    let replaced = api.put(&path, &body).await.expect(200);
+    assert_eq!((&replaced["description"], &replaced["completed"]), (&json!(""), &json!(false)));
+    let turned = api.patch(&format!("{path}/complete"), &json!({ "completed": null })).await.expect(200);
+    assert_eq!(turned["completed"], true);
+    api.patch(&format!("{path}/complete"), &json!({ "complete": null }))
+        .await
+        .assert_error(422, "VALIDATION_ERROR");
+}
+
+#[tokio::test]
+async fn a_list_is_filtered_by_a_flag_in_any_case() {
+    let app = TestApp::start().await;
+    let api = app.signed_up("alice").await.api().await;
+    for completed in [true, false, true] {
+        api.post("/api/me/tasks", &json!({ "title": "x", "completed": completed })).await.expect(201);
+    }
+    for (flag, count) in [("true", 2), ("True", 2), ("TRUE", 2), ("false", 1), ("False", 1)] {
+        let page = api.get(&format!("/api/me/tasks?completed={flag}&limit=1")).await;
+        assert_eq!(page.header("link").is_empty(), count == 1, "{flag}");
+        let all = api.get(&format!("/api/me/tasks?completed={flag}")).await.expect(200);
+        assert_eq!(all.as_array().unwrap().len(), count, "{flag}");
+    }
+    for flag in ["", "yes", "tru", "True%00"] {
+        let reply = api.get(&format!("/api/me/tasks?completed={flag}")).await;
+        reply.assert_error(422, "VALIDATION_ERROR");
+    }
+}
+
+#[tokio::test]
+async fn a_title_shows_something() {
+    let app = TestApp::start().await;
+    let api = app.signed_up("alice").await.api().await;
+    let path = api.post("/api/me/tasks", &json!({ "title": "kept" })).await.location().to_owned();
+    for title in
+        ["   ", "\u{a0}", "\u{3000}\u{2003}", "\u{200b}", "\u{feff}\u{2060}", "\u{2800}", "\u{ad}\u{202e}"]
+    {
+        for reply in [
+            api.post("/api/me/tasks", &json!({ "title": title })).await,
+            api.put(&path, &json!({ "title": title })).await,
+        ] {
+            reply.assert_error(422, "VALIDATION_ERROR");
+            assert!(reply.json()["message"].as_str().unwrap().contains("body.title"), "{title:?}");
+        }
+    }
+    for title in [" a ", "\u{200b}.", "\u{645}", "\u{1f36a}", "0"] {
+        assert_eq!(api.post("/api/me/tasks", &json!({ "title": title })).await.expect(201)["title"], title);
+    }
+}
+
+#[tokio::test]
+async fn an_id_that_no_task_can_have_is_unknown() {
+    let app = TestApp::start().await;
+    let api = app.signed_up("alice").await.api().await;
+    for id in [
+        "%00",
+        "a%00",
+        "%ff",
+        "1",
+        "..%2f",
+        &"A".repeat(31),
+        &"A".repeat(33),
+        &"A".repeat(32),
+        &"%C3%BC".repeat(16),
+    ] {
+        let path = format!("/api/me/tasks/{id}");
+        api.get(&path).await.assert_error(404, "NOT_FOUND");
+        api.put(&path, &json!({ "title": "x" })).await.assert_error(404, "NOT_FOUND");
+        api.patch(&format!("{path}/complete"), &json!({})).await.assert_error(404, "NOT_FOUND");
+        api.delete(&path).await.assert_error(404, "NOT_FOUND");
     }
 }

@@ -136,7 +136,7 @@ async fn collector() -> (String, Arc<Mutex<Vec<Vec<u8>>>>) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_request_is_a_span_of_the_callers_trace_and_holds_no_secret() {
+async fn traces_show_a_request_as_a_span_of_the_callers_trace_without_secrets() {
     let (url, bodies) = collector().await;
     let folder = tempfile::tempdir().unwrap();
     let server = Server::start(folder.path(), &[("SIGNET_OTLP_ENDPOINT", &url)]);
@@ -188,7 +188,7 @@ async fn a_request_is_a_span_of_the_callers_trace_and_holds_no_secret() {
 }
 
 #[tokio::test]
-async fn nobody_waits_for_a_collector_that_is_not_there() {
+async fn traces_without_a_collector_delay_no_request() {
     let folder = tempfile::tempdir().unwrap();
     let server = Server::start(folder.path(), &[("SIGNET_OTLP_ENDPOINT", "http://127.0.0.1:1")]);
     for _ in 0..100 {

@@ -74,7 +74,7 @@ impl Connection {
     /// Connects.
     ///
     /// # Errors
-    /// When nobody is there.
+    /// When no server listens.
     pub async fn open(address: SocketAddr) -> Result<Self, Error> {
         let stream = TcpStream::connect(address).await?;
         stream.set_nodelay(true)?;

@@ -42,13 +42,13 @@ impl<'a> Contest<'a> {
         self
     }
 
-    /// Lets everybody take `rounds` turns and prints the outcome as a table of Markdown.
+    /// Lets every candidate take `rounds` turns and prints the outcome as a table of Markdown.
     pub fn run(mut self, rounds: usize) {
         for contestant in &mut self.contestants {
             contestant.warm_up();
         }
         for round in 0..rounds {
-            // Whoever begins may find colder caches: everybody begins in turn.
+            // The first one may find colder caches: each is first in turn.
             let count = self.contestants.len();
             for turn in 0..count {
                 self.contestants[(round + turn) % count].take_turn();

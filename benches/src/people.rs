@@ -7,10 +7,10 @@ use std::net::SocketAddr;
 use crate::client::{Connection, get, post};
 use serde_json::{Value, json};
 
-/// The password of everybody.
+/// The password of every user.
 const PASSWORD: &str = "correct horse battery";
 
-/// Somebody who is signed in.
+/// A user who is signed in.
 #[derive(Debug)]
 pub struct Person {
     /// The id.

@@ -25,7 +25,7 @@ pub struct Process {
     pub ready_after: Duration,
 }
 
-/// A port of this machine that nobody has just now.
+/// A port of this machine that is free just now.
 pub fn free_address() -> SocketAddr {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
     listener.local_addr().unwrap()

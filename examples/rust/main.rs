@@ -1,4 +1,4 @@
-//! Somebody else's service, whose one route only people with a token of Signet reach.
+//! A service of your own, whose one route only users with a token of Signet reach.
 //!
 //! ```sh
 //! SIGNET_URL=http://localhost:8080 LISTEN=127.0.0.1:9000 cargo run --example rust

@@ -9,7 +9,7 @@ fuzz_target!(|bytes: &[u8]| {
     let lenient = serde_json::from_slice::<Value>(bytes);
     match parse(bytes) {
         Ok(value) => assert_eq!(lenient.unwrap(), value),
-        // A syntax error is one for everybody; the other faults are what strictness adds.
+        // A syntax error is one for everybody; the other errors are what strictness adds.
         Err(json::Error::Syntax | json::Error::NotUtf8) => assert!(lenient.is_err()),
         Err(json::Error::DuplicateMember | json::Error::TooDeep) => {}
     }

@@ -1,4 +1,4 @@
-//! Any text as a token: the reader refuses or takes it apart, and nobody gets in without a signature.
+//! Any text as a token: the reader refuses or takes it apart, and no token passes without a signature.
 #![no_main]
 
 use std::time::Duration;

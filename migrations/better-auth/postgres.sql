@@ -1,6 +1,6 @@
 -- Takes the people of Better Auth over: users, passwords, sessions.
 -- For a database that holds the tables of both: "user", account and session are Better Auth's; `signet migrate` makes ours.
--- Run again, it adds who is new and changes nobody.
+-- Run again, it adds new users and changes no others.
 
 BEGIN;
 

@@ -1,6 +1,6 @@
 -- Takes the people of Better Auth over: users and passwords. Sessions stay behind, since SQLite cannot hash their tokens.
 -- For the database of Signet, with Better Auth's attached as `theirs`.
--- Run again, it adds who is new and changes nobody.
+-- Run again, it adds new users and changes no others.
 
 BEGIN;
 

@@ -3,7 +3,7 @@
 
 use super::maintenance::RECALL_EVERY;
 use crate::config::Config;
-use crate::model::contract::{Contract, ContractError, Terms};
+use crate::model::contract::{self, Contract, Terms};
 
 /// The promise about ended sessions, as one sentence.
 pub fn session_bound(config: &Config) -> String {
@@ -21,7 +21,7 @@ pub fn session_bound(config: &Config) -> String {
 ///
 /// # Errors
 /// When the settings contradict each other.
-pub fn contract(config: &Config) -> Result<Contract, ContractError> {
+pub fn contract(config: &Config) -> Result<Contract, contract::Error> {
     Contract::new(Terms {
         rotate_every: config.tokens.rotate_every,
         jwks_max_age: config.tokens.jwks_max_age,

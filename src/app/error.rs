@@ -4,11 +4,11 @@
 use std::net::SocketAddr;
 
 use crate::config;
-use crate::keys::rotation::RotationError;
-use crate::model::contract::ContractError;
+use crate::keys::rotation;
+use crate::model::contract;
 use crate::password;
 use crate::store::{self, OpenError};
-use signet_verify::jwks::fetch::EndpointError;
+use signet_verify::jwks::endpoint;
 
 /// Why the server does not start; each prints as one sentence for the operator.
 #[derive(Debug, thiserror::Error)]
@@ -18,7 +18,7 @@ pub enum Error {
     Setting(#[from] config::Error),
     /// Settings that contradict each other over time.
     #[error(transparent)]
-    Contract(#[from] ContractError),
+    Contract(#[from] contract::Error),
     /// The address can't be bound.
     #[error("SIGNET_LISTEN is {address}, which cannot be bound: {source}")]
     Listen {
@@ -35,19 +35,19 @@ pub enum Error {
     Store(#[from] store::Error),
     /// The signing keys.
     #[error("the signing keys cannot be used: {0}")]
-    Keys(#[from] RotationError),
+    Keys(#[from] rotation::Error),
     /// A mode that verifies with the shared secret, and no secret.
     #[error("BETTER_AUTH_SECRET is missing: the token modes hs256 and migrate verify with it")]
     NoSharedSecret,
     /// The hashing threads.
     #[error(transparent)]
     Hashing(#[from] password::Error),
-    /// Where instances meet.
+    /// Redis.
     #[error("REDIS_URL cannot be used: {0}")]
     Redis(#[from] redis::RedisError),
     /// The key set of the identity service elsewhere.
     #[error("SIGNET_JWKS_URL cannot be used: {0}")]
-    KeySet(#[from] EndpointError),
+    KeySet(#[from] endpoint::Error),
 }
 
 impl Error {

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use tokio::net::TcpListener;
+use tokio::sync::Mutex;
 
 use super::environment::Environment;
 use super::identity::IdentityHalf;
@@ -22,9 +23,9 @@ use crate::http::{Parts, metrics_endpoint};
 /// The halves that run in this process.
 #[derive(Clone, Copy)]
 pub(super) struct Halves<'a> {
-    /// Signing people in.
+    /// The identity half.
     pub(super) identity: Option<&'a IdentityHalf>,
-    /// Serving tasks.
+    /// The resource half.
     pub(super) resource: Option<&'a ResourceHalf>,
 }
 
@@ -49,14 +50,21 @@ pub(super) fn parts(
         database: storage.requests.clone(),
         keyring: keyring.clone(),
         verifier: verifier.clone(),
+        tasks: resource.map(|half| (half.service.clone(), half.database.clone())),
         passwords: identity.map(|half| half.passwords.clone()),
         limiter: peers.limiter.clone(),
         revocations: peers.revocations.clone(),
         redis: peers.redis.clone(),
         clock: environment.clock.clone(),
     });
-    let readiness =
-        Readiness { database: storage.requests.clone(), keyring, verifier, draining: AtomicBool::new(false) };
+    let readiness = Readiness {
+        database: storage.requests.clone(),
+        keyring,
+        verifier,
+        draining: AtomicBool::new(false),
+        clock: environment.clock.clone(),
+        probe: Mutex::default(),
+    };
     Parts {
         identity: identity.map(|half| half.parts(config, &base_url, origins.clone(), peers, environment)),
         resource: resource.map(|half| half.service.clone()),

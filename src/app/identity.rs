@@ -91,7 +91,7 @@ impl IdentityHalf {
             sessions: self.sessions.clone(),
             issuer: self.issuer(config, base_url, environment),
             keyring: self.keyring.clone(),
-            cookies: Cookies::new(&self.secrets.shared, base_url.starts_with("https:")),
+            cookies: Cookies::new(&self.secrets.shared, base_url),
             devices,
             origins,
             clock,

@@ -1,4 +1,4 @@
-//! One instance among several: what it hears of the others, and what it publishes.
+//! One instance among several: what it receives from the others, and what it publishes.
 //! In: the subscription, and what this process signs and verifies with. Out: workers that run until the end.
 //! Owns: a message makes a process read sooner what it reads anyway; none of them decides anything.
 
@@ -44,7 +44,7 @@ pub(super) fn workers(
         if let Some(worker) = &key_worker {
             worker.wake();
         }
-        // A full queue, or none to read it, loses nothing: whoever reads it looks at everything.
+        // A full queue loses nothing: the worker that reads it reads all rows.
         let _ = sender.try_send(change);
     };
     workers.push(Worker::new("messages of other instances", move |stop| async move {

@@ -18,7 +18,7 @@ use crate::store::keys::Keys;
 use crate::sync::redis::Redis;
 use crate::vault::Vault;
 
-/// Key rows whose changes the other instances hear of.
+/// Key rows whose changes are published to the other instances.
 pub type KeyRepository = Notifying<Keys>;
 
 /// What keeps the keys of this process up to date, and the other instances too.
@@ -27,7 +27,7 @@ pub(super) type KeyWorker = RotationWorker<KeyRepository>;
 /// The secrets of a process that signs, and the keys that they open.
 #[derive(Debug)]
 pub struct KeysHalf {
-    /// The secrets, generated where nobody gave them.
+    /// The secrets, generated where none are given.
     pub secrets: IssuerSecrets,
     /// What may be done with the keys.
     pub rotation: Rotation<KeyRepository>,
@@ -46,7 +46,7 @@ impl KeysHalf {
         Self::over(database, redis(&config.storage)?, config, environment)
     }
 
-    /// The keys in `database`; changes are told through `redis`, where there are others to tell.
+    /// The keys in `database`; changes are published through `redis`, where it is configured.
     ///
     /// # Errors
     /// [`Error::Setting`] when a secret can neither be read nor generated, [`Error::Contract`].

@@ -1,5 +1,6 @@
-//! What time makes due: hearing of sessions that other processes ended, and deleting rows that have expired.
-//! In: the connections for upkeep. Out: two workers.
+//! What time makes due: hearing of sessions that other processes ended, deleting rows that have expired, and those of users
+//! that were deleted elsewhere.
+//! In: the connections for upkeep. Out: three workers.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,7 +11,7 @@ use super::storage::Storage;
 use super::workers::{Next, Worker};
 use crate::store::sessions::SWEPT_AT_ONCE;
 use crate::store::{self, Database};
-use signet_verify::clock::Clock;
+use signet_verify::clock::{Clock, Timestamp};
 
 /// How soon a session that was ended by another process is refused here, by way of the database alone.
 pub const RECALL_EVERY: Duration = Duration::from_secs(5);
@@ -40,7 +41,35 @@ pub(super) fn workers(peers: &Peers, storage: &Storage, environment: &Environmen
             }
         }
     });
-    vec![recall, cleanup]
+    vec![recall, cleanup, follow_deletions(peers, storage)]
+}
+
+/// Deletes what this database keeps of users whose accounts were deleted in another one; what fails is done again.
+fn follow_deletions(peers: &Peers, storage: &Storage) -> Worker {
+    let (revocations, database) = (peers.revocations.clone(), storage.upkeep.clone());
+    Worker::cancelled_at_stop("deletion of users of other instances", async move {
+        loop {
+            // Whether something was heard or something has failed before does not matter.
+            let _ = tokio::time::timeout(RECALL_EVERY, revocations.deletions().heard()).await;
+            for (user, forget_at) in revocations.deletions().pending() {
+                match end_owner(&database, &user, forget_at).await {
+                    Ok(()) => revocations.deletions().done([(user, forget_at)]),
+                    Err(error) => {
+                        tracing::warn!(%error, "the tasks of a deleted user wait for the database");
+                        break;
+                    }
+                }
+            }
+        }
+    })
+}
+
+async fn end_owner(database: &Database, user: &str, forget_at: Timestamp) -> Result<(), store::Error> {
+    // Where it is the database that the account was in, it is done.
+    if database.tasks().has_ended(user).await? {
+        return Ok(());
+    }
+    database.write(|unit| async move { unit.tasks().end_owner(user, forget_at).await }).await
 }
 
 /// What becomes of an answer of the database.

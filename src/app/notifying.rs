@@ -4,8 +4,8 @@
 
 use std::sync::Arc;
 
+use crate::keys::repository;
 use crate::keys::repository::KeyRepository;
-use crate::keys::repository::RepositoryError;
 use crate::model::key_rows::KeyEvent;
 use crate::model::key_rows::KeyRow;
 use crate::model::key_rows::Snapshot;
@@ -28,15 +28,15 @@ impl<R> Notifying<R> {
 }
 
 impl<R: KeyRepository> KeyRepository for Notifying<R> {
-    async fn live(&self) -> Result<Snapshot, RepositoryError> {
+    async fn live(&self) -> Result<Snapshot, repository::Error> {
         self.rows.live().await
     }
 
-    async fn history(&self) -> Result<Vec<KeyRecord>, RepositoryError> {
+    async fn history(&self) -> Result<Vec<KeyRecord>, repository::Error> {
         self.rows.history().await
     }
 
-    async fn events(&self) -> Result<Vec<KeyEvent>, RepositoryError> {
+    async fn events(&self) -> Result<Vec<KeyEvent>, repository::Error> {
         self.rows.events().await
     }
 
@@ -45,7 +45,7 @@ impl<R: KeyRepository> KeyRepository for Notifying<R> {
         expected: Version,
         rows: &[KeyRow],
         events: &[KeyEvent],
-    ) -> Result<(), RepositoryError> {
+    ) -> Result<(), repository::Error> {
         self.rows.write(expected, rows, events).await?;
         if let Some(redis) = &self.redis {
             redis.publish_keys_changed().await;

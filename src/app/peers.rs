@@ -24,9 +24,9 @@ pub(super) struct Peers {
     pub(super) limiter: Arc<Limiter>,
     /// Sessions, by way of the connections for upkeep.
     pub(super) upkeep_sessions: Arc<Sessions>,
-    /// Where instances meet, where there are several.
+    /// Redis, where one is configured.
     pub(super) redis: Option<Arc<Redis>>,
-    /// What they tell each other.
+    /// The messages of other instances.
     pub(super) pubsub: Option<PubSub>,
 }
 
@@ -50,7 +50,9 @@ impl Peers {
             Some(redis) => Some(PubSub::join(redis.clone(), revocations.clone(), clock.clone()).await),
             None => None,
         };
-        let limiter = Limiter::new(clock.clone(), config.server.rate_limit).shared(redis.clone());
+        let limiter =
+            if config.server.rate_limit { Limiter::new(clock.clone()) } else { Limiter::off(clock.clone()) };
+        let limiter = limiter.shared(redis.clone());
         Ok(Self { revocations, limiter: Arc::new(limiter), upkeep_sessions, redis, pubsub })
     }
 
@@ -65,7 +67,7 @@ impl Peers {
     }
 }
 
-/// The way to Redis, where there is one. Nobody is asked yet.
+/// The client of Redis, where one is configured. It is not connected yet.
 ///
 /// # Errors
 /// [`Error::Redis`].

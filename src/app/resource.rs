@@ -13,9 +13,10 @@ use super::workers::Worker;
 use crate::config::{Config, TokenMode, Upstream};
 use crate::http::tasks::Resource;
 use crate::resource::task::Tasks;
+use crate::store::Database;
 use signet_verify::crypto::MacKey;
 use signet_verify::jose::verify::{Policy, SharedKey};
-use signet_verify::jwks::fetch::{JwksEndpoint, Limits};
+use signet_verify::jwks::endpoint::{JwksEndpoint, Limits};
 use signet_verify::jwks::{KeyCache, Settings};
 use signet_verify::verifier::{IssuerKeys, KeySource, Verifier};
 
@@ -29,6 +30,8 @@ pub(super) struct ResourceHalf {
     pub(super) verifier: Arc<Verifier>,
     /// The tasks, and the verifier before them.
     pub(super) service: Arc<Resource>,
+    /// The share of the database that tasks have.
+    pub(super) database: Database,
 }
 
 impl ResourceHalf {
@@ -50,8 +53,11 @@ impl ResourceHalf {
             .with_cache_bytes(config.tokens.cache_bytes)
             .with_revocations(peers.revocations.clone());
         let verifier = Arc::new(verifier);
-        let tasks = Tasks::new(storage.requests.tasks(), clock, entropy);
-        Ok(Self { verifier: verifier.clone(), service: Arc::new(Resource { tasks, verifier }) })
+        let database = storage.requests.in_lane(&clock);
+        let tasks = Tasks::new(database.tasks(), config.tasks.per_user, clock, entropy);
+        let (limiter, in_flight) = (peers.limiter.clone(), Arc::default());
+        let service = Arc::new(Resource { tasks, verifier: verifier.clone(), limiter, in_flight });
+        Ok(Self { verifier, service, database })
     }
 
     /// The keys of an issuer elsewhere.
@@ -59,7 +65,7 @@ impl ResourceHalf {
         self.verifier.key_caches().next().cloned()
     }
 
-    /// Fetches the keys of an issuer elsewhere before anybody needs them.
+    /// Fetches the keys of an issuer elsewhere before the first request needs them.
     pub(super) fn warm_up(&self) -> Option<Worker> {
         let cache = self.key_cache()?;
         Some(Worker::cancelled_at_stop("warm-up of the key set", async move {

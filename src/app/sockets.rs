@@ -1,5 +1,5 @@
 //! The addresses that a process listens on.
-//! In: the settings. Out: bound sockets, which accept nobody yet.
+//! In: the settings. Out: bound sockets, which accept no connection yet.
 
 use std::net::SocketAddr;
 
@@ -11,7 +11,7 @@ use crate::config::Server;
 /// How many connections the kernel may keep until they are accepted; more than its own bound has no effect.
 const WAITING_CONNECTIONS: u32 = 4096;
 
-/// Bound addresses; nobody is accepted yet.
+/// Bound addresses; no connection is accepted yet.
 #[derive(Debug)]
 pub(super) struct Sockets {
     /// For requests.

@@ -11,7 +11,7 @@ use tracing_subscriber::fmt::MakeWriter;
 
 /// What a line waits for at most; a crash of the process loses the lines of this long, and none that is no request's.
 const FLUSH_AFTER: Duration = Duration::from_millis(5);
-/// Past so many bytes whoever has a line writes them all, so that a slow reader of the log slows us and memory stays bounded.
+/// Past so many bytes a thread that logs writes them all: a slow reader slows requests, and memory is bounded.
 const FLUSH_BYTES: usize = 64 * 1024;
 
 /// The target whose lines may wait: one for each request.
@@ -43,7 +43,7 @@ impl BufferedWriter {
 
     /// Writes all lines that wait.
     pub fn flush(&self) {
-        let _nobody_to_tell = write_all(&mut self.waiting());
+        let _no_place_to_report = write_all(&mut self.waiting());
     }
 
     fn flush_from_time_to_time(&self) {

@@ -2,9 +2,9 @@
 
 use std::process::ExitCode;
 
-use signet::keys::key_formats::KeyFormatError;
-use signet::keys::rotation::RotationError;
-use signet::model::contract::ContractError;
+use signet::keys::key_formats;
+use signet::keys::rotation;
+use signet::model::contract;
 use signet::{app, config};
 
 /// Exit code for settings and arguments that cannot be used, the same that clap uses.
@@ -21,7 +21,7 @@ pub enum Error {
     App(#[from] app::Error),
     /// An order about keys that was not carried out.
     #[error("the signing keys cannot be used: {0}")]
-    Keys(#[from] RotationError),
+    Keys(#[from] rotation::Error),
     /// An argument that should name a key.
     #[error("this is not the name of a key; `signet keys list` prints them")]
     NotAKid,
@@ -33,7 +33,7 @@ pub enum Error {
     KeyFile(#[source] std::io::Error),
     /// A file that holds no key to import.
     #[error("no key was imported: {0}")]
-    Transfer(#[from] KeyFormatError),
+    Transfer(#[from] key_formats::Error),
     /// A text that is no token.
     #[error(transparent)]
     Token(#[from] super::inspect::Error),
@@ -70,9 +70,9 @@ impl From<Vec<config::Error>> for Error {
     }
 }
 
-impl From<ContractError> for Error {
-    fn from(fault: ContractError) -> Self {
-        Self::App(fault.into())
+impl From<contract::Error> for Error {
+    fn from(error: contract::Error) -> Self {
+        Self::App(error.into())
     }
 }
 

@@ -1,4 +1,4 @@
-//! Writes what every request writes, its span and its line, as JSON and without a detour.
+//! Writes the span and the log line of a request as JSON, without the general formatter.
 //! In: fields of spans and events. Out: the same JSON that the formatter of `tracing_subscriber` makes of them.
 //! Owns: nothing that a field holds can break out of its string.
 
@@ -55,7 +55,7 @@ impl<'writer> FormatFields<'writer> for Fields {
         writer.write_char('}')
     }
 
-    /// Goes on with the object where it ended.
+    /// Appends to an object that was written before.
     fn add_fields(&self, current: &'writer mut FormattedFields<Self>, fields: &Record<'_>) -> fmt::Result {
         current.fields.pop();
         let comma = current.fields.len() > 1;
@@ -146,8 +146,8 @@ mod tests {
         }
     }
 
-    /// What is written while `told` runs, line by line.
-    fn lines(told: impl FnOnce()) -> Vec<Value> {
+    /// What is written while `log` runs, line by line.
+    fn lines(log: impl FnOnce()) -> Vec<Value> {
         let kept = Kept::default();
         let writer = kept.clone();
         let usual = tracing_subscriber::fmt::format().json().flatten_event(true);
@@ -156,7 +156,7 @@ mod tests {
             .event_format(Events(usual))
             .fmt_fields(Fields)
             .with_writer(move || writer.clone());
-        tracing::subscriber::with_default(tracing_subscriber::registry().with(layer), told);
+        tracing::subscriber::with_default(tracing_subscriber::registry().with(layer), log);
         let text = String::from_utf8(kept.0.lock().unwrap().clone()).unwrap();
         text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
     }
@@ -164,9 +164,9 @@ mod tests {
     const NASTY: &str = "a \"quote\", a \\, a\nline, a \u{1} and a ü";
 
     #[test]
-    fn the_line_of_a_request_holds_what_was_said_whatever_it_is() {
-        let told = || tracing::info!(target: "signet::request", route = NASTY, id = %NASTY, status = 200_u16, ok = true);
-        let lines = lines(told);
+    fn event_is_written_as_one_line_of_json_whatever_its_fields_hold() {
+        let log = || tracing::info!(target: "signet::request", route = NASTY, id = %NASTY, status = 200_u16, ok = true);
+        let lines = lines(log);
         let [line] = &lines[..] else { panic!("{lines:?}") };
         assert_eq!(
             [&line["route"], &line["id"], &line["status"], &line["ok"], &line["level"], &line["target"]],
@@ -183,7 +183,7 @@ mod tests {
     }
 
     #[test]
-    fn a_span_holds_what_was_said_at_its_begin_and_later() {
+    fn span_holds_fields_recorded_at_its_start_and_later() {
         let lines = lines(|| {
             let span = tracing::info_span!("request", id = NASTY, later = tracing::field::Empty);
             let bare = tracing::info_span!("bare", later = tracing::field::Empty);

@@ -3,14 +3,15 @@
 use std::io::Read;
 
 use clap::{Args, Subcommand};
+use serde_json::{Value, json};
 use signet::app::{Environment, KeysHalf, Storage, contract};
 use signet::config::{Config, Settings};
 use signet::duration;
-use signet::keys::commands::UnreadableKey;
+use signet::keys::commands::{self, UnreadableKey};
 use signet::keys::key_formats::{self, MAX_FILE_BYTES};
 use signet::keys::listing;
 use signet::keys::repository::KeyRepository;
-use signet::keys::rotation::{Order, RotationError};
+use signet::keys::rotation::{self, Order};
 use signet::keys::selection::Selection;
 use signet::model::signing_key::ImportAs;
 use signet::store::keys::Keys;
@@ -19,7 +20,9 @@ use signet_verify::jose::jwk::Kid;
 use zeroize::Zeroizing;
 
 use super::error::Error;
+use super::output::Output;
 use super::runtime::with_config;
+use super::shapes;
 
 /// What to do with the signing keys.
 #[derive(Subcommand)]
@@ -43,6 +46,8 @@ pub enum KeysCommand {
 pub struct With<A: Args> {
     #[command(flatten)]
     arguments: A,
+    #[command(flatten)]
+    output: Output,
     #[command(flatten)]
     settings: Box<Settings>,
 }
@@ -136,58 +141,83 @@ pub fn run(command: KeysCommand) -> Result<(), Error> {
 }
 
 impl<A: Args> With<A> {
-    fn run<F>(self, verb: impl FnOnce(Config, A) -> F) -> Result<(), Error>
+    fn run<F>(self, verb: impl FnOnce(Config, A, Output) -> F) -> Result<(), Error>
     where
         F: Future<Output = Result<(), Error>>,
     {
-        let Self { arguments, settings } = self;
-        with_config(&settings, |config| verb(config, arguments))
+        let Self { arguments, output, settings } = self;
+        with_config(&settings, |config| verb(config, arguments, output))
     }
 }
 
-async fn list(config: Config, List { events }: List) -> Result<(), Error> {
+async fn list(config: Config, List { events }: List, output: Output) -> Result<(), Error> {
     let contract = contract(&config)?;
     let database = Storage::open_for_verb(&config.storage).await?;
     let rows = Keys::new(database.clone());
     if events {
-        print!("{}", listing::render_events(&rows.events().await.map_err(RotationError::from)?));
+        let events = rows.events().await.map_err(rotation::Error::from)?;
+        output.print(|| listing::render_events(&events), || shapes::events(&events));
     } else {
-        let records = rows.history().await.map_err(RotationError::from)?;
+        let records = rows.history().await.map_err(rotation::Error::from)?;
         let now = Environment::system().clock.now();
-        print!("{}", listing::render(&listing::describe(&records, &contract, now), now));
+        let lines = listing::describe(&records, &contract, now);
+        output.print(|| listing::render(&lines, now), || shapes::keys(&lines, now));
     }
     database.close().await;
     Ok(())
 }
 
-async fn rotate(config: Config, Rotate { key, now, reason }: Rotate) -> Result<(), Error> {
-    let selection = key.as_deref().map_or(Ok(Selection::All), selected)?;
-    let Some(keys) = open(&config).await? else { return Ok(()) };
-    let order = Order { by: operator(), why: reason };
-    for algorithm in keys.rotation.selected_algorithms(&selection).await? {
-        let done = match now {
-            true => keys.rotation.rotate_now(algorithm, order.clone()).await?.to_string(),
-            false => keys.rotation.request_rotation(algorithm, order.clone()).await?.to_string(),
-        };
-        println!("{done}");
-    }
+async fn rotate(config: Config, rotate: Rotate, output: Output) -> Result<(), Error> {
+    let selection = rotate.key.as_deref().map_or(Ok(Selection::All), selected)?;
+    let Some(keys) = open(&config, output).await? else { return Ok(()) };
+    let mut done = Vec::new();
+    let outcome = rotate_each(&keys, &selection, rotate, &mut done).await;
+    // What was done is said also where a later one failed.
+    let (sentences, documents): (Vec<String>, Vec<Value>) = done.into_iter().unzip();
+    output.print(|| sentences.concat(), || json!({ "rotations": documents }));
     keys.database.close().await;
+    outcome
+}
+
+/// Rotates the selected algorithms, and adds what was done: as a sentence, and as a document.
+async fn rotate_each(
+    keys: &KeysHalf,
+    selection: &Selection,
+    Rotate { now, reason, .. }: Rotate,
+    done: &mut Vec<(String, Value)>,
+) -> Result<(), Error> {
+    let order = Order { by: operator(), why: reason };
+    for algorithm in keys.rotation.selected_algorithms(selection).await? {
+        done.push(match now {
+            true => {
+                let forced = keys.rotation.rotate_now(algorithm, order.clone()).await?;
+                (format!("{forced}\n"), shapes::forced(&forced))
+            }
+            false => {
+                let requested = keys.rotation.request_rotation(algorithm, order.clone()).await?;
+                (format!("{requested}\n"), shapes::requested(&requested))
+            }
+        });
+    }
     Ok(())
 }
 
-async fn revoke(config: Config, Revoke { key, reason, abandon }: Revoke) -> Result<(), Error> {
+async fn revoke(config: Config, revoke: Revoke, output: Output) -> Result<(), Error> {
+    let Revoke { key, reason, abandon } = revoke;
     let selection = selected(&key)?;
-    let Some(keys) = open(&config).await? else { return Ok(()) };
+    let Some(keys) = open(&config, output).await? else { return Ok(()) };
     let kid = keys.rotation.selected_key(&selection).await?;
     let when_sealed = if abandon { UnreadableKey::Abandon } else { UnreadableKey::Refuse };
-    println!("{}", keys.rotation.revoke(&kid, &operator(), &reason, when_sealed).await?);
+    let revoked = keys.rotation.revoke(&kid, &operator(), &reason, when_sealed).await?;
+    output.print(|| format!("{revoked}\n"), || shapes::revoked(&revoked));
     keys.database.close().await;
     Ok(())
 }
 
-async fn export(config: Config, Export { key, sealed }: Export) -> Result<(), Error> {
+/// A document in any case.
+async fn export(config: Config, Export { key, sealed }: Export, output: Output) -> Result<(), Error> {
     let selection = key.as_deref().map_or(Ok(Selection::All), selected)?;
-    let Some(keys) = open(&config).await? else { return Ok(()) };
+    let Some(keys) = open(&config, output).await? else { return Ok(()) };
     let document = match sealed {
         true => keys.rotation.export_sealed(&selection).await?,
         false => keys.rotation.export_public(&selection).await?,
@@ -197,13 +227,13 @@ async fn export(config: Config, Export { key, sealed }: Export) -> Result<(), Er
     Ok(())
 }
 
-async fn import(config: Config, import: Import) -> Result<(), Error> {
+async fn import(config: Config, import: Import, output: Output) -> Result<(), Error> {
     let Import { file, kid, algorithm, verify_only, keep_for, reason } = import;
     let kid = kid.as_deref().map(named).transpose()?;
     let life = |text: String| duration::parse(&text).map_err(|_| Error::NotADuration);
     let keep_for = keep_for.map(life).transpose()?;
     let text = read(&file).map_err(Error::KeyFile)?;
-    let Some(keys) = open(&config).await? else { return Ok(()) };
+    let Some(keys) = open(&config, output).await? else { return Ok(()) };
     let rotation = &keys.rotation;
     let mut key = key_formats::read(&text, algorithm, rotation.vault())?;
     key.kid = kid.unwrap_or(key.kid);
@@ -215,35 +245,39 @@ async fn import(config: Config, import: Import) -> Result<(), Error> {
             ImportAs::VerifyOnly { retain: contract.retain_for(life) }
         }
     };
-    println!("{}", rotation.import(&key, adoption, Order { by: operator(), why: reason }).await?);
+    let imported = rotation.import(&key, adoption, Order { by: operator(), why: reason }).await?;
+    output.print(|| format!("{imported}\n"), || shapes::imported(&imported));
     if key.private.is_some() && file != "-" {
-        println!("The file still holds the private half: delete it.");
+        output.remark("The file still holds the private half: delete it.");
     }
     keys.database.close().await;
     Ok(())
 }
 
-async fn rewrap(config: Config, Rewrap { dry_run }: Rewrap) -> Result<(), Error> {
-    let Some(keys) = open(&config).await? else { return Ok(()) };
-    let outcome = keys.rotation.rewrap(operator().as_str(), dry_run).await?;
+async fn rewrap(config: Config, Rewrap { dry_run }: Rewrap, output: Output) -> Result<(), Error> {
+    let mode = if dry_run { commands::Rewrap::DryRun } else { commands::Rewrap::Write };
+    let Some(keys) = open(&config, output).await? else { return Ok(()) };
+    let outcome = keys.rotation.rewrap(operator().as_str(), mode).await?;
     let verb = if dry_run { "would be sealed anew" } else { "is sealed anew" };
-    for kid in &outcome.rewrapped {
-        println!("Key {kid} {verb}.");
-    }
-    for kid in &outcome.current {
-        println!("Key {kid} is sealed under the current master key already.");
-    }
-    for (kid, why) in &outcome.unreadable {
-        println!("Key {kid} cannot be opened: {why}");
-    }
+    let text = || {
+        let current = |kid: &Kid| format!("Key {kid} is sealed under the current master key already.\n");
+        let rewrapped = outcome.rewrapped.iter().map(|kid| format!("Key {kid} {verb}.\n"));
+        let unreadable = outcome.unreadable.iter();
+        rewrapped
+            .chain(outcome.current.iter().map(current))
+            .chain(unreadable.map(|(kid, why)| format!("Key {kid} cannot be opened: {why}\n")))
+            .collect()
+    };
+    output.print(text, || shapes::rewrapped(&outcome));
     keys.database.close().await;
     Ok(())
 }
 
 /// The keys of this deployment; none for the role that has none, which is said.
-async fn open(config: &Config) -> Result<Option<KeysHalf>, Error> {
+async fn open(config: &Config, output: Output) -> Result<Option<KeysHalf>, Error> {
     if !config.server.role.serves_identity() {
-        println!("The role `resource` has no signing keys; look after them at the identity service.");
+        let why = "The role `resource` has no signing keys; look after them at the identity service.";
+        output.print(|| format!("{why}\n"), || json!({}));
         return Ok(None);
     }
     Ok(Some(KeysHalf::open(config, &Environment::system()).await?))

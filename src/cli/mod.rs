@@ -10,8 +10,10 @@ mod json;
 mod keys;
 mod log;
 mod migrate;
+mod output;
 mod runtime;
 mod serve;
+mod shapes;
 #[cfg(feature = "otlp")]
 mod traces;
 
@@ -23,6 +25,7 @@ use signet::http::ops::docs;
 
 pub use error::Error;
 use keys::KeysCommand;
+use output::Output;
 use runtime::with_config;
 
 #[derive(Parser)]
@@ -52,12 +55,20 @@ pub enum Command {
     Openapi {
         /// Which API
         document: Document,
+        // It is JSON anyway.
+        #[command(flatten)]
+        _output: Output,
     },
     /// Judge the settings
     #[command(subcommand)]
     Config(ConfigCommand),
     /// Bring the database to the schema of this version
-    Migrate(Box<Settings>),
+    Migrate {
+        #[command(flatten)]
+        output: Output,
+        #[command(flatten)]
+        settings: Box<Settings>,
+    },
     /// Look into tokens
     #[command(subcommand)]
     Token(TokenCommand),
@@ -76,7 +87,12 @@ pub enum Document {
 #[derive(Subcommand)]
 pub enum ConfigCommand {
     /// Print every setting as it takes effect, secrets as fingerprints; creates nothing
-    Check(Box<Settings>),
+    Check {
+        #[command(flatten)]
+        output: Output,
+        #[command(flatten)]
+        settings: Box<Settings>,
+    },
 }
 
 /// What to do with a token.
@@ -86,6 +102,9 @@ pub enum TokenCommand {
     Inspect {
         /// The token; read from the standard input when it is left out
         token: Option<String>,
+        // It is JSON anyway.
+        #[command(flatten)]
+        _output: Output,
     },
 }
 
@@ -115,11 +134,13 @@ fn with_default_verb(arguments: impl IntoIterator<Item = OsString>) -> Vec<OsStr
 pub fn run(command: Command) -> Result<(), Error> {
     match command {
         Command::Serve(settings) => with_config(&settings, serve::run),
-        Command::Migrate(settings) => with_config(&settings, migrate::run),
+        Command::Migrate { output, settings } => {
+            with_config(&settings, |config| migrate::run(config, output))
+        }
         Command::Keys(command) => keys::run(command),
-        Command::Config(ConfigCommand::Check(settings)) => check::run(&settings),
-        Command::Token(TokenCommand::Inspect { token }) => Ok(inspect::run(token)?),
-        Command::Openapi { document } => {
+        Command::Config(ConfigCommand::Check { output, settings }) => check::run(&settings, output),
+        Command::Token(TokenCommand::Inspect { token, .. }) => Ok(inspect::run(token)?),
+        Command::Openapi { document, .. } => {
             print!("{}", document.text());
             Ok(())
         }

@@ -19,7 +19,7 @@ pub async fn run(config: Config) -> Result<(), Error> {
     let role = config.server.role;
     let bound = session_bound(&config);
     let app = App::bind(config, Environment::system()).await?;
-    // Before anybody can read that we serve; until then a signal ends the process at once.
+    // Before the log says that we serve; until then a signal ends the process at once.
     let stop = stop_signal();
     for notice in app.startup_notices() {
         tracing::warn!("{notice}");
@@ -52,7 +52,7 @@ pub async fn run(config: Config) -> Result<(), Error> {
     Ok(())
 }
 
-/// Completes on Ctrl-C or SIGTERM, also on those that come before somebody waits for it.
+/// Completes on Ctrl-C or SIGTERM, also on those that come before it is polled.
 #[cfg(unix)]
 fn stop_signal() -> impl Future<Output = ()> {
     use tokio::signal::unix::{SignalKind, signal};

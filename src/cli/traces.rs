@@ -1,7 +1,7 @@
 //! Sends spans to a collector of OpenTelemetry: OTLP over HTTP, in protobuf.
 //! In: spans of requests. Out: batches to `{collector}/v1/traces`; the SDK's variables (`OTEL_…`) for headers, sampling and
 //! batching apply.
-//! Owns: nobody waits for a collector; what it does not take in time is dropped.
+//! Owns: no request waits for a collector; what it does not take in time is dropped.
 
 use std::time::Duration;
 
@@ -41,13 +41,13 @@ pub fn to<S>(collector: &str) -> Result<(Traces, impl Layer<S>), Error>
 where
     S: tracing::Subscriber + for<'a> LookupSpan<'a>,
 {
-    let refused = |fault: &dyn std::fmt::Display| Error::Traces(fault.to_string());
+    let refused = |error: &dyn std::fmt::Display| Error::Traces(error.to_string());
     let exporter = SpanExporter::builder()
         .with_http()
-        .with_http_client(Sender::new().map_err(|fault| refused(&fault))?)
+        .with_http_client(Sender::new().map_err(|error| refused(&error))?)
         .with_endpoint(format!("{collector}/v1/traces"))
         .build()
-        .map_err(|fault| refused(&fault))?;
+        .map_err(|error| refused(&error))?;
     let version = KeyValue::new("service.version", env!("CARGO_PKG_VERSION"));
     let provider = SdkTracerProvider::builder()
         .with_resource(Resource::builder().with_service_name("signet").with_attribute(version).build())

@@ -38,7 +38,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn amounts_read_as_people_write_them() {
+    fn parse_reads_sizes_as_people_write_them() {
         for (text, bytes) in [("off", 0), ("512KiB", 512 << 10), ("32MiB", 32 << 20), ("1GiB", 1 << 30)] {
             assert_eq!(parse(text), Ok(bytes), "{text}");
             assert_eq!(format(bytes), text);
@@ -46,7 +46,7 @@ mod tests {
     }
 
     #[test]
-    fn what_could_be_meant_otherwise_is_not_read_at_all() {
+    fn parse_refuses_ambiguous_sizes() {
         for text in
             ["", "0", "32", "MiB", "32MB", "32mib", "32 MiB", "1.5GiB", "-1KiB", "1GiB512MiB", "１MiB"]
         {

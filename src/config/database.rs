@@ -69,7 +69,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn passwords_of_databases_are_never_shown() {
+    fn debug_shows_no_password_of_a_database_url() {
         for url in [
             "postgres://ada:hunter2@db.example.com/signet",
             "postgresql://ada@db.example.com/signet?sslmode=require&password=hunter2",
@@ -83,7 +83,7 @@ mod tests {
     }
 
     #[test]
-    fn other_databases_are_refused() {
+    fn from_str_refuses_urls_of_other_databases() {
         for text in [
             "",
             "sqlite",

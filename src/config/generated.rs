@@ -157,7 +157,7 @@ impl<'a> Folder<'a> {
         for entry in entries.flatten() {
             let file = entry.file_name();
             if file.to_str().is_some_and(|file| file.starts_with(&prefix) && file.ends_with(".tmp")) {
-                // A folder may be read-only once it is complete; leftovers harm nobody.
+                // A folder may be read-only once it is complete; leftovers do no harm.
                 fs::remove_file(entry.path()).ok();
             }
         }

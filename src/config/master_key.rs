@@ -38,7 +38,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_key_is_read_from_either_alphabet_with_or_without_padding() {
+    fn decode_reads_either_base64_alphabet_with_or_without_padding() {
         let bytes = [0xfb; 32];
         let text = encode(&bytes);
         let url_alphabet = text.replace('+', "-").replace('/', "_");
@@ -51,7 +51,7 @@ mod tests {
     }
 
     #[test]
-    fn other_lengths_and_characters_are_no_key() {
+    fn decode_refuses_other_lengths_and_characters() {
         for bytes in [0, 16, 31, 33, 34, 64] {
             assert!(decode(&READER.encode(vec![7; bytes])).is_none(), "{bytes} bytes");
         }

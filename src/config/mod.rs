@@ -1,6 +1,6 @@
 //! The settings of a process, judged once at its start.
 //! In: environment variables and flags. Out: a typed [`Config`], or every error as one sentence each.
-//! Owns: a `Config` in hand means that its settings fit together; nobody reads the environment later.
+//! Owns: a `Config` in hand means that its settings fit together; nothing reads the environment later.
 //!
 //! Each concern is a file that declares its settings and reads them; a further concern is one more file, and its line in
 //! `concerns!`.
@@ -24,6 +24,7 @@ mod setting;
 mod settings;
 mod sources;
 mod storage;
+mod tasks;
 mod tokens;
 mod web_url;
 
@@ -41,6 +42,7 @@ pub use setting::{Declaration, Empty, Group, Kind};
 pub use settings::{SecretText, Settings};
 pub use sources::Source;
 pub use storage::Storage;
+pub use tasks::Tasks;
 pub use tokens::{TokenMode, Tokens};
 
 use reader::Reader;
@@ -69,10 +71,12 @@ concerns! {
     server: Server,
     /// The secrets that were given.
     secrets: Secrets,
-    /// Where rows are kept, and where instances meet.
+    /// The database, and the Redis that instances share.
     storage: Storage,
     /// How tokens are signed and verified, and when signing keys change.
     tokens: Tokens,
+    /// What users may keep.
+    tasks: Tasks,
     /// Whose tokens to trust; present exactly for the role `resource`.
     resource: Option<Upstream>,
 }

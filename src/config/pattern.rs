@@ -38,7 +38,7 @@ pub enum Error {
     /// More than an origin.
     #[error("is more than an origin; leave out user, path, query and fragment")]
     MoreThanAnOrigin,
-    /// The wildcard would also match hosts of strangers.
+    /// The wildcard would also match foreign hosts.
     #[error(
         "does not end in a literal host name, so it would trust the hosts of strangers; write it like *.example.com"
     )]
@@ -182,7 +182,7 @@ mod tests {
     use super::glob;
 
     #[test]
-    fn stars_and_question_marks_stand_for_what_shells_let_them() {
+    fn matches_takes_stars_and_question_marks_as_shells_do() {
         for (pattern, text) in
             [("*", ""), ("a*c", "abc"), ("a*c", "ac"), ("a?c", "abc"), ("*b*b", "abab"), ("**", "x")]
         {

@@ -44,7 +44,7 @@ impl<'a> Reader<'a> {
         self.value(setting).ok().map(|(value, _)| value)
     }
 
-    /// Whether somebody gave the setting.
+    /// Whether the setting was given.
     pub(super) fn is_given(&self, setting: &Declaration) -> bool {
         !matches!(self.settings.find(setting), Ok(None))
     }

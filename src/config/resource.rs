@@ -1,6 +1,6 @@
 //! Whose tokens a process trusts that issues none itself: role `resource` only.
 //! In: the settings of that role, and the base URL. Out: [`Upstream`].
-//! Owns: no key set comes over a network that nobody vouched for.
+//! Owns: no key set comes unauthenticated over a network.
 
 use super::error::Error;
 use super::reader::Reader;

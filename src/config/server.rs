@@ -324,7 +324,7 @@ fn network(text: &str) -> Result<IpNet, String> {
     })
 }
 
-/// Reads every entry of a comma list; all bad ones are told.
+/// Reads every entry of a comma list; every bad one is reported.
 fn list<T>(text: &str, parse: impl Fn(&str) -> Result<T, String>) -> Result<Vec<T>, Problems> {
     let (mut values, mut problems) = (Vec::new(), Vec::new());
     for entry in entries(text) {

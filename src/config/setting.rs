@@ -15,7 +15,7 @@ pub(super) struct Setting<T> {
     pub(super) help: &'static str,
     /// The default as the help shows it.
     pub(super) default: &'static str,
-    /// What the setting is when nobody gives it.
+    /// What the setting is when it is not given.
     pub(super) unset: Unset<T>,
     /// Whether its text must not be seen, and may come from a file.
     pub(super) kind: Kind,
@@ -25,7 +25,7 @@ pub(super) struct Setting<T> {
     pub(super) show: fn(&T) -> String,
 }
 
-/// What a setting is when nobody gives it.
+/// What a setting is when it is not given.
 pub(super) enum Unset<T> {
     /// The default, read like a text that was given.
     Default,
@@ -38,7 +38,7 @@ pub(super) enum Unset<T> {
 pub enum Kind {
     /// Everybody may see it.
     Plain,
-    /// Nobody may see it; `NAME_FILE` may name a file that holds it.
+    /// It is a secret; `NAME_FILE` may name a file that holds it.
     Secret(Empty),
 }
 

@@ -36,7 +36,7 @@ impl fmt::Debug for SecretText {
     }
 }
 
-/// The settings that somebody gave, by the names of their environment variables.
+/// The settings that were given, by the names of their environment variables.
 ///
 /// All are texts: a start shall report every bad value, and not only the first.
 #[derive(Clone, Debug, Default)]

@@ -18,7 +18,7 @@ const MAX_FILE_BYTES: u64 = 64 * 1024;
 /// Where the value of a setting comes from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Source {
-    /// Nobody gave one.
+    /// None was given.
     Default,
     /// An environment variable or a flag.
     Given,

@@ -1,4 +1,4 @@
-//! Where rows are kept, and where instances meet.
+//! The database, and the Redis that instances share.
 //! In: the settings of the group `Storage`. Out: [`Storage`].
 
 use super::database::DatabaseUrl;
@@ -22,7 +22,8 @@ const REDIS_URL: Setting<Option<RedisUrl>> = Setting {
     name: "REDIS_URL",
     flag: "redis-url",
     value_name: "URL",
-    help: "Redis 6 or later, where instances meet: redis://:PASSWORD@HOST:PORT/NUMBER, rediss:// for TLS",
+    help: "Redis 6 or later, where instances meet: redis://:PASSWORD@HOST:PORT/NUMBER, rediss:// for TLS, \
+           unix:///SOCKET?db=NUMBER&pass=PASSWORD",
     default: "none",
     unset: Unset::Is(|| None),
     kind: Kind::Secret(Empty::Unset),
@@ -36,12 +37,12 @@ const REDIS_URL: Setting<Option<RedisUrl>> = Setting {
 pub(super) const GROUP: Group =
     Group { heading: "Storage", settings: &[DATABASE_URL.declaration(), REDIS_URL.declaration()] };
 
-/// Where rows are kept, and where instances meet.
+/// The database, and the Redis that instances share.
 #[derive(Clone, Debug)]
 pub struct Storage {
     /// Where rows are kept.
     pub database_url: DatabaseUrl,
-    /// Where instances meet; none where there is only one.
+    /// The Redis that instances share; none where there is one instance only.
     pub redis_url: Option<RedisUrl>,
 }
 

@@ -92,9 +92,10 @@ impl std::fmt::Debug for IdentityParts {
 
 /// Every path of this process, inside its layers.
 pub fn endpoint(parts: Parts) -> BoxEndpoint<'static, Response> {
-    let web = parts.identity.as_ref().map(|_| Web::new(parts.resource.is_some()));
+    let web = parts.identity.as_ref().map(|_| Web::embedded());
+    let web = if parts.resource.is_some() { web.map(Web::with_tasks) } else { web };
     let (identity, tasks) = (docs::identity_document(), docs::tasks_document());
-    // Only what is served here is promised here.
+    // The documents name only what this process serves.
     let served =
         [parts.identity.is_some().then_some(&*identity), parts.resource.is_some().then_some(&*tasks)];
     let operations = Operations::read(served.into_iter().flatten());
@@ -113,7 +114,7 @@ pub fn endpoint(parts: Parts) -> BoxEndpoint<'static, Response> {
     layers.boxed()
 }
 
-/// What lies around the routes: one future and not one inside the other, which would be moved again and again.
+/// The layers around the routes, as one future: nested ones would copy each other at every layer.
 struct Layers {
     trusted_proxies: Vec<IpNet>,
     /// Who knows devices that have signed in before.
@@ -133,7 +134,7 @@ struct Layers {
 impl Endpoint for Layers {
     type Output = Response;
 
-    /// Read it from both ends: the first and the last are the outermost.
+    /// The first and the last line are the outermost layer.
     async fn call(&self, mut request: Request) -> Result<Response> {
         layers::set_client_address(&mut request, &self.trusted_proxies);
         let summary = RequestSummary::of(&request);

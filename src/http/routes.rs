@@ -116,7 +116,7 @@ pub const ROUTES: &[Route] = &[
     at("/api/auth/delete-user", ORDINARY),
     at("/api/auth/list-accounts", ORDINARY),
     at("/api/auth/error", ORDINARY),
-    // Cheap, public and cached by everybody: verifiers behind one address must never run dry.
+    // Cheap, public and cached: verifiers behind one address must never be turned away.
     at("/api/auth/jwks", PUBLIC),
     at("/api/auth/ok", API),
     at("/.well-known/jwks.json", PUBLIC),
@@ -161,7 +161,7 @@ pub struct Found {
 
 /// Looks a path up.
 pub fn find(path: &str) -> Found {
-    // Below the identity API no segment is a variable: `/api/auth/tasks` is nobody's list.
+    // Below the identity API no segment is a variable: `/api/auth/tasks` is no list.
     let is_identity = path.starts_with(IDENTITY_PREFIX);
     let mut routes = ROUTES.iter().filter(|route| !is_identity || route.pattern.starts_with(IDENTITY_PREFIX));
     if let Some(route) = routes.find(|route| route.matches(path)) {
@@ -195,7 +195,7 @@ impl Route {
 /// Adds an endpoint that answers GET and HEAD at a path of the table.
 ///
 /// # Panics
-/// When the path has no row: what nobody has thought about is not served.
+/// When the path has no row: what is not in the table is not served.
 #[must_use]
 pub fn mount<E>(router: Router, pattern: &'static str, endpoint: E) -> Router
 where

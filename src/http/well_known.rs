@@ -1,10 +1,10 @@
 //! The key set and the discovery document: small, public, hot.
-//! In: the keyring. Out: bytes that were made before anybody asked, with validators for caches.
-//! Owns: no database is touched; nobody may cache the set for longer than the rotation contract allows.
+//! In: the keyring. Out: bytes that were made before the request, with validators for caches.
+//! Owns: no database is touched; no cache may keep the set for longer than the rotation contract allows.
 
 use std::sync::Arc;
 
-use poem::http::header::{ACCEPT, CACHE_CONTROL, CONTENT_TYPE, ETAG, HeaderValue, IF_NONE_MATCH, VARY};
+use poem::http::header::{CACHE_CONTROL, CONTENT_TYPE, ETAG, HeaderValue, IF_NONE_MATCH, VARY};
 use poem::http::{HeaderMap, StatusCode};
 use poem::{Endpoint, IntoResponse, Request, Response, Result};
 use poem_openapi::registry::{MetaHeader, MetaMediaType, MetaResponse, MetaResponses, Registry};
@@ -12,6 +12,7 @@ use poem_openapi::types::Type;
 use poem_openapi::{ApiResponse, Object};
 use serde_json::json;
 
+use super::framework::headers;
 use super::framework::static_document::if_none_match;
 use crate::keys::keyring::{CacheLife, Keyring};
 use signet_verify::clock::Clock;
@@ -58,10 +59,7 @@ impl KeySetAnswer {
         let published = keyring.published();
         let life = keyring.cache_life(clock.now());
         let seen = request.get_all(IF_NONE_MATCH).iter().any(|value| if_none_match(value, &published.etag));
-        let wants_jwk_set = request
-            .get_all(ACCEPT)
-            .iter()
-            .any(|value| value.to_str().is_ok_and(|value| value.contains("application/jwk-set+json")));
+        let wants_jwk_set = headers::accepts(request, "application/jwk-set+json");
         let media_type = if wants_jwk_set { "application/jwk-set+json" } else { "application/json" };
         let response = Response::builder()
             .header(ETAG, &published.etag)

@@ -66,7 +66,7 @@ impl Attempts {
     ) -> Result<T, Error> {
         let reserved = self.reserve(prover).await.map_err(|wait| {
             audit::record(match prover {
-                // Nobody has looked yet whose address it is.
+                // Whose address it is has not been looked up yet.
                 Prover::Stranger { .. } => Event::SignInRefused { refusal: Refusal::Limited, user: None },
                 Prover::SignedIn(SignedIn { user, session, .. }) => {
                     Event::ProofRefused { refusal: Refusal::Limited, user: &user.id, session: &session.id }

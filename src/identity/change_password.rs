@@ -1,5 +1,5 @@
 //! Replacing a password.
-//! In: somebody who is signed in, the old password and the new one. Out: a new session, if the others are to end.
+//! In: a user who is signed in, the old password and the new one. Out: a new session, if the others are to end.
 //! Owns: of two changes at once one wins; no session that ended, or was opened with the old password, brings about a new
 //! one.
 
@@ -12,7 +12,7 @@ use crate::password::Requester;
 use crate::secret::Password;
 use crate::store::SessionFilter;
 
-/// What becomes of the sessions of somebody whose password changes.
+/// What becomes of the sessions of a user whose password changes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum OtherSessions {
     /// They stay.
@@ -22,7 +22,7 @@ pub enum OtherSessions {
 }
 
 impl Accounts {
-    /// Changes the password of somebody who is signed in and knows the old one. Answers the new session when
+    /// Changes the password of a user who is signed in and knows the old one. Answers the new session when
     /// [`OtherSessions::End`] has ended all that there were.
     ///
     /// # Errors

@@ -1,6 +1,8 @@
 //! Deleting oneself.
-//! In: somebody who is signed in. Out: nothing; they are gone, with everything that was theirs.
+//! In: a user who is signed in. Out: nothing; they are gone, with everything that was theirs.
 //! Owns: the JWTs of a deleted user are refused; of several deletions at once one says that it has happened.
+
+use std::time::Duration;
 
 use super::accounts::Accounts;
 use super::error::Error;
@@ -10,11 +12,16 @@ use crate::audit::{self, Event};
 use crate::secret::Password;
 use crate::store::SessionFilter;
 
+/// How much longer than their sessions deleted users are remembered. Whoever verifies elsewhere has a clock and a leeway of
+/// their own, of 300 s at most, and an instance that is cut off for less than this hears of them afterwards.
+const LONGER_THAN_SESSIONS: Duration = Duration::from_secs(3600);
+
 impl Accounts {
     /// Deletes the user who is signed in, with everything that is theirs. A password is proved where one is given;
     /// without one, signing in has to have been recent.
     ///
-    /// Tasks that this database keeps go along. Where the tasks have a database of their own, there are none here.
+    /// Tasks that this database keeps go along, and whatever is on its way to add some finds their owner ended. Instances
+    /// that keep tasks elsewhere are told.
     ///
     /// # Errors
     /// [`Error::InvalidPassword`], [`Error::PasswordRequired`], and [`Error::SessionEnded`] when the session that asks has
@@ -37,21 +44,23 @@ impl Accounts {
     /// Deletes a user whose session still lives, and whose password still has the hash that was proved.
     async fn delete(&self, current: &SignedIn, proved: Option<&str>) -> Result<(), Error> {
         let (user_id, ending) = (&current.user.id, self.sessions.ending());
+        let forget_at = ending.forget_at.after(LONGER_THAN_SESSIONS);
         let ended = self.database.write(|unit| async move {
             if let Some(hash) = proved {
                 unit.credentials().delete_proved(user_id, hash).await?;
             }
-            // Nobody signs in from here on, so that the sessions which end are all that there are.
+            // No sign-in succeeds from here on, so that the sessions which end are all that there are.
             unit.credentials().delete_of(user_id).await?;
             let ended = unit.sessions().end(user_id, SessionFilter::All, ending).await?;
             if !current.is_among(&ended) {
                 return Err(Error::SessionEnded);
             }
-            unit.tasks().delete_of(user_id).await?;
+            unit.tasks().end_owner(user_id, forget_at).await?;
             unit.users().delete(user_id).await?;
             Ok(ended)
         });
         self.sessions.revoke(ended.await?);
+        self.sessions.publish_deletion(user_id, forget_at);
         Ok(())
     }
 }

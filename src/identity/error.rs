@@ -8,7 +8,7 @@ use signet_verify::clock::EntropyUnavailable;
 /// Why a use case did not happen.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// Somebody has this address already.
+    /// Another user has this address already.
     #[error("the address is taken")]
     EmailTaken,
     /// No such user, no password, or the wrong one: the caller is not told which.

@@ -24,5 +24,5 @@ pub use devices::{DeviceToken, Devices};
 pub use email::Email;
 pub use error::Error;
 pub use proofs::PASSWORD_LENGTH;
-pub use sessions::{Device, Found, Sessions, SignedIn, Slide};
+pub use sessions::{Device, Expiry, Found, Sessions, SignedIn, Slide};
 pub use sign_up::NewAccount;

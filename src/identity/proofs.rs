@@ -22,7 +22,7 @@ use signet_verify::clock::Clock;
 pub const PASSWORD_LENGTH: std::ops::RangeInclusive<usize> = 8..=128;
 
 /// How often a password is proved at most: once more when its hash has changed since, as it does when it is upgraded by
-/// somebody who signs in at the same time.
+/// another sign-in at the same time.
 const PROOFS: usize = 2;
 
 /// What a password was proved against.
@@ -70,6 +70,20 @@ impl Proofs {
     /// When the hashing threads fail.
     pub(super) async fn hash(&self, permit: Permit, password: &Password) -> Result<String, Error> {
         Ok(self.passwords.hash(permit, password).await?)
+    }
+
+    /// Who has this address, in whichever spelling it is kept, and the hash of their password.
+    pub(super) async fn by_email(
+        &self,
+        email: &Email,
+    ) -> Result<Option<(User, Option<String>)>, store::Error> {
+        let credentials = self.database.credentials();
+        let mut found = None;
+        for spelling in email.spellings() {
+            // All of them, so that a known address takes no less work than an unknown one.
+            found = found.or(credentials.by_email(spelling).await?);
+        }
+        Ok(found)
     }
 
     /// Proves the password of whoever has this address, and hands the proof to `apply`, which answers nothing if what was
@@ -127,7 +141,7 @@ impl Proofs {
                     return Ok(done);
                 }
             }
-            // Somebody changed it a moment ago: what was proved is no longer the password.
+            // Another request changed it meanwhile: what was proved is no longer the password.
             Err(Error::InvalidPassword)
         };
         self.attempts.count(Prover::SignedIn(current), attempt).await
@@ -140,7 +154,7 @@ impl Proofs {
         requester: Requester,
     ) -> Result<Proof, Error> {
         let permit = self.enter(requester)?;
-        let found = self.database.credentials().by_email(email.as_str()).await?;
+        let found = self.by_email(email).await?;
         let stored = found.as_ref().and_then(|(_, hash)| hash.as_deref());
         let comparison = self.passwords.compare(permit, password, stored).await?;
         match (found, comparison) {

@@ -21,7 +21,7 @@ const ID_LENGTH: usize = 32;
 /// What we keep of the name that a program gives itself, in characters.
 const USER_AGENT_LENGTH: usize = 512;
 
-/// Where somebody signs in from.
+/// Where a user signs in from.
 #[derive(Clone, Debug, Default)]
 pub struct Device {
     /// The address of the peer, or what a trusted proxy says it is; empty when unknown.
@@ -34,7 +34,7 @@ pub struct Device {
     pub user_agent: String,
 }
 
-/// A session that somebody has just shown the token of.
+/// A session whose token a request has shown, with its user.
 #[derive(Clone, Debug)]
 pub struct SignedIn {
     /// The session.
@@ -43,10 +43,19 @@ pub struct SignedIn {
     pub user: User,
     /// The token that was shown.
     pub token: OpaqueToken,
-    /// Whether the expiry slid just now, so that the cookie is to be renewed.
-    pub slid: bool,
+    /// Whether the cookie is to be renewed.
+    pub expiry: Expiry,
     /// When the session was last known to live. What is given out on its strength lives from here on.
     pub found_at: Timestamp,
+}
+
+/// What the request did to the expiry of its session.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Expiry {
+    /// It has moved: the cookie that the browser holds would end too early.
+    Moved,
+    /// It is what it was.
+    Unchanged,
 }
 
 impl SignedIn {
@@ -60,7 +69,7 @@ impl SignedIn {
 #[derive(Debug)]
 pub enum Found {
     /// None was shown, or none with a right signature.
-    Nobody,
+    NoToken,
     /// One was shown, and its session is gone or over: the browser should forget it.
     Ended,
     /// It is good.
@@ -110,14 +119,14 @@ impl Sessions {
     /// # Errors
     /// When the database fails.
     pub async fn authenticate(&self, token: Option<OpaqueToken>, slide: Slide) -> Result<Found, Error> {
-        let Some(token) = token else { return Ok(Found::Nobody) };
+        let Some(token) = token else { return Ok(Found::NoToken) };
         let sessions = self.database.sessions();
         // Taken before the database is asked: the session may end while the answer is on its way.
         let now = self.clock.now();
         let Some((mut session, user)) = sessions.by_token_hash(&token.hash()).await? else {
             return Ok(Found::Ended);
         };
-        let slid = match session.standing(now) {
+        let expiry = match session.standing(now) {
             Standing::Expired => {
                 self.end(&session.user_id, SessionFilter::Id(&session.id)).await?;
                 return Ok(Found::Ended);
@@ -129,11 +138,11 @@ impl Sessions {
                 }
                 session.expires_at = to;
                 session.updated_at = now;
-                true
+                Expiry::Moved
             }
-            Standing::Slides { .. } | Standing::Current => false,
+            Standing::Slides { .. } | Standing::Current => Expiry::Unchanged,
         };
-        Ok(Found::SignedIn(Box::new(SignedIn { session, user, token, slid, found_at: now })))
+        Ok(Found::SignedIn(Box::new(SignedIn { session, user, token, expiry, found_at: now })))
     }
 
     /// The living sessions of the user who asks, oldest first.
@@ -177,12 +186,15 @@ impl Sessions {
         self.end_for(current, SessionFilter::AllBut(&current.session.id)).await
     }
 
-    /// Reads the revocations that the database remembers, as a start of the process has to.
+    /// Reads the revocations and the deleted users that the database remembers, as a start of the process has to.
     ///
     /// # Errors
     /// When the database fails.
     pub async fn recall_revocations(&self) -> Result<(), store::Error> {
-        self.revoke(self.database.sessions().revoked(self.clock.now()).await?);
+        let now = self.clock.now();
+        self.revoke(self.database.sessions().revoked(now).await?);
+        let deleted = self.database.tasks().ended(now).await?;
+        self.revocations.deletions().done(deleted.into_iter().map(|owner| (owner.user_id, owner.forget_at)));
         Ok(())
     }
 
@@ -192,7 +204,8 @@ impl Sessions {
     /// When the database fails.
     pub async fn sweep(&self) -> Result<u64, store::Error> {
         self.revocations.sweep();
-        self.database.sessions().sweep(self.clock.now()).await
+        let now = self.clock.now();
+        Ok(self.database.sessions().sweep(now).await? + self.database.tasks().sweep(now).await?)
     }
 
     /// Makes, but does not yet keep, a session of this user with its token.
@@ -214,7 +227,7 @@ impl Sessions {
             ip_address: device.ip_address.clone(),
             user_agent: device.user_agent.chars().take(USER_AGENT_LENGTH).collect(),
         };
-        Ok(SignedIn { session, user, token, slid: false, found_at: now })
+        Ok(SignedIn { session, user, token, expiry: Expiry::Unchanged, found_at: now })
     }
 
     /// Keeps a session that was prepared, as long as `password_hash` is still the hash of the user's password; says
@@ -256,6 +269,11 @@ impl Sessions {
         let count = ended.len();
         self.revocations.end(ended.into_iter().map(|revoked| (revoked.session_id, revoked.forget_at)));
         count
+    }
+
+    /// Tells other instances that a user was deleted.
+    pub(super) fn publish_deletion(&self, user_id: &str, forget_at: Timestamp) {
+        self.revocations.deletions().done([(user_id.to_owned(), forget_at)]);
     }
 
     /// Ends sessions for somebody whose own session still lives in the same unit of work.

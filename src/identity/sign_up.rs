@@ -15,7 +15,7 @@ use crate::password::Requester;
 use crate::secret::Password;
 use crate::store;
 
-/// What somebody gives to sign up.
+/// What a user gives to sign up.
 #[derive(Debug)]
 pub struct NewAccount {
     /// What to call them; may be empty.
@@ -38,7 +38,7 @@ impl Accounts {
     pub async fn sign_up(&self, new: NewAccount, device: &Device) -> Result<SignedIn, Error> {
         check_length(&new.password)?;
         let permit = self.proofs.enter(Requester::Stranger)?;
-        if self.database.credentials().by_email(new.email.as_str()).await?.is_some() {
+        if self.proofs.by_email(&new.email).await?.is_some() {
             return Err(Error::EmailTaken);
         }
         let hash = self.proofs.hash(permit, &new.password).await?;

@@ -1,5 +1,5 @@
 //! Proving a password once more.
-//! In: somebody who is signed in, and the password. Out: nothing, or why not.
+//! In: a user who is signed in, and the password. Out: nothing, or why not.
 
 use super::accounts::Accounts;
 use super::error::Error;
@@ -7,7 +7,7 @@ use super::sessions::SignedIn;
 use crate::secret::Password;
 
 impl Accounts {
-    /// Proves the password of somebody who is signed in.
+    /// Proves the password of a user who is signed in.
     ///
     /// # Errors
     /// [`Error::InvalidPassword`].

@@ -10,8 +10,8 @@ use signet_verify::crypto::Algorithm;
 use signet_verify::jose::jwk::Kid;
 
 use crate::keys::repository::KeyRepository;
-use crate::keys::rotation::{ATTEMPTS, Order, Rotation, RotationError, records, ring};
-use crate::keys::sealing::{Place, open, seal, signing_key};
+use crate::keys::rotation::{ATTEMPTS, Error, Order, Rotation, records, ring};
+use crate::keys::sealing::{Place, open, seal};
 use crate::model::contract::Contract;
 use crate::model::key_rows::{KeyEvent, KeyRow};
 use crate::model::signing_key::{Event, KeyState, Transition, lead, published, takeover};
@@ -83,7 +83,7 @@ pub struct Revoked {
     pub algorithm: Algorithm,
     /// The key of that algorithm that signs now; none where the algorithm is not configured any more.
     pub signs_now: Option<Kid>,
-    /// From when on nobody who keeps to the contract accepts a token of the revoked key.
+    /// From when on no verifier that keeps to the contract accepts a token of the revoked key.
     pub refused_from: Timestamp,
 }
 
@@ -101,6 +101,15 @@ impl fmt::Display for Revoked {
             None => write!(f, " No key of this algorithm signs: it is not among SIGNET_ALGORITHMS."),
         }
     }
+}
+
+/// Whether [`Rotation::rewrap`] writes what it has sealed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Rewrap {
+    /// It does.
+    Write,
+    /// It only says which keys it would seal anew.
+    DryRun,
 }
 
 /// What to do with a key that signs and that this process cannot open.
@@ -128,13 +137,13 @@ impl<R: KeyRepository> Rotation<R> {
     /// changes.
     ///
     /// # Errors
-    /// [`RotationError::ActiveSealed`] when this process could seal a key that the others cannot open,
-    /// [`RotationError::NotConfigured`], [`RotationError::TooManyKeys`], and when the database fails.
+    /// [`Error::ActiveSealed`] when this process could seal a key that the others cannot open,
+    /// [`Error::NotConfigured`], [`Error::TooManyKeys`], and when the database fails.
     pub async fn request_rotation(
         &self,
         algorithm: Algorithm,
         order: impl Into<Order>,
-    ) -> Result<Requested, RotationError> {
+    ) -> Result<Requested, Error> {
         self.check_configured(algorithm)?;
         let order = order.into();
         // At most: a first key, its successor, the request, and a look at what came of it.
@@ -153,12 +162,12 @@ impl<R: KeyRepository> Rotation<R> {
                 });
             }
         }
-        Err(RotationError::Contended)
+        Err(Error::Contended)
     }
 
-    pub(super) fn check_configured(&self, algorithm: Algorithm) -> Result<(), RotationError> {
+    pub(super) fn check_configured(&self, algorithm: Algorithm) -> Result<(), Error> {
         let configured = self.contract.algorithms().contains(algorithm);
-        configured.then_some(()).ok_or(RotationError::NotConfigured(algorithm))
+        configured.then_some(()).ok_or(Error::NotConfigured(algorithm))
     }
 
     /// The next step on the way to a requested rotation; none when it is requested.
@@ -167,7 +176,7 @@ impl<R: KeyRepository> Rotation<R> {
         algorithm: Algorithm,
         keys: &[KeyRow],
         now: Reading,
-    ) -> Result<Vec<Transition>, RotationError> {
+    ) -> Result<Vec<Transition>, Error> {
         if nothing_signs(keys) {
             return Ok(self.plan(keys, now));
         }
@@ -187,21 +196,25 @@ impl<R: KeyRepository> Rotation<R> {
     /// made now. Tokens of the present key stay good. For an emergency in which that key is not lost; else revoke it.
     ///
     /// # Errors
-    /// As [`Rotation::request_rotation`], and [`RotationError::Sealing`] when the pending key cannot be opened here.
+    /// As [`Rotation::request_rotation`], and [`Error::Sealing`] when the pending key cannot be opened here.
     pub async fn rotate_now(
         &self,
         algorithm: Algorithm,
         order: impl Into<Order>,
-    ) -> Result<ForcedRotation, RotationError> {
+    ) -> Result<ForcedRotation, Error> {
         self.check_configured(algorithm)?;
         let order = order.into();
-        // A new key, and its promotion; again if somebody else promotes it in between.
+        // A new key, and its promotion; again if another process promotes it in between.
         for _ in 0..4 {
             let done =
                 self.commit(&order, None, |keys, now| self.next_forced_step(algorithm, keys, now)).await?;
             let key =
                 |kid: &Kid| done.snapshot.keys.iter().map(|row| &row.record).find(|key| key.kid == *kid);
-            let happened = |event| done.events.iter().find(|done| done.event == event);
+            // Where nothing signed, keys of other algorithms sign now, too.
+            let is_ours = |kid: &Kid| {
+                done.written.iter().any(|row| row.record.kid == *kid && row.record.algorithm() == algorithm)
+            };
+            let happened = |event| done.events.iter().find(|done| done.event == event && is_ours(&done.kid));
             let Some(activated) = happened(Event::Activated) else { continue };
             let now = done.read_at.wall;
             let retired = happened(Event::Retired).and_then(|event| key(&event.kid));
@@ -216,7 +229,7 @@ impl<R: KeyRepository> Rotation<R> {
                 known_from,
             });
         }
-        Err(RotationError::Contended)
+        Err(Error::Contended)
     }
 
     /// The next step on the way to a rotation that does not wait.
@@ -225,7 +238,7 @@ impl<R: KeyRepository> Rotation<R> {
         algorithm: Algorithm,
         keys: &[KeyRow],
         now: Reading,
-    ) -> Result<Vec<Transition>, RotationError> {
+    ) -> Result<Vec<Transition>, Error> {
         if nothing_signs(keys) {
             return Ok(self.plan(keys, now));
         }
@@ -235,8 +248,9 @@ impl<R: KeyRepository> Rotation<R> {
             check_capacity(keys, now)?;
             return Ok(vec![Transition::Announce { algorithm }]);
         };
-        let row = keys.iter().find(|row| row.record.kid == pending.kid);
-        signing_key(&self.vault, &pending, row.and_then(|row| row.sealed.as_ref()))?;
+        if let Some(row) = keys.iter().find(|row| row.record.kid == pending.kid) {
+            self.opened.signing_key(row)?;
+        }
         Ok(vec![Transition::Promote { kid: pending.kid, retires: active.map(|active| active.kid) }])
     }
 
@@ -244,7 +258,7 @@ impl<R: KeyRepository> Rotation<R> {
     /// one if there is one, else a new one that caches have to fetch first.
     ///
     /// # Errors
-    /// [`RotationError::UnknownKey`], [`RotationError::ActiveSealed`] unless the key is to be abandoned, and when the
+    /// [`Error::UnknownKey`], [`Error::ActiveSealed`] unless the key is to be abandoned, and when the
     /// database fails.
     pub async fn revoke(
         &self,
@@ -252,11 +266,11 @@ impl<R: KeyRepository> Rotation<R> {
         actor: &str,
         reason: &str,
         unreadable: UnreadableKey,
-    ) -> Result<Revoked, RotationError> {
+    ) -> Result<Revoked, Error> {
         let done = self
             .commit(&actor.into(), None, |keys, _| {
                 let target = keys.iter().find(|row| row.record.kid == *kid);
-                let target = target.ok_or_else(|| RotationError::UnknownKey(kid.clone()))?;
+                let target = target.ok_or_else(|| Error::UnknownKey(kid.clone()))?;
                 let mut steps = vec![Transition::Revoke { kid: kid.clone(), reason: reason.to_owned() }];
                 if target.record.state == KeyState::Active {
                     if unreadable == UnreadableKey::Refuse {
@@ -269,7 +283,7 @@ impl<R: KeyRepository> Rotation<R> {
             .await?;
         let rows = &done.snapshot.keys;
         let algorithm = rows.iter().find(|row| row.record.kid == *kid).map(|row| row.record.algorithm());
-        let algorithm = algorithm.ok_or_else(|| RotationError::UnknownKey(kid.clone()))?;
+        let algorithm = algorithm.ok_or_else(|| Error::UnknownKey(kid.clone()))?;
         let activated = done.events.iter().find(|event| event.event == Event::Activated);
         let active = || ring(rows, algorithm).0.map(|key| key.kid).filter(|active| active != kid);
         Ok(Revoked {
@@ -280,13 +294,13 @@ impl<R: KeyRepository> Rotation<R> {
         })
     }
 
-    /// The step by which another key of `algorithm` signs although nobody knows it yet. A key that some know beats one
-    /// that nobody knows, if it can be opened here. None where the algorithm is not wanted any more.
+    /// The step by which another key of `algorithm` signs although no cache knows it yet. A key that some caches know
+    /// beats one that none knows, if it can be opened here. None where the algorithm is not wanted any more.
     fn succession_at_once(&self, algorithm: Algorithm, keys: &[KeyRow]) -> Option<Transition> {
         let waits = |row: &&KeyRow| {
             row.record.algorithm() == algorithm
                 && row.record.state == KeyState::Pending
-                && signing_key(&self.vault, &row.record, row.sealed.as_ref()).is_ok()
+                && self.opened.signing_key(row).is_ok()
         };
         match keys.iter().find(waits) {
             Some(row) => Some(Transition::Promote { kid: row.record.kid.clone(), retires: None }),
@@ -302,7 +316,7 @@ impl<R: KeyRepository> Rotation<R> {
     ///
     /// # Errors
     /// When the database or the source of randomness fails; keys that cannot be opened are part of the answer.
-    pub async fn rewrap(&self, order: impl Into<Order>, dry_run: bool) -> Result<Rewrapped, RotationError> {
+    pub async fn rewrap(&self, order: impl Into<Order>, rewrap: Rewrap) -> Result<Rewrapped, Error> {
         let Order { by, why } = order.into();
         for _ in 0..ATTEMPTS {
             let now = self.clock.now();
@@ -324,7 +338,7 @@ impl<R: KeyRepository> Rotation<R> {
                     Err(error) => outcome.unreadable.push((kid.clone(), error.to_string())),
                 }
             }
-            if dry_run || rows.is_empty() {
+            if rewrap == Rewrap::DryRun || rows.is_empty() {
                 return Ok(outcome);
             }
             let rewrapped = |kid: &Kid| KeyEvent {
@@ -339,7 +353,7 @@ impl<R: KeyRepository> Rotation<R> {
                 return Ok(outcome);
             }
         }
-        Err(RotationError::Contended)
+        Err(Error::Contended)
     }
 }
 
@@ -349,9 +363,9 @@ fn nothing_signs(keys: &[KeyRow]) -> bool {
 }
 
 /// Refuses one more public key where verifiers would not read it any more.
-pub(super) fn check_capacity(keys: &[KeyRow], now: Reading) -> Result<(), RotationError> {
+pub(super) fn check_capacity(keys: &[KeyRow], now: Reading) -> Result<(), Error> {
     match published(&records(keys), now.wall).len() {
-        public if public >= Contract::MAX_PUBLIC => Err(RotationError::TooManyKeys(public)),
+        public if public >= Contract::MAX_PUBLIC => Err(Error::TooManyKeys(public)),
         _ => Ok(()),
     }
 }

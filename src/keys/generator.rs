@@ -1,5 +1,5 @@
 //! Where new keys come from.
-//! In: an algorithm. Out: the two halves of a key that nobody has seen.
+//! In: an algorithm. Out: the two halves of a new key.
 
 use std::fmt;
 use std::sync::Arc;
@@ -75,7 +75,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_new_key_of_each_algorithm_signs_and_no_two_are_alike() {
+    fn generate_makes_a_key_of_each_algorithm_that_signs_and_no_two_alike() {
         let generator = SystemGenerator::new(Arc::new(SeededEntropy::new(1)));
         for algorithm in Algorithm::ALL {
             let (private, public) = generator.generate(algorithm).unwrap();

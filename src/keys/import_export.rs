@@ -10,7 +10,7 @@ use signet_verify::jose::jwk::{KeySet, Kid};
 use crate::keys::commands::check_capacity;
 use crate::keys::key_formats::{ImportedKey, public_document, sealed_document};
 use crate::keys::repository::KeyRepository;
-use crate::keys::rotation::{Order, Rotation, RotationError, records, ring};
+use crate::keys::rotation::{Error, Order, Rotation, records, ring};
 use crate::keys::selection::Selection;
 use crate::model::signing_key::{ImportAs, KeyState, Transition, published, takeover};
 
@@ -56,25 +56,25 @@ impl<R: KeyRepository> Rotation<R> {
     /// Lets `key` join.
     ///
     /// # Errors
-    /// [`RotationError::KnownKey`] when the key or its name is or was here, [`RotationError::SuccessorWaits`],
-    /// [`RotationError::NoPrivateHalf`], [`RotationError::NotConfigured`] for a successor that nobody wants,
-    /// [`RotationError::ActiveSealed`] when this process could seal it so that the
-    /// others cannot open it, [`RotationError::TooManyKeys`], and when the database fails.
+    /// [`Error::KnownKey`] when the key or its name is or was here, [`Error::SuccessorWaits`],
+    /// [`Error::NoPrivateHalf`], [`Error::NotConfigured`] for a successor of an algorithm that is not configured,
+    /// [`Error::ActiveSealed`] when this process could seal it so that the
+    /// others cannot open it, [`Error::TooManyKeys`], and when the database fails.
     pub async fn import(
         &self,
         key: &ImportedKey,
         import_as: ImportAs,
         order: impl Into<Order>,
-    ) -> Result<Imported, RotationError> {
+    ) -> Result<Imported, Error> {
         if import_as == ImportAs::Successor && key.private.is_none() {
-            return Err(RotationError::NoPrivateHalf(key.kid.clone()));
+            return Err(Error::NoPrivateHalf(key.kid.clone()));
         }
         if import_as == ImportAs::Successor {
             self.check_configured(key.public.algorithm())?;
         }
         for known in self.rows.history().await? {
             if known.kid == key.kid || known.public == key.public {
-                return Err(RotationError::KnownKey { kid: known.kid, state: known.state });
+                return Err(Error::KnownKey { kid: known.kid, state: known.state });
             }
         }
         let done = self
@@ -84,9 +84,7 @@ impl<R: KeyRepository> Rotation<R> {
                     self.check_active(keys)?;
                 }
                 match ring(keys, key.public.algorithm()).1 {
-                    Some(waits) if import_as == ImportAs::Successor => {
-                        Err(RotationError::SuccessorWaits(waits.kid))
-                    }
+                    Some(waits) if import_as == ImportAs::Successor => Err(Error::SuccessorWaits(waits.kid)),
                     _ => {
                         let (kid, public) = (key.kid.clone(), key.public.clone());
                         Ok(vec![Transition::Import { kid, public, import_as }])
@@ -111,9 +109,9 @@ impl<R: KeyRepository> Rotation<R> {
     /// The public keys that are selected, as a JWK set.
     ///
     /// # Errors
-    /// [`RotationError::UnknownKey`] or [`RotationError::NoKey`] when no public key is selected, and when the database
+    /// [`Error::UnknownKey`] or [`Error::NoKey`] when no public key is selected, and when the database
     /// fails.
-    pub async fn export_public(&self, selection: &Selection) -> Result<String, RotationError> {
+    pub async fn export_public(&self, selection: &Selection) -> Result<String, Error> {
         let records = records(&self.rows.live().await?.keys);
         let public = published(&records, self.clock.now());
         let selected = public.into_iter().filter(|key| selection.holds(key));
@@ -126,8 +124,8 @@ impl<R: KeyRepository> Rotation<R> {
     /// is named.
     ///
     /// # Errors
-    /// [`RotationError::UnknownKey`] or [`RotationError::NoKey`] when there is none, and when the database fails.
-    pub async fn export_sealed(&self, selection: &Selection) -> Result<String, RotationError> {
+    /// [`Error::UnknownKey`] or [`Error::NoKey`] when there is none, and when the database fails.
+    pub async fn export_sealed(&self, selection: &Selection) -> Result<String, Error> {
         let rows = self.rows.live().await?.keys;
         let wanted = match selection {
             Selection::All => &Selection::Algorithm(self.contract.algorithms().first()),

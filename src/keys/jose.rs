@@ -84,7 +84,7 @@ mod tests {
     }
 
     #[test]
-    fn josekit_verifies_what_our_keys_sign_and_only_that() {
+    fn sign_is_verified_by_josekit_and_nothing_else_is() {
         for algorithm in Algorithm::ALL {
             let key = key(algorithm);
             let kid = thumbprint(key.public());
@@ -99,13 +99,13 @@ mod tests {
                 Algorithm::EdDsa => SigningKey::from_seed(&[8; 32]).unwrap(),
                 _ => self::key(algorithm),
             };
-            let stranger = verifier(&public_jwk(&kid, other.public()).unwrap(), algorithm);
-            assert!(deserialize_compact(&token, &*stranger).is_err(), "{algorithm}");
+            let other_verifier = verifier(&public_jwk(&kid, other.public()).unwrap(), algorithm);
+            assert!(deserialize_compact(&token, &*other_verifier).is_err(), "{algorithm}");
         }
     }
 
     #[test]
-    fn the_jwk_says_what_the_published_set_says() {
+    fn public_jwk_says_what_the_published_set_says() {
         for algorithm in Algorithm::ALL {
             let public = key(algorithm).public().clone();
             let kid = thumbprint(&public);

@@ -39,7 +39,7 @@ pub struct ImportedKey {
 /// Why a file gives no key; each prints as one sentence for the operator. None repeats what the file holds.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
-pub enum KeyFormatError {
+pub enum Error {
     /// Longer than any key.
     #[error("the file is larger than {MAX_FILE_BYTES} bytes: it is no key")]
     TooLarge,
@@ -77,32 +77,32 @@ pub enum KeyFormatError {
 /// Reads the key in `file`, the one of `algorithm` where it holds several. `vault` opens what another Signet sealed.
 ///
 /// # Errors
-/// [`KeyFormatError`].
-pub fn read(file: &str, algorithm: Option<Algorithm>, vault: &Vault) -> Result<ImportedKey, KeyFormatError> {
+/// [`Error`].
+pub fn read(file: &str, algorithm: Option<Algorithm>, vault: &Vault) -> Result<ImportedKey, Error> {
     let key = read_any(file, algorithm, vault)?;
     match algorithm {
         Some(wanted) if key.public.algorithm() != wanted => {
-            Err(KeyFormatError::OtherAlgorithm(key.public.algorithm(), wanted))
+            Err(Error::OtherAlgorithm(key.public.algorithm(), wanted))
         }
         _ => Ok(key),
     }
 }
 
-fn read_any(file: &str, algorithm: Option<Algorithm>, vault: &Vault) -> Result<ImportedKey, KeyFormatError> {
+fn read_any(file: &str, algorithm: Option<Algorithm>, vault: &Vault) -> Result<ImportedKey, Error> {
     let text = file.trim();
     if file.len() > MAX_FILE_BYTES {
-        return Err(KeyFormatError::TooLarge);
+        return Err(Error::TooLarge);
     }
     if text.starts_with("-----BEGIN ") {
-        let (private, public) = pem::read(text).ok_or(KeyFormatError::Pem)?;
+        let (private, public) = pem::read(text).ok_or(Error::Pem)?;
         return whole(None, private, public);
     }
     if !text.starts_with('{') {
-        return Err(KeyFormatError::Unknown);
+        return Err(Error::Unknown);
     }
     let document = json::parse(text.as_bytes())
-        .map_err(|_| KeyFormatError::Json("it is not strict JSON (a member may be there twice)"))?;
-    let members = document.as_object().ok_or(KeyFormatError::Unknown)?;
+        .map_err(|_| Error::Json("it is not strict JSON (a member may be there twice)"))?;
+    let members = document.as_object().ok_or(Error::Unknown)?;
     if members.contains_key(SEALED) {
         return read_sealed(members, vault);
     }
@@ -112,7 +112,7 @@ fn read_any(file: &str, algorithm: Option<Algorithm>, vault: &Vault) -> Result<I
     };
     match *keys.iter().filter_map(Value::as_object).filter(is_wanted).collect::<Vec<_>>() {
         [key] => read_jwk(key),
-        ref keys => Err(KeyFormatError::NotOne(keys.len())),
+        ref keys => Err(Error::NotOne(keys.len())),
     }
 }
 
@@ -152,22 +152,22 @@ fn algorithm_of(members: &Map<String, Value>) -> Option<Algorithm> {
     }
 }
 
-fn read_jwk(members: &Map<String, Value>) -> Result<ImportedKey, KeyFormatError> {
+fn read_jwk(members: &Map<String, Value>) -> Result<ImportedKey, Error> {
     const TYPE: &str = "its kty and crv are not those of Ed25519, P-256 or RSA";
-    let algorithm = algorithm_of(members).ok_or(KeyFormatError::Json(TYPE))?;
+    let algorithm = algorithm_of(members).ok_or(Error::Json(TYPE))?;
     let named = members.get("alg").map(|alg| alg.as_str().and_then(Algorithm::of_header));
     if named.is_some_and(|named| named != Some(algorithm)) {
-        return Err(KeyFormatError::Json("its alg is not that of its type: EdDSA, ES256 or RS256"));
+        return Err(Error::Json("its alg is not that of its type: EdDSA, ES256 or RS256"));
     }
     if members.get("use").is_some_and(|purpose| purpose != "sig") {
-        return Err(KeyFormatError::Json("its use is not sig"));
+        return Err(Error::Json("its use is not sig"));
     }
     let kid = match members.get("kid") {
         None => None,
         Some(kid) => Some(
             kid.as_str()
                 .and_then(Kid::parse)
-                .ok_or(KeyFormatError::Json("its kid is not 1 to 128 visible ASCII characters"))?,
+                .ok_or(Error::Json("its kid is not 1 to 128 visible ASCII characters"))?,
         ),
     };
     let public = match public_members(algorithm).iter().any(|name| members.contains_key(*name)) {
@@ -178,14 +178,14 @@ fn read_jwk(members: &Map<String, Value>) -> Result<ImportedKey, KeyFormatError>
         (Some(private), public) => {
             let public = match public {
                 Some(public) => public,
-                None => derived(&private).ok_or(KeyFormatError::Halves)?,
+                None => derived(&private).ok_or(Error::Halves)?,
             };
             whole(kid, private, public)
         }
         (None, Some(public)) => {
             Ok(ImportedKey { kid: kid.unwrap_or_else(|| thumbprint(&public)), public, private: None })
         }
-        (None, None) => Err(KeyFormatError::Json("it has neither a public nor a private half")),
+        (None, None) => Err(Error::Json("it has neither a public nor a private half")),
     }
 }
 
@@ -197,32 +197,29 @@ fn public_members(algorithm: Algorithm) -> &'static [&'static str] {
     }
 }
 
-const NOT_BASE64URL: KeyFormatError = KeyFormatError::Json("a number of it is missing or not base64url");
+const NOT_BASE64URL: Error = Error::Json("a number of it is missing or not base64url");
 
-fn read_public(members: &Map<String, Value>, algorithm: Algorithm) -> Result<PublicKey, KeyFormatError> {
+fn read_public(members: &Map<String, Value>, algorithm: Algorithm) -> Result<PublicKey, Error> {
     jwk::public_half(members, algorithm).map_err(|reason| match reason {
-        jwk::SkipReason::Unsound(_) => KeyFormatError::Unsound(algorithm),
+        jwk::SkipReason::Unsound(_) => Error::Unsound(algorithm),
         _ => NOT_BASE64URL,
     })
 }
 
 /// The private half, where there is one.
-fn read_private(
-    members: &Map<String, Value>,
-    algorithm: Algorithm,
-) -> Result<Option<PrivateKey>, KeyFormatError> {
+fn read_private(members: &Map<String, Value>, algorithm: Algorithm) -> Result<Option<PrivateKey>, Error> {
     let Some(d) = members.get("d") else { return Ok(None) };
     let d = d.as_str().and_then(base64url::decode).map(Zeroizing::new).ok_or(NOT_BASE64URL)?;
     let bytes = match algorithm {
         Algorithm::EdDsa | Algorithm::Es256 if d.len() == 32 => d,
-        Algorithm::EdDsa | Algorithm::Es256 => return Err(KeyFormatError::Halves),
+        Algorithm::EdDsa | Algorithm::Es256 => return Err(Error::Halves),
         Algorithm::Rs256 => {
             if members.contains_key("oth") {
-                return Err(KeyFormatError::Json("it has more than two primes"));
+                return Err(Error::Json("it has more than two primes"));
             }
             // josekit reads the other numbers; it refuses a key without them.
             let jwk = Jwk::from_map(members.clone()).map_err(|_| NOT_BASE64URL)?;
-            let pair = RsaKeyPair::from_jwk(&jwk).map_err(|_| KeyFormatError::Halves)?;
+            let pair = RsaKeyPair::from_jwk(&jwk).map_err(|_| Error::Halves)?;
             Zeroizing::new(pair.to_raw_private_key())
         }
     };
@@ -237,9 +234,9 @@ fn derived(private: &PrivateKey) -> Option<PublicKey> {
     }
 }
 
-fn read_sealed(members: &Map<String, Value>, vault: &Vault) -> Result<ImportedKey, KeyFormatError> {
+fn read_sealed(members: &Map<String, Value>, vault: &Vault) -> Result<ImportedKey, Error> {
     let text = |name: &str| members.get(name).and_then(Value::as_str);
-    let error = KeyFormatError::Json("it is no sealed key of this version of Signet");
+    let error = Error::Json("it is no sealed key of this version of Signet");
     let read = || {
         let version = members.get(SEALED)?.as_u64()?;
         let created = Timestamp::from_millis(members.get("created")?.as_i64()?);
@@ -256,7 +253,7 @@ fn read_sealed(members: &Map<String, Value>, vault: &Vault) -> Result<ImportedKe
 }
 
 /// A key of both halves; without a name it gets the thumbprint of its public half, as our own keys do.
-fn whole(kid: Option<Kid>, private: PrivateKey, public: PublicKey) -> Result<ImportedKey, KeyFormatError> {
-    SigningKey::new(&private, &public).map_err(|_| KeyFormatError::Halves)?;
+fn whole(kid: Option<Kid>, private: PrivateKey, public: PublicKey) -> Result<ImportedKey, Error> {
+    SigningKey::new(&private, &public).map_err(|_| Error::Halves)?;
     Ok(ImportedKey { kid: kid.unwrap_or_else(|| thumbprint(&public)), public, private: Some(private) })
 }

@@ -3,11 +3,12 @@
 //! Owns: the published set is never empty; no token outlives the publication of its key, even if the database is gone
 //! and another process has retired the key meanwhile.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Duration;
 
 use bytes::Bytes;
+use parking_lot::{Mutex, RwLock};
 use signet_verify::clock::{Clock, Reading, Timestamp};
 use signet_verify::crypto::{Algorithm, SigningKey, sha256};
 use signet_verify::jose::base64url;
@@ -17,12 +18,11 @@ use tokio::sync::{Notify, watch};
 use crate::duration;
 use crate::keys::margins::{Margin, margins};
 use crate::keys::observed_age::ObservedAges;
-use crate::keys::sealing::signing_key;
+use crate::keys::opened_keys::OpenedKeys;
 use crate::model::contract::Contract;
 use crate::model::key_rows::{KeyRow, Snapshot};
 use crate::model::signing_key::session_algorithm;
 use crate::model::signing_key::{self, KeyRecord, KeyState, Ring, announcement, published, published_until};
-use crate::vault::Vault;
 
 /// The key set as it is served.
 #[derive(Clone, Debug)]
@@ -134,7 +134,7 @@ impl Keyring {
     pub(super) fn open(
         contract: Contract,
         clock: Arc<dyn Clock>,
-        vault: &Vault,
+        opened: &OpenedKeys,
         snapshot: &Snapshot,
         read_at: Reading,
     ) -> Option<Self> {
@@ -142,8 +142,8 @@ impl Keyring {
         let mut observed = ObservedAges::default();
         observed.observe(&records, read_at);
         let published = Arc::new(Published::new(public_set(&records, &observed, read_at)?));
-        let (signers, unreadable) = unseal(vault, &snapshot.keys);
-        let (verifiers, _) = watch::channel(Arc::clone(&published.set));
+        let (signers, unreadable) = unseal(opened, &snapshot.keys);
+        let (verifiers, _) = watch::channel(published.set.clone());
         let view = View { records, signers, unreadable, published, read_at };
         Some(Self {
             contract,
@@ -203,7 +203,7 @@ impl Keyring {
         self.signer()
     }
 
-    /// How old the rows are as far as signing goes. Where wall time was set back since they were read, nobody can tell,
+    /// How old the rows are as far as signing goes. Where wall time was set back since they were read, it is unknown,
     /// and they count as too old.
     fn age(&self, view: &View) -> Duration {
         let was_set_back = view.read_at.wall.since(self.clock.now()) > self.contract.skew();
@@ -212,7 +212,7 @@ impl Keyring {
 
     /// The key set as it is served now.
     pub fn published(&self) -> Arc<Published> {
-        Arc::clone(&self.view().published)
+        self.view().published.clone()
     }
 
     /// For how long the key set may be cached at `now`, in whole seconds: never beyond the contract, and shorter when a
@@ -235,7 +235,7 @@ impl Keyring {
         Duration::from_secs(age.as_secs().max(1))
     }
 
-    /// The same as caches are told it: of what the contract leaves, up to a quarter is time to fetch anew in, a different
+    /// The same as the response headers say it: of what the contract leaves, up to a quarter is time to fetch anew in, a different
     /// part each time, so that caches which were filled together do not come back together.
     pub fn cache_life(&self, now: Timestamp) -> CacheLife {
         let whole = self.max_age(now).as_secs();
@@ -290,9 +290,9 @@ impl Keyring {
     }
 
     /// Takes over the rows that were read at `read_at`.
-    pub(super) fn load(&self, vault: &Vault, snapshot: &Snapshot, read_at: Reading) {
+    pub(super) fn load(&self, opened: &OpenedKeys, snapshot: &Snapshot, read_at: Reading) {
         let records: Vec<KeyRecord> = snapshot.keys.iter().map(|row| row.record.clone()).collect();
-        let (signers, unreadable) = unseal(vault, &snapshot.keys);
+        let (signers, unreadable) = unseal(opened, &snapshot.keys);
         let before = self.view();
         if unreadable != before.unreadable {
             for key in &unreadable {
@@ -307,7 +307,7 @@ impl Keyring {
                 duration::format(ahead(&records))
             );
         }
-        self.swap(View { records, signers, unreadable, published: Arc::clone(&before.published), read_at });
+        self.swap(View { records, signers, unreadable, published: before.published.clone(), read_at });
         self.reread.notify_waiters();
     }
 
@@ -318,17 +318,17 @@ impl Keyring {
             records: before.records.clone(),
             signers: before.signers.clone(),
             unreadable: before.unreadable.clone(),
-            published: Arc::clone(&before.published),
+            published: before.published.clone(),
             read_at: before.read_at,
         });
     }
 
-    /// Returns when somebody has asked for a signer and found the rows too old.
+    /// Returns when a request has asked for a signer and found the rows too old.
     pub(super) async fn outdated(&self) {
         self.outdated.notified().await;
     }
 
-    /// Makes somebody who waits for [`Keyring::outdated`] go on.
+    /// Wakes the task that waits for [`Keyring::outdated`].
     pub(super) fn request_reload(&self) {
         self.outdated.notify_one();
     }
@@ -336,20 +336,20 @@ impl Keyring {
     fn swap(&self, mut view: View) {
         let now = Reading::now(&*self.clock);
         let public = {
-            let mut observed = self.observed.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut observed = self.observed.lock();
             observed.observe(&view.records, now);
             public_set(&view.records, &observed, now)
         };
         match public {
             Some(set) if set == *view.published.set => {}
             Some(set) => view.published = Arc::new(Published::new(set)),
-            // An empty set would refuse every token that lives; what was public before is the lesser evil.
+            // An empty set would refuse every living token, so the keys that were public before stay.
             None => tracing::error!("no signing key is public: the key set stays as it was"),
         }
-        let set = Arc::clone(&view.published.set);
-        let mut shown = self.view.write().unwrap_or_else(PoisonError::into_inner);
+        let set = view.published.set.clone();
+        let mut shown = self.view.write();
         if shown.read_at.monotonic > view.read_at.monotonic {
-            return; // somebody has loaded newer rows meanwhile
+            return; // newer rows have been loaded meanwhile
         }
         *shown = Arc::new(view);
         self.verifiers.send_if_modified(|current| {
@@ -360,7 +360,7 @@ impl Keyring {
     }
 
     fn view(&self) -> Arc<View> {
-        Arc::clone(&self.view.read().unwrap_or_else(PoisonError::into_inner))
+        self.view.read().clone()
     }
 }
 
@@ -388,10 +388,11 @@ fn public_set(records: &[KeyRecord], observed: &ObservedAges, now: Reading) -> O
 }
 
 /// Opens the keys that sign, and tries the ones that will.
-fn unseal(vault: &Vault, rows: &[KeyRow]) -> (Vec<(Kid, SigningKey)>, Vec<Unreadable>) {
+fn unseal(opened: &OpenedKeys, rows: &[KeyRow]) -> (Vec<(Kid, SigningKey)>, Vec<Unreadable>) {
     let (mut signers, mut unreadable) = (Vec::new(), Vec::new());
-    for KeyRow { record, sealed } in rows.iter().filter(|row| row.record.state.signs()) {
-        match signing_key(vault, record, sealed.as_ref()) {
+    for row in rows.iter().filter(|row| row.record.state.signs()) {
+        let record = &row.record;
+        match opened.signing_key(row) {
             Ok(key) if record.state == KeyState::Active => signers.push((record.kid.clone(), key)),
             Ok(_) => {}
             Err(error) => unreadable.push(Unreadable { kid: record.kid.clone(), why: error.to_string() }),

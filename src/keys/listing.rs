@@ -140,7 +140,7 @@ fn distance(at: Timestamp, now: Timestamp) -> String {
     if at > now { format!("in {}", coarse(at.since(now))) } else { "due".to_owned() }
 }
 
-/// The two largest units: nobody reads the seconds of a month.
+/// The two largest units: the seconds of a month tell nothing.
 fn coarse(span: Duration) -> String {
     let unit = match span.as_secs() {
         86_400.. => 3_600_000,
@@ -191,7 +191,7 @@ mod tests {
     }
 
     #[test]
-    fn the_table_says_what_happens_next_and_when() {
+    fn render_says_what_happens_next_and_when() {
         let minute = Duration::from_secs(60);
         let keys = [
             key("pending", KeyState::Pending, minute),
@@ -212,7 +212,7 @@ leaked   EdDSA  revoked   1h30m     -               - (leaked [2J)
     }
 
     #[test]
-    fn a_lone_key_waits_for_its_successor_to_be_announced() {
+    fn render_of_a_lone_key_waits_for_its_successor_to_be_announced() {
         let keys = [key("active", KeyState::Active, Duration::ZERO)];
         let lines = describe(&keys, &contract(), NOON);
         let announced = NOON.after(Duration::from_secs(30 * 86_400 - 645));
@@ -220,14 +220,14 @@ leaked   EdDSA  revoked   1h30m     -               - (leaked [2J)
     }
 
     #[test]
-    fn a_key_that_signs_before_every_cache_knows_it_says_for_how_long() {
+    fn render_says_how_long_a_key_signs_before_every_cache_knows_it() {
         let keys = [key("active", KeyState::Active, Duration::from_secs(45))];
         let table = render(&describe(&keys, &contract(), NOON), NOON);
         assert!(table.contains("active    45s       lead -10m  "), "{table}");
     }
 
     #[test]
-    fn no_keys_at_all_is_a_table_too() {
+    fn render_of_no_keys_is_a_table_too() {
         assert_eq!(render(&[], NOON), "KID  ALG    STATE     AGE       MARGIN          NEXT\n");
     }
 }

@@ -1,6 +1,6 @@
 //! The signing keys of the issuer, from the first to the last moment of each, one lifecycle per algorithm.
 //! In: settings, master keys, rows. Out: what this process signs with and publishes now.
-//! Owns: of each algorithm there is always exactly one key that signs, and everybody has had the time to learn it.
+//! Owns: of each algorithm there is always exactly one key that signs, and every cache has had the time to fetch it.
 
 pub mod commands;
 pub mod generator;
@@ -11,6 +11,7 @@ pub mod keyring;
 pub mod listing;
 mod margins;
 mod observed_age;
+mod opened_keys;
 mod pem;
 pub mod repository;
 pub mod rotation;

@@ -1,4 +1,4 @@
-//! For how long this process has seen a key wait or retire, by a clock that nobody can set.
+//! For how long this process has seen a key wait or retire, by the monotonic clock, which cannot be set.
 //! In: the keys, whenever they are read. Out: the time that a key has spent in its state, by the slower of two clocks.
 //! Owns: wall time that leaps ahead makes no key older: none signs before the caches of others have learnt it, and none
 //! goes while tokens of it live.

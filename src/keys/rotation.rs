@@ -15,14 +15,15 @@ use crate::audit;
 use crate::keys::generator::{self, Generator};
 use crate::keys::key_formats::ImportedKey;
 use crate::keys::observed_age::ObservedAges;
-use crate::keys::repository::{KeyRepository, RepositoryError};
-use crate::keys::sealing::{self, Place, seal, signing_key};
+use crate::keys::opened_keys::OpenedKeys;
+use crate::keys::repository::{self, KeyRepository};
+use crate::keys::sealing::{self, Place, seal};
 use crate::model::contract::Contract;
 use crate::model::key_rows::{KeyEvent, KeyRow, Snapshot};
 use crate::model::signing_key::{KeyRecord, KeyState, Ring, Transition, WrongState, apply, due, lead};
 use crate::vault::{Sealed, Vault};
 
-/// How often a lost race is tried again. Each loss means that somebody else went ahead, so a few are plenty.
+/// How often a lost race is tried again. Each loss means that another process went ahead, so a few are plenty.
 pub(super) const ATTEMPTS: usize = 16;
 
 /// Who orders something about the keys, and why; the record keeps both.
@@ -44,10 +45,10 @@ impl From<&str> for Order {
 /// Why the keys could not be brought up to date; each prints as one sentence for the operator.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
-pub enum RotationError {
+pub enum Error {
     /// The rows could not be read or written.
     #[error(transparent)]
-    Rows(#[from] RepositoryError),
+    Rows(#[from] repository::Error),
     /// A private half could not be sealed or opened.
     #[error(transparent)]
     Sealing(#[from] sealing::Error),
@@ -121,6 +122,7 @@ pub struct Reconciled {
 pub struct Rotation<R> {
     pub(super) rows: R,
     pub(super) vault: Arc<Vault>,
+    pub(super) opened: OpenedKeys,
     pub(super) generator: Arc<dyn Generator>,
     pub(super) contract: Contract,
     pub(super) clock: Arc<dyn Clock>,
@@ -133,8 +135,11 @@ struct Fresh(HashMap<Algorithm, (PrivateKey, PublicKey)>);
 
 /// What one attempt came to.
 pub(super) struct Committed {
+    /// The rows that it was decided on.
     pub(super) snapshot: Snapshot,
     pub(super) read_at: Reading,
+    /// The rows that were written.
+    pub(super) written: Vec<KeyRow>,
     pub(super) events: Vec<KeyEvent>,
 }
 
@@ -147,7 +152,8 @@ impl<R: KeyRepository> Rotation<R> {
         contract: Contract,
         clock: Arc<dyn Clock>,
     ) -> Self {
-        Self { rows, vault, generator, contract, clock, observed: Mutex::default() }
+        let opened = OpenedKeys::new(Arc::clone(&vault));
+        Self { rows, vault, opened, generator, contract, clock, observed: Mutex::default() }
     }
 
     /// The rows that this rotation writes.
@@ -169,7 +175,7 @@ impl<R: KeyRepository> Rotation<R> {
     ///
     /// # Errors
     /// When the database, the vault or the source of randomness fails; nothing is half written then.
-    pub async fn reconcile(&self) -> Result<Reconciled, RotationError> {
+    pub async fn reconcile(&self) -> Result<Reconciled, Error> {
         let mut observed = self.observed.lock().await;
         for _ in 0..ATTEMPTS {
             let done = self
@@ -185,10 +191,10 @@ impl<R: KeyRepository> Rotation<R> {
                 return Ok(Reconciled { snapshot: done.snapshot, read_at: done.read_at });
             }
         }
-        Err(RotationError::Contended)
+        Err(Error::Contended)
     }
 
-    /// Whether the keys of `step` have been public for long enough by the clock that nobody can set.
+    /// Whether the keys of `step` have been public for long enough by the monotonic clock.
     fn has_waited(
         &self,
         step: &Transition,
@@ -199,13 +205,13 @@ impl<R: KeyRepository> Rotation<R> {
         let key = |kid: &Kid| keys.iter().find(|key| key.kid == *kid);
         match step {
             Transition::Promote { kid, retires } => {
-                // Where nothing signs, nobody can wait.
+                // Where nothing signs, there is nothing to wait for.
                 if keys.iter().all(|key| key.state != KeyState::Active) {
                     return true;
                 }
                 let active = retires.as_ref().and_then(key);
                 key(kid).is_some_and(|pending| {
-                    // Nobody may have been there to serve it: what caches handed out meanwhile, verifiers keep.
+                    // No process may have been there to serve it: what caches handed out meanwhile, verifiers keep.
                     observed.age(pending, now) >= lead(active, pending, &self.contract)
                         && observed.observed_for(pending, now) >= self.contract.refresh()
                 })
@@ -217,7 +223,7 @@ impl<R: KeyRepository> Rotation<R> {
 
     /// The steps that are due, less those that this process must not take because it lacks a master key.
     pub(super) fn plan(&self, keys: &[KeyRow], now: Reading) -> Vec<Transition> {
-        let sealed = |row: &KeyRow| signing_key(&self.vault, &row.record, row.sealed.as_ref()).is_err();
+        let sealed = |row: &KeyRow| self.opened.signing_key(row).is_err();
         let sealed_in = |state: KeyState| -> Vec<Algorithm> {
             let rows = keys.iter().filter(|row| row.record.state == state && sealed(row));
             rows.map(|row| row.record.algorithm()).collect()
@@ -241,31 +247,32 @@ impl<R: KeyRepository> Rotation<R> {
         steps
     }
 
-    /// Reads the rows, lets `decide` choose steps, and writes those; again if somebody else was faster.
+    /// Reads the rows, lets `decide` choose steps, and writes those; again if another process was faster.
     pub(super) async fn commit(
         &self,
         order: &Order,
         imported: Option<&ImportedKey>,
-        mut decide: impl FnMut(&[KeyRow], Reading) -> Result<Vec<Transition>, RotationError> + Send,
-    ) -> Result<Committed, RotationError> {
+        mut decide: impl FnMut(&[KeyRow], Reading) -> Result<Vec<Transition>, Error> + Send,
+    ) -> Result<Committed, Error> {
         let mut fresh = Fresh::default();
         for _ in 0..ATTEMPTS {
             // Before the read: what is read is at least as new as that.
             let read_at = Reading::now(&*self.clock);
             let snapshot = self.rows.live().await?;
+            self.opened.forget_others(&snapshot.keys);
             let steps = decide(&snapshot.keys, read_at)?;
             self.make_fresh(&steps, &mut fresh).await?;
             let (rows, events) = self.apply_all(&snapshot, &steps, order, imported, &fresh, read_at)?;
             if rows.is_empty() || self.write(&snapshot, &rows, &events).await? {
-                return Ok(Committed { snapshot, read_at, events });
+                return Ok(Committed { snapshot, read_at, written: rows, events });
             }
         }
-        Err(RotationError::Contended)
+        Err(Error::Contended)
     }
 
     /// Makes the keys that `steps` ask for and that are not there yet, off the runtime's own threads: an RSA key takes
     /// as long as many requests.
-    async fn make_fresh(&self, steps: &[Transition], fresh: &mut Fresh) -> Result<(), RotationError> {
+    async fn make_fresh(&self, steps: &[Transition], fresh: &mut Fresh) -> Result<(), Error> {
         for step in steps {
             let (Transition::Announce { algorithm } | Transition::Bootstrap { algorithm }) = *step else {
                 continue;
@@ -279,13 +286,13 @@ impl<R: KeyRepository> Rotation<R> {
         Ok(())
     }
 
-    /// Writes rows on top of `snapshot` and tells the audit log what happened; false if somebody else was faster.
+    /// Writes rows on top of `snapshot` and tells the audit log what happened; false if another process was faster.
     pub(super) async fn write(
         &self,
         snapshot: &Snapshot,
         rows: &[KeyRow],
         events: &[KeyEvent],
-    ) -> Result<bool, RotationError> {
+    ) -> Result<bool, Error> {
         match self.rows.write(snapshot.version, rows, events).await {
             Ok(()) => {
                 for KeyEvent { kid, event, actor, reason, .. } in events {
@@ -294,8 +301,8 @@ impl<R: KeyRepository> Rotation<R> {
                 }
                 Ok(true)
             }
-            Err(RepositoryError::Stale) => Ok(false),
-            Err(fault) => Err(fault.into()),
+            Err(repository::Error::Stale) => Ok(false),
+            Err(error) => Err(error.into()),
         }
     }
 
@@ -308,18 +315,18 @@ impl<R: KeyRepository> Rotation<R> {
         imported: Option<&ImportedKey>,
         fresh: &Fresh,
         now: Reading,
-    ) -> Result<(Vec<KeyRow>, Vec<KeyEvent>), RotationError> {
+    ) -> Result<(Vec<KeyRow>, Vec<KeyEvent>), Error> {
         let mut keys = records(&snapshot.keys);
         let mut seals: HashMap<Kid, Sealed> = HashMap::new();
-        let mut seal_new = |kid: &Kid, private: &PrivateKey| -> Result<(), RotationError> {
+        let mut seal_new = |kid: &Kid, private: &PrivateKey| -> Result<(), Error> {
             let place = Place { kid, algorithm: private.algorithm(), created: now.wall };
             seals.insert(kid.clone(), seal(&self.vault, place, private)?);
             Ok(())
         };
         let mut events = Vec::new();
         for step in steps {
-            let make = |algorithm: Algorithm| -> Result<_, RotationError> {
-                let made = fresh.0.get(&algorithm).ok_or(RotationError::NotConfigured(algorithm))?;
+            let make = |algorithm: Algorithm| -> Result<_, Error> {
+                let made = fresh.0.get(&algorithm).ok_or(Error::NotConfigured(algorithm))?;
                 let (private, public) = made;
                 let kid = thumbprint(public);
                 seal_new(&kid, private)?;
@@ -357,14 +364,13 @@ impl<R: KeyRepository> Rotation<R> {
     }
 
     /// Why this process must not make or promote keys: one that has to sign cannot be opened here.
-    pub(super) fn check_active(&self, keys: &[KeyRow]) -> Result<(), RotationError> {
+    pub(super) fn check_active(&self, keys: &[KeyRow]) -> Result<(), Error> {
         let mut active = keys.iter().filter(|row| row.record.state == KeyState::Active).peekable();
         if active.peek().is_none() {
-            return Err(RotationError::NoKey);
+            return Err(Error::NoKey);
         }
         active.try_for_each(|row| {
-            let opened = signing_key(&self.vault, &row.record, row.sealed.as_ref());
-            opened.map(|_| ()).map_err(|error| RotationError::ActiveSealed {
+            self.opened.signing_key(row).map(|_| ()).map_err(|error| Error::ActiveSealed {
                 kid: row.record.kid.clone(),
                 why: error.to_string(),
                 have: self.vault.master_key().to_owned(),

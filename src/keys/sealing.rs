@@ -96,7 +96,7 @@ mod tests {
     }
 
     #[test]
-    fn a_private_half_opens_in_its_own_row_alone() {
+    fn open_takes_a_private_half_in_its_own_row_only() {
         let (vault, kid, other) = (vault(), Kid::parse("a").unwrap(), Kid::parse("b").unwrap());
         for algorithm in Algorithm::ALL {
             let place = Place { kid: &kid, algorithm, created: CREATED };

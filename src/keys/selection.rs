@@ -5,7 +5,7 @@ use signet_verify::crypto::Algorithm;
 use signet_verify::jose::jwk::Kid;
 
 use crate::keys::repository::KeyRepository;
-use crate::keys::rotation::{Rotation, RotationError, records};
+use crate::keys::rotation::{Error, Rotation, records};
 use crate::model::signing_key::{KeyRecord, KeyState};
 
 /// Which keys an operator means.
@@ -34,10 +34,10 @@ impl Selection {
         }
     }
 
-    pub(super) fn not_found(&self) -> RotationError {
+    pub(super) fn not_found(&self) -> Error {
         match self {
-            Self::Kid(kid) => RotationError::UnknownKey(kid.clone()),
-            Self::All | Self::Algorithm(_) => RotationError::NoKey,
+            Self::Kid(kid) => Error::UnknownKey(kid.clone()),
+            Self::All | Self::Algorithm(_) => Error::NoKey,
         }
     }
 }
@@ -46,8 +46,8 @@ impl<R: KeyRepository> Rotation<R> {
     /// The algorithms whose keys are selected: with [`Selection::All`] those that are configured.
     ///
     /// # Errors
-    /// [`RotationError::UnknownKey`] when no live key has the name, and when the database fails.
-    pub async fn selected_algorithms(&self, selection: &Selection) -> Result<Vec<Algorithm>, RotationError> {
+    /// [`Error::UnknownKey`] when no live key has the name, and when the database fails.
+    pub async fn selected_algorithms(&self, selection: &Selection) -> Result<Vec<Algorithm>, Error> {
         match selection {
             Selection::All => Ok(self.contract.algorithms().iter().collect()),
             Selection::Algorithm(algorithm) => Ok(vec![*algorithm]),
@@ -62,13 +62,13 @@ impl<R: KeyRepository> Rotation<R> {
     /// The one selected key: for an algorithm the one that signs with it.
     ///
     /// # Errors
-    /// [`RotationError::NoKey`] when no key signs with the algorithm, and when the database fails.
-    pub async fn selected_key(&self, selection: &Selection) -> Result<Kid, RotationError> {
+    /// [`Error::NoKey`] when no key signs with the algorithm, and when the database fails.
+    pub async fn selected_key(&self, selection: &Selection) -> Result<Kid, Error> {
         if let Selection::Kid(kid) = selection {
             return Ok(kid.clone());
         }
         let records = records(&self.rows.live().await?.keys);
         let signs = |key: &&KeyRecord| key.state == KeyState::Active && selection.holds(key);
-        records.iter().find(signs).map(|key| key.kid.clone()).ok_or(RotationError::NoKey)
+        records.iter().find(signs).map(|key| key.kid.clone()).ok_or(Error::NoKey)
     }
 }

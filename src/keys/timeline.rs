@@ -1,13 +1,13 @@
 //! What the contract means for a key, as a calendar.
 //! In: the contract. Out: what happens when, from a first start until its first key is gone; and the sums behind it. Pure.
-//! Owns: nothing is told that the state machine does not do: the calendar is one run of it.
+//! Owns: nothing is printed that the state machine does not do: the calendar is one run of it.
 
 use std::fmt::Write;
 use std::time::Duration;
 
 use crate::duration::format as span;
 use crate::keys::generator;
-use crate::keys::rotation::RotationError;
+use crate::keys::rotation;
 use crate::model::contract::Contract;
 use crate::model::signing_key::{Event, KeyRecord, apply, due, next_deadline};
 use signet_verify::clock::Timestamp;
@@ -86,7 +86,7 @@ pub fn render(contract: &Contract) -> String {
     text
 }
 
-fn example(number: usize) -> Result<(Kid, PublicKey), RotationError> {
+fn example(number: usize) -> Result<(Kid, PublicKey), rotation::Error> {
     let byte = u8::try_from(number + 1).unwrap_or(u8::MAX);
     let key = SigningKey::from_seed(&[byte; 32]).map_err(generator::Error::from)?;
     Ok((thumbprint(key.public()), key.public().clone()))
@@ -113,7 +113,7 @@ mod tests {
     }
 
     #[test]
-    fn the_calendar_of_the_defaults_says_when_each_step_comes() {
+    fn calendar_of_the_defaults_says_when_each_step_comes() {
         let text = render(&contract(30 * 86_400, 300, 900, 30));
         let expected = "\
 Keys of each algorithm (EdDSA), counted from a first start
@@ -132,7 +132,7 @@ Because
     }
 
     #[test]
-    fn the_calendar_ends_with_the_first_key_also_when_others_come_before_that() {
+    fn calendar_ends_with_the_first_key_even_when_others_come_before() {
         let entries = calendar(&contract(20, 2, 60, 1));
         let last = entries.last().unwrap();
         assert_eq!((last.key, last.event), (0, Event::Removed));

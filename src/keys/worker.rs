@@ -10,7 +10,7 @@ use tokio::time::{sleep, timeout};
 
 use crate::keys::keyring::Keyring;
 use crate::keys::repository::KeyRepository;
-use crate::keys::rotation::{Rotation, RotationError};
+use crate::keys::rotation::{Error, Rotation};
 
 /// How long the database may take; a connection that hangs must not stop the keys.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -29,15 +29,15 @@ impl<R: KeyRepository> RotationWorker<R> {
     /// Brings the rows up to date, makes the first key if there is none, and opens the keyring.
     ///
     /// # Errors
-    /// [`RotationError::ActiveSealed`] when the key that has to sign cannot be opened, and when the database fails: a
+    /// [`Error::ActiveSealed`] when the key that has to sign cannot be opened, and when the database fails: a
     /// server that can't sign must not start.
-    pub async fn start(rotation: Rotation<R>) -> Result<Self, RotationError> {
+    pub async fn start(rotation: Rotation<R>) -> Result<Self, Error> {
         let reconciled = rotation.reconcile().await?;
         rotation.check_active(&reconciled.snapshot.keys)?;
-        let (contract, clock) = (rotation.contract, Arc::clone(&rotation.clock));
+        let (contract, clock) = (rotation.contract, rotation.clock.clone());
         let keyring =
-            Keyring::open(contract, clock, &rotation.vault, &reconciled.snapshot, reconciled.read_at)
-                .ok_or(RotationError::NoKey)?;
+            Keyring::open(contract, clock, &rotation.opened, &reconciled.snapshot, reconciled.read_at)
+                .ok_or(Error::NoKey)?;
         for key in keyring.health().unreadable {
             tracing::error!(kid = %key.kid, "{}", key.why);
         }
@@ -46,7 +46,7 @@ impl<R: KeyRepository> RotationWorker<R> {
 
     /// What this process signs with and publishes.
     pub fn keyring(&self) -> Arc<Keyring> {
-        Arc::clone(&self.keyring)
+        self.keyring.clone()
     }
 
     /// For orders of an operator to a running server; [`RotationWorker::reconcile`] afterwards makes them show at once.
@@ -58,15 +58,15 @@ impl<R: KeyRepository> RotationWorker<R> {
     ///
     /// # Errors
     /// When the database, the vault or the source of randomness fails; the keyring goes on with the rows it knows.
-    pub async fn reconcile(&self) -> Result<(), RotationError> {
+    pub async fn reconcile(&self) -> Result<(), Error> {
         match self.rotation.reconcile().await {
             Ok(reconciled) => {
-                self.keyring.load(&self.rotation.vault, &reconciled.snapshot, reconciled.read_at);
+                self.keyring.load(&self.rotation.opened, &reconciled.snapshot, reconciled.read_at);
                 Ok(())
             }
-            Err(fault) => {
+            Err(error) => {
                 self.keyring.republish();
-                Err(fault)
+                Err(error)
             }
         }
     }
@@ -76,7 +76,7 @@ impl<R: KeyRepository> RotationWorker<R> {
         self.keyring.request_reload();
     }
 
-    /// Settles at every deadline, and often enough to hear of other processes' changes in time, until `shutdown`.
+    /// Reconciles at every deadline, and often enough to see other processes' changes in time, until `shutdown`.
     pub async fn run(&self, shutdown: impl Future<Output = ()> + Send) {
         let mut shutdown = pin!(shutdown);
         let mut failures = 0_u32;
@@ -93,9 +93,9 @@ impl<R: KeyRepository> RotationWorker<R> {
             };
             match outcome {
                 Ok(Ok(())) => failures = 0,
-                Ok(Err(fault)) => {
+                Ok(Err(error)) => {
                     failures = failures.saturating_add(1);
-                    tracing::warn!(failures, "the signing keys could not be brought up to date: {fault}");
+                    tracing::warn!(failures, "the signing keys could not be brought up to date: {error}");
                 }
                 Err(_) => {
                     failures = failures.saturating_add(1);

@@ -115,7 +115,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn lists_keep_their_order_and_refuse_what_is_no_list_of_algorithms() {
+    fn from_str_keeps_the_order_and_refuses_what_is_no_list_of_algorithms() {
         let read = |list: &str| list.parse::<Algorithms>().map(|algorithms| algorithms.to_string());
         assert_eq!(read("EdDSA,ES256,RS256"), Ok(Algorithms::default().to_string()));
         assert_eq!(read(" RS256 , EdDSA "), Ok("RS256,EdDSA".to_owned()));

@@ -1,4 +1,4 @@
-//! What the issuer promises to everybody who caches its keys, as spans of time.
+//! What the issuer promises to caches of its keys, as spans of time.
 //! In: the settings of rotation and tokens. Out: a [`Contract`], or one sentence about the two settings that clash.
 //! Owns: `lead >= max-age + refresh + reload + skew` and `retain >= token life + skew`; both are derived, never set.
 
@@ -43,7 +43,7 @@ pub struct Contract {
 /// Settings that break the contract; prints as one sentence for the operator.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
-pub enum ContractError {
+pub enum Error {
     /// `Cache-Control: max-age` counts whole seconds.
     #[error("SIGNET_JWKS_MAX_AGE ({}) must be at least 1s, since HTTP counts cache lives in whole seconds", span(*.0))]
     MaxAgeTooShort(Duration),
@@ -94,15 +94,15 @@ impl Contract {
     /// Derives the contract from the settings.
     ///
     /// # Errors
-    /// [`ContractError`] when the settings cannot be kept together.
-    pub fn new(terms: Terms) -> Result<Self, ContractError> {
+    /// [`Error`] when the settings cannot be kept together.
+    pub fn new(terms: Terms) -> Result<Self, Error> {
         let [rotate_every, jwks_max_age, token_ttl, skew] =
             [terms.rotate_every, terms.jwks_max_age, terms.token_ttl, terms.leeway].map(as_kept);
         if jwks_max_age < Duration::from_secs(1) {
-            return Err(ContractError::MaxAgeTooShort(jwks_max_age));
+            return Err(Error::MaxAgeTooShort(jwks_max_age));
         }
         if token_ttl < Duration::from_secs(1) {
-            return Err(ContractError::TtlTooShort(token_ttl));
+            return Err(Error::TtlTooShort(token_ttl));
         }
         // A shared cache may hand out a set that is max-age old, and a verifier may keep it for as long again.
         let refresh = jwks_max_age;
@@ -111,19 +111,13 @@ impl Contract {
         let retain = retention(token_ttl, skew, reload);
         let least = lead + reload;
         if rotate_every < least {
-            return Err(ContractError::RotatesTooFast {
-                rotate_every,
-                least,
-                jwks_max_age,
-                leeway: skew,
-                lead,
-            });
+            return Err(Error::RotatesTooFast { rotate_every, least, jwks_max_age, leeway: skew, lead });
         }
         // Of each algorithm, beside the retired ones: the active key, its successor, and one retired key that is just going.
         let retired = retain.as_millis() / rotate_every.as_millis().max(1);
         let algorithms = terms.algorithms;
         if (retired + 3) * algorithms.count() as u128 > Self::MAX_PUBLIC as u128 {
-            return Err(ContractError::TooManyKeys { rotate_every, token_ttl, algorithms });
+            return Err(Error::TooManyKeys { rotate_every, token_ttl, algorithms });
         }
         Ok(Self { rotate_every, jwks_max_age, token_ttl, skew, refresh, reload, lead, retain, algorithms })
     }
@@ -163,7 +157,7 @@ impl Contract {
         self.refresh
     }
 
-    /// The time within which every process of the issuer has heard of a change.
+    /// The time within which every process of the issuer has read a change.
     pub fn reload(&self) -> Duration {
         self.reload
     }
@@ -183,7 +177,7 @@ impl Contract {
         retention(as_kept(token_life), self.skew, self.reload)
     }
 
-    /// The time after which nobody who keeps to the contract accepts a token of a revoked key.
+    /// The time after which no verifier that keeps to the contract accepts a token of a revoked key.
     pub fn revocation_bound(&self) -> Duration {
         self.reload + self.jwks_max_age + self.refresh
     }
@@ -204,7 +198,7 @@ impl fmt::Display for Contract {
 }
 
 /// One skew for the verifier's clock and one for the process that removes the key; the reload because a process signs with
-/// the old key until it has heard of the new one.
+/// the old key until it has read the new one.
 fn retention(token_life: Duration, skew: Duration, reload: Duration) -> Duration {
     token_life + skew + skew + reload
 }
@@ -231,7 +225,7 @@ mod tests {
     };
 
     #[test]
-    fn the_defaults_hold_and_read_as_one_sentence() {
+    fn contract_of_the_defaults_holds_and_reads_as_one_sentence() {
         let contract = Contract::new(DEFAULTS).unwrap();
         assert_eq!(contract.lead(), Duration::from_secs(300 + 300 + 15 + 30));
         assert_eq!(contract.retain(), Duration::from_secs(900 + 30 + 30 + 15));
@@ -243,20 +237,20 @@ mod tests {
     }
 
     #[test]
-    fn the_shortest_interval_that_is_named_in_the_refusal_works() {
-        let fault = Contract::new(Terms { rotate_every: 600 * SECOND, ..DEFAULTS }).unwrap_err();
+    fn new_takes_the_shortest_interval_that_its_refusal_names() {
+        let error = Contract::new(Terms { rotate_every: 600 * SECOND, ..DEFAULTS }).unwrap_err();
         assert_eq!(
-            fault.to_string(),
+            error.to_string(),
             "SIGNET_ROTATE_EVERY (10m) must be at least 11m: with SIGNET_JWKS_MAX_AGE at 5m and SIGNET_LEEWAY at 30s, \
              a key has to be public for 10m45s before it may sign"
         );
-        let ContractError::RotatesTooFast { least, .. } = fault else { panic!("{fault}") };
+        let Error::RotatesTooFast { least, .. } = error else { panic!("{error}") };
         assert!(Contract::new(Terms { rotate_every: least, ..DEFAULTS }).is_ok());
         assert!(Contract::new(Terms { rotate_every: least - Duration::from_millis(1), ..DEFAULTS }).is_err());
     }
 
     #[test]
-    fn a_whole_life_can_pass_in_seconds() {
+    fn new_takes_a_life_of_seconds() {
         let terms = Terms {
             rotate_every: 3 * SECOND,
             jwks_max_age: SECOND,
@@ -270,31 +264,28 @@ mod tests {
     }
 
     #[test]
-    fn lives_below_a_second_are_refused() {
+    fn new_refuses_lives_below_a_second() {
         let short = Duration::from_millis(999);
         assert_eq!(
             Contract::new(Terms { jwks_max_age: short, ..DEFAULTS }),
-            Err(ContractError::MaxAgeTooShort(short))
+            Err(Error::MaxAgeTooShort(short))
         );
-        assert_eq!(
-            Contract::new(Terms { token_ttl: short, ..DEFAULTS }),
-            Err(ContractError::TtlTooShort(short))
-        );
+        assert_eq!(Contract::new(Terms { token_ttl: short, ..DEFAULTS }), Err(Error::TtlTooShort(short)));
     }
 
     #[test]
-    fn a_token_life_of_many_rotations_is_refused_before_the_set_outgrows_verifiers() {
+    fn new_refuses_token_lives_of_so_many_rotations_that_the_set_outgrows_verifiers() {
         let terms = Terms { rotate_every: 660 * SECOND, token_ttl: 86_400 * SECOND, ..DEFAULTS };
-        let fault = Contract::new(terms).unwrap_err();
+        let error = Contract::new(terms).unwrap_err();
         assert_eq!(
-            fault.to_string(),
+            error.to_string(),
             "SIGNET_ROTATE_EVERY (11m) is too short for SIGNET_TOKEN_TTL (1d) with SIGNET_ALGORITHMS at EdDSA: more than 32 keys \
              would be public at once"
         );
     }
 
     #[test]
-    fn absurd_settings_are_judged_and_do_not_overflow() {
+    fn new_judges_absurd_settings_without_overflow() {
         let longest = Duration::MAX;
         let terms = Terms {
             rotate_every: longest,
@@ -308,7 +299,7 @@ mod tests {
     }
 
     #[test]
-    fn every_span_is_one_that_a_row_can_hold() {
+    fn new_takes_only_spans_that_a_row_can_hold() {
         let odd = Duration::from_nanos(1_000_000_001);
         let contract =
             Contract::new(Terms { jwks_max_age: odd, token_ttl: odd, leeway: odd, ..DEFAULTS }).unwrap();

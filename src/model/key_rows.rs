@@ -39,6 +39,6 @@ pub struct KeyEvent {
     pub event: Event,
     /// By whom: a person, or `rotation`.
     pub actor: String,
-    /// Why, if somebody said so.
+    /// The reason, if one was given.
     pub reason: Option<String>,
 }

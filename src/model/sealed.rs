@@ -1,4 +1,4 @@
-//! A secret as it is kept. What opens it is the vault's business.
+//! A secret as it is kept. The vault opens it.
 
 /// A secret at rest.
 #[derive(Clone, Debug, PartialEq, Eq)]

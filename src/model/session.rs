@@ -36,7 +36,7 @@ impl Remember {
     }
 }
 
-/// Somebody, signed in somewhere.
+/// A user who is signed in on one device.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Session {
     /// 32 letters and digits; the `sid` of its JWTs. Not a credential.

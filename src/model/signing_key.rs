@@ -69,7 +69,7 @@ pub struct KeyRecord {
     pub lead: Duration,
     /// The longest time for which it has to stay public after it was retired.
     pub retain: Duration,
-    /// When somebody asked that it sign as soon as it may.
+    /// When an operator asked that it sign as soon as it may.
     pub requested_at: Option<Timestamp>,
     /// Since when it signed.
     pub activated_at: Option<Timestamp>,
@@ -180,7 +180,7 @@ pub enum Transition {
         /// How it joins.
         import_as: ImportAs,
     },
-    /// Let a pending key sign as soon as everybody knows it.
+    /// Let a pending key sign as soon as every cache knows it.
     Request {
         /// The pending key.
         kid: Kid,
@@ -208,7 +208,7 @@ pub enum Event {
     Imported,
     /// Its lead or retention became longer.
     Extended,
-    /// Somebody asked that it sign as soon as it may.
+    /// An operator asked that it sign as soon as it may.
     Requested,
     /// It began to sign.
     Activated,
@@ -268,8 +268,14 @@ pub struct Ring<'a> {
 
 impl<'a> Ring<'a> {
     /// The keys of `algorithm` among `keys`.
+    ///
+    /// There is one of each at most; should there be several that wait, it is the one that caches have known longest,
+    /// whatever the order of the rows.
     pub fn of(keys: &'a [KeyRecord], algorithm: Algorithm) -> Self {
-        let in_state = |state| keys.iter().find(|key| key.algorithm() == algorithm && key.state == state);
+        let in_state = |state| {
+            let keys = keys.iter().filter(move |key| key.algorithm() == algorithm && key.state == state);
+            keys.min_by(|a, b| (a.announced_at, &a.kid).cmp(&(b.announced_at, &b.kid)))
+        };
         Self { active: in_state(KeyState::Active), pending: in_state(KeyState::Pending) }
     }
 
@@ -302,7 +308,7 @@ fn succession(
         (None, None) if anything_signs(keys) => Some((AT_ONCE, Transition::Announce { algorithm })),
         (None, None) => Some((AT_ONCE, Transition::Bootstrap { algorithm })),
         (active, Some(pending)) => {
-            // Where nothing signs, a key that some know beats one that nobody knows.
+            // Where nothing signs, a key that some caches know beats one that none knows.
             let at = if anything_signs(keys) { takeover(active, pending, contract) } else { AT_ONCE };
             let retires = active.map(|active| active.kid.clone());
             Some((at, Transition::Promote { kid: pending.kid.clone(), retires }))
@@ -311,7 +317,7 @@ fn succession(
             Some((announcement(active, contract), Transition::Announce { algorithm }))
         }
         (Some(active), None) => {
-            // While nothing that is configured signs yet, it goes on: somebody has to.
+            // While nothing that is configured signs yet, it goes on: one key has to.
             let is_replaced =
                 contract.algorithms().iter().any(|other| Ring::of(keys, other).active.is_some());
             let retire = Transition::Retire { kid: active.kid.clone() };
@@ -327,7 +333,7 @@ fn algorithms(contract: &Contract) -> impl Iterator<Item = Algorithm> {
 }
 
 /// The algorithm of session tokens: the first configured one whose key signs. While all that are configured are only being
-/// introduced, it is one that is not configured any more, so that somebody signs at any time.
+/// introduced, it is one that is not configured any more, so that a key signs at any time.
 pub fn session_algorithm(keys: &[KeyRecord], contract: &Contract) -> Option<Algorithm> {
     algorithms(contract).find(|algorithm| Ring::of(keys, *algorithm).active.is_some())
 }
@@ -346,13 +352,13 @@ pub fn due(keys: &[KeyRecord], contract: &Contract, now: Timestamp) -> Vec<Trans
         .iter()
         .filter(|key| key.state == KeyState::Retiring && now >= key.public_until())
         .map(|key| Transition::Remove { kid: key.kid.clone() });
-    // Extensions come first: a key must not be retired on the terms of yesterday.
+    // Extensions come first: a key must not be retired by spans that the settings have made longer since.
     extensions.chain(successions).chain(removals).collect()
 }
 
 /// The keys that are public now, newest first of each algorithm.
 ///
-/// A retired key goes when its time is up, whether or not anybody could write that down.
+/// A retired key goes when its time is up, whether or not that could be written.
 pub fn published(keys: &[KeyRecord], now: Timestamp) -> Vec<&KeyRecord> {
     published_until(keys, |key| now >= key.public_until())
 }
@@ -375,7 +381,7 @@ pub fn published_until(keys: &[KeyRecord], is_over: impl Fn(&KeyRecord) -> bool)
     public
 }
 
-/// When the next step is due if nobody interferes; a moment in the past means that it is due already.
+/// When the next step is due if no command interferes; a moment in the past means that it is due already.
 pub fn next_deadline(keys: &[KeyRecord], contract: &Contract) -> Option<Timestamp> {
     let successions =
         algorithms(contract).filter_map(|algorithm| succession(keys, algorithm, contract)).map(|(at, _)| at);
@@ -397,7 +403,7 @@ pub fn announcement(active: &KeyRecord, contract: &Contract) -> Timestamp {
     active.signs_until(contract).before(active.lead.max(contract.lead()))
 }
 
-/// When `pending` takes over from `active`: when everybody knows it and it is wanted.
+/// When `pending` takes over from `active`: when every cache knows it and it is wanted.
 pub fn takeover(active: Option<&KeyRecord>, pending: &KeyRecord, contract: &Contract) -> Timestamp {
     let known = pending.announced_at.after(lead(active, pending, contract));
     match active {
@@ -407,7 +413,7 @@ pub fn takeover(active: Option<&KeyRecord>, pending: &KeyRecord, contract: &Cont
 }
 
 /// How long `pending` has to be public before it takes over from `active`, by the longest that any process promised to
-/// caches while one of them was public: a restart with a shorter max-age does not reach into caches that are filled.
+/// caches while one of them was public: a restart with a shorter max-age does not shorten what caches hold already.
 pub fn lead(active: Option<&KeyRecord>, pending: &KeyRecord, contract: &Contract) -> Duration {
     let before = active.map_or(Duration::ZERO, |active| active.lead);
     before.max(pending.lead).max(contract.lead())
@@ -429,7 +435,14 @@ pub fn apply<E: From<WrongState>>(
     Ok(match step {
         Transition::Announce { algorithm } | Transition::Bootstrap { algorithm } => {
             let (kid, public) = fresh(*algorithm)?;
-            if keys.iter().any(|key| key.kid == kid) || public.algorithm() != *algorithm {
+            let ring = Ring::of(keys, *algorithm);
+            let place = match step {
+                // One that waits may be one that nobody can open.
+                Transition::Bootstrap { .. } => ring.active,
+                _ => ring.pending,
+            };
+            let known = keys.iter().any(|key| key.kid == kid);
+            if known || place.is_some() || public.algorithm() != *algorithm {
                 return Err(WrongState { kid }.into());
             }
             keys.push(KeyRecord::announced(kid.clone(), public, contract, now));
@@ -474,14 +487,17 @@ pub fn apply<E: From<WrongState>>(
     })
 }
 
-/// Lets the pending key `kid` sign; `retires` signs no more.
+/// Lets the pending key `kid` sign; `retires` signs no more, which is the active key of its algorithm, if there is one.
 fn promote(
     keys: &mut [KeyRecord],
     kid: &Kid,
     retires: Option<&Kid>,
     now: Timestamp,
 ) -> Result<Vec<(Kid, Event)>, WrongState> {
-    find(keys, kid, |state| state == KeyState::Pending)?;
+    let algorithm = find(keys, kid, |state| state == KeyState::Pending)?.algorithm();
+    if Ring::of(keys, algorithm).active.map(|active| &active.kid) != retires {
+        return Err(WrongState { kid: kid.clone() });
+    }
     let mut events = Vec::new();
     if let Some(predecessor) = retires {
         find(keys, predecessor, |state| state == KeyState::Active)?.retire(now);

@@ -1,4 +1,4 @@
-//! Tasks: what somebody wants to get done.
+//! Tasks: what a user wants to get done.
 //! In: what a caller wrote, or the cursor that a list gave. Out: tasks, and the place where the next page begins.
 
 use std::fmt;
@@ -9,7 +9,32 @@ use signet_verify::clock::Timestamp;
 /// Letters and digits of the id of a task.
 pub const ID_LENGTH: usize = 32;
 
-/// Something that somebody wants to get done.
+/// The id of a task, read where it comes in: [`ID_LENGTH`] letters and digits, so that nothing else reaches a database.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct TaskId(String);
+
+/// The text is not an id that a task of ours can have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("not the id of a task")]
+pub struct NotATaskId;
+
+impl TaskId {
+    /// The id.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl FromStr for TaskId {
+    type Err = NotATaskId;
+
+    fn from_str(text: &str) -> Result<Self, NotATaskId> {
+        let is_id = text.len() == ID_LENGTH && text.bytes().all(|byte| byte.is_ascii_alphanumeric());
+        if is_id { Ok(Self(text.to_owned())) } else { Err(NotATaskId) }
+    }
+}
+
+/// Something that a user wants to get done.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Task {
     /// [`ID_LENGTH`] letters and digits.
@@ -109,12 +134,12 @@ impl FromStr for Cursor {
         let (created_at, id) = text.split_once('-').ok_or(NotACursor)?;
         let is_number =
             (1..=15).contains(&created_at.len()) && created_at.bytes().all(|byte| byte.is_ascii_digit());
-        let is_id = id.len() == ID_LENGTH && id.bytes().all(|byte| byte.is_ascii_alphanumeric());
-        if !is_number || !is_id {
+        if !is_number {
             return Err(NotACursor);
         }
+        let TaskId(id) = id.parse().map_err(|NotATaskId| NotACursor)?;
         let created_at = Timestamp::from_millis(created_at.parse().map_err(|_| NotACursor)?);
-        Ok(Self { created_at, id: id.to_owned() })
+        Ok(Self { created_at, id })
     }
 }
 

@@ -22,7 +22,7 @@ pub struct User {
     pub updated_at: Timestamp,
 }
 
-/// A change of somebody's profile.
+/// A change of a user's profile.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ProfileChange {
     /// The new name; `None` leaves it.

@@ -54,14 +54,14 @@ mod tests {
                           de4261f94185d5bc84cb5b69d5fde2ecb428a02b8bb215fb3bc5eec3b6d595f1";
 
     #[test]
-    fn a_hash_of_better_auth_is_repeated() {
+    fn repeat_reproduces_a_hash_of_better_auth() {
         let stored = ImportedHash::parse(STORED).unwrap();
         assert!(stored.repeat(b"correct horse battery").unwrap() == stored.hash);
         assert!(stored.repeat(b"correct horse batterz").unwrap() != stored.hash);
     }
 
     #[test]
-    fn what_better_auth_does_not_store_is_not_read() {
+    fn parse_refuses_what_better_auth_does_not_store() {
         for text in [
             "",
             ":",

@@ -1,4 +1,4 @@
-//! Hashing passwords without starving anybody.
+//! Hashes passwords without starving other work.
 //! In: passwords and stored hashes. Out: new hashes, and whether a password fits one.
 //! Owns: at most one computation per core, Argon2's in memory that its thread keeps; the excess is told to come back.
 
@@ -6,12 +6,13 @@ mod imported;
 mod phc;
 
 use std::num::NonZeroUsize;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use argon2::{Algorithm, Argon2, Block, Params, Version};
+use parking_lot::Mutex;
 use subtle::ConstantTimeEq;
 use tokio::sync::oneshot;
 
@@ -43,7 +44,7 @@ pub enum Requester {
     Known,
 }
 
-/// How long somebody is asked to stay away when the queue is full.
+/// How long a caller is asked to wait when the queue is full.
 pub const RETRY_AFTER: Duration = Duration::from_secs(2);
 
 /// Why there is no answer about a password.
@@ -156,7 +157,7 @@ impl Passwords {
     /// [`Error::Failed`] when a thread can't be started, [`Error::Entropy`] without randomness.
     pub fn start(entropy: Arc<dyn Entropy>) -> Result<Self, Error> {
         let params = Params::new(MEMORY_KIB, PASSES, LANES, Some(HASH_BYTES))
-            .map_err(|fault| Error::Failed(fault.to_string()))?;
+            .map_err(|error| Error::Failed(error.to_string()))?;
         let (queue, jobs) = channel();
         let (jobs, counts) = (Arc::new(Mutex::new(jobs)), Arc::new(Counts::default()));
         let threads = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
@@ -165,7 +166,7 @@ impl Passwords {
             std::thread::Builder::new()
                 .name(format!("argon2-{number}"))
                 .spawn(move || work(&jobs, &counts))
-                .map_err(|fault| Error::Failed(fault.to_string()))?;
+                .map_err(|error| Error::Failed(error.to_string()))?;
         }
         let mut decoy_hash = vec![0; HASH_BYTES];
         entropy.fill(&mut decoy_hash)?;
@@ -274,12 +275,12 @@ fn salt(entropy: &dyn Entropy) -> Result<Vec<u8>, EntropyUnavailable> {
 
 /// The life of one thread: takes jobs until the pool is dropped.
 fn work(jobs: &Mutex<Receiver<Job>>, counts: &Counts) {
-    if let Err(fault) = rustix::process::nice(19) {
-        tracing::warn!(%fault, "a hashing thread keeps its ordinary priority");
+    if let Err(error) = rustix::process::nice(19) {
+        tracing::warn!(%error, "a hashing thread keeps its ordinary priority");
     }
     let mut memory: Vec<Block> = Vec::new();
     loop {
-        let next = jobs.lock().unwrap_or_else(PoisonError::into_inner).recv();
+        let next = jobs.lock().recv();
         let Ok(Job { permit, password, target, reply }) = next else { return };
         drop(permit);
         // Whoever asked may have hung up while waiting.
@@ -308,7 +309,7 @@ fn compute(password: &Password, target: &Target, memory: &mut Vec<Block>) -> Res
     let mut hash = vec![0; target.hash.len()];
     argon2
         .hash_password_into_with_memory(normal.as_bytes(), &target.salt, &mut hash, memory.as_mut_slice())
-        .map_err(|fault| Error::Failed(fault.to_string()))?;
+        .map_err(|error| Error::Failed(error.to_string()))?;
     Ok(hash)
 }
 

@@ -62,12 +62,12 @@ mod tests {
     const VALID: &str = "$argon2id$v=19$m=64,t=2,p=1$c29tZXNhbHQ$CTFhFdXPJO1aFaMaO6Mm5c8y7cJHAph8ArZWb2GRPPc";
 
     #[test]
-    fn a_hash_survives_printing() {
+    fn parse_reads_back_a_printed_hash() {
         assert_eq!(StoredHash::parse(VALID).unwrap().print(), VALID);
     }
 
     #[test]
-    fn foreign_or_ruinous_hashes_are_not_read() {
+    fn parse_refuses_foreign_and_ruinous_hashes() {
         for text in [
             "",
             "$argon2id$v=19$m=64,t=2,p=1$c29tZXNhbHQ$",

@@ -1,5 +1,5 @@
 //! Tasks of the caller.
-//! In: a [`Principal`] with every call. Out: that principal's tasks, and nobody else's.
+//! In: a [`Principal`] with every call. Out: that principal's tasks only.
 //! Owns: no principal, no query; isolation is a type before it is a test.
 
 use std::sync::Arc;
@@ -11,7 +11,9 @@ use crate::model::task::ID_LENGTH;
 use crate::model::task::NotACursor;
 use crate::model::task::Task;
 use crate::model::task::TaskFilter;
+use crate::model::task::TaskId;
 use crate::store;
+use crate::store::Addition;
 use crate::store::Database;
 use crate::store::TaskRepository;
 use signet_verify::clock::Clock;
@@ -28,12 +30,18 @@ pub const DEFAULT_PAGE: u32 = 50;
 /// Why there is no task.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// There is none of this id among the caller's tasks; whether somebody else has it is not said.
+    /// There is none of this id among the caller's tasks; whether another user has it is not said.
     #[error("no such task")]
     Unknown,
     /// The cursor is not one that we gave.
     #[error(transparent)]
     Cursor(#[from] NotACursor),
+    /// The owner has as many as they may have.
+    #[error("no room for another task")]
+    QuotaReached,
+    /// The owner's account has been deleted.
+    #[error("the owner is gone")]
+    OwnerEnded,
     /// The database.
     #[error(transparent)]
     Store(#[from] store::Error),
@@ -55,6 +63,8 @@ pub struct Page {
 pub struct Tasks {
     /// The tasks, and nothing else of the database.
     tasks: TaskRepository<Database>,
+    /// How many tasks each owner may have.
+    quota: u32,
     clock: Arc<dyn Clock>,
     entropy: Arc<dyn Entropy>,
 }
@@ -66,9 +76,14 @@ impl std::fmt::Debug for Tasks {
 }
 
 impl Tasks {
-    /// The tasks of this repository.
-    pub fn new(tasks: TaskRepository<Database>, clock: Arc<dyn Clock>, entropy: Arc<dyn Entropy>) -> Self {
-        Self { tasks, clock, entropy }
+    /// The tasks of this repository, `quota` of each owner at most.
+    pub fn new(
+        tasks: TaskRepository<Database>,
+        quota: u32,
+        clock: Arc<dyn Clock>,
+        entropy: Arc<dyn Entropy>,
+    ) -> Self {
+        Self { tasks, quota, clock, entropy }
     }
 
     /// A page of the owner's tasks, newest first.
@@ -96,7 +111,7 @@ impl Tasks {
     /// A new task.
     ///
     /// # Errors
-    /// When the database fails.
+    /// [`Error::QuotaReached`], [`Error::OwnerEnded`].
     pub async fn create(&self, owner: &Principal, draft: Draft) -> Result<Task, Error> {
         let now = self.clock.now();
         let task = Task {
@@ -108,24 +123,27 @@ impl Tasks {
             created_at: now,
             updated_at: now,
         };
-        self.tasks.insert(&task).await?;
-        Ok(task)
+        match self.tasks.add(&task, self.quota).await? {
+            Addition::Kept => Ok(task),
+            Addition::QuotaReached => Err(Error::QuotaReached),
+            Addition::OwnerEnded => Err(Error::OwnerEnded),
+        }
     }
 
     /// One task.
     ///
     /// # Errors
     /// [`Error::Unknown`].
-    pub async fn get(&self, owner: &Principal, id: &str) -> Result<Task, Error> {
-        self.tasks.get(&owner.subject, id).await?.ok_or(Error::Unknown)
+    pub async fn get(&self, owner: &Principal, id: &TaskId) -> Result<Task, Error> {
+        self.tasks.get(&owner.subject, id.as_str()).await?.ok_or(Error::Unknown)
     }
 
     /// Replaces what a task says.
     ///
     /// # Errors
     /// [`Error::Unknown`].
-    pub async fn replace(&self, owner: &Principal, id: &str, draft: &Draft) -> Result<Task, Error> {
-        let replaced = self.tasks.replace(&owner.subject, id, draft, self.clock.now()).await?;
+    pub async fn replace(&self, owner: &Principal, id: &TaskId, draft: &Draft) -> Result<Task, Error> {
+        let replaced = self.tasks.replace(&owner.subject, id.as_str(), draft, self.clock.now()).await?;
         replaced.ok_or(Error::Unknown)
     }
 
@@ -133,15 +151,23 @@ impl Tasks {
     ///
     /// # Errors
     /// [`Error::Unknown`].
-    pub async fn complete(&self, owner: &Principal, id: &str, completion: Completion) -> Result<Task, Error> {
-        self.tasks.complete(&owner.subject, id, completion, self.clock.now()).await?.ok_or(Error::Unknown)
+    pub async fn complete(
+        &self,
+        owner: &Principal,
+        id: &TaskId,
+        completion: Completion,
+    ) -> Result<Task, Error> {
+        self.tasks
+            .complete(&owner.subject, id.as_str(), completion, self.clock.now())
+            .await?
+            .ok_or(Error::Unknown)
     }
 
     /// Deletes a task.
     ///
     /// # Errors
     /// [`Error::Unknown`].
-    pub async fn delete(&self, owner: &Principal, id: &str) -> Result<(), Error> {
-        if self.tasks.delete(&owner.subject, id).await? { Ok(()) } else { Err(Error::Unknown) }
+    pub async fn delete(&self, owner: &Principal, id: &TaskId) -> Result<(), Error> {
+        if self.tasks.delete(&owner.subject, id.as_str()).await? { Ok(()) } else { Err(Error::Unknown) }
     }
 }

@@ -7,26 +7,36 @@
 //!
 //! # The order of statements
 //! Units that touch rows of the same user touch them in this order, so that no two wait for each other: `accounts`,
-//! `sessions`, `revoked_sessions`, `tasks`, `users`. The credential comes first because a sign-in depends on it, and the
-//! user last because every session refers to it. Rows that a unit has just made, which nobody else can see, are exempt.
+//! `sessions`, `revoked_sessions`, `ended_owners`, `tasks`, `users`. The credential comes first because a sign-in depends
+//! on it, and the user last because every session refers to it. Rows that a unit has just made are exempt: only it can
+//! see them.
 
+mod adding;
+mod condition;
+mod connection;
 pub mod credentials;
 mod database;
 mod error;
 pub mod keys;
+mod lane;
+mod pooler;
+mod refusal;
 mod rows;
 mod schema;
+mod schema_behind_pooler;
 mod scope;
 pub mod sessions;
 pub mod tasks;
 mod unit;
 mod users;
 
+pub use adding::Addition;
 pub use credentials::CredentialRepository;
 pub use database::{Connections, Database, Dialect};
 pub use error::{Error, OpenError};
+pub use lane::LaneLoad;
 pub use scope::{Scope, Transactional};
 pub use sessions::{SessionFilter, SessionRepository};
-pub use tasks::TaskRepository;
+pub use tasks::{EndedOwner, TaskRepository};
 pub use unit::Unit;
 pub use users::UserRepository;

@@ -10,6 +10,7 @@ use sqlx::{AnyPool, Row};
 
 use super::database::{Database, Dialect};
 use super::error::OpenError;
+use super::schema_behind_pooler;
 
 /// The migrations of each dialect, built into the binary.
 static SQLITE: Migrator = sqlx::migrate!("migrations/sqlite");
@@ -48,8 +49,19 @@ impl Database {
                 // fails; and neither the wait for it nor an index on millions of rows is a slow request.
                 let options = self.pool.connect_options().as_ref().clone();
                 let alone = AnyPoolOptions::new().max_connections(1).connect_with(options).await;
-                let alone = alone.map_err(OpenError::Unreachable)?;
-                let outcome = migrate(&POSTGRES, &alone).await;
+                let alone = alone.map_err(OpenError::connecting)?;
+                let outcome = match self.shares_sessions() {
+                    true => match alone.acquire().await {
+                        Ok(mut connection) => {
+                            let outcome = schema_behind_pooler::migrate(&POSTGRES, &mut connection).await;
+                            // Not back to its pool, which would look at it: it may be in the middle of a transaction.
+                            let _ = connection.close().await;
+                            outcome
+                        }
+                        Err(error) => Err(OpenError::connecting(error)),
+                    },
+                    false => migrate(&POSTGRES, &alone).await,
+                };
                 alone.close().await;
                 outcome
             }
@@ -81,7 +93,7 @@ fn newest(migrator: &Migrator) -> i64 {
     migrator.iter().map(|migration| migration.version).max().unwrap_or_default()
 }
 
-/// The migration that a binary has to know at least; out of reach where nobody says.
+/// The migration that a binary has to know at least; out of reach where none is named.
 async fn floor(pool: &AnyPool) -> i64 {
     let row = sqlx::query("SELECT migration FROM schema_floor WHERE id = 1").fetch_one(pool).await;
     row.and_then(|row| row.try_get("migration")).unwrap_or(i64::MAX)

@@ -1,10 +1,12 @@
-//! The rows of tasks.
+//! The rows of tasks, and of the owners who may have none any more.
 //! In: an owner with every call. Out: that owner's tasks and no others.
-//! Owns: the owner stands in the WHERE clause of every statement.
+//! Owns: the owner stands in the WHERE clause of every statement; once the end of an owner is committed, no task of
+//! theirs appears.
 
+use super::database::Dialect;
 use super::error::Error;
 use super::rows::{Columns, FromColumns, entities, entity};
-use super::scope::{Scope, Statement};
+use super::scope::{Scope, Statement, Transactional};
 use crate::model::task::{Completion, Cursor, Draft, Task, TaskFilter};
 use signet_verify::clock::Timestamp;
 
@@ -26,6 +28,33 @@ pub const PAGE: &str = concat!(
      ORDER BY created_at DESC, id DESC LIMIT +$5"
 );
 
+/// The statement behind `TaskRepository::add`; public for the tests of query plans. It counts no further than the
+/// quota.
+pub const ADD: &str = concat!(
+    "INSERT INTO tasks (",
+    columns!(),
+    ") SELECT $1, $2, $3, $4, $5, $6, $7 WHERE NOT EXISTS (SELECT 1 FROM ended_owners WHERE user_id = $2) \
+     AND (SELECT COUNT(*) FROM (SELECT 1 FROM tasks WHERE user_id = $2 LIMIT $8) AS own) < $8"
+);
+
+/// How many ended owners one sweep forgets at most.
+const SWEPT_AT_ONCE: i64 = 5000;
+
+/// An owner whose account has been deleted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EndedOwner {
+    /// Whose tasks are gone.
+    pub user_id: String,
+    /// When no token of theirs can live any more.
+    pub forget_at: Timestamp,
+}
+
+impl FromColumns for EndedOwner {
+    fn from_columns(columns: &mut Columns<'_>) -> Result<Self, Error> {
+        Ok(Self { user_id: columns.next()?, forget_at: columns.moment()? })
+    }
+}
+
 impl FromColumns for Task {
     fn from_columns(columns: &mut Columns<'_>) -> Result<Self, Error> {
         Ok(Self {
@@ -43,7 +72,7 @@ impl FromColumns for Task {
 /// The tasks.
 #[derive(Clone, Debug)]
 pub struct TaskRepository<S> {
-    scope: S,
+    pub(super) scope: S,
 }
 
 impl<S: Scope> TaskRepository<S> {
@@ -75,21 +104,13 @@ impl<S: Scope> TaskRepository<S> {
         entities(&self.scope.fetch_all(statement).await?)
     }
 
-    /// Keeps a new task.
+    /// Keeps a task that comes from elsewhere, whatever its owner may have: `add` asks first.
     ///
     /// # Errors
     /// When the database fails.
     pub async fn insert(&self, task: &Task) -> Result<(), Error> {
-        let statement =
-            sqlx::query(concat!("INSERT INTO tasks (", columns!(), ") VALUES ($1, $2, $3, $4, $5, $6, $7)"))
-                .bind(&task.id)
-                .bind(&task.user_id)
-                .bind(&task.title)
-                .bind(&task.description)
-                .bind(i64::from(task.completed))
-                .bind(task.created_at.millis())
-                .bind(task.updated_at.millis());
-        self.scope.execute(statement).await.map(drop)
+        let text = concat!("INSERT INTO tasks (", columns!(), ") VALUES ($1, $2, $3, $4, $5, $6, $7)");
+        self.scope.execute(with_values(text, task)).await.map(drop)
     }
 
     /// One task of `owner`.
@@ -175,7 +196,85 @@ impl<S: Scope> TaskRepository<S> {
         self.scope.execute(statement).await.map(drop)
     }
 
+    /// Whether the account of `owner` has been deleted, as far as is remembered.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn has_ended(&self, owner: &str) -> Result<bool, Error> {
+        let statement = sqlx::query("SELECT 1 FROM ended_owners WHERE user_id = $1").bind(owner);
+        Ok(self.scope.fetch_optional(statement).await?.is_some())
+    }
+
+    /// The owners who have ended while tokens of theirs may still live.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn ended(&self, now: Timestamp) -> Result<Vec<EndedOwner>, Error> {
+        let statement = sqlx::query("SELECT user_id, forget_at FROM ended_owners WHERE forget_at > $1")
+            .bind(now.millis());
+        entities(&self.scope.fetch_all(statement).await?)
+    }
+
+    /// Forgets ended owners of whom no token can live any more, a few thousand at once; says how many.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn sweep(&self, now: Timestamp) -> Result<u64, Error> {
+        let delete = "DELETE FROM ended_owners WHERE user_id IN \
+                      (SELECT user_id FROM ended_owners WHERE forget_at <= $1 LIMIT $2)";
+        self.scope.execute(sqlx::query(delete).bind(now.millis()).bind(SWEPT_AT_ONCE)).await
+    }
+
     async fn changed(&self, statement: Statement<'_>) -> Result<Option<Task>, Error> {
         self.scope.execute_returning(statement).await?.first().map(entity).transpose()
     }
+}
+
+impl<S: Transactional> TaskRepository<S> {
+    /// Deletes every task of `owner`, and lets none be added until `forget_at`, when no token of theirs can live any
+    /// more.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn end_owner(&self, owner: &str, forget_at: Timestamp) -> Result<(), Error> {
+        lock(&self.scope, owner).await?;
+        let statement = sqlx::query(
+            "INSERT INTO ended_owners (user_id, forget_at) VALUES ($1, $2) ON CONFLICT (user_id) DO UPDATE \
+             SET forget_at = CASE WHEN excluded.forget_at > ended_owners.forget_at THEN excluded.forget_at \
+             ELSE ended_owners.forget_at END",
+        )
+        .bind(owner)
+        .bind(forget_at.millis());
+        self.scope.execute(statement).await?;
+        self.delete_of(owner).await
+    }
+}
+
+/// Waits, until the end of the transaction, for everybody else who adds tasks for `owner` or ends them. On SQLite they
+/// are alone already.
+pub(super) async fn lock<S: Transactional>(scope: &S, owner: &str) -> Result<(), Error> {
+    match scope.dialect() {
+        Dialect::Sqlite => Ok(()),
+        Dialect::Postgres => {
+            let lock = "SELECT CAST(pg_advisory_xact_lock(hashtextextended($1, 0)) AS TEXT)";
+            scope.execute(sqlx::query(lock).bind(owner)).await.map(drop)
+        }
+    }
+}
+
+/// The statement that adds a task, if its owner has not ended and has less than `quota`.
+pub(super) fn adding(task: &Task, quota: u32) -> Statement<'_> {
+    with_values(ADD, task).bind(i64::from(quota))
+}
+
+/// The values of a task, in the order of its columns.
+fn with_values<'q>(text: &'static str, task: &'q Task) -> Statement<'q> {
+    sqlx::query(text)
+        .bind(&task.id)
+        .bind(&task.user_id)
+        .bind(&task.title)
+        .bind(&task.description)
+        .bind(i64::from(task.completed))
+        .bind(task.created_at.millis())
+        .bind(task.updated_at.millis())
 }

@@ -6,21 +6,21 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::time::Duration;
 
-use sqlx::any::{Any, AnyRow};
-use sqlx::{AnyPool, Transaction};
+use sqlx::any::AnyRow;
 use tokio::sync::Mutex;
 use tokio::time::timeout;
-use tracing::Instrument;
 
+use super::connection::{Connection, run_on};
 use super::credentials::CredentialRepository;
 use super::database::{Database, Dialect};
 use super::error::Error;
-use super::scope::{Scope, Statement, Transactional};
+use super::lane::{Access, Place};
+use super::scope::{Scope, Statement, Transactional, storable};
 use super::sessions::SessionRepository;
 use super::tasks::TaskRepository;
 use super::users::UserRepository;
 
-/// How often a unit is begun at most. Another try means that somebody else went ahead, so a few are plenty.
+/// How often a unit is begun at most. Another try means that another transaction went ahead, so a few are plenty.
 const ATTEMPTS: u32 = 4;
 
 /// How long SQLite is left alone, times the number of tries, when it has said BUSY before its own timeout.
@@ -47,7 +47,7 @@ pub struct Unit {
 struct Shared {
     dialect: Dialect,
     /// None once the unit has ended.
-    transaction: Mutex<Option<Transaction<'static, Any>>>,
+    transaction: Mutex<Option<Connection>>,
     state: AtomicU8,
 }
 
@@ -73,14 +73,12 @@ impl Unit {
     }
 
     /// Notes that a statement has failed: then the unit can only be rolled back.
-    fn check<T>(&self, outcome: Result<T, sqlx::Error>) -> Result<T, Error> {
-        outcome.map_err(|error| {
-            let error = Error::from(error);
+    fn note<T>(&self, outcome: Result<T, Error>) -> Result<T, Error> {
+        outcome.inspect_err(|error| {
             let state = if error.is_undone() { State::Undone } else { State::Failed };
             // What fails in a transaction that has failed already says nothing about why.
             let state = (State::Sound as u8, state as u8);
             let _ = self.shared.state.compare_exchange(state.0, state.1, Ordering::AcqRel, Ordering::Acquire);
-            error
         })
     }
 
@@ -93,11 +91,11 @@ impl Unit {
         let transaction = self.shared.transaction.lock().await.take();
         match (outcome, transaction) {
             (Ok(value), Some(transaction)) if self.is(State::Sound) => {
-                self.check(transaction.commit().await)?;
+                self.note(transaction.commit().await)?;
                 Ok(value)
             }
             (Ok(_), _) => Err(Error::Abandoned.into()),
-            // Dropped transactions are rolled back before somebody else gets their connection.
+            // Dropped transactions are rolled back before another request gets their connection.
             (Err(error), _) => Err(error),
         }
     }
@@ -106,9 +104,11 @@ impl Unit {
 /// Runs one statement of a unit.
 macro_rules! run {
     ($unit:expr, $statement:expr, $method:ident) => {{
+        let statement = $unit.note(storable($statement))?;
         let mut transaction = $unit.shared.transaction.lock().await;
         let connection = transaction.as_mut().ok_or(Error::Abandoned)?;
-        $unit.check($statement.$method(&mut **connection).await)
+        let outcome = async { run_on!(connection, statement, $method) }.await;
+        $unit.note(outcome)
     }};
 }
 
@@ -177,16 +177,20 @@ impl Database {
         F: Future<Output = Result<T, E>> + Send,
     {
         let whole = async {
+            let place = self.enter(Access::Write).await?.map(Arc::new);
             let mut attempt = 1;
             loop {
                 let shared = Arc::new(Shared {
                     dialect: self.dialect(),
-                    transaction: Mutex::new(Some(self.begin().await?)),
+                    transaction: Mutex::new(Some(self.begin(place.as_ref()).await?)),
                     state: AtomicU8::new(State::Sound as u8),
                 });
                 let unit = Unit { shared: shared.clone() };
                 let outcome = work(Unit { shared }).await;
                 let outcome = unit.end(outcome).await;
+                if outcome.is_ok() {
+                    self.condition.note_write();
+                }
                 if outcome.is_ok() || !unit.is(State::Undone) || attempt >= ATTEMPTS {
                     return outcome;
                 }
@@ -202,10 +206,10 @@ impl Database {
 
     /// Begins a transaction that writes. On SQLite it takes the write lock at once, since a lock taken later can fail
     /// with BUSY whatever the timeout says.
-    async fn begin(&self) -> Result<Transaction<'static, Any>, Error> {
+    async fn begin(&self, place: Option<&Arc<Place>>) -> Result<Connection, Error> {
         let mut attempt = 1;
         loop {
-            match begin(self.writer().clone(), self.dialect()).await {
+            match Connection::for_unit(self, place.cloned()).await {
                 Err(error) if error.is_busy() && attempt < ATTEMPTS => {
                     tokio::time::sleep(BUSY_PAUSE * attempt).await;
                     attempt += 1;
@@ -214,18 +218,4 @@ impl Database {
             }
         }
     }
-}
-
-/// Begins a transaction in a task of its own, whether or not anybody still waits for it: sqlx takes a connection of
-/// PostgreSQL back as it is when its BEGIN is given up on, and the next statement on it would be acknowledged within a
-/// transaction that nobody commits.
-async fn begin(writer: AnyPool, dialect: Dialect) -> Result<Transaction<'static, Any>, Error> {
-    let begin = async move {
-        match dialect {
-            Dialect::Sqlite => writer.begin_with("BEGIN IMMEDIATE").await,
-            Dialect::Postgres => writer.begin().await,
-        }
-    };
-    let begun = tokio::spawn(begin.in_current_span());
-    Ok(begun.await.map_err(|_| sqlx::Error::WorkerCrashed)??)
 }

@@ -1,5 +1,5 @@
 //! Limits on how often something may be tried.
-//! In: a rule and the name of who tries. Out: go on, or how long to wait.
+//! In: a rule and the name of a caller or account. Out: permission, or how long to wait.
 //! Owns: memory is bounded; when all buckets are in use, new callers share one. Instances count together where they
 //! can, and each by itself and more strictly where they can't.
 
@@ -67,8 +67,8 @@ impl std::fmt::Debug for Limiter {
 const CAPACITY: usize = 100_000;
 
 impl Limiter {
-    /// Limits that count from now on, or none at all.
-    pub fn new(clock: Arc<dyn Clock>, enabled: bool) -> Self {
+    /// Limits that count from now on.
+    pub fn new(clock: Arc<dyn Clock>) -> Self {
         Self {
             clock,
             buckets: Mutex::default(),
@@ -76,8 +76,13 @@ impl Limiter {
             redis: None,
             alone: AtomicU64::new(0),
             capacity: CAPACITY,
-            enabled,
+            enabled: true,
         }
+    }
+
+    /// Limits that are turned off: every attempt passes.
+    pub fn off(clock: Arc<dyn Clock>) -> Self {
+        Self { enabled: false, ..Self::new(clock) }
     }
 
     /// The same limits, counted together with all instances on the same Redis. While it does not answer, this process
@@ -193,7 +198,7 @@ mod tests {
 
     fn limiter() -> (Arc<ManualClock>, Limiter) {
         let clock = Arc::new(ManualClock::at(Timestamp::from_seconds(0)));
-        (clock.clone(), Limiter::new(clock, true))
+        (clock.clone(), Limiter::new(clock))
     }
 
     #[test]
@@ -269,7 +274,7 @@ mod tests {
 
     #[tokio::test]
     async fn attempt_always_passes_when_limits_are_off() {
-        let limiter = Limiter::new(Arc::new(ManualClock::at(Timestamp::from_seconds(0))), false);
+        let limiter = Limiter::off(Arc::new(ManualClock::at(Timestamp::from_seconds(0))));
         for _ in 0..1000 {
             assert_eq!(limiter.attempt(&RULE, "ada").await, Ok(()));
         }

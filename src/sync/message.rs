@@ -1,5 +1,5 @@
 //! What instances publish to each other, as JSON in Redis.
-//! In: revoked sessions, changed keys. Out: the text of a message, and the message that a text holds.
+//! In: revoked sessions, deleted users, changed keys. Out: the text of a message, and the message that a text holds.
 //! Owns: what is published here is what is read here; what a later version adds is an error that the reader passes
 //! over.
 
@@ -10,6 +10,8 @@ use signet_verify::jose::jwk::Kid;
 
 /// Ids of sessions are 32 letters and digits; longer ones are none of ours.
 const MAX_SESSION_ID: usize = 64;
+/// Ids of users may come from elsewhere; longer ones fit into no token.
+const MAX_USER_ID: usize = 255;
 
 /// One message on the channel.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -17,6 +19,8 @@ const MAX_SESSION_ID: usize = 64;
 pub(super) enum Message {
     /// Tokens of these sessions are refused from now on.
     SessionsRevoked { sessions: Vec<RevokedSession> },
+    /// These users are gone, and with them whatever is theirs.
+    UsersDeleted { users: Vec<DeletedUser> },
     /// The rows of the signing keys have changed.
     KeysChanged,
     /// A key is not public any more.
@@ -35,6 +39,15 @@ pub(super) struct RevokedSession {
     pub(super) forget_at: i64,
 }
 
+/// A user whose account was deleted.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct DeletedUser {
+    /// Their id.
+    pub(super) id: String,
+    /// The millisecond from which they may be forgotten, since no token of theirs lives any more.
+    pub(super) forget_at: i64,
+}
+
 /// Why a text is no message of ours.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum Error {
@@ -47,6 +60,9 @@ pub(super) enum Error {
     /// A session whose id could not be one of ours.
     #[error("the id of a session is not 1 to {MAX_SESSION_ID} letters and digits")]
     SessionId,
+    /// A user whose id could not be one of ours.
+    #[error("the id of a user is not 1 to {MAX_USER_ID} bytes without control characters")]
+    UserId,
 }
 
 impl Message {
@@ -57,6 +73,14 @@ impl Message {
             .map(|(id, forget_at)| RevokedSession { id: id.clone(), forget_at: forget_at.millis() })
             .collect();
         Self::SessionsRevoked { sessions }
+    }
+
+    /// The message that says of these users that they are deleted.
+    pub(super) fn deleting(users: &[(String, Timestamp)]) -> Self {
+        let users = users.iter();
+        let users =
+            users.map(|(id, forget_at)| DeletedUser { id: id.clone(), forget_at: forget_at.millis() });
+        Self::UsersDeleted { users: users.collect() }
     }
 
     /// Reads what another instance published.
@@ -72,6 +96,7 @@ impl Message {
             Self::SessionsRevoked { sessions } if !sessions.iter().all(RevokedSession::is_sound) => {
                 Err(Error::SessionId)
             }
+            Self::UsersDeleted { users } if !users.iter().all(DeletedUser::is_sound) => Err(Error::UserId),
             _ => Ok(message),
         }
     }
@@ -87,6 +112,12 @@ impl RevokedSession {
     fn is_sound(&self) -> bool {
         (1..=MAX_SESSION_ID).contains(&self.id.len())
             && self.id.bytes().all(|byte| byte.is_ascii_alphanumeric())
+    }
+}
+
+impl DeletedUser {
+    fn is_sound(&self) -> bool {
+        (1..=MAX_USER_ID).contains(&self.id.len()) && !self.id.chars().any(char::is_control)
     }
 }
 
@@ -143,8 +174,12 @@ mod tests {
         Message::revoking(&[(id.to_owned(), Timestamp::from_millis(70))])
     }
 
+    fn deleting(id: &str) -> Message {
+        Message::deleting(&[(id.to_owned(), Timestamp::from_millis(70))])
+    }
+
     #[test]
-    fn every_message_is_read_as_it_was_written() {
+    fn parse_reads_every_message_as_it_was_written() {
         let kid = Kid::parse("a-key").unwrap();
         let withdrawn = r#"{"type":"key_withdrawn","kid":"a-key"}"#;
         let revoked = r#"{"type":"sessions_revoked","sessions":[{"id":"abc","forget_at":70}]}"#;
@@ -152,6 +187,7 @@ mod tests {
             (Message::KeysChanged, r#"{"type":"keys_changed"}"#),
             (Message::KeyWithdrawn { kid }, withdrawn),
             (revoking("abc"), revoked),
+            (deleting("a-b"), r#"{"type":"users_deleted","users":[{"id":"a-b","forget_at":70}]}"#),
         ] {
             assert_eq!(message.to_json(), text);
             assert_eq!(Message::parse(text.as_bytes()).unwrap(), message);
@@ -159,7 +195,7 @@ mod tests {
     }
 
     #[test]
-    fn words_of_the_version_before_are_read() {
+    fn parse_reads_messages_of_the_version_before() {
         let read = |text: &str| Message::parse(text.as_bytes()).unwrap();
         assert_eq!(read("keys"), Message::KeysChanged);
         assert_eq!(read("withdrawn a-key"), Message::KeyWithdrawn { kid: Kid::parse("a-key").unwrap() });
@@ -167,11 +203,14 @@ mod tests {
     }
 
     #[test]
-    fn what_no_instance_publishes_is_an_error() {
+    fn parse_refuses_what_no_instance_publishes() {
         let json = r#"{"type":"sessions_revoked","sessions":[{"id":"../x","forget_at":5}]}"#;
         let long = revoking(&"a".repeat(MAX_SESSION_ID + 1)).to_json();
         for nonsense in ["", "{}", r#"{"type":"of_tomorrow"}"#, json, &long, &revoking("").to_json()] {
             assert!(Message::parse(nonsense.as_bytes()).is_err(), "{nonsense}");
+        }
+        for id in ["", "a\0b", &"a".repeat(MAX_USER_ID + 1)] {
+            assert!(Message::parse(deleting(id).to_json().as_bytes()).is_err(), "{id:?}");
         }
         let withdrawn = format!(r#"{{"type":"key_withdrawn","kid":"{}"}}"#, "k".repeat(Kid::MAX_BYTES + 1));
         assert!(Message::parse(withdrawn.as_bytes()).is_err());

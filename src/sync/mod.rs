@@ -2,6 +2,8 @@
 //! In: events (an attempt, a revoked session). Out: whether to go on.
 //! Owns: memory that stays bounded whatever callers send.
 
+pub mod deletions;
+mod greeting;
 pub mod limiter;
 mod message;
 pub mod pubsub;

@@ -1,7 +1,7 @@
-//! What instances publish and hear.
-//! In: what happened here, and messages of the others. Out: revocations, and the word that keys have changed.
+//! What instances publish and receive.
+//! In: what happened here, and messages of the others. Out: revocations, deletions, and the word that keys have changed.
 //! Owns: on every connection all that lives is read and whatever Redis lacks is sent, so that a lost message, a Redis
-//! that lost its memory and an instance that came late all end with everybody knowing.
+//! that lost its memory and an instance that came late all end with every instance knowing.
 
 use std::collections::HashSet;
 use std::fmt;
@@ -12,22 +12,22 @@ use redis::{Msg, PushKind, RedisError};
 use tokio::sync::mpsc;
 use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
 
-use super::message::{Message, RevokedSession};
-use super::redis::{PING_INTERVAL, REVOKED_SESSIONS, Redis, Subscription};
+use super::message::{DeletedUser, Message, RevokedSession};
+use super::redis::{DELETED_USERS, PING_INTERVAL, REVOKED_SESSIONS, Redis, Subscription, reason};
 use super::revocations::Revocations;
 use signet_verify::clock::{Clock, Timestamp};
 use signet_verify::jose::jwk::Kid;
 
 /// How long a start waits for what Redis remembers; then it goes on without.
 const JOIN_TIMEOUT: Duration = Duration::from_secs(1);
-/// How many revoked sessions are published at once.
+/// How many revoked sessions or deleted users are published at once.
 const BATCH: usize = 256;
 /// How many may wait to be published; what does not fit is sent together later.
 const QUEUE: usize = 4096;
 /// How long to wait before connecting again.
 const RECONNECT_DELAY: Duration = Duration::from_millis(500);
 
-/// What is heard of keys.
+/// What a message says of keys.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum KeyChange {
     /// Another process has written keys, or may have while this one was not connected.
@@ -41,8 +41,14 @@ pub struct PubSub {
     redis: Arc<Redis>,
     revocations: Arc<Revocations>,
     clock: Arc<dyn Clock>,
-    outgoing: mpsc::Receiver<(String, Timestamp)>,
+    outgoing: Outgoing,
     first: Option<Subscription>,
+}
+
+/// What waits to be published.
+struct Outgoing {
+    revoked: mpsc::Receiver<(String, Timestamp)>,
+    deleted: mpsc::Receiver<(String, Timestamp)>,
 }
 
 impl fmt::Debug for PubSub {
@@ -55,13 +61,11 @@ impl PubSub {
     /// Joins the others: adds to `revocations` what they know, within a second or not yet, and from now on publishes
     /// what is added here.
     pub async fn join(redis: Arc<Redis>, revocations: Arc<Revocations>, clock: Arc<dyn Clock>) -> Self {
-        let (sender, outgoing) = mpsc::channel(QUEUE);
-        let overflow = redis.clone();
-        revocations.publish_with(move |revoked| {
-            if sender.try_send(revoked).is_err() {
-                overflow.mark_unsent();
-            }
-        });
+        let (publisher, revoked) = queue(&redis);
+        revocations.publish_with(publisher);
+        let (publisher, deleted) = queue(&redis);
+        revocations.deletions().publish_with(publisher);
+        let outgoing = Outgoing { revoked, deleted };
         let joined = async {
             redis.probe().await;
             connect(&redis, &revocations, clock.now()).await
@@ -69,11 +73,11 @@ impl PubSub {
         let first = match timeout(JOIN_TIMEOUT, joined).await {
             Ok(Ok(subscription)) => Some(subscription),
             Ok(Err(error)) => {
-                redis.set_subscribed(Err(&error));
+                redis.set_subscribed(Err(reason(&error)));
                 None
             }
             Err(elapsed) => {
-                redis.set_subscribed(Err(&elapsed));
+                redis.set_subscribed(Err(elapsed.to_string()));
                 None
             }
         };
@@ -96,18 +100,44 @@ impl PubSub {
             () = publish_queued(&redis, &mut outgoing) => {}
             () = subscriber.run(first) => {}
         }
-        outgoing.close();
+        outgoing.revoked.close();
+        outgoing.deleted.close();
         publish_queued(&redis, &mut outgoing).await;
     }
 }
 
 /// Publishes what happens here, until the sending side is gone.
-async fn publish_queued(redis: &Redis, outgoing: &mut mpsc::Receiver<(String, Timestamp)>) {
-    let mut batch = Vec::with_capacity(BATCH);
-    while outgoing.recv_many(&mut batch, BATCH).await > 0 {
-        redis.publish_revoked(&batch).await;
-        batch.clear();
-    }
+async fn publish_queued(redis: &Redis, outgoing: &mut Outgoing) {
+    let Outgoing { revoked, deleted } = outgoing;
+    let sessions = async {
+        let mut batch = Vec::with_capacity(BATCH);
+        while revoked.recv_many(&mut batch, BATCH).await > 0 {
+            redis.publish_revoked(&batch).await;
+            batch.clear();
+        }
+    };
+    let users = async {
+        let mut batch = Vec::new();
+        while deleted.recv_many(&mut batch, BATCH).await > 0 {
+            redis.publish_deleted(&batch).await;
+            batch.clear();
+        }
+    };
+    tokio::join!(sessions, users);
+}
+
+/// A queue of what is to be published, and how it is filled; what does not fit is sent later.
+fn queue(
+    redis: &Arc<Redis>,
+) -> (impl Fn((String, Timestamp)) + Send + Sync + 'static, mpsc::Receiver<(String, Timestamp)>) {
+    let (sender, outgoing) = mpsc::channel(QUEUE);
+    let overflow = redis.clone();
+    let publisher = move |news| {
+        if sender.try_send(news).is_err() {
+            overflow.mark_unsent();
+        }
+    };
+    (publisher, outgoing)
 }
 
 /// A connection that delivers messages, after everything that was missed before it.
@@ -122,25 +152,44 @@ async fn connect(
     Ok(subscription)
 }
 
-/// Reads all revocations that live, and sends what Redis lacks.
+/// Reads all revocations and deletions that live, and sends what Redis lacks.
 async fn catch_up(
     redis: &Redis,
     revocations: &Revocations,
     now: Timestamp,
     subscription: &mut Subscription,
 ) -> Result<(), RedisError> {
-    let mut living = redis::cmd("ZRANGEBYSCORE");
-    living.arg(REVOKED_SESSIONS).arg(now.millis()).arg("+inf").arg("WITHSCORES");
-    let living: Vec<(String, f64)> = living.query_async(&mut subscription.connection).await?;
-    let known: HashSet<String> = living.iter().map(|(session, _)| session.clone()).collect();
-    revocations
-        .add(living.into_iter().map(|(session, millis)| (session, Timestamp::from_millis(millis as i64))));
-    let mut lacking = revocations.living(now);
-    lacking.retain(|(session, _)| !known.contains(session));
+    let sessions = living(REVOKED_SESSIONS, now, subscription).await?;
+    let lacking = lacking(revocations.living(now), &sessions);
+    revocations.add(sessions);
     for batch in lacking.chunks(BATCH) {
         redis.revoking(batch).invoke_async::<()>(&mut subscription.connection).await?;
     }
+    let users = living(DELETED_USERS, now, subscription).await?;
+    let lacking = self::lacking(revocations.deletions().living(now), &users);
+    revocations.deletions().hear(users);
+    for batch in lacking.chunks(BATCH) {
+        redis.deleting(batch).invoke_async::<()>(&mut subscription.connection).await?;
+    }
     Ok(())
+}
+
+/// What Redis remembers under `key` that may not be forgotten yet.
+async fn living(
+    key: &str,
+    now: Timestamp,
+    subscription: &mut Subscription,
+) -> Result<Vec<(String, Timestamp)>, RedisError> {
+    let mut living = redis::cmd("ZRANGEBYSCORE");
+    living.arg(key).arg(now.millis()).arg("+inf").arg("WITHSCORES");
+    let living: Vec<(String, f64)> = living.query_async(&mut subscription.connection).await?;
+    Ok(living.into_iter().map(|(id, millis)| (id, Timestamp::from_millis(millis as i64))).collect())
+}
+
+/// What is known here and not there.
+fn lacking(here: Vec<(String, Timestamp)>, there: &[(String, Timestamp)]) -> Vec<(String, Timestamp)> {
+    let there: HashSet<&str> = there.iter().map(|(id, _)| id.as_str()).collect();
+    here.into_iter().filter(|(id, _)| !there.contains(id.as_str())).collect()
 }
 
 struct Subscriber<F> {
@@ -164,9 +213,9 @@ impl<F: Fn(KeyChange)> Subscriber<F> {
                     (self.on_keys)(KeyChange::Changed);
                     self.read_messages(subscription).await
                 }
-                Err(error) => error.to_string(),
+                Err(error) => reason(&error),
             };
-            self.redis.set_subscribed(Err(&lost));
+            self.redis.set_subscribed(Err(lost));
             sleep(RECONNECT_DELAY).await;
         }
     }
@@ -202,14 +251,14 @@ impl<F: Fn(KeyChange)> Subscriber<F> {
         let ping = redis::cmd("PING");
         match timeout(PING_INTERVAL, ping.query_async::<String>(&mut subscription.connection)).await {
             Ok(Ok(_)) => {}
-            Ok(Err(error)) => return Err(error.to_string()),
+            Ok(Err(error)) => return Err(reason(&error)),
             Err(elapsed) => return Err(elapsed.to_string()),
         }
         if self.redis.take_unsent()
             && let Err(error) = self.send_unsent(subscription).await
         {
             self.redis.mark_unsent();
-            return Err(error.to_string());
+            return Err(reason(&error));
         }
         Ok(())
     }
@@ -229,6 +278,12 @@ impl<F: Fn(KeyChange)> Subscriber<F> {
                     .into_iter()
                     .map(|RevokedSession { id, forget_at }| (id, Timestamp::from_millis(forget_at))),
             ),
+            Ok(Message::UsersDeleted { users }) => {
+                let users = users.into_iter();
+                let users =
+                    users.map(|DeletedUser { id, forget_at }| (id, Timestamp::from_millis(forget_at)));
+                self.revocations.deletions().hear(users);
+            }
             Ok(Message::KeysChanged) => (self.on_keys)(KeyChange::Changed),
             Ok(Message::KeyWithdrawn { kid }) => (self.on_keys)(KeyChange::Withdrawn(kid)),
             Err(error) => tracing::debug!(%error, "a message of another version is passed over"),

@@ -1,22 +1,23 @@
-//! The connections to Redis, where instances meet.
+//! The connections to Redis, which instances share.
 //! In: scripts and messages. Out: answers within a quarter of a second, or none.
-//! Owns: nobody waits for a Redis that is gone: after one failure a probe alone asks it, until it answers again. The
-//! log says each change once.
+//! Owns: no request waits for a Redis that is gone: after one failure, whatever it was, only a probe asks it each time over
+//! a new connection, until it answers again. The log says each change once, and each reason.
 
 use std::fmt;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use parking_lot::Mutex;
-use redis::aio::{ConnectionManager, ConnectionManagerConfig, MultiplexedConnection};
+use redis::aio::MultiplexedConnection;
 use redis::{
-    AsyncConnectionConfig, Client, FromRedisValue, IntoConnectionInfo, ProtocolVersion, PushInfo, RedisError,
-    Script, ScriptInvocation,
+    AsyncConnectionConfig, Client, ErrorKind, FromRedisValue, IntoConnectionInfo, ProtocolVersion, PushInfo,
+    RedisError, Script, ScriptInvocation,
 };
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 use tokio::time::error::Elapsed;
 use tokio::time::{MissedTickBehavior, interval, timeout};
 
+use super::greeting;
 use super::message::Message;
 use super::rule::{RetryAfter, Rule};
 use crate::config::RedisUrl;
@@ -34,8 +35,14 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
 /// How long the subscribing connection may take to bring everything that was missed.
 const CATCH_UP_TIMEOUT: Duration = Duration::from_secs(5);
 
+/// How many reasons of one outage the log says, and how many characters of each.
+const REASONS: usize = 8;
+const REASON_LENGTH: usize = 200;
+
 /// The key of the revoked sessions: a sorted set, by the millisecond from which each may be forgotten.
 pub(super) const REVOKED_SESSIONS: &str = "signet:ended";
+/// The key of the deleted users: a sorted set, by the millisecond from which each may be forgotten.
+pub(super) const DELETED_USERS: &str = "signet:deleted";
 /// The beginning of the keys of limits.
 const LIMIT_PREFIX: &str = "signet:limit:";
 
@@ -58,7 +65,8 @@ pub struct RedisStatus {
 /// One Redis, as this process reaches it.
 pub struct Redis {
     client: Client,
-    commands: ConnectionManager,
+    /// The connection for commands; none after a failure, which may have been for what the connection is.
+    commands: Mutex<Option<MultiplexedConnection>>,
     channel: String,
     gcra: Script,
     revoke_sessions: Script,
@@ -68,9 +76,17 @@ pub struct Redis {
     subscribed: AtomicBool,
     /// Whether something could not be published and has to be later.
     unsent: AtomicBool,
-    /// What the log says: none until anything is known.
-    logged: Mutex<Option<bool>>,
+    logged: Mutex<Logged>,
     failures: AtomicU64,
+}
+
+/// What the log says.
+#[derive(Debug, Default)]
+struct Logged {
+    /// None until anything is known.
+    up: Option<bool>,
+    /// The reasons of this outage, or of the last one.
+    reasons: Vec<String>,
 }
 
 /// A connection that delivers messages.
@@ -88,18 +104,11 @@ impl Redis {
     pub fn new(url: &RedisUrl) -> Result<Self, RedisError> {
         let address = url.expose().into_connection_info()?;
         let pushing = address.redis_settings().clone().set_protocol(ProtocolVersion::RESP3);
-        let client = Client::open(address.clone().set_redis_settings(pushing))?;
-        let config = ConnectionManagerConfig::new()
-            .set_number_of_retries(1)
-            .set_min_delay(Duration::from_millis(50))
-            .set_max_delay(Duration::from_millis(500))
-            .set_connection_timeout(Some(CONNECT_TIMEOUT))
-            .set_response_timeout(Some(RESPONSE_TIMEOUT));
-        let commands = ConnectionManager::new_lazy_with_config(Client::open(address)?, config)?;
+        let client = Client::open(address.set_redis_settings(pushing))?;
         Ok(Self {
             client,
-            commands,
-            // Channels are common to all databases of a Redis; instances meet only within one.
+            commands: Mutex::default(),
+            // Channels are common to all databases of a Redis; messages stay within one.
             channel: format!("signet:{}:news", url.database()),
             gcra: Script::new(include_str!("gcra.lua")),
             revoke_sessions: Script::new(include_str!("revoke_sessions.lua")),
@@ -152,13 +161,35 @@ impl Redis {
     }
 
     async fn publish(&self, message: &Message) {
-        let mut commands = self.commands.clone();
         let mut publish = redis::cmd("PUBLISH");
         publish.arg(&self.channel).arg(message.to_json());
-        let sent = publish.query_async::<()>(&mut commands);
+        let sent = async { publish.query_async::<()>(&mut self.connect().await?).await };
         // Rare, and no request waits for it: there is time to connect first.
         if self.track(timeout(CONNECT_TIMEOUT, sent).await).is_none() {
             self.mark_unsent();
+        }
+    }
+
+    /// The connection for commands, made if there is none.
+    async fn connect(&self) -> Result<MultiplexedConnection, RedisError> {
+        if let Some(connection) = &*self.commands.lock() {
+            return Ok(connection.clone());
+        }
+        let config = AsyncConnectionConfig::new()
+            .set_connection_timeout(Some(CONNECT_TIMEOUT))
+            .set_response_timeout(Some(RESPONSE_TIMEOUT));
+        let connection = self.open(&config).await?;
+        Ok(self.commands.lock().insert(connection).clone())
+    }
+
+    /// A new connection, or why there is none.
+    async fn open(&self, config: &AsyncConnectionConfig) -> Result<MultiplexedConnection, RedisError> {
+        match self.client.get_multiplexed_async_connection_with_config(config).await {
+            Err(error) if error.is_connection_dropped() => {
+                let refusal = greeting::refusal(self.client.get_connection_info().addr()).await;
+                Err(refusal.map_or(error, |words| (ErrorKind::Io, "Redis hung up", words).into()))
+            }
+            outcome => outcome,
         }
     }
 
@@ -183,6 +214,27 @@ impl Redis {
         invocation
     }
 
+    /// Keeps these deleted users for instances that come later, and publishes them.
+    pub(super) async fn publish_deleted(&self, users: &[(String, Timestamp)]) {
+        let sent = match self.answers.load(Ordering::Relaxed) {
+            true => self.run::<()>(&self.deleting(users)).await,
+            false => None,
+        };
+        if sent.is_none() {
+            self.mark_unsent();
+        }
+    }
+
+    /// The script that keeps deleted users and publishes them: the same as for sessions, on a key of its own.
+    pub(super) fn deleting(&self, users: &[(String, Timestamp)]) -> ScriptInvocation<'_> {
+        let mut invocation = self.revoke_sessions.key(DELETED_USERS);
+        invocation.arg(&self.channel).arg(Message::deleting(users).to_json());
+        for (user, forget_at) in users {
+            invocation.arg(user).arg(forget_at.millis());
+        }
+        invocation
+    }
+
     /// Whether something is still to be sent; whoever asks has to send it.
     pub(super) fn take_unsent(&self) -> bool {
         self.unsent.swap(false, Ordering::Relaxed)
@@ -200,22 +252,25 @@ impl Redis {
             .set_connection_timeout(Some(CONNECT_TIMEOUT))
             .set_response_timeout(Some(CATCH_UP_TIMEOUT))
             .set_push_sender(sender);
-        let mut connection = self.client.get_multiplexed_async_connection_with_config(&config).await?;
+        let mut connection = self.open(&config).await?;
         connection.subscribe(&self.channel).await?;
         Ok(Subscription { connection, messages })
     }
 
     /// Notes whether a subscribing connection stands, and why not.
-    pub(super) fn set_subscribed(&self, subscribed: Result<(), &dyn fmt::Display>) {
+    pub(super) fn set_subscribed(&self, subscribed: Result<(), String>) {
         self.subscribed.store(subscribed.is_ok(), Ordering::Relaxed);
         match subscribed {
             Ok(()) => self.log_up(),
-            Err(why) => self.log_down(why),
+            Err(why) => self.log_down(&why),
         }
     }
 
     /// Asks Redis whether it is alive: it has to count, as it does for limits.
     pub(super) async fn probe(&self) {
+        if self.track(Ok(self.connect().await)).is_none() {
+            return;
+        }
         let mut probe = self.gcra.key(format!("{LIMIT_PREFIX}probe"));
         probe.arg(1).arg(1_000_000);
         if self.run::<u64>(&probe).await.is_some() {
@@ -234,21 +289,23 @@ impl Redis {
         }
     }
 
+    /// Runs a script over the connection that there is.
     async fn run<T: FromRedisValue>(&self, script: &ScriptInvocation<'_>) -> Option<T> {
-        let mut commands = self.commands.clone();
+        let mut commands = self.commands.lock().clone()?;
         self.track(timeout(COMMAND_TIMEOUT, script.invoke_async(&mut commands)).await)
     }
 
     /// Counts and logs a command that failed, after which only the probe asks.
     fn track<T>(&self, answer: Result<Result<T, RedisError>, Elapsed>) -> Option<T> {
-        let failure: &dyn fmt::Display = match &answer {
-            Ok(Ok(_)) => return answer.ok()?.ok(),
-            Ok(Err(error)) => error,
-            Err(elapsed) => elapsed,
+        let failure = match answer {
+            Ok(Ok(value)) => return Some(value),
+            Ok(Err(error)) => reason(&error),
+            Err(elapsed) => elapsed.to_string(),
         };
         self.failures.fetch_add(1, Ordering::Relaxed);
         self.answers.store(false, Ordering::Relaxed);
-        self.log_down(failure);
+        self.commands.lock().take();
+        self.log_down(&failure);
         None
     }
 
@@ -257,26 +314,42 @@ impl Redis {
     }
 
     fn log_up(&self) {
-        if self.is_up() && self.is_news(true) {
+        if self.is_up() && self.logged.lock().up.replace(true) != Some(true) {
             tracing::info!(
                 "Redis answers: limits, ended sessions and changes of keys are shared with other instances"
             );
         }
     }
 
-    fn log_down(&self, why: &dyn fmt::Display) {
-        if self.is_news(false) {
+    fn log_down(&self, why: &str) {
+        let why: String = why.chars().take(REASON_LENGTH).collect();
+        let mut logged = self.logged.lock();
+        let is_news = logged.up.replace(false) != Some(false);
+        if is_news {
+            logged.reasons.clear();
+        }
+        if logged.reasons.len() >= REASONS || logged.reasons.contains(&why) {
+            return;
+        }
+        logged.reasons.push(why.clone());
+        drop(logged);
+        if is_news {
             tracing::warn!(
                 %why,
                 "Redis does not answer: this process limits by itself, more strictly, and hears of ended sessions and \
                  changed keys through the database and the key set alone"
             );
+        } else {
+            tracing::warn!(%why, "Redis cannot be used yet, for another reason");
         }
     }
+}
 
-    /// Whether the log does not say so already.
-    fn is_news(&self, up: bool) -> bool {
-        self.logged.lock().replace(up) != Some(up)
+/// Why Redis did not do what it was asked: in its own words, where it said no.
+pub(super) fn reason(error: &RedisError) -> String {
+    match error.code() {
+        Some(code) => format!("{code} {}", error.detail().unwrap_or_default()).trim_end().to_owned(),
+        None => error.to_string(),
     }
 }
 

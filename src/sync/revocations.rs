@@ -1,6 +1,7 @@
 //! Sessions that ended while JWTs of theirs may still live.
 //! In: ended sessions, each with the time from which it may be forgotten. Out: whether a `sid` is among them.
-//! Owns: memory is bounded by the life of a JWT; verifying reads no database.
+//! Owns: memory is bounded by the life of a JWT; verifying reads no database. The users whose accounts were deleted, which
+//! ends all their sessions, go along.
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
@@ -8,6 +9,7 @@ use std::sync::{Arc, OnceLock};
 
 use parking_lot::RwLock;
 
+use super::deletions::Deletions;
 use signet_verify::clock::{Clock, Timestamp};
 
 /// How a revoked session is handed on to other instances; it must not wait.
@@ -18,6 +20,7 @@ pub struct Revocations {
     clock: Arc<dyn Clock>,
     until: RwLock<HashMap<String, Timestamp>>,
     publisher: OnceLock<Publisher>,
+    deletions: Deletions,
 }
 
 impl std::fmt::Debug for Revocations {
@@ -35,13 +38,13 @@ impl signet_verify::verifier::Revocations for Revocations {
 impl Revocations {
     /// None yet.
     pub fn new(clock: Arc<dyn Clock>) -> Self {
-        Self { clock, until: RwLock::default(), publisher: OnceLock::new() }
+        Self { clock, until: RwLock::default(), publisher: OnceLock::new(), deletions: Deletions::default() }
     }
 
     /// Hands every session that [`Revocations::end`] is the first to bring from now on to `publisher`, for other
     /// instances.
     pub fn publish_with(&self, publisher: impl Fn((String, Timestamp)) + Send + Sync + 'static) {
-        // There is one in a process; a second one would hear of everything from the first.
+        // There is one in a process; a second one would receive everything from the first.
         let _ = self.publisher.set(Box::new(publisher));
     }
 
@@ -75,9 +78,15 @@ impl Revocations {
         self.until.write().extend(sessions);
     }
 
-    /// Forgets the sessions whose time has come; to be called now and then.
+    /// The users whose accounts were deleted.
+    pub fn deletions(&self) -> &Deletions {
+        &self.deletions
+    }
+
+    /// Forgets the sessions and users whose time has come; to be called now and then.
     pub fn sweep(&self) {
         let now = self.clock.now();
+        self.deletions.sweep(now);
         self.until.write().retain(|_, forget_at| *forget_at > now);
     }
 

@@ -1,4 +1,4 @@
--- Keeps revoked sessions until no token of theirs can live, and publishes them, in one step: who subscribes first and
+-- Keeps revoked sessions (or, under another key, deleted users) until no token of theirs can live, and publishes them, in one step: who subscribes first and
 -- reads then misses none.
 -- KEYS[1]: the sessions, by the millisecond from which they may be forgotten. ARGV[1]: the channel.
 -- ARGV[2]: the message to publish. ARGV[3], ARGV[4] and so on: a session and its millisecond, again and again.

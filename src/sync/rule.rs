@@ -46,7 +46,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn alone_three_instances_let_through_together_what_the_rule_allows() {
+    fn alone_lets_three_instances_pass_together_what_the_rule_allows() {
         let strict = Rule { name: "sign-in", burst: 3, window: Duration::from_secs(10) };
         let ordinary = Rule { burst: 100, ..strict };
         assert_eq!((strict.alone().burst, ordinary.alone().burst), (1, 33));

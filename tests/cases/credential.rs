@@ -38,7 +38,6 @@ pub async fn malformed(rig: &Rig) -> Vec<Case> {
         format!("Bearer {token}, Basic YWxpY2U6cHc="),
         format!("Bearer Bearer {token}"),
         format!("Bearer{token}"),
-        format!("Bearer  {token}"),
         format!("Bearer\t{token}"),
         format!("Bearer:{token}"),
         format!("Bearer token={token}"),
@@ -67,7 +66,10 @@ pub async fn two(rig: &Rig) -> Vec<Case> {
 
 pub async fn scheme_case(rig: &Rig) -> Vec<Case> {
     let token = rig.issuer.token();
-    ["bearer", "BEARER", "Bearer", "bEaReR"].map(|scheme| authorization(&format!("{scheme} {token}"))).into()
+    // One space or several; those around the value are not part of it.
+    ["bearer ", "BEARER ", "Bearer ", "bEaReR ", "Bearer  ", "bearer     ", "  Bearer  "]
+        .map(|before| authorization(&format!("{before}{token}  ")))
+        .into()
 }
 
 pub async fn huge(rig: &Rig) -> Vec<Case> {

@@ -112,7 +112,9 @@ pub async fn foreign_characters(rig: &Rig) -> Vec<Case> {
         ["+", "/", " ", "\t", "$", "~", "*", "%20", "\u{e9}", "\u{2010}", "\u{feff}", "?", "!", ","];
     let inserted = |foreign: &'static str| {
         let within = respelt(rig, foreign, move |part| format!("{}{foreign}{}", &part[..9], &part[9..]));
-        within.into_iter().chain(respelt(rig, foreign, move |part| format!("{foreign}{part}")))
+        // A space before the header is one more after the scheme, which may have several.
+        let before = respelt(rig, foreign, move |part| format!("{foreign}{part}"));
+        within.into_iter().chain(before.into_iter().filter(move |_| foreign != " "))
     };
     foreign.into_iter().flat_map(inserted).collect()
 }

@@ -1,4 +1,4 @@
-//! The verifier's case table: every family of tokens and credentials that somebody has tried somewhere, one row and one
+//! The verifier's case table: every known family of forged tokens and credentials, one row and one
 //! test each, sent over HTTP to servers that trust both a key set elsewhere, one for each algorithm, and a shared secret.
 //!
 //! A row's test fails when one of its cases gets another answer than the row wants, when two refusals can be told apart,
@@ -27,7 +27,7 @@ enum Want {
     Denied,
     /// 200.
     Accepted,
-    /// Anything but a fault of the server.
+    /// Anything but an error of the server.
     Survived,
 }
 
@@ -125,7 +125,7 @@ rows! {
     72 row_72_iss_missing_or_foreign Refused claims::iss_foreign;
     73 row_73_iss_nearly_right Refused claims::iss_nearly;
     74 row_74_sub_missing_or_no_text Refused claims::sub_no_text;
-    75 row_75_sub_of_somebody_else Denied claims::sub_other;
+    75 row_75_sub_of_another_user Denied claims::sub_other;
     76 row_76_sub_that_injects Denied claims::sub_injects;
     77 row_77_cnf_present Refused claims::cnf;
     78 row_78_prehashed_or_decoded_input Refused signature::other_input;
@@ -143,7 +143,7 @@ rows! {
 }
 
 #[test]
-fn no_row_is_missing_and_each_has_its_number_in_its_name() {
+fn rows_are_complete_and_named_by_their_numbers() {
     assert_eq!(ROWS.iter().map(|(number, _)| *number).collect::<Vec<_>>(), (1..=89).collect::<Vec<_>>());
     for (number, name) in ROWS {
         assert!(name.starts_with(&format!("row_{number:02}_")), "{name}");

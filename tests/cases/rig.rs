@@ -1,4 +1,4 @@
-//! A server of the role `resource`, the issuer that it trusts, and somebody who presents credentials to it.
+//! A server of the role `resource`, the issuer that it trusts, and a client that presents credentials to it.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -59,7 +59,7 @@ struct Answered {
 pub struct Rig {
     pub issuer: Issuer,
     pub origin: Origin,
-    /// A server that tokens point at, and that nobody may ever ask.
+    /// A server that tokens point at, and that must never get a request.
     pub listener: Origin,
     pub clock: Arc<ManualClock>,
     app: TestApp,
@@ -91,7 +91,7 @@ impl Rig {
         self.issuer.algorithm()
     }
 
-    /// The key of somebody who attacks, of the same algorithm.
+    /// The key of an attacker, of the same algorithm.
     pub fn own(&self) -> SigningKey {
         key_of(self.algorithm(), 66)
     }
@@ -181,7 +181,7 @@ impl Rig {
         }
         let fetches = self.origin.fetches() - fetches;
         assert!(fetches <= 2, "{fetches} fetches");
-        assert_eq!(self.listener.fetches(), 0, "somebody else's server was asked");
+        assert_eq!(self.listener.fetches(), 0, "a foreign server was asked");
         self.accepts("after all").await;
     }
 

@@ -1,4 +1,4 @@
-// A page in Debian's Chromium that reaches the given origins and nobody else, and notes what goes wrong in it.
+// A page in Debian's Chromium that reaches the given origins and no other, and notes what goes wrong in it.
 import { createRequire } from "node:module";
 import { pathToFileURL } from "node:url";
 

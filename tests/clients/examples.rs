@@ -103,7 +103,7 @@ fn forged(good: &str, other: &str) -> String {
 }
 
 async fn opens_the_diary_for_its_owner_only(backend: Backend) {
-    let (app, stranger) = (TestApp::start().await, TestApp::start().await);
+    let (app, other_issuer) = (TestApp::start().await, TestApp::start().await);
     let (alice, bob) = (app.signed_up("alice").await, app.signed_up("bob").await);
     let Some(example) = Example::start(backend, &issuer_of(&app), &[]).await else { return };
     for user in [&alice, &bob] {
@@ -111,7 +111,7 @@ async fn opens_the_diary_for_its_owner_only(backend: Backend) {
         assert_eq!((status, text.contains(&format!("The diary of {}", user.id))), (200, true), "{text}");
     }
     let (hers, his) = (alice.jwt().await, bob.jwt().await);
-    let foreign = stranger.signed_up("alice").await.jwt().await;
+    let foreign = other_issuer.signed_up("alice").await.jwt().await;
     for token in
         [None, Some("nonsense"), Some(&*forged(&hers, &his)), Some(&*foreign), Some(&hers[..hers.len() - 9])]
     {
@@ -142,32 +142,32 @@ async fn calls_no_token_invalid_while_the_keys_are_not_to_be_had(backend: Backen
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_rust_example_opens_the_diary_for_its_owner_only() {
+async fn rust_example_opens_the_diary_for_its_owner_only() {
     opens_the_diary_for_its_owner_only(Backend::Rust).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_fastapi_example_opens_the_diary_for_its_owner_only() {
+async fn fastapi_example_opens_the_diary_for_its_owner_only() {
     opens_the_diary_for_its_owner_only(Backend::FastApi).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_node_example_opens_the_diary_for_its_owner_only() {
+async fn node_example_opens_the_diary_for_its_owner_only() {
     opens_the_diary_for_its_owner_only(Backend::Node).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_fastapi_example_reads_tokens_under_the_shared_secret() {
+async fn fastapi_example_reads_tokens_under_the_shared_secret() {
     reads_tokens_under_the_shared_secret(Backend::FastApi).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_node_example_reads_tokens_under_the_shared_secret() {
+async fn node_example_reads_tokens_under_the_shared_secret() {
     reads_tokens_under_the_shared_secret(Backend::Node).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn no_example_calls_a_token_invalid_while_the_keys_are_not_to_be_had() {
+async fn examples_call_no_token_invalid_while_keys_are_unavailable() {
     for backend in [Backend::Rust, Backend::FastApi, Backend::Node] {
         calls_no_token_invalid_while_the_keys_are_not_to_be_had(backend).await;
     }

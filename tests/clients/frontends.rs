@@ -31,7 +31,7 @@ fn copy_all(from: &Path, to: &Path) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_react_page_on_another_origin_signs_people_in_and_minds_their_tasks() {
+async fn react_page_on_another_origin_signs_users_in_and_manages_their_tasks() {
     let Some(packages) = installed().filter(|_| browser().is_some()) else { return };
     let port = free_port();
     let app = TestApp::builder()
@@ -60,7 +60,7 @@ async fn a_react_page_on_another_origin_signs_people_in_and_minds_their_tasks() 
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_typescript_client_generated_from_the_documents_compiles_strictly_and_works() {
+async fn typescript_client_generated_from_the_documents_compiles_strictly_and_works() {
     let Some(packages) = installed() else { return };
     let app = TestApp::start().await;
     let program = copied("typescript", &packages);
@@ -71,14 +71,14 @@ async fn a_typescript_client_generated_from_the_documents_compiles_strictly_and_
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_documents_pass_a_well_known_linter() {
+async fn openapi_documents_pass_a_well_known_linter() {
     let Some(packages) = installed() else { return };
     let printed = run(&packages, "lint.mjs", &[concat!(env!("CARGO_MANIFEST_DIR"), "/openapi")]).await;
     assert_eq!(printed, "identity: 0 problems\ntasks: 0 problems\n");
 }
 
 #[test]
-fn what_the_examples_depend_on_is_what_they_are_tested_with() {
+fn package_json_of_the_examples_names_the_versions_that_are_tested() {
     let dependencies = |path: &str| {
         let text = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(path)).unwrap();
         let package: serde_json::Value = serde_json::from_str(&text).unwrap();

@@ -11,4 +11,11 @@ const keys = createRemoteJWKSet(new URL(url));
 for (const token of tokens) {
   const { payload, protectedHeader } = await jwtVerify(token, keys, { issuer, audience: issuer });
   console.log(protectedHeader.alg, protectedHeader.kid, payload.sub);
+  try {
+    await jwtVerify(`${token.slice(0, -4)}AAAA`, keys, { issuer, audience: issuer });
+  } catch (refusal) {
+    if (refusal.code === "ERR_JWS_SIGNATURE_VERIFICATION_FAILED") continue;
+    throw refusal;
+  }
+  throw new Error("a tampered token was accepted");
 }

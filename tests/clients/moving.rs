@@ -9,7 +9,7 @@ use super::{installed, run};
 use crate::support::{Caller, SECRET, TestApp, postgres};
 
 #[tokio::test(flavor = "multi_thread")]
-async fn people_of_better_auth_keep_their_ids_their_passwords_and_their_sessions() {
+async fn move_from_better_auth_keeps_ids_passwords_and_sessions() {
     let Some(folder) = installed() else { return };
     let Some(url) = postgres::database("people_of_better_auth").await else { return };
     let printed = run(&folder, "better-auth-server.mjs", &[&url, SECRET]).await;

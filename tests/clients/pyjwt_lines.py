@@ -16,10 +16,10 @@ def verdict(token: str) -> str:
     try:
         key = keys.get_signing_key_from_jwt(token)
         jwt.decode(token, key, algorithms=["EdDSA"], issuer=issuer, audience=issuer)
-    except jwt.PyJWKClientConnectionError as fault:
-        return f"keys {fault}"
-    except jwt.PyJWTError as fault:
-        return f"no {type(fault).__name__}: {fault}"
+    except jwt.PyJWKClientConnectionError as error:
+        return f"keys {error}"
+    except jwt.PyJWTError as error:
+        return f"no {type(error).__name__}: {error}"
     return "ok"
 
 

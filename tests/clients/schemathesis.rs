@@ -1,4 +1,4 @@
-//! A stranger's tool finds no difference between the OpenAPI documents and the server.
+//! A third-party tool finds no difference between the OpenAPI documents and the server.
 
 use std::process::Stdio;
 
@@ -29,7 +29,7 @@ async fn examine(app: &TestApp, document: &str, credential: &Caller, more: &[&st
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_tasks_document_says_what_the_server_does() {
+async fn schemathesis_finds_no_difference_between_the_tasks_document_and_the_server() {
     let app = TestApp::builder().with(|settings| settings.set("SIGNET_TOKEN_TTL", "24h")).start().await;
     let alice = app.signed_up("alice").await;
     let api = alice.api().await;
@@ -43,7 +43,7 @@ const NO_405: [&str; 2] = ["--exclude-checks", "unsupported_method"];
 const NO_405_NOR_STATE: [&str; 2] = ["--exclude-checks", "unsupported_method,positive_data_acceptance"];
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_identity_document_says_what_the_server_does() {
+async fn schemathesis_finds_no_difference_between_the_identity_document_and_the_server() {
     let app = TestApp::start().await;
     let alice = app.signed_up("alice").await;
     let apart = "^/api/auth/(sign-.*|revoke-.*|change-password|verify-password|delete-user)$";

@@ -17,7 +17,7 @@ await identity.POST("/api/auth/update-user", { body: { image: null } });
 
 const { data: session } = await identity.GET("/api/auth/get-session");
 if (session !== undefined) {
-  // @ts-expect-error: null, when nobody is signed in
+  // @ts-expect-error: null, when no user is signed in
   session.user;
   session?.user.image satisfies string | null | undefined;
   // @ts-expect-error: null, when there is no picture

@@ -1,4 +1,4 @@
-//! Thousands of connections that strangers hold, and honest people among them.
+//! Thousands of idle connections of an attacker, and ordinary clients among them.
 
 use std::time::Duration;
 
@@ -9,11 +9,11 @@ use tokio::task::JoinSet;
 
 use super::server::Server;
 
-/// How many strangers there are where there is room for all of them.
-const STRANGERS: usize = 3000;
+/// How many idle connections there are where there is room for all of them.
+const IDLE: usize = 3000;
 
 /// Connects and then says nothing, or one byte of a header or a body a second, in HTTP/1.1 and HTTP/2.
-async fn stranger(address: String, number: usize) {
+async fn hold(address: String, number: usize) {
     let Ok(mut stream) = TcpStream::connect(address).await else { return };
     let beginning: &[u8] = match number % 4 {
         0 => b"",
@@ -30,9 +30,9 @@ async fn stranger(address: String, number: usize) {
     }
 }
 
-fn crowd(server: &Server, strangers: usize) -> JoinSet<()> {
+fn crowd(server: &Server, idle: usize) -> JoinSet<()> {
     let address = server.base_url.trim_start_matches("http://").to_owned();
-    (0..strangers).map(|number| stranger(address.clone(), number)).collect()
+    (0..idle).map(|number| hold(address.clone(), number)).collect()
 }
 
 async fn open_descriptors(server: &Server) -> usize {
@@ -46,10 +46,10 @@ async fn open_descriptors(server: &Server) -> usize {
 async fn serve_goes_on_among_thousands_of_idle_and_dribbling_connections() {
     let folder = tempfile::tempdir().unwrap();
     let server = Server::start(folder.path(), &[]);
-    let mut crowd = crowd(&server, STRANGERS);
-    while open_descriptors(&server).await < STRANGERS * 9 / 10 {
+    let mut crowd = crowd(&server, IDLE);
+    while open_descriptors(&server).await < IDLE * 9 / 10 {
         tokio::time::sleep(Duration::from_millis(200)).await;
-        assert!(crowd.try_join_next().is_none(), "a stranger was sent away before all were there");
+        assert!(crowd.try_join_next().is_none(), "a connection was closed before all were open");
     }
     for _ in 0..20 {
         server.caller().get("/api/auth/jwks").await.expect(200);
@@ -61,7 +61,7 @@ async fn serve_goes_on_among_thousands_of_idle_and_dribbling_connections() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn serve_with_few_descriptors_sends_strangers_away_and_lets_the_honest_in() {
+async fn serve_with_few_descriptors_turns_excess_connections_away_and_serves_ordinary_clients() {
     let folder = tempfile::tempdir().unwrap();
     let server = Server::start_limited(folder.path(), 600);
     let mut crowd = crowd(&server, 1000);

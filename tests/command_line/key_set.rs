@@ -23,8 +23,8 @@ async fn fetch_cuts_an_endless_key_set_off_below_a_megabyte_and_memory_does_not_
     ];
     let server = Server::start(folder.path(), &settings);
     let cut_off = async |times: f64| {
-        let faults = r#"signet_key_cache_fetch_failures_total{reason="too_large"}"#;
-        until("the document is cut off", async || metric(&server, faults).await >= times).await;
+        let errors = r#"signet_key_cache_fetch_failures_total{reason="too_large"}"#;
+        until("the document is cut off", async || metric(&server, errors).await >= times).await;
         metric(&server, "process_resident_memory_bytes").await
     };
     let before = cut_off(1.0).await;

@@ -56,7 +56,7 @@ async fn log_has_each_line_soon_and_in_order_however_many_ask() {
         });
     }
     asking.join_all().await;
-    // Nobody stops the server, and nothing else is written that could push them out.
+    // The server is not stopped, and nothing else is written that could push them out.
     until("a line for each request", async || lines(&server.log(), "signet::request").len() == 2000).await;
     // A request and what is written on its way: the line that waits for nothing does not overtake the one before it.
     for number in 0..20 {
@@ -80,7 +80,7 @@ async fn log_has_each_line_soon_and_in_order_however_many_ask() {
 }
 
 #[tokio::test]
-async fn log_says_why_a_token_was_refused_and_the_caller_is_not_told() {
+async fn log_says_why_a_token_was_refused_and_the_answer_does_not() {
     let folder = tempfile::tempdir().unwrap();
     let server = Server::start(folder.path(), &[]);
     let ada =
@@ -114,7 +114,7 @@ async fn log_says_why_a_token_was_refused_and_the_caller_is_not_told() {
 }
 
 #[tokio::test]
-async fn audit_names_each_event_of_security_and_nobody_by_address() {
+async fn audit_names_each_event_of_security_and_no_email_address() {
     let folder = tempfile::tempdir().unwrap();
     let server = Server::start(folder.path(), &[]);
     let caller = server.caller();

@@ -2,12 +2,13 @@
 
 pub mod crash;
 mod crowd;
-mod faults;
+mod json;
 mod key_set;
 mod logs;
 mod restore;
 mod rotation;
 pub mod server;
+mod start_errors;
 mod tls;
 mod topology;
 mod writers;

@@ -1,4 +1,4 @@
-//! Keys come, sign, go and are revoked while real processes and other people's libraries verify: nobody is refused.
+//! Keys come, sign, go and are revoked while real processes and third-party libraries verify: no good token is refused.
 
 #[allow(
     dead_code,

@@ -77,7 +77,7 @@ impl Server {
         Self { child, log, reader: Some(reader), base_url: format!("http://{address}") }
     }
 
-    /// Somebody who calls it.
+    /// A client of it.
     pub fn caller(&self) -> Caller {
         Caller::new(&self.base_url)
     }

@@ -11,7 +11,7 @@ use crate::instances::{jwt, signed_up};
 const WRITERS: usize = 40;
 
 #[tokio::test]
-async fn write_that_waits_keeps_nobody_from_reading_and_loses_nothing() {
+async fn write_that_waits_blocks_no_reader_and_loses_nothing() {
     let folder = tempfile::tempdir().unwrap();
     let server = Server::start(folder.path(), &[]);
     let session = signed_up(&server, "ada").await;
@@ -31,7 +31,7 @@ async fn write_that_waits_keeps_nobody_from_reading_and_loses_nothing() {
         });
     }
     tokio::time::sleep(std::time::Duration::from_millis(300)).await;
-    assert!(writers.try_join_next().is_none(), "nobody can write now");
+    assert!(writers.try_join_next().is_none(), "no write can end now");
     for _ in 0..20 {
         assert_eq!(api.get("/api/me/tasks").await.expect(200), json!([]));
         jwt(&session).await;

@@ -125,13 +125,13 @@ fn config_check_refuses_bad_settings_with_exit_code_2_and_a_sentence_each() {
     let output = signet(home.path(), &variables, &["config", "check", "--role", "judge"], b"");
     assert_eq!(output.status.code(), Some(2));
     assert_eq!(stdout(&output), "");
-    let faults = stderr(&output);
-    assert_eq!(faults.lines().count(), 3, "{faults}");
+    let errors = stderr(&output);
+    assert_eq!(errors.lines().count(), 3, "{errors}");
     assert!(
-        faults.contains("SIGNET_LEEWAY is 10m, but") && faults.contains("SIGNET_ROLE is \"judge\""),
-        "{faults}"
+        errors.contains("SIGNET_LEEWAY is 10m, but") && errors.contains("SIGNET_ROLE is \"judge\""),
+        "{errors}"
     );
-    assert!(!faults.contains("hunter2"), "{faults}");
+    assert!(!errors.contains("hunter2"), "{errors}");
     let unknown = signet(home.path(), &[], &["config", "check", "--colour"], b"");
     assert_eq!(unknown.status.code(), Some(2));
 }

@@ -109,7 +109,7 @@ fn trusts_matches_nothing_that_patterns_do_not_say() {
 }
 
 #[test]
-fn parse_refuses_patterns_that_trust_strangers_or_mean_nothing() {
+fn parse_refuses_patterns_that_trust_foreign_origins_or_mean_nothing() {
     for pattern in [
         "*",
         "https://*",

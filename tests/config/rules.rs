@@ -84,6 +84,7 @@ fn resolve_reports_every_error_at_once() {
         ("SIGNET_TOKEN_CACHE", "32MB"),
         ("SIGNET_ROTATE_EVERY", "monthly"),
         ("SIGNET_JWKS_MAX_AGE", "5 m"),
+        ("SIGNET_TASKS_PER_USER", "0"),
     ]));
     for name in [
         "SIGNET_LISTEN",
@@ -106,6 +107,7 @@ fn resolve_reports_every_error_at_once() {
         "SIGNET_TOKEN_CACHE",
         "SIGNET_ROTATE_EVERY",
         "SIGNET_JWKS_MAX_AGE",
+        "SIGNET_TASKS_PER_USER",
     ] {
         assert!(
             sentences.lines().any(|line| line.starts_with(&format!("{name} "))),
@@ -113,7 +115,7 @@ fn resolve_reports_every_error_at_once() {
         );
     }
     assert_eq!(sentences.lines().filter(|line| line.starts_with("BETTER_AUTH_TRUSTED_ORIGINS ")).count(), 2);
-    assert_eq!(sentences.lines().count(), 22);
+    assert_eq!(sentences.lines().count(), 23);
     assert!(sentences.lines().all(|line| line.ends_with('.')));
 }
 
@@ -378,7 +380,8 @@ fn debug_shows_no_secret_of_settings_config_or_errors() {
 
 #[test]
 fn resolve_tells_redis_from_other_addresses_and_takes_none() {
-    for url in ["redis://localhost:6379", "rediss://:hunter2@h/2"] {
+    for url in ["redis://localhost:6379", "rediss://:hunter2@h/2", "unix:///run/redis.sock?db=1&pass=hunter2"]
+    {
         let config = resolve(&given(&[("REDIS_URL", url)]));
         assert_eq!(config.storage.redis_url.unwrap().expose(), url);
     }

@@ -36,10 +36,10 @@ fn captures() -> Vec<(String, PathBuf)> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn every_capture_is_answered_alike_or_the_difference_is_listed() {
+async fn contract_answers_every_capture_alike_or_lists_the_difference() {
     let captures = captures();
     assert!(captures.len() > 120, "{}", captures.len());
-    let mut faults = Vec::new();
+    let mut problems = Vec::new();
     let mut used = BTreeSet::new();
     let replayed: Vec<_> =
         captures.iter().filter(|(name, _)| NOT_OFFERED.iter().all(|(other, _)| other != name)).collect();
@@ -56,14 +56,14 @@ async fn every_capture_is_answered_alike_or_the_difference_is_listed() {
             let found = match DIFFERENCES.iter().find(|(other, ..)| *other == name) {
                 Some((_, difference, _)) => {
                     used.insert(name.clone());
-                    difference.faults(&capture, &reply)
+                    difference.problems(&capture, &reply)
                 }
                 None => compare(&capture, &reply),
             };
-            faults.extend(found.into_iter().map(|fault| format!("{name}: {fault}")));
+            problems.extend(found.into_iter().map(|problem| format!("{name}: {problem}")));
         }
     }
-    assert!(faults.is_empty(), "{} differences:\n{}", faults.len(), faults.join("\n"));
+    assert!(problems.is_empty(), "{} differences:\n{}", problems.len(), problems.join("\n"));
     let unused: Vec<_> =
         DIFFERENCES.iter().filter(|(name, ..)| !used.contains(*name)).map(|(name, ..)| name).collect();
     assert!(unused.is_empty(), "listed, but there is no such capture: {unused:?}");
@@ -71,20 +71,20 @@ async fn every_capture_is_answered_alike_or_the_difference_is_listed() {
 
 impl Difference {
     /// What is wrong even if this difference is wanted.
-    fn faults(&self, capture: &Capture, reply: &Reply) -> Vec<String> {
+    fn problems(&self, capture: &Capture, reply: &Reply) -> Vec<String> {
         match self {
             // The status is the same; the body is ours.
             Self::Body => compare_head(capture, reply),
             Self::Message => {
-                let mut faults = compare_head(capture, reply);
+                let mut problems = compare_head(capture, reply);
                 if reply.json()["code"] != capture.json()["code"] {
-                    faults.push(format!(
+                    problems.push(format!(
                         "code {} instead of {}",
                         reply.json()["code"],
                         capture.json()["code"]
                     ));
                 }
-                faults
+                problems
             }
             Self::Answer(status, code) => {
                 let ours = (reply.status.as_u16(), reply.text.parse::<Value>().ok());
@@ -101,25 +101,25 @@ impl Difference {
 
 /// Everything that a client could notice.
 fn compare(capture: &Capture, reply: &Reply) -> Vec<String> {
-    let mut faults = compare_head(capture, reply);
+    let mut problems = compare_head(capture, reply);
     if capture.body.is_empty() {
         // Better Auth answers routing errors without a body; ours have one, which its client handles alike.
         if !reply.text.is_empty() && reply.json()["code"] != "NOT_FOUND" {
-            faults.push(format!("a body where there was none: {}", reply.text));
+            problems.push(format!("a body where there was none: {}", reply.text));
         }
-        return faults;
+        return problems;
     }
     match serde_json::from_str(&reply.text) {
-        Ok(body) => compare_json("$", &capture.json(), &body, &mut faults),
-        Err(_) => faults.push(format!("not JSON: {}", reply.text)),
+        Ok(body) => compare_json("$", &capture.json(), &body, &mut problems),
+        Err(_) => problems.push(format!("not JSON: {}", reply.text)),
     }
-    faults
+    problems
 }
 
 fn compare_head(capture: &Capture, reply: &Reply) -> Vec<String> {
-    let mut faults = Vec::new();
+    let mut problems = Vec::new();
     if reply.status.as_u16() != capture.status {
-        faults.push(format!(
+        problems.push(format!(
             "status {} instead of {}: {}",
             reply.status.as_u16(),
             capture.status,
@@ -130,18 +130,18 @@ fn compare_head(capture: &Capture, reply: &Reply) -> Vec<String> {
         let expected = capture.header(name);
         let is_ours_alone = expected.is_none();
         if !is_ours_alone && expected.as_deref() != Some(reply.header(name)) {
-            faults.push(format!("{name}: {:?} instead of {expected:?}", reply.header(name)));
+            problems.push(format!("{name}: {:?} instead of {expected:?}", reply.header(name)));
         }
     }
     for name in ["set-auth-token", "set-auth-jwt"] {
         if capture.header(name).is_some() == reply.header(name).is_empty() {
-            faults.push(format!("{name}: {:?}", reply.header(name)));
+            problems.push(format!("{name}: {:?}", reply.header(name)));
         }
     }
     for exposed in capture.header("access-control-expose-headers").iter().flat_map(|names| names.split(", "))
     {
         if !reply.header("access-control-expose-headers").contains(exposed) {
-            faults.push(format!("{exposed} is not exposed"));
+            problems.push(format!("{exposed} is not exposed"));
         }
     }
     let cookies = |values: Vec<String>| values.iter().map(|value| without_value(value)).collect::<Vec<_>>();
@@ -151,13 +151,13 @@ fn compare_head(capture: &Capture, reply: &Reply) -> Vec<String> {
         ["/api/auth/sign-in/", "/api/auth/sign-up/"].iter().any(|path| capture.path.starts_with(path));
     let has_signed_in = signs_in && reply.status.as_u16() == 200;
     if own.len() != usize::from(has_signed_in) {
-        faults.push(format!("{} cookies of the device", own.len()));
+        problems.push(format!("{} cookies of the device", own.len()));
     }
     let (ours, theirs) = (cookies(ours), cookies(capture.headers("set-cookie")));
     if ours != theirs {
-        faults.push(format!("cookies {ours:?} instead of {theirs:?}"));
+        problems.push(format!("cookies {ours:?} instead of {theirs:?}"));
     }
-    faults
+    problems
 }
 
 /// A cookie with its name and attributes, and whether it has a value.
@@ -184,34 +184,34 @@ const GENERATED: [&str; 13] = [
     "email",
 ];
 
-fn compare_json(place: &str, theirs: &Value, ours: &Value, faults: &mut Vec<String>) {
+fn compare_json(place: &str, theirs: &Value, ours: &Value, problems: &mut Vec<String>) {
     match (theirs, ours) {
         (Value::Object(theirs), Value::Object(ours)) => {
             for (name, value) in theirs {
                 match ours.get(name) {
-                    None => faults.push(format!("{place}.{name} is missing")),
+                    None => problems.push(format!("{place}.{name} is missing")),
                     Some(own) if GENERATED.contains(&name.as_str()) => {
                         if std::mem::discriminant(own) != std::mem::discriminant(value) || !alike(value, own)
                         {
-                            faults.push(format!("{place}.{name} is {own} instead of one like {value}"));
+                            problems.push(format!("{place}.{name} is {own} instead of one like {value}"));
                         }
                     }
-                    Some(own) => compare_json(&format!("{place}.{name}"), value, own, faults),
+                    Some(own) => compare_json(&format!("{place}.{name}"), value, own, problems),
                 }
             }
             for name in ours.keys().filter(|name| !theirs.contains_key(*name) && name.as_str() != "use") {
-                faults.push(format!("{place}.{name} is new"));
+                problems.push(format!("{place}.{name} is new"));
             }
         }
         // Lists differ in length by what happened before; their elements have one shape.
         (Value::Array(theirs), Value::Array(ours)) => {
             if let (Some(theirs), Some(ours)) = (theirs.first(), ours.first()) {
-                compare_json(&format!("{place}[0]"), theirs, ours, faults);
+                compare_json(&format!("{place}[0]"), theirs, ours, problems);
             } else if theirs.is_empty() != ours.is_empty() {
-                faults.push(format!("{place} is empty in one of the two"));
+                problems.push(format!("{place} is empty in one of the two"));
             }
         }
-        _ if theirs != ours => faults.push(format!("{place} is {ours} instead of {theirs}")),
+        _ if theirs != ours => problems.push(format!("{place} is {ours} instead of {theirs}")),
         _ => {}
     }
 }

@@ -51,7 +51,7 @@ impl World {
         } else {
             "correct horse battery"
         };
-        // Where Ada herself signs up, somebody else has done so before.
+        // Where Ada herself signs up, another user has done so before.
         let email = if name == "10-sign-up-ok" { "bea@example.com" } else { "ada@example.com" };
         let body = json!({ "name": "Ada", "email": email, "password": password });
         let answer = app.anonymous().post("/api/auth/sign-up/email", &body).await.expect(200);

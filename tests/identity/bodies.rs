@@ -34,3 +34,57 @@ async fn sign_in_tells_who_sends_json_as_a_form() {
     assert!(mistaken.json()["message"].as_str().unwrap().contains("Content-Type: application/json"));
     send("application/x-www-form-urlencoded", form).await.expect(200);
 }
+
+#[tokio::test]
+async fn a_password_that_is_too_long_has_one_code_however_long_it_is() {
+    let app = TestApp::start().await;
+    let alice = app.signed_up("alice").await;
+    for length in [129, 4096, 4097, 60_000] {
+        let long = "x".repeat(length);
+        let sign_up = json!({ "name": "B", "email": "b@example.com", "password": long });
+        let sign_in = json!({ "email": alice.email, "password": long });
+        for (path, body) in [("sign-up", sign_up), ("sign-in", sign_in)] {
+            let refused = app.anonymous().post(&format!("/api/auth/{path}/email"), &body).await;
+            refused.assert_error(400, "PASSWORD_TOO_LONG");
+        }
+        let change = |new: &str, current: &str| json!({ "newPassword": new, "currentPassword": current });
+        let changed = alice.session.post("/api/auth/change-password", &change(&long, PASSWORD)).await;
+        changed.assert_error(400, "PASSWORD_TOO_LONG");
+        // As Better Auth says of a current one that is wrong for whatever reason.
+        let wrong = alice.session.post("/api/auth/change-password", &change("new password", &long)).await;
+        wrong.assert_error(400, "INVALID_PASSWORD");
+        for path in ["verify-password", "delete-user"] {
+            let refused =
+                alice.session.post(&format!("/api/auth/{path}"), &json!({ "password": long })).await;
+            refused.assert_error(400, "INVALID_PASSWORD");
+        }
+    }
+}
+
+#[tokio::test]
+async fn an_empty_place_to_go_on_to_is_none() {
+    let app = TestApp::start().await;
+    let alice = app.signed_up("alice").await;
+    let mut body = json!({ "email": alice.email, "password": PASSWORD });
+    for member in ["callbackURL", "redirectTo", "errorCallbackURL", "newUserCallbackURL"] {
+        body[member] = json!("");
+        let signed_in = app.anonymous().post("/api/auth/sign-in/email", &body).await;
+        let answer = signed_in.expect(200);
+        assert_eq!(
+            (&answer["redirect"], &answer["url"]),
+            (&json!(false), &json!("")),
+            "as Better Auth has it"
+        );
+        assert!(signed_in.headers.get("location").is_none());
+        let sign_up =
+            json!({ "name": "", "email": format!("{member}@example.com"), "password": PASSWORD, member: "" });
+        app.anonymous().post("/api/auth/sign-up/email", &sign_up).await.expect(200);
+        body[member] = json!("//evil.example");
+        assert_eq!(app.anonymous().post("/api/auth/sign-in/email", &body).await.status, 403);
+        body[member] = json!("");
+    }
+    let form = format!("email=alice%40example.com&password={}&callbackURL=", PASSWORD.replace(' ', "+"));
+    let request = app.anonymous().request(Method::POST, "/api/auth/sign-in/email");
+    let request = request.header("content-type", "application/x-www-form-urlencoded").body(form);
+    assert_eq!(Caller::send(request).await.expect(200)["redirect"], false);
+}

@@ -41,7 +41,7 @@ async fn delete_user_takes_everything_that_was_theirs_and_nothing_of_others() {
     }
     let tasks = bob.api().await.get("/api/me/tasks").await.expect(200);
     assert_eq!(tasks.as_array().unwrap().len(), 1);
-    // The address is free again, and leads to somebody new.
+    // The address is free again, and leads to a new user.
     let again = app.signed_up("alice").await;
     assert_ne!(again.id, alice.id);
     assert_eq!(again.api().await.get("/api/me/tasks").await.expect(200), json!([]));

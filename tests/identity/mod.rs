@@ -3,12 +3,14 @@
 mod better_auth;
 mod bodies;
 mod change_password;
+mod cookies;
 mod cors;
 mod delete_user;
 mod hs256;
 mod interleavings;
 mod key_set;
 mod limits;
+mod moved;
 mod password_hashes;
 mod postgres;
 mod sessions;

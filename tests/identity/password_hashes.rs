@@ -40,7 +40,7 @@ async fn hashed(app: &TestApp) -> u64 {
 }
 
 #[tokio::test]
-async fn sign_in_with_a_wrong_password_costs_the_same_for_everybody_while_some_hashes_are_better_auths() {
+async fn sign_in_with_a_wrong_password_costs_every_user_the_same_while_some_hashes_are_better_auths() {
     let app = TestApp::start().await;
     for name in ["alice", "bob"] {
         app.signed_up(name).await;

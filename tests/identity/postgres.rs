@@ -7,7 +7,7 @@ use crate::support::TestApp;
 use crate::support::caller::PASSWORD;
 
 #[tokio::test]
-async fn every_operation_works_on_postgresql() {
+async fn postgres_serves_every_operation() {
     let Some(url) = crate::support::postgres::database("one_day").await else { return };
     let app =
         TestApp::builder().with(|settings| settings.set("DATABASE_URL", SecretText::from(url))).start().await;

@@ -11,9 +11,9 @@ use crate::support::caller::PASSWORD;
 async fn sign_up_by_200_with_one_address_lets_one_win_and_gives_every_503_a_reason() {
     let app = TestApp::start().await;
     let attempts = (0..200).map(|_| {
-        let nobody = app.anonymous();
+        let client = app.anonymous();
         let body = json!({ "name": "A", "email": "a@example.com", "password": PASSWORD });
-        tokio::spawn(async move { nobody.post("/api/auth/sign-up/email", &body).await })
+        tokio::spawn(async move { client.post("/api/auth/sign-up/email", &body).await })
     });
     let (mut won, mut timed_out) = (0, 0);
     for attempt in attempts.collect::<Vec<_>>() {

@@ -28,7 +28,7 @@ async fn store_holds_no_session_token_and_no_password() {
 }
 
 #[tokio::test]
-async fn changed_secret_signs_browsers_out_and_breaks_no_request() {
+async fn change_of_the_secret_signs_browsers_out_and_breaks_no_request() {
     let folder = Arc::new(tempfile::tempdir().unwrap());
     let start = async |secret: &str| {
         let secret = SecretText::from(secret.to_owned());

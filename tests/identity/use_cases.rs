@@ -47,7 +47,7 @@ impl Service {
             fresh.database.clone(),
             sessions.clone(),
             Arc::new(Passwords::start(entropy.clone()).unwrap()),
-            Arc::new(Limiter::new(clock.clone(), false)),
+            Arc::new(Limiter::off(clock.clone())),
             Arc::new(Devices::new(&SharedSecret::new(SECRET.to_owned()).unwrap(), entropy.clone())),
             clock,
             entropy,

@@ -9,13 +9,13 @@ use super::*;
 use crate::support::{BEGINNING, TestApp};
 
 #[tokio::test(flavor = "multi_thread")]
-async fn of_200_sign_ups_with_one_address_at_two_instances_one_wins_and_199_are_told_properly() {
+async fn sign_up_by_200_at_two_instances_with_one_address_lets_one_win_and_refuses_199_properly() {
     let Some(deployment) = Deployment::start("one_of_200", None, None, &[]).await else { return };
     let attempts: Vec<_> = (0..200)
         .map(|number| {
-            let nobody = [&deployment.one, &deployment.two][number % 2].caller();
+            let client = [&deployment.one, &deployment.two][number % 2].caller();
             let body = json!({ "name": "A", "email": "a@example.com", "password": PASSWORD });
-            tokio::spawn(async move { nobody.post("/api/auth/sign-up/email", &body).await })
+            tokio::spawn(async move { client.post("/api/auth/sign-up/email", &body).await })
         })
         .collect();
     let (mut won, mut timed_out) = (0, 0);
@@ -49,7 +49,7 @@ async fn at(clock: &Arc<ManualClock>, files: &TestApp) -> TestApp {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn clocks_half_a_minute_apart_change_no_verdict() {
+async fn verify_answers_alike_with_clocks_half_a_minute_apart() {
     let skew = Duration::from_secs(30);
     for ahead in [true, false] {
         let right = Arc::new(ManualClock::at(BEGINNING));
@@ -96,7 +96,7 @@ async fn clocks_half_a_minute_apart_change_no_verdict() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_resource_process_whose_identity_service_is_gone_verifies_up_to_its_bound_and_no_longer() {
+async fn verify_without_the_identity_service_lasts_up_to_its_bound_and_no_longer() {
     let clock = Arc::new(ManualClock::at(BEGINNING));
     let identity = TestApp::builder()
         .with(|settings| settings.set("SIGNET_TOKEN_TTL", "2h"))
@@ -132,7 +132,7 @@ async fn a_resource_process_whose_identity_service_is_gone_verifies_up_to_its_bo
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_killed_identity_service_takes_no_verified_token_along() {
+async fn verify_keeps_accepting_tokens_when_the_identity_service_is_killed() {
     let Some(deployment) = Deployment::start("issuer_gone", None, None, &[]).await else { return };
     let ada = signed_up(&deployment.two, "ada").await;
     let token = jwt(&ada).await;

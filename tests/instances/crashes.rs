@@ -14,7 +14,7 @@ const KILLS: u32 = 50;
 const MOST_KILLS: u32 = 250;
 
 #[tokio::test(flavor = "multi_thread")]
-async fn of_two_instances_one_is_killed_fifty_times_during_rotations_and_sign_ups() {
+async fn kill_of_one_of_two_instances_fifty_times_loses_no_rotation_and_no_sign_up() {
     let Some(url) = postgres::database("killed_fifty_times").await else { return };
     let folder = tempfile::tempdir().unwrap();
     // A new key of each algorithm every three seconds.

@@ -1,4 +1,4 @@
-//! PostgreSQL goes, hangs, is slow and comes back under load: 503 meanwhile, no wrong answer, and no hands needed.
+//! PostgreSQL goes, hangs, is slow and comes back under load: 503 meanwhile, no wrong answer, and recovery by itself.
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
@@ -30,7 +30,7 @@ impl OnTheirOwn {
 }
 
 /// Says whether an answer is a good one; anything but that and a proper 503 is a wrong answer.
-fn is_good(reply: &Reply) -> bool {
+pub fn is_good(reply: &Reply) -> bool {
     if reply.status.is_success() {
         return true;
     }
@@ -61,7 +61,7 @@ impl Load {
             for person in 0..3 {
                 let (stop, good, refused) = (load.stop.clone(), load.good.clone(), load.refused.clone());
                 let titles = load.titles.clone();
-                let (api, session, nobody) =
+                let (api, session, client) =
                     (server.caller().bearing(api_token), session.clone(), server.caller());
                 load.people.spawn(async move {
                     for round in 0.. {
@@ -75,7 +75,7 @@ impl Load {
                         }
                         let email = format!("u{title}@example.com");
                         let body = json!({ "name": "U", "email": email, "password": PASSWORD });
-                        let signed_up = nobody.post("/api/auth/sign-up/email", &body).await;
+                        let signed_up = client.post("/api/auth/sign-up/email", &body).await;
                         let read = session.get("/api/auth/get-session").await;
                         for reply in [kept, signed_up, read] {
                             let count = if is_good(&reply) { &good } else { &refused };
@@ -116,7 +116,7 @@ async fn titles(api: &Caller) -> Vec<String> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_way_to_postgresql_may_be_encrypted_and_its_certificate_is_checked_when_the_url_says_so() {
+async fn postgres_over_tls_has_its_certificate_checked_when_the_url_says_so() {
     let Some(database) = PostgresServer::with_tls("open-sesame") else { return };
     let folder = tempfile::tempdir().unwrap();
     let other = folder.path().join("other.pem");
@@ -134,24 +134,24 @@ async fn the_way_to_postgresql_may_be_encrypted_and_its_certificate_is_checked_w
         let mut settings = vec![("DATABASE_URL", url.as_str())];
         settings.extend(trusted.map(|file| ("SSL_CERT_FILE", file.as_str())));
         let server = Server::start(folder.path(), &settings);
-        let (email, nobody) = ("ada@example.com", server.caller());
+        let (email, client) = ("ada@example.com", server.caller());
         let body = json!({ "name": "Ada", "email": email, "password": PASSWORD });
-        let reply = nobody.post("/api/auth/sign-up/email", &body).await;
+        let reply = client.post("/api/auth/sign-up/email", &body).await;
         assert!(matches!(reply.status.as_u16(), 200 | 422), "{url}: {}", reply.status);
-        nobody.post("/api/auth/sign-in/email", &body).await.expect(200);
+        client.post("/api/auth/sign-in/email", &body).await.expect(200);
         let (_, log) = server.terminate();
         assert!(!log.contains("open-sesame"), "{log}");
     }
 
-    let of_somebody_else = url("localhost", &format!("?sslmode=verify-full&sslrootcert={other}"));
+    let of_another_authority = url("localhost", &format!("?sslmode=verify-full&sslrootcert={other}"));
     let of_another_name = url("127.0.0.1", &format!("?sslmode=verify-full&sslrootcert={own}"));
-    let of_nobody = url("localhost", "?sslmode=verify-full");
+    let of_no_authority = url("localhost", "?sslmode=verify-full");
     let in_the_open = url("127.0.0.1", "?sslmode=disable");
     let wrong = url("localhost", "?sslmode=require").replace("open-sesame", "close-sesame");
     for (url, why) in [
-        (of_somebody_else, "certificate"),
+        (of_another_authority, "certificate"),
         (of_another_name, "certificate"),
-        (of_nobody, "certificate"),
+        (of_no_authority, "certificate"),
         (in_the_open, "no encryption"),
         (wrong, "password authentication failed"),
     ] {
@@ -165,7 +165,7 @@ async fn the_way_to_postgresql_may_be_encrypted_and_its_certificate_is_checked_w
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_postgresql_that_crashes_or_hangs_under_load_costs_503s_and_nothing_acknowledged() {
+async fn postgres_that_crashes_or_hangs_under_load_costs_503s_and_nothing_acknowledged() {
     let Some(mut deployment) = OnTheirOwn::start() else { return };
     let ada = signed_up(&deployment.servers[0], "ada").await;
     let token = jwt(&ada).await;
@@ -219,7 +219,7 @@ async fn a_postgresql_that_crashes_or_hangs_under_load_costs_503s_and_nothing_ac
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_storm_on_a_slow_database_is_turned_away_and_stops_neither_rotation_nor_revocation() {
+async fn overload_of_a_slow_database_is_turned_away_and_stops_neither_rotation_nor_revocation() {
     let Some(deployment) = OnTheirOwn::start() else { return };
     let [one, two] = &deployment.servers;
     let ada = signed_up(one, "ada").await;
@@ -248,7 +248,7 @@ async fn a_storm_on_a_slow_database_is_turned_away_and_stops_neither_rotation_no
                     tokio::time::sleep(Duration::from_millis(200)).await;
                     continue;
                 }
-                assert!(!is_good(&reply), "nobody can sign in now");
+                assert!(!is_good(&reply), "no sign-in can succeed now");
                 refused.fetch_add(1, Ordering::SeqCst);
             }
         });
@@ -273,8 +273,8 @@ async fn a_storm_on_a_slow_database_is_turned_away_and_stops_neither_rotation_no
         .await;
 
     stop.store(true, Ordering::SeqCst);
-    while let Some(somebody) = storm.join_next().await {
-        somebody.unwrap();
+    while let Some(request) = storm.join_next().await {
+        request.unwrap();
     }
     lock.rollback().await.unwrap();
     let body = json!({ "email": "ada@example.com", "password": PASSWORD });

@@ -17,7 +17,7 @@ fn active(deployment: &Deployment) -> String {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_key_revoked_by_an_operator_is_gone_from_every_instance_and_every_verifier() {
+async fn revoke_by_an_operator_takes_a_key_from_every_instance_and_every_verifier() {
     let Some(redis) = RedisServer::start() else { return };
     let url = redis.url(0);
     let Some(deployment) = Deployment::start("keys_everywhere", Some(&url), Some(&url), &[]).await else {
@@ -37,7 +37,7 @@ async fn a_key_revoked_by_an_operator_is_gone_from_every_instance_and_every_veri
         if clock.monotonic() - ordered_at < Duration::from_secs(2) {
             at_once += 1;
         }
-        // Its copy of the key set lives for minutes: only the news make it look.
+        // Its copy of the key set lives for minutes: only a message makes it fetch.
         soon("the verifier knows", async || verdict(&deployment.resource, &token).await == 401).await;
         let fresh = jwt(&ada).await;
         for server in deployment.all() {

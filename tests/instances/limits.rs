@@ -89,7 +89,7 @@ async fn sign_in(caller: &Caller, body: &serde_json::Value, address: String) -> 
 const SETTINGS: [(&str, &str); 2] = [("SIGNET_RATE_LIMIT", "on"), ("SIGNET_TRUSTED_PROXIES", "127.0.0.1")];
 
 #[tokio::test(flavor = "multi_thread")]
-async fn instances_count_together_and_each_alone_more_strictly_while_redis_is_away() {
+async fn limiter_counts_for_all_instances_and_more_strictly_in_each_while_redis_is_down() {
     let Some(mut redis) = RedisServer::start() else { return };
     let url = redis.url(0);
     let Some(deployment) = Deployment::start("limits", Some(&url), None, &SETTINGS).await else { return };
@@ -120,7 +120,7 @@ async fn instances_count_together_and_each_alone_more_strictly_while_redis_is_aw
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn accounts_are_protected_across_instances_whatever_addresses_attempts_come_from() {
+async fn limiter_protects_accounts_across_instances_from_attempts_of_any_address() {
     let Some(redis) = RedisServer::start() else { return };
     let url = redis.url(0);
     let Some(deployment) = Deployment::start("account_limits", Some(&url), None, &SETTINGS).await else {

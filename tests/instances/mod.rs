@@ -3,11 +3,15 @@
 mod agreement;
 mod crashes;
 mod database;
+mod deletions;
 mod keys;
 mod limits;
 mod outages;
+mod pooler;
 mod pubsub;
 mod redis;
+mod redis_refusals;
+mod refusals;
 mod sessions;
 
 use std::time::Duration;
@@ -20,7 +24,7 @@ use crate::support::caller::PASSWORD;
 use crate::support::redis::RedisServer;
 use crate::support::{Caller, postgres};
 
-/// The issuer of every deployment here; nobody asks there.
+/// The issuer of every deployment here; no request goes there.
 const ISSUER: &str = "http://localhost:9";
 
 /// Two instances of the whole service on one PostgreSQL, and a resource process with a database of its own.
@@ -80,7 +84,7 @@ fn borrowed<'a>(settings: &'a [(&'static str, String)]) -> Vec<(&'static str, &'
     settings.iter().map(|(name, value)| (*name, value.as_str())).collect()
 }
 
-/// Somebody who has signed up at `server`; calls the identity API there.
+/// A user who has signed up at `server`; calls the identity API there.
 pub async fn signed_up(server: &Server, name: &str) -> Caller {
     let body = json!({ "name": name, "email": format!("{name}@example.com"), "password": PASSWORD });
     let answer = server.caller().post("/api/auth/sign-up/email", &body).await.expect(200);

@@ -1,4 +1,4 @@
-//! Redis goes, hangs and comes back under traffic, and nobody notices who needs not.
+//! Redis goes, hangs and comes back under traffic, and requests that do not need it do not notice.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -46,7 +46,7 @@ impl Traffic {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn signing_and_verifying_never_notice_redis_and_it_comes_back_by_itself() {
+async fn redis_outage_stops_neither_signing_nor_verifying_and_ends_by_itself() {
     let Some(mut redis) = RedisServer::start() else { return };
     let url = redis.url(0);
     let limited = [("SIGNET_RATE_LIMIT", "on"), ("SIGNET_TRUSTED_PROXIES", "127.0.0.1")];

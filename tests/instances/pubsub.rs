@@ -59,7 +59,7 @@ async fn publish_reaches_every_instance_in_the_same_database_and_no_other() {
     here.redis.publish_withdrawn(&kid).await;
     soon("the session is known", async || there.revocations.contains("abc")).await;
     soon("the key is known", async || there.heard(&KeyChange::Withdrawn(kid.clone()))).await;
-    // Somebody who is told later than both has heard neither.
+    // A message that is published after both arrives, so neither was delivered.
     let last = Kid::parse("another-key").unwrap();
     Instance::join(&redis.url(2)).await.redis.publish_withdrawn(&last).await;
     soon("messages arrive there", async || elsewhere.heard(&KeyChange::Withdrawn(last.clone()))).await;
@@ -79,7 +79,7 @@ async fn publish_of_more_than_fits_into_the_queue_arrives_all_the_same() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn messages_of_other_versions_are_passed_over_and_those_of_the_one_before_are_read() {
+async fn subscribe_ignores_messages_of_other_versions_and_reads_those_of_the_one_before() {
     let Some(redis) = RedisServer::start() else { return };
     let here = Instance::join(&redis.url(0)).await;
     for nonsense in ["", "ended ../x 5", "{", r#"{"type":"of_tomorrow"}"#, "\u{fffd}"] {

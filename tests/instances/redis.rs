@@ -3,7 +3,7 @@
 use super::*;
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_password_a_certificate_and_the_number_of_a_database_in_the_url_work() {
+async fn redis_url_may_hold_a_password_a_certificate_and_the_number_of_a_database() {
     let Some(redis) = RedisServer::with_tls("open-sesame") else { return };
     let folder = tempfile::tempdir().unwrap();
     let (url, trusted) = (redis.url(3), redis.certificate().display().to_string());
@@ -24,7 +24,7 @@ async fn a_password_a_certificate_and_the_number_of_a_database_in_the_url_work()
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_redis_that_cannot_be_trusted_or_does_not_let_us_in_counts_as_down_and_stops_nothing() {
+async fn redis_that_cannot_be_trusted_or_refuses_us_counts_as_down_and_stops_nothing() {
     let (Some(plain), Some(tls)) =
         (RedisServer::with_password("open-sesame"), RedisServer::with_tls("open-sesame"))
     else {
@@ -32,8 +32,8 @@ async fn a_redis_that_cannot_be_trusted_or_does_not_let_us_in_counts_as_down_and
     };
     let wrong = plain.url(0).replace("open-sesame", "close-sesame");
     let (_bound, port) = crate::support::closed_port();
-    let nobody = format!("redis://127.0.0.1:{port}");
-    for url in [wrong, tls.url(0), nobody] {
+    let unreachable = format!("redis://127.0.0.1:{port}");
+    for url in [wrong, tls.url(0), unreachable] {
         let folder = tempfile::tempdir().unwrap();
         let server = Server::start(folder.path(), &[("REDIS_URL", &url), ("SIGNET_RATE_LIMIT", "on")]);
         server.caller().get("/readyz").await.expect(200);

@@ -4,7 +4,7 @@ use super::*;
 use crate::support::gate::Gate;
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_session_ended_at_one_is_refused_by_all_also_by_those_with_another_database() {
+async fn sign_out_at_one_instance_ends_the_session_at_all_even_with_another_database() {
     let Some(redis) = RedisServer::start() else { return };
     let url = redis.url(0);
     let Some(deployment) = Deployment::start("ended_everywhere", Some(&url), Some(&url), &[]).await else {
@@ -19,7 +19,7 @@ async fn a_session_ended_at_one_is_refused_by_all_also_by_those_with_another_dat
     sign_out(&ada).await;
     for server in deployment.all() {
         soon("the ended session is refused", async || verdict(server, &token).await == 401).await;
-        assert_eq!(verdict(server, &other).await, 200, "and nobody else's");
+        assert_eq!(verdict(server, &other).await, 200, "and no other's");
     }
 
     // Who comes late hears of it before serving.
@@ -29,7 +29,7 @@ async fn a_session_ended_at_one_is_refused_by_all_also_by_those_with_another_dat
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn without_redis_an_ended_session_is_refused_as_soon_as_the_database_is_asked() {
+async fn sign_out_without_redis_counts_everywhere_as_soon_as_the_database_is_read() {
     let Some(deployment) = Deployment::start("ended_by_poll", None, None, &[]).await else { return };
     let ada = signed_up(&deployment.one, "ada").await;
     let token = jwt(&ada).await;
@@ -40,7 +40,7 @@ async fn without_redis_an_ended_session_is_refused_as_soon_as_the_database_is_as
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_message_lost_while_cut_off_is_caught_up_with() {
+async fn subscribe_catches_up_with_messages_lost_while_cut_off() {
     let Some(redis) = RedisServer::start() else { return };
     let gate = Gate::before(redis.port()).await;
     let around = format!("redis://127.0.0.1:{}/0", gate.port);
@@ -64,7 +64,7 @@ async fn a_message_lost_while_cut_off_is_caught_up_with() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_a_redis_that_lost_its_memory_lacks_is_told_to_it_again() {
+async fn publish_is_repeated_to_a_redis_that_has_lost_its_data() {
     let Some(mut redis) = RedisServer::start() else { return };
     let url = redis.url(0);
     let Some(deployment) = Deployment::start("lost_memory", Some(&url), Some(&url), &[]).await else {

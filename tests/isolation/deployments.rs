@@ -33,7 +33,7 @@ fn mac(secret: &str, claims: &Value) -> String {
 }
 
 #[tokio::test]
-async fn in_one_process_nobody_but_the_owner_gets_through() {
+async fn isolation_in_one_process_admits_the_owner_only() {
     let app = TestApp::builder().manual_clock().start().await;
     let (alice, bob) = (app.signed_up("alice").await, app.signed_up("bob").await);
     let operations = Operation::all(&app).await;
@@ -67,16 +67,16 @@ async fn in_one_process_nobody_but_the_owner_gets_through() {
     let people = People {
         owner: alice.api().await,
         owner_id: alice.id,
-        stranger: bob.api().await,
+        other_user: bob.api().await,
         stranger_id: bob.id,
-        nobody: app.anonymous(),
+        anonymous: app.anonymous(),
     };
     people.refuse(&operations, &tokens).await;
     people.sweep(&operations).await;
 }
 
 #[tokio::test]
-async fn in_a_process_of_its_own_nobody_but_the_owner_gets_through() {
+async fn isolation_in_a_resource_process_admits_the_owner_only() {
     let issuer = Issuer::start().await;
     let app = TestApp::builder()
         .with(|settings| {
@@ -108,7 +108,7 @@ async fn in_a_process_of_its_own_nobody_but_the_owner_gets_through() {
         ("for no audience", without("aud")),
         ("of another issuer", with("iss", "https://other.example".into())),
         ("of no issuer", without("iss")),
-        ("of nobody", without("sub")),
+        ("without sub", without("sub")),
         ("bound to a key", with("cnf", json!({ "jkt": "x" }))),
         ("forged under the same kid", issuer.forged("alice")),
         ("claims changed", tampered(&issuer.token("bob", |_| {}), &good)),
@@ -118,9 +118,9 @@ async fn in_a_process_of_its_own_nobody_but_the_owner_gets_through() {
     let people = People {
         owner: app.anonymous().bearing(&issuer.token("alice", |_| {})),
         owner_id: "alice".to_owned(),
-        stranger: app.anonymous().bearing(&issuer.token("bob", |_| {})),
+        other_user: app.anonymous().bearing(&issuer.token("bob", |_| {})),
         stranger_id: "bob".to_owned(),
-        nobody: app.anonymous(),
+        anonymous: app.anonymous(),
     };
     people.refuse(&operations, &tokens).await;
     people.sweep(&operations).await;
@@ -128,7 +128,7 @@ async fn in_a_process_of_its_own_nobody_but_the_owner_gets_through() {
 }
 
 #[tokio::test]
-async fn identity_operations_ask_for_a_session_or_stand_on_a_short_list() {
+async fn operations_of_identity_ask_for_a_session_or_stand_on_a_short_list() {
     let app = TestApp::start().await;
     let document = app.anonymous().get("/openapi/identity.json").await.expect(200);
     let public = ["signUpEmail", "signInEmail", "signOut", "getSession", "getJwks", "ok", "errorPage"];
@@ -145,8 +145,8 @@ async fn identity_operations_ask_for_a_session_or_stand_on_a_short_list() {
                 continue;
             }
             swept += 1;
-            let nobody = app.anonymous();
-            let request = nobody.request(method.to_uppercase().parse().unwrap(), path);
+            let anonymous = app.anonymous();
+            let request = anonymous.request(method.to_uppercase().parse().unwrap(), path);
             let request = match id {
                 "updateUser" => request.json(&json!({ "name": "x" })),
                 "changePassword" => {

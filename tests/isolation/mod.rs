@@ -1,4 +1,4 @@
-//! Nobody but the owner gets through, at any operation: a sweep that is made from the OpenAPI document, so that a new
+//! Only the owner gets through, at any operation: a sweep that is made from the OpenAPI document, so that a new
 //! operation is swept, or fails the build, on the day it is described.
 
 mod deployments;
@@ -14,39 +14,39 @@ use operation::Operation;
 const INVALID_TOKEN: &str =
     r#"Bearer error="invalid_token", error_description="The access token is not valid""#;
 
-/// Somebody who owns a task, and somebody else, at one deployment.
+/// A user who owns a task, and another user, at one deployment.
 struct People {
     owner: Caller,
     owner_id: String,
-    stranger: Caller,
+    other_user: Caller,
     stranger_id: String,
-    nobody: Caller,
+    anonymous: Caller,
 }
 
 impl People {
-    /// The sweep: each operation as nobody, as the owner by name and as `me`, and as a stranger in every way there is.
+    /// The sweep: each operation unauthenticated, as the owner by name and as `me`, and as another user in every way.
     async fn sweep(&self, operations: &[Operation]) {
         for operation in operations {
             let task = self.new_task().await;
-            let refused = operation.call(&self.nobody, &self.owner_id, &task).await;
+            let refused = operation.call(&self.anonymous, &self.owner_id, &task).await;
             refused.assert_error(401, "UNAUTHORIZED");
             assert_eq!(refused.header("www-authenticate"), "Bearer realm=\"signet\"", "{operation:?}");
 
             let before = self.tasks().await;
             for (id, described) in [(task.as_str(), "an existing task"), ("A".repeat(32).as_str(), "no task")]
             {
-                let refused = operation.call(&self.stranger, &self.owner_id, id).await;
+                let refused = operation.call(&self.other_user, &self.owner_id, id).await;
                 assert_eq!(refused.status, 403, "{operation:?} of {described}: {}", refused.text);
                 assert!(refused.header("www-authenticate").contains("insufficient_scope"), "{operation:?}");
-                let malformed = operation.call_with(&self.stranger, &self.owner_id, id, "{ not json").await;
+                let malformed = operation.call_with(&self.other_user, &self.owner_id, id, "{ not json").await;
                 assert_eq!(malformed.status, 403, "{operation:?}: judged before the body is read");
             }
             if operation.names_a_task() {
                 for user_id in ["me", self.stranger_id.as_str()] {
-                    operation.call(&self.stranger, user_id, &task).await.assert_error(404, "NOT_FOUND");
+                    operation.call(&self.other_user, user_id, &task).await.assert_error(404, "NOT_FOUND");
                 }
             }
-            assert_eq!(self.tasks().await, before, "{operation:?} changed something for a stranger");
+            assert_eq!(self.tasks().await, before, "{operation:?} changed something for another user");
 
             for user_id in ["me", self.owner_id.as_str()] {
                 let task = self.new_task().await;
@@ -73,7 +73,7 @@ impl People {
         let mut answers: Vec<(Reply, String)> = Vec::new();
         for operation in operations {
             for (cause, token) in tokens {
-                let reply = operation.call(&self.nobody.bearing(token), &self.owner_id, &task).await;
+                let reply = operation.call(&self.anonymous.bearing(token), &self.owner_id, &task).await;
                 reply.assert_error(401, "INVALID_TOKEN");
                 assert_eq!(reply.header("www-authenticate"), INVALID_TOKEN, "{operation:?} {cause}");
                 answers.push((reply, format!("{operation:?} {cause}")));

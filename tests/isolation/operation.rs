@@ -21,7 +21,7 @@ impl std::fmt::Debug for Operation {
 
 impl Operation {
     /// Every operation of the tasks document that a server publishes. One that asks for no token, or that has a variable
-    /// nobody has thought about, fails here.
+    /// which is not known here, fails.
     pub async fn all(app: &TestApp) -> Vec<Self> {
         let document = app.anonymous().get("/openapi/tasks.json").await.expect(200);
         let mut operations = Vec::new();

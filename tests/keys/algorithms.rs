@@ -3,10 +3,10 @@
 use std::sync::Arc;
 
 use rstest::rstest;
-use signet::keys::commands::UnreadableKey;
+use signet::keys::commands::{Rewrap, UnreadableKey};
 use signet::keys::keyring::Keyring;
 use signet::keys::repository::KeyRepository;
-use signet::keys::rotation::RotationError;
+use signet::keys::rotation;
 use signet::keys::selection::Selection;
 use signet::model::contract::Contract;
 use signet::model::signing_key::{ImportAs, KeyState};
@@ -52,6 +52,21 @@ async fn start_makes_a_key_of_each_algorithm_that_signs_at_once(
     }
     assert_eq!(public(&keyring), kids, "in the order of the algorithms");
     assert_eq!(signing(&keyring), signs(&keyring, EdDsa));
+}
+
+#[rstest]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn rotate_now_before_the_first_start_names_the_key_of_the_algorithm_that_was_asked_for(
+    #[values(EdDsa, Es256, Rs256)] algorithm: Algorithm,
+) {
+    let Some(fresh) = Sqlite.fresh().await else { return };
+    let process = Process::new(&open(&fresh.url).await, 1).with_contract(contract("EdDSA,ES256,RS256"));
+    let rotated = process.rotation().rotate_now(algorithm, "alice").await.unwrap();
+    let rows = process.rotation().rows().history().await.unwrap();
+    let active: Vec<_> = rows.iter().filter(|key| key.state == KeyState::Active).collect();
+    assert_eq!(active.len(), 3, "all of them begin at once");
+    let ours = active.iter().find(|key| key.algorithm() == algorithm).unwrap();
+    assert_eq!((&rotated.kid, rotated.algorithm), (&ours.kid, algorithm));
 }
 
 #[rstest]
@@ -169,12 +184,12 @@ async fn orders_for_an_algorithm_that_is_not_configured_are_refused(
     let es256 = all.keyring().signer_for(Es256).unwrap().kid.clone();
     let document = all.rotation().export_sealed(&Selection::Algorithm(Es256)).await.unwrap();
     let one = Process::new(&database, 2).start().await.unwrap();
-    for fault in [
+    for error in [
         one.rotation().request_rotation(Es256, "alice").await.unwrap_err(),
         one.rotation().rotate_now(Es256, "alice").await.unwrap_err(),
     ] {
-        assert!(matches!(fault, RotationError::NotConfigured(Es256)), "{fault}");
-        assert!(fault.to_string().contains("SIGNET_ALGORITHMS"), "{fault}");
+        assert!(matches!(error, rotation::Error::NotConfigured(Es256)), "{error}");
+        assert!(error.to_string().contains("SIGNET_ALGORITHMS"), "{error}");
     }
     // A key that still signs can be revoked, and nothing takes its place.
     let revoked = one.rotation().revoke(&es256, "alice", "lost", UnreadableKey::Refuse).await.unwrap();
@@ -187,8 +202,8 @@ async fn orders_for_an_algorithm_that_is_not_configured_are_refused(
     let Some(elsewhere) = Sqlite.fresh().await else { return };
     let there = Process::new(&open(&elsewhere.url).await, 3).start().await.unwrap();
     let key = signet::keys::key_formats::read(&document, None, there.rotation().vault()).unwrap();
-    let fault = there.rotation().import(&key, ImportAs::Successor, "alice").await.unwrap_err();
-    assert!(matches!(fault, RotationError::NotConfigured(Es256)), "{fault}");
+    let error = there.rotation().import(&key, ImportAs::Successor, "alice").await.unwrap_err();
+    assert!(matches!(error, rotation::Error::NotConfigured(Es256)), "{error}");
     there.rotation().import(&key, ImportAs::VerifyOnly { retain: seconds(60) }, "alice").await.unwrap();
 }
 
@@ -220,7 +235,7 @@ async fn export_sealed_and_rewrap_take_the_keys_of_each_algorithm(
     assert_eq!(signers(&there.start().await.unwrap().keyring()), signers(&worker.keyring()));
 
     let changed = Process::new(&here, 3).with_masters(&[2, 1]).with_contract(contract("EdDSA,ES256,RS256"));
-    let outcome = changed.rotation().rewrap("alice", false).await.unwrap();
+    let outcome = changed.rotation().rewrap("alice", Rewrap::Write).await.unwrap();
     assert_eq!((outcome.rewrapped.len(), outcome.current.len(), outcome.unreadable.len()), (3, 0, 0));
     let alone = Process::new(&here, 4).with_masters(&[2]).with_contract(contract("EdDSA,ES256,RS256"));
     assert_eq!(signers(&alone.start().await.unwrap().keyring()), signers(&worker.keyring()));

@@ -8,7 +8,7 @@ use signet_verify::clock::Clock;
 use super::support::{Process, contract, seconds};
 
 #[tokio::test]
-async fn the_cache_life_never_exceeds_the_contract_and_shrinks_before_a_change() {
+async fn cache_life_never_exceeds_the_contract_and_shrinks_before_a_change() {
     let database = Database::open("sqlite::memory:", 1).await.unwrap();
     database.migrate().await.unwrap();
     let process = Process::new(&database, 1);

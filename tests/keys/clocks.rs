@@ -111,7 +111,7 @@ async fn reconcile_takes_no_key_from_tokens_that_live_when_a_clock_leaps_ahead(
     assert!(public(&worker.keyring()).contains(&first));
     process.clock.advance(seconds(1));
     worker.reconcile().await.unwrap();
-    assert!(!public(&worker.keyring()).contains(&first), "after its time by a clock that nobody can set");
+    assert!(!public(&worker.keyring()).contains(&first), "after its time by the monotonic clock");
 }
 
 #[rstest]
@@ -127,7 +127,7 @@ async fn restart_after_an_absence_lets_caches_catch_up_before_the_next_key_signs
     let pending =
         worker.rotation().request_rotation(Algorithm::EdDsa, "alice").await.unwrap().kid.to_string();
     drop(worker);
-    // Nobody served the new key meanwhile; shared caches went on handing out the old set.
+    // No process served the new key meanwhile; shared caches went on handing out the old set.
     process.clock.advance(seconds(3600));
     let worker = process.start().await.unwrap();
     assert_eq!(signing(&worker.keyring()), first);

@@ -4,7 +4,7 @@ use rstest::rstest;
 use signet::keys::commands::UnreadableKey;
 use signet::keys::key_formats::{self, ImportedKey};
 use signet::keys::repository::KeyRepository;
-use signet::keys::rotation::RotationError;
+use signet::keys::rotation;
 use signet::keys::selection::Selection;
 use signet::model::signing_key::{Event, ImportAs, KeyState};
 use signet_verify::clock::Clock;
@@ -15,7 +15,7 @@ use crate::support::fresh_database::Dialect::{self, Postgres, Sqlite};
 
 use super::support::{Process, contract, open, public, seconds, signing};
 
-/// A key that somebody else has made.
+/// A key that was made elsewhere.
 fn foreign(number: u8, kid: &str) -> ImportedKey {
     let public = SigningKey::from_seed(&[number; 32]).unwrap().public().clone();
     let private = Some(PrivateKey::ed25519([number; 32]));
@@ -39,7 +39,7 @@ async fn import_lets_a_key_wait_for_its_lead_like_any_other(#[values(Sqlite, Pos
     assert_eq!(signing(&worker.keyring()), first);
 
     let another = worker.rotation().import(&foreign(78, "theirs-2"), ImportAs::Successor, "alice").await;
-    assert!(matches!(another, Err(RotationError::SuccessorWaits(kid)) if kid == key.kid));
+    assert!(matches!(another, Err(rotation::Error::SuccessorWaits(kid)) if kid == key.kid));
     for at in [59, 60] {
         assert_eq!(signing(&worker.keyring()), first);
         process.clock.advance(seconds(at) - process.clock.monotonic());
@@ -75,7 +75,7 @@ async fn import_for_verifying_only_makes_a_key_public_as_long_as_its_tokens_live
     let worker = process.start().await.unwrap();
     let key = ImportedKey { private: None, ..foreign(77, "theirs") };
     let refused = worker.rotation().import(&key, ImportAs::Successor, "alice").await;
-    assert!(matches!(refused, Err(RotationError::NoPrivateHalf(_))));
+    assert!(matches!(refused, Err(rotation::Error::NoPrivateHalf(_))));
     let retain = contract().retain_for(seconds(300));
     assert_eq!(retain, contract().retain() + seconds(290));
     worker.rotation().import(&key, ImportAs::VerifyOnly { retain }, "alice").await.unwrap();
@@ -99,9 +99,9 @@ async fn import_refuses_what_is_gone(#[values(Sqlite, Postgres)] database: Diale
     // Neither under its name, nor under another one, nor another key under its name.
     for again in [key.clone(), foreign(77, "renamed"), foreign(79, "theirs")] {
         for import_as in [ImportAs::Successor, ImportAs::VerifyOnly { retain: seconds(60) }] {
-            let fault = worker.rotation().import(&again, import_as, "alice").await.unwrap_err();
-            let known = matches!(&fault, RotationError::KnownKey { kid, state: KeyState::Revoked } if *kid == key.kid);
-            assert!(known, "{fault}");
+            let error = worker.rotation().import(&again, import_as, "alice").await.unwrap_err();
+            let known = matches!(&error, rotation::Error::KnownKey { kid, state: KeyState::Revoked } if *kid == key.kid);
+            assert!(known, "{error}");
         }
     }
     worker.reconcile().await.unwrap();
@@ -127,8 +127,8 @@ async fn export_sealed_moves_a_key_to_whoever_has_its_master_key(
         SigningKey::new(&key.private.unwrap(), &key.public).unwrap().sign(b"x"),
         signer.key.sign(b"x")
     );
-    let fault = key_formats::read(&document, None, there(&[2]).vault()).unwrap_err().to_string();
-    assert!(fault.contains(&super::support::master(1).fingerprint()), "{fault}");
+    let error = key_formats::read(&document, None, there(&[2]).vault()).unwrap_err().to_string();
+    assert!(error.contains(&super::support::master(1).fingerprint()), "{error}");
     // Bound to its name and its moment: nothing in the document can be changed.
     for (from, to) in [(signer.kid.as_ref(), "another"), ("\"created\": 1", "\"created\": 2")] {
         assert!(document.contains(from));

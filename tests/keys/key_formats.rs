@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use proptest::prelude::*;
 use serde_json::{Value, json};
-use signet::keys::key_formats::{ImportedKey, KeyFormatError, read};
+use signet::keys::key_formats::{self, ImportedKey, read};
 use signet::vault::Vault;
 use signet_verify::clock::SeededEntropy;
 use signet_verify::crypto::{Algorithm, SigningKey};
@@ -82,7 +82,7 @@ fn read_takes_a_pem_that_openssl_made_and_its_key_signs_what_openssl_verifies() 
 }
 
 #[test]
-fn a_pem_of_the_second_version_is_taken_if_its_halves_fit() {
+fn read_takes_a_pem_of_the_second_version_if_its_halves_fit() {
     use base64::Engine;
     let (seed, pair) = pair();
     // RFC 5958: version 1 stands for the second one, and the public half follows as a bit string.
@@ -95,11 +95,11 @@ fn a_pem_of_the_second_version_is_taken_if_its_halves_fit() {
     assert_eq!(taken(&pem(&der)).private.unwrap().expose(), seed);
     let mut altered = der.clone();
     *altered.last_mut().unwrap() ^= 1;
-    assert!(matches!(read(&pem(&altered), None, &vault()), Err(KeyFormatError::Pem)));
+    assert!(matches!(read(&pem(&altered), None, &vault()), Err(key_formats::Error::Pem)));
 }
 
 #[test]
-fn a_jwk_keeps_its_name_and_says_one_thing_only() {
+fn read_keeps_the_name_of_a_jwk_and_refuses_contradictions() {
     let (seed, pair) = pair();
     let key = taken(&jwk(json!({})));
     assert_eq!(
@@ -133,8 +133,8 @@ fn a_jwk_keeps_its_name_and_says_one_thing_only() {
         (json!({ "kid": "white space" }), "kid"),
         (json!({ "kid": "" }), "kid"),
     ] {
-        let fault = refused(&jwk(changes.clone()));
-        assert!(fault.contains(says), "{changes}: {fault}");
+        let error = refused(&jwk(changes.clone()));
+        assert!(error.contains(says), "{changes}: {error}");
     }
     let twice = jwk(json!({})).replacen('{', r#"{"d":"AAAA","#, 1);
     assert!(refused(&twice).contains("strict JSON"));
@@ -143,7 +143,7 @@ fn a_jwk_keeps_its_name_and_says_one_thing_only() {
 }
 
 #[test]
-fn no_refusal_repeats_what_the_file_holds() {
+fn read_repeats_nothing_of_a_file_that_it_refuses() {
     let (seed, _) = pair();
     let d = base64url::encode(&seed);
     for changes in
@@ -156,7 +156,7 @@ fn no_refusal_repeats_what_the_file_holds() {
 
 proptest! {
     #[test]
-    fn any_file_is_a_key_or_a_sentence(text in "\\PC{0,300}", cut in 0_usize..400, noise in any::<u8>()) {
+    fn read_makes_a_key_or_a_sentence_of_any_file(text in "\\PC{0,300}", cut in 0_usize..400, noise in any::<u8>()) {
         drop(read(&text, None, &vault()));
         let mut bytes = jwk(json!({})).into_bytes();
         let at = cut % bytes.len();

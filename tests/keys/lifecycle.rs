@@ -48,10 +48,10 @@ impl Issuer {
             }
             Transition::Bootstrap { algorithm } => {
                 assert!(!something_signs, "signs unannounced");
-                assert!(self.contract.algorithms().contains(*algorithm), "nobody wants {algorithm}");
+                assert!(self.contract.algorithms().contains(*algorithm), "{algorithm} is not configured");
             }
             Transition::Announce { algorithm } => {
-                assert!(self.contract.algorithms().contains(*algorithm), "nobody wants {algorithm}");
+                assert!(self.contract.algorithms().contains(*algorithm), "{algorithm} is not configured");
             }
             _ => {}
         }
@@ -106,7 +106,11 @@ impl Issuer {
             }
         }
         let signs = !self.in_state(KeyState::Active).is_empty();
-        assert_eq!(session_algorithm(&self.keys, &self.contract).is_some(), signs, "somebody could sign");
+        assert_eq!(
+            session_algorithm(&self.keys, &self.contract).is_some(),
+            signs,
+            "whether a key could sign"
+        );
     }
 
     /// What holds whenever the worker has had its turn.
@@ -138,7 +142,7 @@ impl Issuer {
     }
 }
 
-/// A key that nobody signs with: the state machine knows it by its name, so one public half of each algorithm will do.
+/// A key that never signs: the state machine knows it by its name, so one public half of each algorithm will do.
 fn key(number: u64, algorithm: Algorithm) -> (Kid, PublicKey) {
     static HALVES: OnceLock<Vec<PublicKey>> = OnceLock::new();
     let halves = HALVES.get_or_init(|| {
@@ -155,7 +159,7 @@ enum Happening {
     Sleep(Duration),
     /// The worker wakes at every deadline of this span.
     Live(Duration),
-    /// Somebody sets the clock.
+    /// The wall clock is set.
     Set(i64),
     Rotate(Algorithm),
     RotateNow(Algorithm),
@@ -197,7 +201,7 @@ fn happening() -> impl Strategy<Value = Happening> {
 }
 
 impl Issuer {
-    /// Names the key that takes over, and makes one if there is none; none for an algorithm that nobody wants.
+    /// Names the key that takes over, and makes one if there is none; none for an algorithm that is not configured.
     fn successor(&mut self, algorithm: Algorithm) -> Option<Kid> {
         if !self.contract.algorithms().contains(algorithm) {
             return None;
@@ -237,7 +241,7 @@ impl Issuer {
 
 proptest! {
     #[test]
-    fn whatever_happens_announced_keys_sign_and_the_set_is_never_empty(
+    fn lifecycle_lets_only_announced_keys_sign_and_never_empties_the_set(
         contract in contracts(), story in proptest::collection::vec(happening(), 1..60)
     ) {
         let mut issuer = Issuer::new(contract);
@@ -251,7 +255,7 @@ proptest! {
     }
 
     #[test]
-    fn while_the_worker_lives_no_key_signs_longer_than_its_interval(
+    fn lifecycle_lets_no_key_sign_longer_than_its_interval_while_the_worker_runs(
         rotate in 20_u64..1_000, max_age in 1_u64..5, ttl in 1_u64..30, leeway in 0_u64..5, list in algorithms()
     ) {
         let terms = Terms {
@@ -284,7 +288,7 @@ proptest! {
     }
 
     #[test]
-    fn instances_with_different_lists_make_no_more_keys_than_one_alone(
+    fn lifecycle_of_instances_with_different_lists_makes_no_more_keys_than_one_alone(
         lists in proptest::collection::vec(algorithms(), 2..4), turns in proptest::collection::vec((0..4_usize, 0_u64..40_000), 200)
     ) {
         let mut issuer = Issuer::new(contract_for(60, 4, 10, lists[0]));
@@ -304,12 +308,69 @@ proptest! {
     }
 }
 
+proptest! {
+    /// The database lets one key wait at most; the state machine alone does not rely on that.
+    #[test]
+    fn of_each_algorithm_exactly_one_key_signs_however_many_wait_for_it(
+        contract in contracts(),
+        waiting in proptest::collection::vec((algorithm(), 0_u64..200_000, any::<bool>()), 0..10),
+        signing in proptest::sample::subsequence(Algorithm::ALL.to_vec(), 0..=3),
+    ) {
+        let mut issuer = Issuer::new(contract);
+        for (number, (algorithm, ago, is_requested)) in (1_000..).zip(waiting) {
+            let (kid, public) = key(number, algorithm);
+            let at = START.before(Duration::from_millis(ago));
+            let requested_at = is_requested.then_some(at);
+            issuer.keys.push(KeyRecord { requested_at, ..KeyRecord::announced(kid, public, &contract, at) });
+        }
+        for (number, algorithm) in (2_000..).zip(&signing) {
+            let (kid, public) = key(number, *algorithm);
+            let key = KeyRecord::announced(kid, public, &contract, START);
+            issuer.keys.push(KeyRecord { state: KeyState::Active, activated_at: Some(START), ..key });
+        }
+        let at_first = Algorithm::ALL.map(|algorithm| issuer.of(algorithm, KeyState::Pending).len());
+        let longest_known = |keys: &[KeyRecord], algorithm| {
+            let waiting = keys.iter().filter(|key| key.algorithm() == algorithm && key.state == KeyState::Pending);
+            waiting.map(|key| key.announced_at).min()
+        };
+        for round in 0.. {
+            let steps = due(&issuer.keys, &issuer.contract, issuer.now);
+            prop_assert!(round < 30, "never at rest: {:?}", steps);
+            let before = issuer.keys.clone();
+            for step in &steps {
+                issuer.take(step);
+                for algorithm in Algorithm::ALL {
+                    prop_assert!(issuer.of(algorithm, KeyState::Active).len() <= 1, "{} by {:?}", algorithm, step);
+                }
+                if let Transition::Promote { kid, .. } = step {
+                    let key = before.iter().find(|key| key.kid == *kid).unwrap();
+                    prop_assert_eq!(Some(key.announced_at), longest_known(&before, key.algorithm()));
+                }
+            }
+            if steps.is_empty() {
+                break;
+            }
+        }
+        for (algorithm, at_first) in Algorithm::ALL.into_iter().zip(at_first) {
+            let [active, pending] = [KeyState::Active, KeyState::Pending].map(|state| issuer.of(algorithm, state));
+            if signing.is_empty() && (at_first > 0 || contract.algorithms().contains(algorithm)) {
+                prop_assert_eq!(active.len(), 1, "{}", algorithm);
+            }
+            if pending.iter().all(|key| key.requested_at.is_none()) && signing.is_empty() && at_first > 0 {
+                let asked_for = issuer.keys.iter().filter(|key| key.algorithm() == algorithm);
+                let asked_for = asked_for.filter(|key| key.requested_at.is_some()).count();
+                prop_assert!(pending.len() + 1 + asked_for >= at_first, "nobody asked for more of {}", algorithm);
+            }
+        }
+    }
+}
+
 #[test]
-fn an_algorithm_that_is_new_is_announced_for_its_lead_while_the_others_sign() {
+fn due_announces_a_new_algorithm_for_its_lead_while_the_others_sign() {
     let list = |list: &str| contract_for(60, 4, 10, list.parse().unwrap());
     let mut issuer = Issuer::new(list("EdDSA"));
     issuer.reconcile();
-    // It comes first in the list: the one that signs today goes on until everybody knows the new one.
+    // It comes first in the list: the one that signs today goes on until every cache knows the new one.
     issuer.now = issuer.now.after(seconds(7));
     issuer.contract = list("ES256,EdDSA");
     issuer.reconcile();
@@ -324,14 +385,14 @@ fn an_algorithm_that_is_new_is_announced_for_its_lead_while_the_others_sign() {
 }
 
 #[test]
-fn an_algorithm_that_is_removed_gets_no_successor_and_signs_until_the_new_one_may() {
+fn due_gives_a_removed_algorithm_no_successor_and_lets_it_sign_until_the_new_one_may() {
     let list = |list: &str| contract_for(60, 4, 10, list.parse().unwrap());
     let mut issuer = Issuer::new(list("EdDSA"));
     issuer.reconcile();
     issuer.now = issuer.now.after(seconds(7));
     issuer.contract = list("ES256");
     issuer.reconcile();
-    // Nobody knows the only algorithm that is configured: the other one is still what session tokens are signed with.
+    // No cache knows a key of the only algorithm that is configured: the other one still signs session tokens.
     assert_eq!(session_algorithm(&issuer.keys, &issuer.contract), Some(Algorithm::EdDsa));
     issuer.live_until(START.after(seconds(60)));
     assert_eq!(session_algorithm(&issuer.keys, &issuer.contract), Some(Algorithm::Es256));
@@ -344,7 +405,7 @@ fn an_algorithm_that_is_removed_gets_no_successor_and_signs_until_the_new_one_ma
 }
 
 #[test]
-fn a_worker_that_slept_a_month_announces_first_and_signs_a_lead_later() {
+fn due_after_a_month_without_worker_announces_first_and_signs_a_lead_later() {
     let mut issuer = Issuer::new(contract());
     issuer.reconcile();
     issuer.now = issuer.now.after(seconds(30 * 86_400));
@@ -363,7 +424,7 @@ fn a_worker_that_slept_a_month_announces_first_and_signs_a_lead_later() {
 }
 
 #[test]
-fn a_restart_with_shorter_spans_keeps_what_was_promised_before_it() {
+fn due_after_a_restart_with_shorter_spans_keeps_what_was_promised() {
     let (long, short) = (contract_of(600, 60, 900), contract());
     let mut issuer = Issuer::new(long);
     issuer.reconcile();
@@ -385,7 +446,7 @@ fn a_restart_with_shorter_spans_keeps_what_was_promised_before_it() {
 }
 
 #[test]
-fn a_retired_key_is_not_public_after_its_time_even_if_nobody_wrote_that_down() {
+fn is_public_ends_in_time_for_a_retired_key_even_without_a_recorded_step() {
     let mut issuer = Issuer::new(contract());
     issuer.reconcile();
     for _ in 0..2 {
@@ -400,18 +461,18 @@ fn a_retired_key_is_not_public_after_its_time_even_if_nobody_wrote_that_down() {
 }
 
 #[test]
-fn a_step_that_does_not_fit_changes_nothing() {
+fn apply_of_a_step_that_does_not_fit_changes_nothing() {
     let mut issuer = Issuer::new(contract());
     issuer.reconcile();
     let before = issuer.keys.clone();
     let active = before[0].kid.clone();
-    let stranger = key(99, Algorithm::EdDsa).0;
+    let unknown = key(99, Algorithm::EdDsa).0;
     for step in [
         Transition::Promote { kid: active.clone(), retires: None },
-        Transition::Promote { kid: active.clone(), retires: Some(stranger.clone()) },
+        Transition::Promote { kid: active.clone(), retires: Some(unknown.clone()) },
         Transition::Request { kid: active.clone() },
         Transition::Remove { kid: active },
-        Transition::Revoke { kid: stranger, reason: String::new() },
+        Transition::Revoke { kid: unknown, reason: String::new() },
     ] {
         assert!(
             apply::<WrongState>(
@@ -429,7 +490,32 @@ fn a_step_that_does_not_fit_changes_nothing() {
 }
 
 #[test]
-fn states_and_events_are_read_as_they_are_written() {
+fn a_step_to_a_second_key_that_signs_or_waits_changes_nothing() {
+    let mut issuer = Issuer::new(contract_for(60, 4, 10, "EdDSA,ES256".parse().unwrap()));
+    issuer.reconcile();
+    let signs = |issuer: &Issuer, algorithm| issuer.of(algorithm, KeyState::Active)[0].kid.clone();
+    let [eddsa, es256] = [Algorithm::EdDsa, Algorithm::Es256].map(|algorithm| signs(&issuer, algorithm));
+    issuer.take(&Transition::Announce { algorithm: Algorithm::EdDsa });
+    let kid = issuer.of(Algorithm::EdDsa, KeyState::Pending)[0].kid.clone();
+    let before = issuer.keys.clone();
+    for step in [
+        Transition::Promote { kid: kid.clone(), retires: None },
+        Transition::Promote { kid: kid.clone(), retires: Some(es256) },
+        Transition::Announce { algorithm: Algorithm::EdDsa },
+        Transition::Bootstrap { algorithm: Algorithm::EdDsa },
+        Transition::Bootstrap { algorithm: Algorithm::Es256 },
+    ] {
+        let fresh = |algorithm| Ok(key(98, algorithm));
+        let outcome = apply::<WrongState>(&mut issuer.keys, &step, fresh, &issuer.contract, issuer.now);
+        assert!(outcome.is_err(), "{step:?}");
+        assert_eq!(issuer.keys, before, "{step:?}");
+    }
+    issuer.take(&Transition::Promote { kid: kid.clone(), retires: Some(eddsa) });
+    assert_eq!(signs(&issuer, Algorithm::EdDsa), kid);
+}
+
+#[test]
+fn states_and_events_are_parsed_as_they_are_written() {
     use KeyState::{Active, Pending, Removed, Retiring, Revoked};
     for state in [Pending, Active, Retiring, Removed, Revoked] {
         assert_eq!(KeyState::parse(state.name()), Some(state));

@@ -8,7 +8,7 @@ use josekit::jwk::alg::ec::{EcCurve, EcKeyPair};
 use josekit::jwk::alg::ed::EdKeyPair;
 use josekit::jwk::alg::rsa::RsaKeyPair;
 use rstest::rstest;
-use signet::keys::key_formats::{ImportedKey, KeyFormatError, read};
+use signet::keys::key_formats::{self, ImportedKey, read};
 use signet::vault::Vault;
 use signet_verify::clock::SeededEntropy;
 use signet_verify::crypto::Algorithm::{self, EdDsa, Es256, Rs256};
@@ -27,7 +27,7 @@ fn openssl(arguments: &str) -> Option<String> {
     Some(String::from_utf8(made.stdout).unwrap())
 }
 
-fn import(file: &str) -> Result<ImportedKey, KeyFormatError> {
+fn import(file: &str) -> Result<ImportedKey, key_formats::Error> {
     read(file, None, &Vault::new(master(1), Vec::new(), Arc::new(SeededEntropy::new(1))))
 }
 
@@ -79,7 +79,7 @@ fn read_takes_the_same_key_as_a_jwk(#[case] algorithm: Algorithm, #[case] made_b
     for (name, value) in foreign {
         members[name] = value;
     }
-    assert!(matches!(import(&members.to_string()), Err(KeyFormatError::Halves)));
+    assert!(matches!(import(&members.to_string()), Err(key_formats::Error::Halves)));
 }
 
 #[rstest]

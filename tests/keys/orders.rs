@@ -3,7 +3,7 @@
 use rstest::rstest;
 use signet::keys::commands::UnreadableKey;
 use signet::keys::repository::KeyRepository;
-use signet::keys::rotation::{Order, RotationError};
+use signet::keys::rotation::{self, Order};
 use signet::model::signing_key::{Event, KeyState};
 use signet_verify::clock::Clock;
 use signet_verify::crypto::Algorithm;
@@ -104,7 +104,7 @@ async fn revoke_refuses_a_key_that_is_not_public(#[values(Sqlite, Postgres)] dat
         async |kid: &Kid| worker.rotation().revoke(kid, "alice", "test", UnreadableKey::Refuse).await;
     revoke(&kid).await.unwrap();
     for kid in [kid, Kid::parse("never-made").unwrap()] {
-        assert!(matches!(revoke(&kid).await, Err(RotationError::UnknownKey(unknown)) if unknown == kid));
+        assert!(matches!(revoke(&kid).await, Err(rotation::Error::UnknownKey(unknown)) if unknown == kid));
     }
 }
 

@@ -23,19 +23,19 @@ const URL: &str = "SIGNET_TEST_KEYS_URL";
 
 #[tokio::test]
 #[ignore = "one of the twenty processes of the next test"]
-async fn a_process_that_starts() {
+async fn start_in_a_process_of_its_own() {
     let url = std::env::var(URL).unwrap();
     let worker = Process::new(&open(&url).await, u64::from(std::process::id())).start().await.unwrap();
     println!("signs with {}", signing(&worker.keyring()).unwrap());
 }
 
 #[tokio::test]
-async fn twenty_processes_that_start_at_once_on_one_file_make_one_key() {
+async fn start_of_twenty_processes_at_once_on_one_file_makes_one_key() {
     let place = Fresh::sqlite();
     let itself = std::env::current_exe().unwrap();
     let start = || {
         Command::new(&itself)
-            .args(["--exact", "keys::race::a_process_that_starts", "--ignored", "--nocapture"])
+            .args(["--exact", "keys::race::start_in_a_process_of_its_own", "--ignored", "--nocapture"])
             .env(URL, &place.url)
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
@@ -73,13 +73,13 @@ async fn rotation(place: &Fresh) -> Rotation<Keys> {
 }
 
 #[tokio::test]
-async fn a_running_server_hears_of_an_order_that_was_given_elsewhere_and_stops_when_told() {
+async fn worker_follows_a_command_given_elsewhere_and_stops_when_told() {
     let place = Fresh::sqlite();
     let worker = Arc::new(RotationWorker::start(rotation(&place).await).await.unwrap());
     let mut told = worker.keyring().subscribe();
     let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
     let running = tokio::spawn({
-        let worker = Arc::clone(&worker);
+        let worker = worker.clone();
         async move {
             worker
                 .run(async {

@@ -3,7 +3,7 @@
 use std::task::Poll;
 
 use rstest::rstest;
-use signet::keys::repository::{KeyRepository, RepositoryError};
+use signet::keys::repository::{self, KeyRepository};
 use signet::model::key_rows::{KeyEvent, KeyRow, Snapshot, Version};
 use signet::model::signing_key::{Event, KeyRecord, KeyState};
 use signet::store::Database;
@@ -50,7 +50,7 @@ async fn write_on_top_of_a_passed_version_changes_nothing(#[values(Sqlite, Postg
     keys.write(seen, &[row(1, KeyState::Active)], &[]).await.unwrap();
     let outcome =
         keys.write(seen, &[row(2, KeyState::Pending)], &[announced(&row(2, KeyState::Pending))]).await;
-    assert!(matches!(outcome, Err(RepositoryError::Stale)), "{outcome:?}");
+    assert!(matches!(outcome, Err(repository::Error::Stale)), "{outcome:?}");
     let Snapshot { version, keys: rows } = keys.live().await.unwrap();
     assert_eq!((version, rows), (Version(seen.0 + 1), vec![row(1, KeyState::Active)]));
     assert!(keys.events().await.unwrap().is_empty());
@@ -65,7 +65,7 @@ async fn write_that_fails_half_way_leaves_nothing(#[values(Sqlite, Postgres)] da
     let before = keys.live().await.unwrap().version;
     // The second active key is refused after the first one was written.
     let rows = [row(1, KeyState::Active), row(2, KeyState::Active)];
-    assert!(matches!(keys.write(before, &rows, &[]).await, Err(RepositoryError::Database(_))));
+    assert!(matches!(keys.write(before, &rows, &[]).await, Err(repository::Error::Database(_))));
     let Snapshot { version, keys: rows } = keys.live().await.unwrap();
     assert_eq!((version, rows), (before, vec![]));
 }
@@ -107,7 +107,7 @@ async fn write_that_is_cut_off_anywhere_leaves_all_or_nothing(#[values(Sqlite, P
         .await;
         drop(write);
         let too_late = keys.write(Version(version.0 + 1000), &rows, &[]).await;
-        assert!(matches!(too_late, Err(RepositoryError::Stale)), "{too_late:?}");
+        assert!(matches!(too_late, Err(repository::Error::Stale)), "{too_late:?}");
         let after = keys.live().await.unwrap();
         let recorded = keys.events().await.unwrap().iter().any(|event| event.kid == next.record.kid);
         match outcome {

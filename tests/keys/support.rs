@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use signet::keys::generator::SystemGenerator;
 use signet::keys::keyring::Keyring;
-use signet::keys::rotation::{Rotation, RotationError};
+use signet::keys::rotation::{self, Rotation};
 use signet::keys::worker::RotationWorker;
 use signet::model::algorithms::Algorithms;
 use signet::model::contract::{Contract, Terms};
@@ -83,7 +83,7 @@ impl Process {
     }
 
     pub fn with_clock(self, clock: &Arc<ManualClock>) -> Self {
-        Self { clock: Arc::clone(clock), ..self }
+        Self { clock: clock.clone(), ..self }
     }
 
     pub fn with_contract(self, contract: Contract) -> Self {
@@ -97,12 +97,12 @@ impl Process {
         let entropy = Arc::new(SeededEntropy::new(self.seed));
         let vault = Arc::new(Vault::new(master(*current), old, entropy.clone()));
         let generator = Arc::new(SystemGenerator::new(entropy));
-        let clock: Arc<dyn Clock> = Arc::clone(&self.clock) as Arc<dyn Clock>;
+        let clock: Arc<dyn Clock> = self.clock.clone();
         Rotation::new(Keys::new(self.database.clone()), vault, generator, self.contract, clock)
     }
 
     /// Starts it as a server.
-    pub async fn start(&self) -> Result<RotationWorker<Keys>, RotationError> {
+    pub async fn start(&self) -> Result<RotationWorker<Keys>, rotation::Error> {
         RotationWorker::start(self.rotation()).await
     }
 }

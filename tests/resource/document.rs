@@ -2,20 +2,23 @@
 
 use std::time::Duration;
 
+use rstest::rstest;
 use serde_json::{Value, json};
-use signet_verify::jwks::{KeyCache, KeyMiss, Settings};
+use signet_verify::crypto::Algorithm;
+use signet_verify::jwks::{self, KeyCache, Settings};
 
 use super::origin::{Answer, Origin};
-use super::{at_once, cache_of, eventually, impatient, manual_clock, set};
+use super::{at_once, cache_of, eventually, impatient, manual_clock, set, set_of};
 
-fn good() -> Value {
-    let document: Value = serde_json::from_str(&set(&["good"]).to_json()).unwrap();
+/// The good key of this algorithm.
+fn good(algorithm: Algorithm) -> Value {
+    let document: Value = serde_json::from_str(&set_of(algorithm, &["good"]).to_json()).unwrap();
     document["keys"][0].clone()
 }
 
 /// The good key as an entry named `odd`, with `changes` made to it.
-fn odd(changes: &Value) -> Value {
-    let mut entry = good();
+fn odd(algorithm: Algorithm, changes: &Value) -> Value {
+    let mut entry = good(algorithm);
     entry["kid"] = json!("odd");
     for (name, value) in changes.as_object().unwrap() {
         match value {
@@ -26,30 +29,64 @@ fn odd(changes: &Value) -> Value {
     entry
 }
 
-#[tokio::test]
-async fn an_odd_key_is_left_out_and_the_good_one_beside_it_works() {
-    let oddities = [
-        json!({ "kty": "oct", "k": "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA", "alg": "HS256", "x": null }),
-        json!({ "x": "" }),
-        json!({ "x": "A".repeat(41) }),
-        json!({ "x": "A".repeat(44) }),
-        json!({ "crv": "X25519" }),
-        json!({ "crv": "Ed448" }),
-        json!({ "crv": null }),
+/// Ways in which a key of this algorithm can be odd.
+fn oddities(algorithm: Algorithm) -> Vec<Value> {
+    let mut oddities = vec![
+        json!({ "kty": "oct", "k": "A".repeat(43), "alg": "HS256", "x": null, "y": null, "n": null, "e": null }),
+        json!({ "kty": "PQK" }),
         json!({ "use": "enc" }),
         json!({ "key_ops": ["encrypt"] }),
-        json!({ "alg": "RS256" }),
+        json!({ "alg": "PS256" }),
         json!({ "kid": 7 }),
-        json!({ "x": format!("AQ{}", "A".repeat(41)) }),
     ];
-    let entries = oddities.iter().map(odd).chain([Value::Null, json!("text")]);
-    for entry in entries {
-        for keys in [json!([entry, good()]), json!([good(), entry])] {
+    oddities.extend(match algorithm {
+        Algorithm::EdDsa => vec![
+            json!({ "x": "" }),
+            json!({ "x": "A".repeat(41) }),
+            json!({ "x": "A".repeat(44) }),
+            json!({ "crv": "X25519" }),
+            json!({ "crv": "Ed448" }),
+            json!({ "crv": null }),
+            json!({ "alg": "RS256" }),
+            json!({ "x": format!("AQ{}", "A".repeat(41)) }),
+        ],
+        Algorithm::Es256 => vec![
+            json!({ "x": "" }),
+            json!({ "y": null }),
+            json!({ "y": "A".repeat(42) }),
+            json!({ "x": "A".repeat(43), "y": "A".repeat(43) }),
+            json!({ "y": "A".repeat(43) }),
+            json!({ "crv": "P-384" }),
+            json!({ "crv": null }),
+            json!({ "alg": "ES384" }),
+        ],
+        Algorithm::Rs256 => vec![
+            json!({ "n": "" }),
+            json!({ "n": null }),
+            json!({ "n": format!("{}Q", "w".repeat(170)) }),
+            json!({ "e": null }),
+            json!({ "e": "AQ" }),
+            json!({ "e": "AQAA" }),
+            json!({ "alg": "EdDSA" }),
+        ],
+    });
+    oddities
+}
+
+#[rstest]
+#[tokio::test]
+async fn keys_for_leaves_an_odd_key_out_and_takes_the_good_one_beside_it(
+    #[values(Algorithm::EdDsa, Algorithm::Es256, Algorithm::Rs256)] algorithm: Algorithm,
+) {
+    let good = good(algorithm);
+    let entries = oddities(algorithm).into_iter().map(|changes| odd(algorithm, &changes));
+    for entry in entries.chain([Value::Null, json!("text")]) {
+        for keys in [json!([entry, good]), json!([good, entry])] {
             let origin = Origin::answering(Answer::Hang).await;
             origin.lie(json!({ "keys": keys }).to_string());
             let cache = cache_of(&origin, Settings::default(), manual_clock());
             assert!(cache.keys_for("good").await.is_ok(), "{entry}");
-            assert_eq!(cache.keys_for("odd").await.err(), Some(KeyMiss::UnknownKid), "{entry}");
+            assert_eq!(cache.keys_for("odd").await.err(), Some(jwks::Error::UnknownKid), "{entry}");
         }
     }
 }
@@ -63,7 +100,7 @@ async fn renew(cache: &KeyCache, clock: &signet_verify::clock::ManualClock) {
 }
 
 #[tokio::test]
-async fn no_bad_document_replaces_good_keys() {
+async fn keys_for_keeps_good_keys_when_a_bad_document_comes() {
     let bad: [&[u8]; 12] = [
         b"",
         b"<!doctype html><title>Sign in</title>",
@@ -98,7 +135,7 @@ async fn no_bad_document_replaces_good_keys() {
         origin.answer(answer.clone());
         renew(&cache, &clock).await;
         assert!(at_once(cache.keys_for("good")).is_ok(), "{answer:?}");
-        assert!(cache.status().last_fault.is_some());
+        assert!(cache.status().last_error.is_some());
 
         origin.publish(&set(&["good", "next"]));
         clock.advance(Duration::from_secs(2));

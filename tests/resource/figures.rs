@@ -6,9 +6,9 @@ use std::time::Duration;
 use serde_json::json;
 use signet_verify::clock::{Clock, Entropy, EntropyUnavailable, SeededEntropy};
 use signet_verify::jose::verify::Refusal;
-use signet_verify::jwks::fetch::{JwksEndpoint, Limits};
-use signet_verify::jwks::{KeyCache, KeyMiss, LoadError, Settings};
-use signet_verify::verifier::{Denied, IssuerKeys, KeySource, Verifier};
+use signet_verify::jwks::endpoint::{JwksEndpoint, Limits};
+use signet_verify::jwks::{self, KeyCache, Settings, load};
+use signet_verify::verifier::{self, IssuerKeys, KeySource, Verifier};
 
 use super::origin::{Answer, Origin};
 use super::{
@@ -30,7 +30,7 @@ fn troubles() -> [Answer; 5] {
 }
 
 #[tokio::test]
-async fn an_outage_of_sixty_unknown_kids_costs_four_fetches_at_most() {
+async fn keys_for_sixty_unknown_kids_in_an_outage_fetches_four_times_at_most() {
     for trouble in troubles() {
         for pace in [Duration::ZERO, SECOND] {
             let (origin, clock) = (Origin::publishing(&set(&["one"])).await, manual_clock());
@@ -39,7 +39,7 @@ async fn an_outage_of_sixty_unknown_kids_costs_four_fetches_at_most() {
             origin.answer(trouble.clone());
             for number in 0..60 {
                 let unknown = format!("unknown-{number}");
-                assert_eq!(cache.keys_for(&unknown).await.err(), Some(KeyMiss::UnknownKid));
+                assert_eq!(cache.keys_for(&unknown).await.err(), Some(jwks::Error::UnknownKid));
                 clock.advance(pace);
             }
             let fetches = origin.fetches() - 1;
@@ -49,31 +49,31 @@ async fn an_outage_of_sixty_unknown_kids_costs_four_fetches_at_most() {
 }
 
 #[tokio::test]
-async fn at_a_cold_start_too_an_outage_of_sixty_unknown_kids_costs_four_fetches_at_most() {
+async fn keys_for_sixty_unknown_kids_in_an_outage_at_a_cold_start_fetches_four_times_at_most() {
     for trouble in troubles() {
         let origin = Origin::answering(trouble.clone()).await;
         let cache = cache_of(&origin, impatient(), manual_clock());
         for number in 0..60 {
             let miss = cache.keys_for(&format!("unknown-{number}")).await.err();
-            assert!(matches!(miss, Some(KeyMiss::Unavailable { .. })), "{miss:?}");
+            assert!(matches!(miss, Some(jwks::Error::Unavailable { .. })), "{miss:?}");
         }
         assert!((1..=4).contains(&origin.fetches()), "{} fetches, {trouble:?}", origin.fetches());
     }
 }
 
 #[tokio::test]
-async fn a_cold_start_on_a_hanging_issuer_is_answered_within_five_seconds_by_default() {
+async fn keys_for_answers_a_cold_start_on_a_hanging_issuer_within_five_seconds_by_default() {
     let origin = Origin::answering(Answer::Hang).await;
     let cache = cache_of(&origin, Settings::default(), system_clock());
     let since = system_clock();
     let miss = cache.keys_for("one").await.err();
-    assert!(matches!(miss, Some(KeyMiss::Unavailable { .. })), "{miss:?}");
+    assert!(matches!(miss, Some(jwks::Error::Unavailable { .. })), "{miss:?}");
     // 5 s are promised; a busy machine may be late to look at its timer.
     assert!(since.monotonic() < 8 * SECOND, "{:?}", since.monotonic());
 }
 
 #[tokio::test]
-async fn a_withdrawn_key_is_refused_within_max_age_and_fifteen_seconds_while_tokens_flow() {
+async fn keys_for_refuses_a_withdrawn_key_within_max_age_and_fifteen_seconds_under_traffic() {
     for (max_age, seed) in
         [0, 5, 30, 60, 300, 3600].into_iter().flat_map(|age| [(age, 1), (age, 2), (age, 3)])
     {
@@ -105,12 +105,12 @@ async fn a_withdrawn_key_is_refused_within_max_age_and_fifteen_seconds_while_tok
                 "still accepted after {passed:?} of {max_age} s"
             );
         };
-        assert_eq!(denied, Denied::Invalid(Refusal::UnknownKid));
+        assert_eq!(denied, verifier::Error::Invalid(Refusal::UnknownKid));
     }
 }
 
 #[tokio::test]
-async fn an_issuer_that_comes_back_is_found_within_five_seconds() {
+async fn keys_for_finds_an_issuer_that_comes_back_within_five_seconds() {
     // Nothing was ever held; what was held has lost its trust (5 min at least); what is held may merely lack the key.
     for max_age in [None, Some(5), Some(300)] {
         let (origin, clock) = (Origin::publishing(&set(&["one"])).await, manual_clock());
@@ -124,7 +124,7 @@ async fn an_issuer_that_comes_back_is_found_within_five_seconds() {
         for _ in 0..600 {
             let miss = cache.keys_for("new").await.err();
             let soon =
-                matches!(miss, Some(KeyMiss::Unavailable { retry_after }) if retry_after <= 5 * SECOND);
+                matches!(miss, Some(jwks::Error::Unavailable { retry_after }) if retry_after <= 5 * SECOND);
             assert!(soon, "{miss:?}, {max_age:?}");
             clock.advance(SECOND);
         }
@@ -136,7 +136,7 @@ async fn an_issuer_that_comes_back_is_found_within_five_seconds() {
 }
 
 #[tokio::test]
-async fn one_task_keeps_the_set_however_often_it_is_renewed() {
+async fn refresh_runs_in_one_task_however_often_the_set_is_renewed() {
     let (origin, clock) = (Origin::publishing(&set(&["one"])).await, manual_clock());
     let cache = cache_of(&origin, Settings::default(), clock.clone());
     for _ in 0..30 {
@@ -161,7 +161,7 @@ impl Entropy for Constant {
 }
 
 #[tokio::test]
-async fn verifiers_of_one_issuer_do_not_renew_in_step() {
+async fn refresh_of_many_verifiers_of_one_issuer_is_not_in_step() {
     for (byte, attempts) in [(0, 2), (u8::MAX, 1)] {
         let (origin, clock) = (Origin::publishing(&set(&["one"])).await, manual_clock());
         origin.publish_for(&set(&["one"]), 100);
@@ -179,12 +179,12 @@ async fn verifiers_of_one_issuer_do_not_renew_in_step() {
 }
 
 #[tokio::test]
-async fn failed_fetches_are_counted_by_reasons_from_a_closed_list() {
+async fn status_counts_failed_fetches_by_reasons_of_a_closed_list() {
     let (origin, clock) = (Origin::answering(Answer::Hang).await, manual_clock());
-    let patient = Settings { patience: 60 * SECOND, ..impatient() };
+    let patient = Settings { request_timeout: 60 * SECOND, ..impatient() };
     let cache = cache_of(&origin, patient, clock.clone());
-    assert!(cache.faults().map(|(reason, _)| reason).eq(LoadError::CODES));
-    assert!(cache.faults().all(|(_, count)| count == 0));
+    assert!(cache.failures_by_reason().map(|(reason, _)| reason).eq(load::Error::CODES));
+    assert!(cache.failures_by_reason().all(|(_, count)| count == 0));
     let many = format!(r#"{{"keys":[{}0]}}"#, "0,".repeat(64));
     let told = |body: &str| Answer::Document { body: body.into(), etag: None, headers: String::new() };
     for (answer, reason) in [
@@ -198,13 +198,13 @@ async fn failed_fetches_are_counted_by_reasons_from_a_closed_list() {
         (told(r#"{"keys":[]}"#), "no_usable_key"),
         (Answer::Raw(b"HTTP/1.1 304 Not Modified\r\n\r\n".to_vec()), "nothing_to_keep"),
     ] {
-        let count = || cache.faults().find(|(code, _)| *code == reason).map(|(_, count)| count);
+        let count = || cache.failures_by_reason().find(|(code, _)| *code == reason).map(|(_, count)| count);
         origin.answer(answer);
         clock.advance(5 * SECOND);
         assert!(cache.keys_for("one").await.is_err());
         assert_eq!(count(), Some(1), "{reason}");
-        assert_eq!(cache.status().last_fault.map(|fault| fault.code()), Some(reason));
+        assert_eq!(cache.status().last_error.map(|error| error.code()), Some(reason));
     }
-    assert_eq!(cache.faults().map(|(_, count)| count).sum::<u64>(), 9);
+    assert_eq!(cache.failures_by_reason().map(|(_, count)| count).sum::<u64>(), 9);
     assert_eq!(clock.monotonic(), 45 * SECOND);
 }

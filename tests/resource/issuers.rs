@@ -2,15 +2,16 @@
 
 use std::time::Duration;
 
+use rstest::rstest;
 use serde_json::{Value, json};
 use signet::secret::SharedSecret;
-use signet_verify::crypto::MacKey;
+use signet_verify::crypto::{Algorithm, MacKey};
 use signet_verify::jose::sign;
 use signet_verify::jose::verify::{Policy, Refusal, SharedKey};
-use signet_verify::verifier::{Denied, IssuerKeys, KeySource, Verifier};
+use signet_verify::verifier::{self, IssuerKeys, KeySource, Verifier};
 
 use super::origin::{Answer, Origin};
-use super::{AUDIENCE, NOW, Signer, at_once, cache_of, claims, impatient, manual_clock, policy, set};
+use super::{AUDIENCE, NOW, Signer, at_once, cache_of, claims, impatient, manual_clock, policy, set, set_of};
 
 const OTHER: &str = "https://other.test";
 
@@ -32,11 +33,17 @@ fn verifier_of(ours: &Origin, others: &Origin) -> Verifier {
     Verifier::new(trust(ours), policy(), manual_clock()).and(trust(others), other_policy())
 }
 
+#[rstest]
 #[tokio::test]
-async fn each_issuer_vouches_for_its_own_tokens_and_not_for_the_others() {
-    let (ours, others) = (Origin::publishing(&set(&["one"])).await, Origin::publishing(&set(&["two"])).await);
+async fn verify_lets_each_issuer_vouch_for_its_own_tokens_only(
+    #[values(Algorithm::EdDsa, Algorithm::Es256, Algorithm::Rs256)] algorithm: Algorithm,
+) {
+    let (ours, others) = (
+        Origin::publishing(&set_of(algorithm, &["one"])).await,
+        Origin::publishing(&set_of(algorithm, &["two"])).await,
+    );
     let verifier = verifier_of(&ours, &others);
-    let (one, two) = (Signer::new("one"), Signer::new("two"));
+    let (one, two) = (Signer::of(algorithm, "one"), Signer::of(algorithm, "two"));
     let mut short = claims_of(OTHER);
     short["exp"] = json!(NOW + 60);
     for token in [one.token(&claims()), two.token(&short)] {
@@ -45,37 +52,43 @@ async fn each_issuer_vouches_for_its_own_tokens_and_not_for_the_others() {
         }
     }
     for forged in [two.token(&claims()), one.token(&short)] {
-        assert_eq!(verifier.verify(&forged).await.err(), Some(Denied::Invalid(Refusal::UnknownKid)));
+        assert_eq!(verifier.verify(&forged).await.err(), Some(verifier::Error::Invalid(Refusal::UnknownKid)));
     }
 }
 
+#[rstest]
 #[tokio::test]
-async fn a_key_of_the_same_name_is_still_the_other_issuers_key() {
-    let (ours, others) = (Origin::publishing(&set(&["one"])).await, Origin::publishing(&set(&["one"])).await);
-    let mut impostor = Signer::new("evil");
-    impostor.kid = Signer::new("one").kid;
+async fn verify_tells_keys_of_the_same_name_of_two_issuers_apart(
+    #[values(Algorithm::EdDsa, Algorithm::Es256, Algorithm::Rs256)] algorithm: Algorithm,
+) {
+    let (ours, others) = (
+        Origin::publishing(&set_of(algorithm, &["one"])).await,
+        Origin::publishing(&set_of(algorithm, &["one"])).await,
+    );
+    let mut impostor = Signer::of(algorithm, "evil");
+    impostor.kid = Signer::of(algorithm, "one").kid;
     others.publish(&signet_verify::jose::jwk::KeySet::new([(
         impostor.kid.clone(),
         impostor.key.public().clone(),
     )]));
     let verifier = verifier_of(&ours, &others);
     let forged = impostor.token(&claims());
-    assert_eq!(verifier.verify(&forged).await.err(), Some(Denied::Invalid(Refusal::Signature)));
+    assert_eq!(verifier.verify(&forged).await.err(), Some(verifier::Error::Invalid(Refusal::Signature)));
 }
 
 #[tokio::test]
-async fn each_issuers_tokens_are_held_to_its_own_policy() {
+async fn verify_holds_tokens_of_each_issuer_to_its_own_policy() {
     let (ours, others) = (Origin::publishing(&set(&["one"])).await, Origin::publishing(&set(&["two"])).await);
     let verifier = verifier_of(&ours, &others);
     let quarter_of_an_hour = Signer::new("two").token(&claims_of(OTHER));
     assert_eq!(
         verifier.verify(&quarter_of_an_hour).await.err(),
-        Some(Denied::Invalid(Refusal::LivesTooLong))
+        Some(verifier::Error::Invalid(Refusal::LivesTooLong))
     );
 }
 
 #[tokio::test]
-async fn an_issuer_that_nobody_trusts_costs_no_fetch() {
+async fn verify_fetches_nothing_for_an_untrusted_issuer() {
     let (ours, others) = (Origin::publishing(&set(&["one"])).await, Origin::publishing(&set(&["two"])).await);
     let verifier = verifier_of(&ours, &others);
     let signer = Signer::new("one");
@@ -85,25 +98,25 @@ async fn an_issuer_that_nobody_trusts_costs_no_fetch() {
         [claims_of("https://id.test/"), claims_of("https://nobody.test"), nameless, json!({"iss": [OTHER]})];
     for claims in foreign {
         let denied = at_once(verifier.verify(&signer.token(&claims))).err();
-        assert_eq!(denied, Some(Denied::Invalid(Refusal::Issuer)));
+        assert_eq!(denied, Some(verifier::Error::Invalid(Refusal::Issuer)));
     }
     assert_eq!((ours.fetches(), others.fetches()), (0, 0));
 }
 
 #[tokio::test]
-async fn losing_one_issuer_costs_only_its_own_tokens() {
+async fn verify_without_one_issuer_loses_its_tokens_only() {
     let (ours, others) = (Origin::publishing(&set(&["one"])).await, Origin::answering(Answer::Reset).await);
     let verifier = verifier_of(&ours, &others);
     assert!(verifier.verify(&Signer::new("one").token(&claims())).await.is_ok());
     let denied = verifier.verify(&Signer::new("two").token(&claims_of(OTHER))).await.unwrap_err();
-    assert!(matches!(denied, Denied::KeySetUnavailable { .. }), "{denied:?}");
+    assert!(matches!(denied, verifier::Error::KeySetUnavailable { .. }), "{denied:?}");
     assert!(verifier.is_ready());
     let usable: Vec<bool> = verifier.key_caches().map(|cache| cache.status().is_usable()).collect();
     assert_eq!(usable, [true, false]);
 }
 
 #[tokio::test]
-async fn a_token_under_a_shared_secret_is_judged_by_the_party_that_shares_one() {
+async fn verify_judges_a_token_under_a_shared_secret_by_the_issuer_that_shares_one() {
     let origin = Origin::publishing(&set(&["one"])).await;
     let secret = SharedSecret::new("a secret that is shared with old backends".to_owned()).unwrap();
     let key = MacKey::new(&secret);
@@ -114,5 +127,5 @@ async fn a_token_under_a_shared_secret_is_judged_by_the_party_that_shares_one() 
     let both = Verifier::new(published(), policy(), manual_clock()).and(shared, other_policy());
     assert!(at_once(both.verify(&token)).is_ok());
     let neither = Verifier::new(published(), policy(), manual_clock()).and(published(), other_policy());
-    assert_eq!(at_once(neither.verify(&token)).err(), Some(Denied::Invalid(Refusal::NotTrusted)));
+    assert_eq!(at_once(neither.verify(&token)).err(), Some(verifier::Error::Invalid(Refusal::NotTrusted)));
 }

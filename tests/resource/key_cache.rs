@@ -1,10 +1,10 @@
-//! A known key never waits, and whatever arrives, the issuer is asked once per occasion.
+//! A known key never waits, and whatever arrives, the issuer is asked once per reason.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use signet_verify::clock::Clock;
-use signet_verify::jwks::{KeyMiss, Settings};
+use signet_verify::jwks::{self, Settings};
 
 use super::origin::{Answer, Origin};
 use super::{at_once, begin_and_give_up, cache_of, eventually, manual_clock, set, system_clock};
@@ -13,7 +13,7 @@ use crate::support::wait::LONGEST;
 const SECOND: Duration = Duration::from_secs(1);
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn sixty_requests_at_a_cold_start_share_one_fetch() {
+async fn keys_for_sixty_requests_at_a_cold_start_fetches_once() {
     let origin = Origin::publishing(&set(&["one"])).await;
     let cache = cache_of(&origin, Settings::default(), system_clock());
     let herd: Vec<_> = (0..60)
@@ -29,7 +29,7 @@ async fn sixty_requests_at_a_cold_start_share_one_fetch() {
 }
 
 #[tokio::test]
-async fn a_fetch_outlives_the_request_that_started_it() {
+async fn keys_for_goes_on_fetching_when_the_request_that_started_it_is_gone() {
     let origin = Origin::publishing(&set(&["one"])).await;
     let cache = cache_of(&origin, Settings::default(), system_clock());
     begin_and_give_up(cache.keys_for("one"));
@@ -39,18 +39,18 @@ async fn a_fetch_outlives_the_request_that_started_it() {
 }
 
 #[tokio::test]
-async fn two_hundred_unknown_kids_in_a_row_cost_at_most_two_fetches() {
+async fn keys_for_two_hundred_unknown_kids_in_a_row_fetches_twice_at_most() {
     let origin = Origin::publishing(&set(&["one"])).await;
     let cache = cache_of(&origin, Settings::default(), system_clock());
     cache.warm_up().await.unwrap();
     for number in 0..200 {
-        assert_eq!(cache.keys_for(&format!("unknown-{number}")).await.err(), Some(KeyMiss::UnknownKid));
+        assert_eq!(cache.keys_for(&format!("unknown-{number}")).await.err(), Some(jwks::Error::UnknownKid));
     }
     assert!(origin.fetches() <= 1 + 2, "{} fetches", origin.fetches());
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn two_hundred_unknown_kids_at_once_cost_at_most_two_fetches() {
+async fn keys_for_two_hundred_unknown_kids_at_once_fetches_twice_at_most() {
     let origin = Origin::publishing(&set(&["one"])).await;
     let cache = cache_of(&origin, Settings::default(), system_clock());
     let flood: Vec<_> = (0..200)
@@ -60,13 +60,13 @@ async fn two_hundred_unknown_kids_at_once_cost_at_most_two_fetches() {
         })
         .collect();
     for request in flood {
-        assert_eq!(request.await.unwrap(), Some(KeyMiss::UnknownKid));
+        assert_eq!(request.await.unwrap(), Some(jwks::Error::UnknownKid));
     }
     assert!(origin.fetches() <= 2, "{} fetches from a cold start on", origin.fetches());
 }
 
 #[tokio::test]
-async fn one_request_causes_one_fetch_at_most_however_large_the_budget() {
+async fn keys_for_fetches_once_at_most_for_one_request_however_large_the_budget() {
     let (origin, clock) = (Origin::publishing(&set(&["one"])).await, manual_clock());
     let settings = Settings { burst: 100, spacing: Duration::ZERO, ..Settings::default() };
     let cache = cache_of(&origin, settings, clock);
@@ -76,7 +76,7 @@ async fn one_request_causes_one_fetch_at_most_however_large_the_budget() {
 }
 
 #[tokio::test]
-async fn a_key_published_right_after_the_first_load_is_accepted_at_once() {
+async fn keys_for_finds_a_key_at_once_that_was_published_right_after_the_first_load() {
     let origin = Origin::publishing(&set(&["one"])).await;
     let cache = cache_of(&origin, Settings::default(), system_clock());
     cache.keys_for("one").await.unwrap();
@@ -85,11 +85,11 @@ async fn a_key_published_right_after_the_first_load_is_accepted_at_once() {
 }
 
 #[tokio::test]
-async fn a_key_asked_for_before_it_was_published_is_accepted_within_five_seconds() {
+async fn keys_for_finds_a_key_within_five_seconds_that_was_asked_for_before_it_was_published() {
     let (origin, clock) = (Origin::publishing(&set(&["one"])).await, manual_clock());
     let cache = cache_of(&origin, Settings::default(), clock.clone());
     cache.keys_for("one").await.unwrap();
-    assert_eq!(cache.keys_for("two").await.err(), Some(KeyMiss::UnknownKid));
+    assert_eq!(cache.keys_for("two").await.err(), Some(jwks::Error::UnknownKid));
     for number in 0..200 {
         assert!(cache.keys_for(&format!("unknown-{number}")).await.is_err());
     }
@@ -99,7 +99,7 @@ async fn a_key_asked_for_before_it_was_published_is_accepted_within_five_seconds
 }
 
 #[tokio::test]
-async fn under_a_lasting_flood_a_new_key_is_found_within_thirty_seconds() {
+async fn keys_for_finds_a_new_key_within_thirty_seconds_under_a_lasting_flood() {
     let (origin, clock) = (Origin::publishing(&set(&["one"])).await, manual_clock());
     let cache = cache_of(&origin, Settings::default(), clock.clone());
     cache.keys_for("one").await.unwrap();
@@ -116,25 +116,25 @@ async fn under_a_lasting_flood_a_new_key_is_found_within_thirty_seconds() {
 }
 
 #[tokio::test]
-async fn one_unknown_kid_that_keeps_coming_leaves_the_budget_to_others() {
+async fn keys_for_one_unknown_kid_that_keeps_coming_leaves_the_budget_to_others() {
     let (origin, clock) = (Origin::publishing(&set(&["one"])).await, manual_clock());
     let cache = cache_of(&origin, Settings { miss: long(), ..Settings::default() }, clock.clone());
     cache.keys_for("one").await.unwrap();
     assert!(cache.keys_for("gone").await.is_err());
     clock.advance(3 * SECOND);
     for _ in 0..50 {
-        assert_eq!(at_once(cache.keys_for("gone")).err(), Some(KeyMiss::UnknownKid));
+        assert_eq!(at_once(cache.keys_for("gone")).err(), Some(jwks::Error::UnknownKid));
     }
     origin.publish(&set(&["one", "two"]));
     assert!(cache.keys_for("two").await.is_ok());
 }
 
-fn long() -> signet_verify::jwks::Backoff {
-    signet_verify::jwks::Backoff { first: 60 * SECOND, longest: 60 * SECOND }
+fn long() -> jwks::Backoff {
+    jwks::Backoff { first: 60 * SECOND, longest: 60 * SECOND }
 }
 
 #[tokio::test]
-async fn known_keys_do_not_wait_while_the_issuer_hangs() {
+async fn keys_for_known_kids_does_not_wait_while_the_issuer_hangs() {
     let (origin, clock) = (Origin::publishing(&set(&["one"])).await, manual_clock());
     let cache = cache_of(&origin, Settings::default(), clock.clone());
     cache.keys_for("one").await.unwrap();
@@ -158,18 +158,21 @@ async fn known_keys_do_not_wait_while_the_issuer_hangs() {
 }
 
 #[tokio::test]
-async fn a_cold_start_on_a_hanging_issuer_says_unavailable_in_time() {
+async fn keys_for_says_unavailable_in_time_at_a_cold_start_on_a_hanging_issuer() {
     let origin = Origin::answering(Answer::Hang).await;
-    let settings = Settings { patience: Duration::from_millis(200), ..Settings::default() };
+    let settings = Settings { request_timeout: Duration::from_millis(200), ..Settings::default() };
     let cache = cache_of(&origin, settings, system_clock());
     let since = system_clock();
     let miss = cache.keys_for("one").await.err();
-    assert!(matches!(miss, Some(KeyMiss::Unavailable { retry_after }) if retry_after >= SECOND), "{miss:?}");
+    assert!(
+        matches!(miss, Some(jwks::Error::Unavailable { retry_after }) if retry_after >= SECOND),
+        "{miss:?}"
+    );
     assert!(since.monotonic() < LONGEST, "it does not wait until the issuer answers");
 }
 
 #[tokio::test]
-async fn the_set_is_renewed_before_its_life_ends_without_any_request() {
+async fn refresh_renews_the_set_before_its_life_ends_without_any_request() {
     let origin = Origin::publishing(&set(&["one"])).await;
     origin.publish_for(&set(&["one"]), 0);
     let settings = Settings { uncacheable_max_age: Duration::from_millis(100), ..Settings::default() };
@@ -177,11 +180,11 @@ async fn the_set_is_renewed_before_its_life_ends_without_any_request() {
     cache.warm_up().await.unwrap();
     origin.publish(&set(&["two"]));
     eventually("the new set arrives", || cache.status().kids.iter().any(|kid| kid.as_ref() == "two")).await;
-    assert_eq!(at_once(cache.keys_for("one")).err(), Some(KeyMiss::UnknownKid));
+    assert_eq!(at_once(cache.keys_for("one")).err(), Some(jwks::Error::UnknownKid));
 }
 
 #[tokio::test]
-async fn nothing_is_fetched_before_the_first_use_nor_after_the_last_handle_is_gone() {
+async fn refresh_fetches_nothing_before_the_first_use_nor_after_the_last_handle_is_gone() {
     let origin = Origin::publishing(&set(&["one"])).await;
     origin.publish_for(&set(&["one"]), 0);
     let settings = Settings { uncacheable_max_age: Duration::from_millis(20), ..Settings::default() };
@@ -198,7 +201,7 @@ async fn nothing_is_fetched_before_the_first_use_nor_after_the_last_handle_is_go
 }
 
 #[tokio::test]
-async fn an_unchanged_set_is_confirmed_by_a_conditional_request() {
+async fn refresh_confirms_an_unchanged_set_by_a_conditional_request() {
     let (origin, clock) = (Origin::publishing(&set(&["one"])).await, manual_clock());
     let cache = cache_of(&origin, Settings::default(), clock.clone());
     let before = cache.keys_for("one").await.unwrap();
@@ -211,7 +214,7 @@ async fn an_unchanged_set_is_confirmed_by_a_conditional_request() {
 }
 
 #[tokio::test]
-async fn the_life_that_the_issuer_names_is_honoured_within_its_bounds() {
+async fn refresh_honours_the_life_that_the_issuer_names_within_bounds() {
     for (max_age, life) in [(0, 5), (1, 1), (60, 60), (300, 300), (31_536_000, 86_400)] {
         let (origin, clock) = (Origin::publishing(&set(&["one"])).await, manual_clock());
         origin.publish_for(&set(&["one"]), max_age);
@@ -227,7 +230,7 @@ async fn the_life_that_the_issuer_names_is_honoured_within_its_bounds() {
 }
 
 #[tokio::test]
-async fn a_withdrawn_key_is_refused_as_soon_as_the_set_without_it_has_come() {
+async fn keys_for_refuses_a_withdrawn_key_as_soon_as_the_set_without_it_has_come() {
     let (origin, clock) = (Origin::publishing(&set(&["one", "two"])).await, manual_clock());
     let cache = cache_of(&origin, Settings::default(), clock.clone());
     cache.keys_for("one").await.unwrap();
@@ -235,24 +238,24 @@ async fn a_withdrawn_key_is_refused_as_soon_as_the_set_without_it_has_come() {
     clock.advance(256 * SECOND);
     at_once(cache.keys_for("two")).unwrap();
     eventually("the renewal lands", || cache.status().kids.len() == 1).await;
-    assert_eq!(at_once(cache.keys_for("one")).err(), Some(KeyMiss::UnknownKid));
+    assert_eq!(at_once(cache.keys_for("one")).err(), Some(jwks::Error::UnknownKid));
     assert_eq!(origin.fetches(), 2);
 }
 
 #[tokio::test]
-async fn names_that_no_key_can_have_cost_nothing() {
+async fn keys_for_impossible_kids_fetches_nothing() {
     let origin = Origin::publishing(&set(&["one"])).await;
     let cache = cache_of(&origin, Settings::default(), system_clock());
     for name in
         [String::new(), "x".repeat(129), "with space".to_owned(), "kid\0".to_owned(), "кид".to_owned()]
     {
-        assert_eq!(at_once(cache.keys_for(&name)).err(), Some(KeyMiss::UnknownKid));
+        assert_eq!(at_once(cache.keys_for(&name)).err(), Some(jwks::Error::UnknownKid));
     }
     assert_eq!(origin.fetches(), 0);
 }
 
 #[tokio::test]
-async fn asking_for_the_status_asks_nobody() {
+async fn status_fetches_nothing() {
     let (origin, clock) = (Origin::publishing(&set(&["one"])).await, manual_clock());
     let cache = cache_of(&origin, Settings::default(), clock.clone());
     assert!(!cache.status().is_usable());
@@ -263,6 +266,6 @@ async fn asking_for_the_status_asks_nobody() {
     let status = cache.status();
     assert_eq!(status.age, Some(100 * SECOND));
     assert_eq!(status.trusted_for, 2900 * SECOND);
-    assert_eq!((status.attempts, status.failures, status.last_fault), (1, 0, None));
+    assert_eq!((status.attempts, status.failures, status.last_error), (1, 0, None));
     assert!(clock.monotonic() == 100 * SECOND && status.fresh);
 }

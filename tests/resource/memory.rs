@@ -12,7 +12,7 @@ use signet_verify::crypto::MacKey;
 use signet_verify::jose::jwk::KeySet;
 use signet_verify::jose::sign;
 use signet_verify::jose::verify::{Refusal, SharedKey};
-use signet_verify::verifier::{Denied, IssuerKeys, KeySource, Verifier};
+use signet_verify::verifier::{self, IssuerKeys, KeySource, Verifier};
 use tokio::sync::watch;
 
 use super::origin::{Answer, Origin};
@@ -32,12 +32,12 @@ fn numbered(number: usize) -> String {
     Signer::new("one").token(&claims)
 }
 
-fn verify(verifier: &Verifier, token: &str) -> Result<String, Denied> {
+fn verify(verifier: &Verifier, token: &str) -> Result<String, verifier::Error> {
     at_once(verifier.verify(token)).map(|principal| principal.subject.clone())
 }
 
 #[test]
-fn a_token_seen_before_is_found_and_says_the_same() {
+fn token_cache_finds_a_token_seen_before_and_says_the_same() {
     let (_publish, verifier) = verifier_of(&["one"], &manual_clock());
     let token = Signer::new("one").token(&claims());
     let first = at_once(verifier.verify(&token)).unwrap();
@@ -49,7 +49,7 @@ fn a_token_seen_before_is_found_and_says_the_same() {
 }
 
 #[test]
-fn a_token_that_differs_in_one_character_is_not_the_one_seen_before() {
+fn token_cache_tells_tokens_apart_that_differ_in_one_character() {
     let (_publish, verifier) = verifier_of(&["one"], &manual_clock());
     let token = Signer::new("one").token(&claims());
     verify(&verifier, &token).unwrap();
@@ -63,7 +63,7 @@ fn a_token_that_differs_in_one_character_is_not_the_one_seen_before() {
 }
 
 #[test]
-fn no_token_is_remembered_that_was_refused() {
+fn token_cache_keeps_no_refused_token() {
     let (_publish, verifier) = verifier_of(&["one"], &manual_clock());
     let mut late = claims();
     late["exp"] = json!(NOW - 60);
@@ -74,7 +74,7 @@ fn no_token_is_remembered_that_was_refused() {
 }
 
 #[test]
-fn a_remembered_token_ends_with_its_exp_and_is_forgotten() {
+fn token_cache_drops_a_token_at_its_exp() {
     let clock = manual_clock();
     let (_publish, verifier) = verifier_of(&["one"], &clock);
     let token = Signer::new("one").token(&claims());
@@ -82,34 +82,34 @@ fn a_remembered_token_ends_with_its_exp_and_is_forgotten() {
     clock.advance(Duration::from_millis(929_999)); // 900 s of life and 30 s of leeway
     verify(&verifier, &token).unwrap();
     clock.advance(Duration::from_millis(1));
-    assert_eq!(verify(&verifier, &token), Err(Denied::Invalid(Refusal::Expired)));
+    assert_eq!(verify(&verifier, &token), Err(verifier::Error::Invalid(Refusal::Expired)));
     let status = verifier.token_cache().unwrap();
     assert_eq!((status.tokens, status.bytes, status.hits), (0, 0, 2));
 }
 
 #[test]
-fn a_remembered_token_ends_with_its_key_at_once_and_comes_back_with_it() {
+fn token_cache_refuses_a_token_without_its_key_and_accepts_it_when_the_key_returns() {
     let (publish, verifier) = verifier_of(&["one", "two"], &manual_clock());
     let token = Signer::new("one").token(&claims());
     verify(&verifier, &token).unwrap();
     publish.send_replace(Arc::new(set(&["two"])));
-    assert_eq!(verify(&verifier, &token), Err(Denied::Invalid(Refusal::UnknownKid)));
+    assert_eq!(verify(&verifier, &token), Err(verifier::Error::Invalid(Refusal::UnknownKid)));
     publish.send_replace(Arc::new(set(&["one"])));
     verify(&verifier, &token).unwrap();
 }
 
 #[test]
-fn a_remembered_token_does_not_survive_another_key_of_the_same_name() {
+fn token_cache_refuses_a_token_when_another_key_takes_the_name_of_its_key() {
     let (publish, verifier) = verifier_of(&["one"], &manual_clock());
     let token = Signer::new("one").token(&claims());
     verify(&verifier, &token).unwrap();
     let (kid, key) = (Signer::new("one").kid, Signer::new("two").key);
     publish.send_replace(Arc::new(KeySet::new([(kid, key.public().clone())])));
-    assert_eq!(verify(&verifier, &token), Err(Denied::Invalid(Refusal::Signature)));
+    assert_eq!(verify(&verifier, &token), Err(verifier::Error::Invalid(Refusal::Signature)));
 }
 
 #[test]
-fn a_remembered_token_ends_with_its_session() {
+fn token_cache_refuses_a_token_of_a_revoked_session() {
     let ended = Arc::new(Mutex::new(false));
     let (_publish, verifier) = verifier_of(&["one"], &manual_clock());
     let asked = ended.clone();
@@ -118,11 +118,11 @@ fn a_remembered_token_ends_with_its_session() {
     let token = Signer::new("one").token(&claims());
     verify(&verifier, &token).unwrap();
     *ended.lock().unwrap() = true;
-    assert_eq!(verify(&verifier, &token), Err(Denied::Revoked));
+    assert_eq!(verify(&verifier, &token), Err(verifier::Error::Revoked));
 }
 
 #[test]
-fn a_remembered_token_under_the_shared_secret_ends_with_the_secret() {
+fn token_cache_refuses_a_token_under_the_shared_secret_once_the_secret_ends() {
     let secret = SharedSecret::new("a secret that is shared with old backends".to_owned()).unwrap();
     let shared = SharedKey { key: MacKey::new(&secret), until: Some(Timestamp::from_seconds(NOW + 600)) };
     let token = sign::hs256(&shared.key, &json!({ "sub": "alice", "exp": NOW + 900 })).unwrap();
@@ -132,11 +132,11 @@ fn a_remembered_token_under_the_shared_secret_ends_with_the_secret() {
     verify(&verifier, &token).unwrap();
     assert_eq!((verifier.token_cache().unwrap().hits, verifier.hs256_uses()), (1, 2));
     clock.advance(Duration::from_secs(600));
-    assert_eq!(verify(&verifier, &token), Err(Denied::Invalid(Refusal::SharedSecretExpired)));
+    assert_eq!(verify(&verifier, &token), Err(verifier::Error::Invalid(Refusal::SharedSecretExpired)));
 }
 
 #[tokio::test]
-async fn a_remembered_token_ends_when_the_set_without_its_key_has_come() {
+async fn token_cache_refuses_a_token_when_the_set_without_its_key_has_come() {
     let (origin, clock) = (Origin::publishing(&set(&["one", "two"])).await, manual_clock());
     let cache = cache_of(&origin, impatient(), clock.clone());
     let verifier =
@@ -148,11 +148,11 @@ async fn a_remembered_token_ends_when_the_set_without_its_key_has_come() {
     clock.advance(Duration::from_secs(300));
     verify(&verifier, &token).unwrap(); // asks for the renewal and does not wait for it
     eventually("the renewal lands", || cache.status().kids.len() == 1).await;
-    assert_eq!(verifier.verify(&token).await.err(), Some(Denied::Invalid(Refusal::UnknownKid)));
+    assert_eq!(verifier.verify(&token).await.err(), Some(verifier::Error::Invalid(Refusal::UnknownKid)));
 }
 
 #[tokio::test]
-async fn a_remembered_token_is_not_trusted_past_the_bound_of_stale_keys() {
+async fn token_cache_trusts_no_token_past_the_bound_of_stale_keys() {
     let (origin, clock) = (Origin::publishing(&set(&["one"])).await, manual_clock());
     let cache = cache_of(&origin, impatient(), clock.clone());
     let mut policy = policy();
@@ -166,11 +166,11 @@ async fn a_remembered_token_is_not_trusted_past_the_bound_of_stale_keys() {
     origin.answer(Answer::Reset);
     clock.advance(cache.status().trusted_for);
     let denied = verifier.verify(&token).await.unwrap_err();
-    assert!(matches!(denied, Denied::KeySetUnavailable { .. }), "{denied:?}");
+    assert!(matches!(denied, verifier::Error::KeySetUnavailable { .. }), "{denied:?}");
 }
 
 #[test]
-fn thousands_of_tokens_stay_within_the_memory_they_may_take() {
+fn token_cache_of_thousands_of_tokens_stays_within_its_memory() {
     const BYTES: usize = 1 << 20;
     let (_publish, verifier) = verifier_of(&["one"], &manual_clock());
     let verifier = verifier.with_cache_bytes(BYTES);
@@ -184,7 +184,7 @@ fn thousands_of_tokens_stay_within_the_memory_they_may_take() {
 }
 
 #[test]
-fn a_token_that_keeps_coming_is_not_pushed_out_by_thousands_that_come_once() {
+fn token_cache_keeps_a_frequent_token_among_thousands_that_come_once() {
     let (_publish, verifier) = verifier_of(&["one"], &manual_clock());
     let verifier = verifier.with_cache_bytes(1 << 20);
     let mine = Signer::new("one").token(&claims());
@@ -198,7 +198,7 @@ fn a_token_that_keeps_coming_is_not_pushed_out_by_thousands_that_come_once() {
 }
 
 #[test]
-fn with_no_memory_nothing_is_remembered_and_all_is_verified() {
+fn token_cache_of_no_memory_keeps_nothing_and_all_is_verified() {
     let (_publish, verifier) = verifier_of(&["one"], &manual_clock());
     let verifier = verifier.with_cache_bytes(0);
     let token = Signer::new("one").token(&claims());
@@ -247,7 +247,7 @@ fn tokens() -> Vec<String> {
 
 proptest! {
     #[test]
-    fn memory_changes_no_verdict(events in proptest::collection::vec(event(), 1..60)) {
+    fn token_cache_changes_no_answer(events in proptest::collection::vec(event(), 1..60)) {
         let clock = manual_clock();
         let ended = Arc::new(Mutex::new(HashSet::<String>::new()));
         let (publish, keys) = watch::channel(Arc::new(set(&KEYS)));

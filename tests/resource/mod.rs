@@ -18,15 +18,16 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 use signet_verify::clock::{Clock, ManualClock, SeededEntropy, SystemClock, Timestamp};
-use signet_verify::crypto::SigningKey;
+use signet_verify::crypto::{Algorithm, SigningKey};
 use signet_verify::jose::jwk::{KeySet, Kid};
 use signet_verify::jose::sign;
 use signet_verify::jose::verify::Policy;
-use signet_verify::jwks::fetch::{JwksEndpoint, Limits};
+use signet_verify::jwks::endpoint::{JwksEndpoint, Limits};
 use signet_verify::jwks::{KeyCache, Settings};
 
 use self::origin::Origin;
 use crate::support::wait::LONGEST;
+use crate::token::support::key_of;
 
 const ISSUER: &str = "https://id.test";
 const AUDIENCE: &str = "https://api.test";
@@ -39,11 +40,21 @@ struct Signer {
 }
 
 impl Signer {
-    /// The key that belongs to `name`, named so.
+    /// The key for EdDSA that belongs to `name`, named so.
     fn new(name: &str) -> Self {
+        Self::of(Algorithm::EdDsa, name)
+    }
+
+    /// The key of this algorithm that belongs to `name`, named so.
+    fn of(algorithm: Algorithm, name: &str) -> Self {
         let mut seed = [7; 32];
         seed[..name.len()].copy_from_slice(name.as_bytes());
-        Self { kid: Kid::parse(name).unwrap(), key: SigningKey::from_seed(&seed).unwrap() }
+        let key = match algorithm {
+            Algorithm::EdDsa => SigningKey::from_seed(&seed).unwrap(),
+            // Made once, since an RSA key takes long; the usual names begin with different letters.
+            Algorithm::Es256 | Algorithm::Rs256 => key_of(algorithm, seed[0]),
+        };
+        Self { kid: Kid::parse(name).unwrap(), key }
     }
 
     fn token(&self, claims: &Value) -> String {
@@ -51,11 +62,15 @@ impl Signer {
     }
 }
 
-/// The set of the keys of these names.
+/// The set of the keys for EdDSA of these names.
 fn set(names: &[&str]) -> KeySet {
-    KeySet::new(
-        names.iter().map(|name| Signer::new(name)).map(|signer| (signer.kid, signer.key.public().clone())),
-    )
+    set_of(Algorithm::EdDsa, names)
+}
+
+/// The set of the keys of this algorithm of these names.
+fn set_of(algorithm: Algorithm, names: &[&str]) -> KeySet {
+    let signers = names.iter().map(|name| Signer::of(algorithm, name));
+    KeySet::new(signers.map(|signer| (signer.kid, signer.key.public().clone())))
 }
 
 /// Good claims at [`NOW`].
@@ -71,10 +86,10 @@ fn manual_clock() -> Arc<ManualClock> {
     Arc::new(ManualClock::at(Timestamp::from_seconds(NOW)))
 }
 
-/// The settings of the product, but that nobody waits for long.
+/// The settings of the product, but that no request waits for long.
 fn impatient() -> Settings {
     let short = Duration::from_millis(300);
-    Settings { patience: short, fetch_timeout: short, ..Settings::default() }
+    Settings { request_timeout: short, fetch_timeout: short, ..Settings::default() }
 }
 
 fn cache_of(origin: &Origin, settings: Settings, clock: Arc<dyn Clock>) -> KeyCache {
@@ -105,7 +120,7 @@ fn at_once<T>(future: impl Future<Output = T>) -> T {
 
 /// Lets `future` begin and then go away, as a caller who hangs up does.
 fn begin_and_give_up<T>(future: impl Future<Output = T>) {
-    assert!(poll_once(future).is_pending(), "it was over before anybody could give it up");
+    assert!(poll_once(future).is_pending(), "it was over before it could be given up");
 }
 
 fn poll_once<T>(future: impl Future<Output = T>) -> Poll<T> {

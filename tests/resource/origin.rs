@@ -46,7 +46,7 @@ impl Origin {
     /// A server that gives `answer`.
     pub async fn answering(answer: Answer) -> Self {
         let socket = TcpSocket::new_v4().unwrap();
-        // Else the kernel would take megabytes that nobody ever reads.
+        // Else the kernel would take megabytes that are never read.
         socket.set_send_buffer_size(64 * 1024).unwrap();
         socket.bind(SocketAddr::from(([127, 0, 0, 1], 0))).unwrap();
         let listener = socket.listen(1024).unwrap();

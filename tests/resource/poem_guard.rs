@@ -1,4 +1,4 @@
-//! What stands before poem's handlers: nothing behind it runs for a stranger.
+//! The guard of poem's handlers: no handler runs for an unauthenticated caller.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -6,11 +6,13 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use poem::http::StatusCode;
 use poem::http::header::AUTHORIZATION;
 use poem::{Endpoint, EndpointExt, Request, Response, handler};
+use rstest::rstest;
+use signet_verify::crypto::Algorithm;
 use signet_verify::guard::poem::{Caller, Guard};
 use signet_verify::verifier::{IssuerKeys, KeySource, Verifier};
 
 use super::origin::{Answer, Origin};
-use super::{Signer, cache_of, claims, impatient, manual_clock, policy, set};
+use super::{Signer, cache_of, claims, impatient, manual_clock, policy, set, set_of};
 
 #[handler]
 fn name(caller: Caller) -> String {
@@ -30,27 +32,34 @@ fn verifier_of(origin: &Origin) -> Verifier {
     Verifier::new(IssuerKeys::Published(KeySource::Remote(cache)), policy(), manual_clock())
 }
 
+#[rstest]
 #[tokio::test]
-async fn a_handler_behind_the_guard_knows_its_caller() {
-    let origin = Origin::publishing(&set(&["one"])).await;
+async fn guard_hands_the_caller_to_the_handler(
+    #[values(Algorithm::EdDsa, Algorithm::Es256, Algorithm::Rs256)] algorithm: Algorithm,
+) {
+    let origin = Origin::publishing(&set_of(algorithm, &["one"])).await;
     let service = name.with(Guard::new(verifier_of(&origin)));
-    let answer = ask(&service, Some(&Signer::new("one").token(&claims()))).await;
-    assert_eq!(
-        (answer.status(), answer.into_body().into_string().await.unwrap()),
-        (StatusCode::OK, "alice".into())
-    );
+    // One space or several before the token.
+    for spaces in ["", " ", "    "] {
+        let answer =
+            ask(&service, Some(&format!("{spaces}{}", Signer::of(algorithm, "one").token(&claims())))).await;
+        assert_eq!(
+            (answer.status(), answer.into_body().into_string().await.unwrap()),
+            (StatusCode::OK, "alice".into())
+        );
+    }
 }
 
 #[tokio::test]
-async fn a_handler_that_never_asks_is_guarded_all_the_same() {
+async fn guard_protects_a_handler_that_does_not_extract_the_caller() {
     let origin = Origin::publishing(&set(&["one"])).await;
     let calls = Arc::new(AtomicUsize::new(0));
     let counted = calls.clone();
     let careless = poem::endpoint::make_sync(move |_| counted.fetch_add(1, Ordering::SeqCst).to_string());
     let service = careless.with(Guard::new(verifier_of(&origin)));
-    let stranger = Signer::new("two").token(&claims());
+    let forged = Signer::new("two").token(&claims());
     for (token, code) in
-        [(None, "UNAUTHORIZED"), (Some(&*stranger), "INVALID_TOKEN"), (Some("a b"), "INVALID_TOKEN")]
+        [(None, "UNAUTHORIZED"), (Some(&*forged), "INVALID_TOKEN"), (Some("a b"), "INVALID_TOKEN")]
     {
         let answer = ask(&service, token).await;
         assert_eq!(answer.status(), StatusCode::UNAUTHORIZED);
@@ -62,7 +71,7 @@ async fn a_handler_that_never_asks_is_guarded_all_the_same() {
 }
 
 #[tokio::test]
-async fn without_keys_the_answer_is_unavailable_and_says_when_to_come_back() {
+async fn guard_without_keys_answers_unavailable_and_says_when_to_retry() {
     let origin = Origin::answering(Answer::Reset).await;
     let service = name.with(Guard::new(verifier_of(&origin)));
     let answer = ask(&service, Some(&Signer::new("one").token(&claims()))).await;
@@ -71,7 +80,7 @@ async fn without_keys_the_answer_is_unavailable_and_says_when_to_come_back() {
 }
 
 #[tokio::test]
-async fn a_handler_whose_guard_was_forgotten_lets_nobody_in() {
+async fn principal_extractor_without_a_guard_refuses_every_request() {
     let token = Signer::new("one").token(&claims());
     assert_eq!(ask(&name, Some(&token)).await.status(), StatusCode::INTERNAL_SERVER_ERROR);
 }

@@ -3,18 +3,19 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use rstest::rstest;
 use serde_json::{Value, json};
 use signet::secret::SharedSecret;
 use signet_verify::clock::{Clock, Timestamp};
-use signet_verify::crypto::MacKey;
+use signet_verify::crypto::{Algorithm, MacKey};
 use signet_verify::jose::jwk::KeySet;
 use signet_verify::jose::sign;
 use signet_verify::jose::verify::{Refusal, SharedKey};
-use signet_verify::verifier::{Denied, IssuerKeys, KeySource, Verifier};
+use signet_verify::verifier::{self, IssuerKeys, KeySource, Verifier};
 use tokio::sync::watch;
 
 use super::origin::{Answer, Origin};
-use super::{NOW, Signer, cache_of, claims, impatient, manual_clock, policy, set};
+use super::{NOW, Signer, cache_of, claims, impatient, manual_clock, policy, set_of};
 
 fn shared() -> SharedKey {
     let secret = SharedSecret::new("a secret that is shared with old backends".to_owned()).unwrap();
@@ -25,51 +26,60 @@ fn hs256() -> String {
     sign::hs256(&shared().key, &json!({ "sub": "alice", "exp": NOW + 900 })).unwrap()
 }
 
-fn local(names: &[&str]) -> (watch::Sender<Arc<KeySet>>, KeySource) {
-    let (publish, keys) = watch::channel(Arc::new(set(names)));
+fn local_of(algorithm: Algorithm, names: &[&str]) -> (watch::Sender<Arc<KeySet>>, KeySource) {
+    let (publish, keys) = watch::channel(Arc::new(set_of(algorithm, names)));
     (publish, KeySource::Local(keys))
 }
 
-async fn refusal(verifier: &Verifier, token: &str) -> Denied {
+async fn refusal(verifier: &Verifier, token: &str) -> verifier::Error {
     verifier.verify(token).await.unwrap_err()
 }
 
+#[rstest]
 #[tokio::test]
-async fn a_verifier_of_published_keys_takes_no_shared_secret() {
-    let (_publish, source) = local(&["one"]);
+async fn verify_with_published_keys_takes_no_shared_secret(
+    #[values(Algorithm::EdDsa, Algorithm::Es256, Algorithm::Rs256)] algorithm: Algorithm,
+) {
+    let (_publish, source) = local_of(algorithm, &["one"]);
     let verifier = Verifier::new(IssuerKeys::Published(source), policy(), manual_clock());
-    let alice = verifier.verify(&Signer::new("one").token(&claims())).await.unwrap();
+    let alice = verifier.verify(&Signer::of(algorithm, "one").token(&claims())).await.unwrap();
     assert_eq!((alice.subject.as_str(), alice.session.as_deref()), ("alice", Some("session-1")));
-    assert_eq!(refusal(&verifier, &hs256()).await, Denied::Invalid(Refusal::NotTrusted));
+    assert_eq!(refusal(&verifier, &hs256()).await, verifier::Error::Invalid(Refusal::NotTrusted));
 }
 
+#[rstest]
 #[tokio::test]
-async fn a_verifier_of_the_shared_secret_needs_no_key_set() {
+async fn verify_with_the_shared_secret_needs_no_key_set(
+    #[values(Algorithm::EdDsa, Algorithm::Es256, Algorithm::Rs256)] algorithm: Algorithm,
+) {
     let verifier = Verifier::new(IssuerKeys::Shared(shared()), policy(), manual_clock());
     assert!(verifier.is_ready());
     assert!(verifier.verify(&hs256()).await.unwrap().kid.is_none());
-    let signed = Signer::new("one").token(&claims());
-    assert_eq!(refusal(&verifier, &signed).await, Denied::Invalid(Refusal::NotTrusted));
+    let signed = Signer::of(algorithm, "one").token(&claims());
+    assert_eq!(refusal(&verifier, &signed).await, verifier::Error::Invalid(Refusal::NotTrusted));
 }
 
+#[rstest]
 #[tokio::test]
-async fn a_migrating_verifier_takes_both_until_the_secret_ends_and_counts_its_uses() {
-    let ((_publish, source), clock) = (local(&["one"]), manual_clock());
+async fn verify_while_migrating_takes_both_until_the_secret_ends_and_counts_its_uses(
+    #[values(Algorithm::EdDsa, Algorithm::Es256, Algorithm::Rs256)] algorithm: Algorithm,
+) {
+    let ((_publish, source), clock) = (local_of(algorithm, &["one"]), manual_clock());
     let verifier = Verifier::new(IssuerKeys::Migrating(source, shared()), policy(), clock.clone());
-    let signed = Signer::new("one").token(&claims());
+    let signed = Signer::of(algorithm, "one").token(&claims());
     for _ in 0..3 {
         assert!(verifier.verify(&hs256()).await.is_ok());
         assert!(verifier.verify(&signed).await.is_ok());
     }
     assert_eq!(verifier.hs256_uses(), 3);
     clock.advance(Duration::from_secs(601));
-    assert_eq!(refusal(&verifier, &hs256()).await, Denied::Invalid(Refusal::SharedSecretExpired));
+    assert_eq!(refusal(&verifier, &hs256()).await, verifier::Error::Invalid(Refusal::SharedSecretExpired));
     assert!(verifier.verify(&signed).await.is_ok());
     assert_eq!(verifier.hs256_uses(), 3);
 }
 
 #[tokio::test]
-async fn migrating_tokens_under_the_secret_do_not_depend_on_the_key_set() {
+async fn verify_while_migrating_needs_no_key_set_for_tokens_under_the_secret() {
     let origin = Origin::answering(Answer::Hang).await;
     let cache = cache_of(&origin, impatient(), manual_clock());
     let verifier =
@@ -78,69 +88,84 @@ async fn migrating_tokens_under_the_secret_do_not_depend_on_the_key_set() {
     assert_eq!(origin.fetches(), 0);
 }
 
+#[rstest]
 #[tokio::test]
-async fn keys_of_the_same_process_count_from_the_moment_they_are_published() {
-    let (publish, source) = local(&[]);
+async fn verify_takes_keys_of_the_same_process_from_the_moment_they_are_published(
+    #[values(Algorithm::EdDsa, Algorithm::Es256, Algorithm::Rs256)] algorithm: Algorithm,
+) {
+    let (publish, source) = local_of(algorithm, &[]);
     let verifier = Verifier::new(IssuerKeys::Published(source), policy(), manual_clock());
-    let token = Signer::new("one").token(&claims());
+    let token = Signer::of(algorithm, "one").token(&claims());
     assert!(!verifier.is_ready());
-    assert!(matches!(refusal(&verifier, &token).await, Denied::KeySetUnavailable { .. }));
-    publish.send_replace(Arc::new(set(&["one"])));
+    assert!(matches!(refusal(&verifier, &token).await, verifier::Error::KeySetUnavailable { .. }));
+    publish.send_replace(Arc::new(set_of(algorithm, &["one"])));
     assert!(verifier.is_ready() && verifier.verify(&token).await.is_ok());
-    publish.send_replace(Arc::new(set(&["two"])));
-    assert_eq!(refusal(&verifier, &token).await, Denied::Invalid(Refusal::UnknownKid));
+    publish.send_replace(Arc::new(set_of(algorithm, &["two"])));
+    assert_eq!(refusal(&verifier, &token).await, verifier::Error::Invalid(Refusal::UnknownKid));
 }
 
+#[rstest]
 #[tokio::test]
-async fn tokens_of_a_remote_issuer_are_verified_without_asking_it_again() {
-    let origin = Origin::publishing(&set(&["one"])).await;
+async fn verify_does_not_ask_a_remote_issuer_again(
+    #[values(Algorithm::EdDsa, Algorithm::Es256, Algorithm::Rs256)] algorithm: Algorithm,
+) {
+    let origin = Origin::publishing(&set_of(algorithm, &["one"])).await;
     let clock = manual_clock();
     let cache = cache_of(&origin, impatient(), clock.clone());
     let verifier = Verifier::new(IssuerKeys::Published(KeySource::Remote(cache)), policy(), clock.clone());
     assert!(!verifier.is_ready());
     verifier.key_caches().next().unwrap().warm_up().await.unwrap();
-    let token = Signer::new("one").token(&claims());
+    let token = Signer::of(algorithm, "one").token(&claims());
     for _ in 0..10 {
         assert!(super::at_once(verifier.verify(&token)).is_ok());
     }
     assert_eq!((verifier.is_ready(), origin.fetches()), (true, 1));
 
-    // The key of a stranger under the name of a good one, and a stranger's own key.
-    let mut impostor = Signer::new("evil");
+    // A foreign key under the name of a good one, and a foreign key under its own.
+    let mut impostor = Signer::of(algorithm, "evil");
     let unknown = impostor.token(&claims());
-    impostor.kid = Signer::new("one").kid;
-    assert_eq!(refusal(&verifier, &impostor.token(&claims())).await, Denied::Invalid(Refusal::Signature));
-    assert_eq!(refusal(&verifier, &unknown).await, Denied::Invalid(Refusal::UnknownKid));
+    impostor.kid = Signer::of(algorithm, "one").kid;
+    assert_eq!(
+        refusal(&verifier, &impostor.token(&claims())).await,
+        verifier::Error::Invalid(Refusal::Signature)
+    );
+    assert_eq!(refusal(&verifier, &unknown).await, verifier::Error::Invalid(Refusal::UnknownKid));
 }
 
 #[tokio::test]
-async fn an_issuer_that_cannot_be_reached_is_never_called_an_invalid_token() {
+async fn verify_says_unavailable_and_never_invalid_when_the_issuer_cannot_be_reached() {
     let origin = Origin::answering(Answer::Reset).await;
     let cache = cache_of(&origin, impatient(), manual_clock());
     let verifier = Verifier::new(IssuerKeys::Published(KeySource::Remote(cache)), policy(), manual_clock());
     let denied = refusal(&verifier, &Signer::new("one").token(&claims())).await;
     assert!(
-        matches!(denied, Denied::KeySetUnavailable { retry_after } if retry_after >= Duration::from_secs(1))
+        matches!(denied, verifier::Error::KeySetUnavailable { retry_after } if retry_after >= Duration::from_secs(1))
     );
 }
 
+#[rstest]
 #[tokio::test]
-async fn what_no_key_could_make_valid_is_refused_without_a_fetch() {
-    let origin = Origin::publishing(&set(&["one"])).await;
+async fn verify_refuses_without_a_fetch_what_no_key_could_make_valid(
+    #[values(Algorithm::EdDsa, Algorithm::Es256, Algorithm::Rs256)] algorithm: Algorithm,
+) {
+    let origin = Origin::publishing(&set_of(algorithm, &["one"])).await;
     let cache = cache_of(&origin, impatient(), manual_clock());
     let verifier = Verifier::new(IssuerKeys::Published(KeySource::Remote(cache)), policy(), manual_clock());
-    let signed = Signer::new("one").token(&claims());
+    let signed = Signer::of(algorithm, "one").token(&claims());
     let cut = &signed[..signed.len() - 4];
     let dots = ".".repeat(100_000);
     for token in ["", "a.b.c", cut, &dots, &"a".repeat(1 << 20), &hs256()] {
-        assert!(matches!(super::at_once(verifier.verify(token)), Err(Denied::Invalid(_))));
+        assert!(matches!(super::at_once(verifier.verify(token)), Err(verifier::Error::Invalid(_))));
     }
     assert_eq!(origin.fetches(), 0);
 }
 
+#[rstest]
 #[tokio::test]
-async fn a_revoked_session_ends_its_tokens_and_no_others() {
-    let (_publish, source) = local(&["one"]);
+async fn verify_refuses_tokens_of_a_revoked_session_and_no_others(
+    #[values(Algorithm::EdDsa, Algorithm::Es256, Algorithm::Rs256)] algorithm: Algorithm,
+) {
+    let (_publish, source) = local_of(algorithm, &["one"]);
     let revoked = Arc::new(Mutex::new(Vec::<String>::new()));
     let known = revoked.clone();
     let verifier =
@@ -150,24 +175,27 @@ async fn a_revoked_session_ends_its_tokens_and_no_others() {
     let of_session = |sid: Value| {
         let mut claims = claims();
         claims["sid"] = sid;
-        Signer::new("one").token(&claims)
+        Signer::of(algorithm, "one").token(&claims)
     };
     let (first, second) = (of_session(json!("session-1")), of_session(json!("session-2")));
     assert!(verifier.verify(&first).await.is_ok());
     revoked.lock().unwrap().push("session-1".to_owned());
-    assert_eq!(refusal(&verifier, &first).await, Denied::Revoked);
+    assert_eq!(refusal(&verifier, &first).await, verifier::Error::Revoked);
     assert!(verifier.verify(&second).await.is_ok());
 }
 
+#[rstest]
 #[tokio::test]
-async fn refusals_are_counted_by_reason_and_successes_are_not() {
-    let ((_publish, source), clock) = (local(&["one"]), manual_clock());
+async fn verify_counts_refusals_by_reason_and_no_successes(
+    #[values(Algorithm::EdDsa, Algorithm::Es256, Algorithm::Rs256)] algorithm: Algorithm,
+) {
+    let ((_publish, source), clock) = (local_of(algorithm, &["one"]), manual_clock());
     let verifier = Verifier::new(IssuerKeys::Published(source), policy(), clock.clone());
-    let token = Signer::new("one").token(&claims());
+    let token = Signer::of(algorithm, "one").token(&claims());
     verifier.verify(&token).await.unwrap();
     assert!(verifier.denials().all(|(_, count)| count == 0));
     for unknown in ["two", "three"] {
-        refusal(&verifier, &Signer::new(unknown).token(&claims())).await;
+        refusal(&verifier, &Signer::of(algorithm, unknown).token(&claims())).await;
     }
     clock.advance(Duration::from_secs(931));
     assert_eq!(clock.now(), Timestamp::from_seconds(NOW + 931));

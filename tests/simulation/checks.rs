@@ -90,8 +90,8 @@ impl Record {
 
     /// Takes note of what was written, and judges it.
     pub fn note_news(&mut self, world: &mut World) -> Result<(), String> {
-        if let Some(fault) = world.rows.fault() {
-            return Err(fault);
+        if let Some(violation) = world.rows.violation() {
+            return Err(violation);
         }
         let news = world.rows.news();
         for News { at, event, lead } in &news {
@@ -147,14 +147,14 @@ impl Record {
         chosen.extend((0..3).map(|_| world.dice.place(world.tokens.len())));
         for (turn, place) in chosen.into_iter().enumerate() {
             let Some(token) = world.tokens.get(place) else { continue };
-            for (number, stranger) in world.strangers.iter().enumerate() {
+            for (number, third_party) in world.third_parties.iter().enumerate() {
                 let witness = Witness {
-                    name: format!("stranger {number}"),
-                    now: stranger.clock.now(),
-                    keys: Keys::of(stranger.is_fresh(elapsed)),
+                    name: format!("third party {number}"),
+                    now: third_party.clock.now(),
+                    keys: Keys::of(third_party.is_fresh(elapsed)),
                     hears_since: None,
                 };
-                self.judge(world, &witness, token, stranger.verdict(token))?;
+                self.judge(world, &witness, token, third_party.verdict(token))?;
             }
             for (number, ours) in world.ours.iter().enumerate() {
                 if number > 0 && turn % 3 != 0 {

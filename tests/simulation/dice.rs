@@ -1,8 +1,8 @@
-//! Luck that can be repeated: the same seed gives the same story.
+//! Random numbers from a seed: the same seed gives the same story.
 
 use signet_verify::clock::{Entropy, SeededEntropy};
 
-/// Dice that fall the same way for the same seed.
+/// A generator of random numbers that are the same for the same seed.
 pub struct Dice(SeededEntropy);
 
 impl Dice {

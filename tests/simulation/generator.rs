@@ -1,8 +1,9 @@
 //! New keys for stories: as many as are wanted, made once for all stories where that takes long.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
 
+use parking_lot::Mutex;
 use signet::keys::generator::{Error, Generator, SystemGenerator};
 use signet_verify::clock::SeededEntropy;
 use signet_verify::crypto::{Algorithm, PrivateKey, PublicKey};
@@ -29,7 +30,7 @@ impl Generator for Pool {
             return self.others.generate(algorithm);
         }
         let place = self.taken.fetch_add(1, Ordering::Relaxed);
-        let mut made = RSA.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut made = RSA.lock();
         while made.len() <= place {
             made.push(self.others.generate(algorithm)?);
         }

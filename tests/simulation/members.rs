@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use signet::identity::tokens::{Issuer, Signature, TokenProfile};
 use signet::keys::keyring::Signer;
-use signet::keys::rotation::RotationError;
+use signet::keys::rotation;
 use signet::keys::worker::RotationWorker;
 use signet::model::algorithms::Algorithms;
 use signet::model::contract::Contract;
@@ -90,8 +90,8 @@ impl World {
             let worker = &member.running.as_ref().unwrap().worker;
             match worker.reconcile().await {
                 Ok(()) => member.read_at = elapsed,
-                Err(RotationError::Rows(_)) => {}
-                Err(fault) => return Err(format!("process {which} could not settle: {fault}")),
+                Err(rotation::Error::Rows(_)) => {}
+                Err(error) => return Err(format!("process {which} could not reconcile: {error}")),
             }
             let reload = member.contract.reload();
             let late = if self.breach == Some(Breach::Reload) { seconds(6) } else { Duration::ZERO };
@@ -130,8 +130,8 @@ impl World {
                 room.revocations.add(ended);
                 Some(Running { worker, issuer, room, signer: None })
             }
-            Err(RotationError::Rows(_)) => None,
-            Err(fault) => return Err(format!("process {which} does not start: {fault}")),
+            Err(rotation::Error::Rows(_)) => None,
+            Err(error) => return Err(format!("process {which} does not start: {error}")),
         };
         Ok(())
     }

@@ -1,7 +1,7 @@
-//! What nobody asked for, and what an operator orders.
+//! Failures of processes and networks, and the commands of an operator.
 
 use signet::keys::commands::UnreadableKey;
-use signet::keys::rotation::RotationError;
+use signet::keys::rotation;
 use signet::model::signing_key::ImportAs;
 use signet_verify::clock::{Clock, Timestamp};
 use signet_verify::crypto::Algorithm;
@@ -12,7 +12,7 @@ use super::verifiers::Ours;
 use super::world::{ISSUERS, TICK, World};
 
 impl World {
-    /// Everything that nobody asked for.
+    /// Every failure of a process or a network.
     pub fn mishaps(&mut self) {
         let elapsed = self.elapsed;
         for which in 0..ISSUERS {
@@ -52,9 +52,9 @@ impl World {
                 self.recall(number);
             }
         }
-        for stranger in &mut self.strangers {
+        for third_party in &mut self.third_parties {
             if self.dice.in_thousand(8) {
-                stranger.toggle();
+                third_party.toggle();
             }
         }
     }
@@ -81,12 +81,14 @@ impl World {
             _ => rotation.import(&key, ImportAs::Successor, "operator").await.map(drop),
         };
         match outcome {
-            // Somebody else was there first, or the process died over it.
+            // Another process was there first, or the process died over it.
             Ok(())
-            | Err(RotationError::Rows(_) | RotationError::UnknownKey(_) | RotationError::SuccessorWaits(_)) => {
-                Ok(())
-            }
-            Err(fault) => Err(format!("an order failed: {fault}")),
+            | Err(
+                rotation::Error::Rows(_)
+                | rotation::Error::UnknownKey(_)
+                | rotation::Error::SuccessorWaits(_),
+            ) => Ok(()),
+            Err(error) => Err(format!("an order failed: {error}")),
         }
     }
 }

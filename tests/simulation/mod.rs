@@ -1,4 +1,4 @@
-//! Keys under every schedule that luck can think of: several issuers with clocks, settings, outages and crashes of their
+//! Keys under random schedules: several issuers with clocks, settings, outages and crashes of their
 //! own, verifiers of ours and of others with caches of every age, operators, people who sign out.
 //!
 //! A few hundred stories are told on every change. For more: `SIGNET_STORIES=10000 cargo test --release -- simulation
@@ -16,13 +16,13 @@ mod verifiers;
 mod world;
 
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, PoisonError};
 
 use checks::Tally;
+use parking_lot::Mutex;
 use story::play;
 use world::Breach;
 
-/// How many stories are told unless somebody asks for more.
+/// How many stories are told unless SIGNET_STORIES asks for more.
 const STORIES: u64 = 200;
 
 fn asked(name: &str) -> Option<u64> {
@@ -30,7 +30,7 @@ fn asked(name: &str) -> Option<u64> {
 }
 
 #[test]
-fn a_living_token_always_verifies_and_a_dead_one_never_whatever_happens() {
+fn verify_accepts_a_living_token_always_and_a_dead_one_never_whatever_happens() {
     let seeds = match asked("SIGNET_STORY") {
         Some(seed) => seed..seed + 1,
         None => 0..asked("SIGNET_STORIES").unwrap_or(STORIES),
@@ -43,10 +43,10 @@ fn a_living_token_always_verifies_and_a_dead_one_never_whatever_happens() {
                 return;
             }
             match play(seed, None) {
-                Ok(tally) => total.lock().unwrap_or_else(PoisonError::into_inner).add(tally),
-                Err(fault) => {
+                Ok(tally) => total.lock().add(tally),
+                Err(failure) => {
                     next.store(seeds.end, Ordering::Relaxed); // the others need not go on
-                    panic!("story {seed} (SIGNET_STORY={seed} tells it again) {fault}")
+                    panic!("story {seed} (SIGNET_STORY={seed} tells it again) {failure}")
                 }
             }
         }
@@ -56,8 +56,7 @@ fn a_living_token_always_verifies_and_a_dead_one_never_whatever_happens() {
             scope.spawn(tell);
         }
     });
-    let Tally { verifications, rotations, revocations, ended_sessions, crashes } =
-        total.into_inner().unwrap();
+    let Tally { verifications, rotations, revocations, ended_sessions, crashes } = total.into_inner();
     println!(
         "{} stories: {verifications} verifications, {rotations} rotations, {revocations} revoked keys, \
          {ended_sessions} ended sessions, {crashes} crashes",
@@ -67,10 +66,10 @@ fn a_living_token_always_verifies_and_a_dead_one_never_whatever_happens() {
 }
 
 #[test]
-fn every_rule_that_is_broken_is_noticed() {
+fn simulation_notices_every_broken_rule() {
     for breach in Breach::ALL {
-        let noticed = (0..100).find_map(|seed| play(seed, Some(breach)).err().map(|fault| (seed, fault)));
-        let (seed, fault) = noticed.unwrap_or_else(|| panic!("nobody notices {breach:?}"));
-        println!("{breach:?}: story {seed} {fault}");
+        let noticed = (0..100).find_map(|seed| play(seed, Some(breach)).err().map(|failure| (seed, failure)));
+        let (seed, failure) = noticed.unwrap_or_else(|| panic!("no check notices {breach:?}"));
+        println!("{breach:?}: story {seed} {failure}");
     }
 }

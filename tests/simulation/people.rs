@@ -17,7 +17,7 @@ use super::world::{Breach, Ended, ISSUERS, World};
 use crate::keys::support::{START, seconds};
 
 impl World {
-    /// Signs somebody out now and then.
+    /// Signs a user out now and then.
     pub fn people_sign_out(&mut self, record: &mut Record) {
         if !self.dice.in_thousand(40) {
             return;
@@ -41,7 +41,7 @@ impl World {
         record.tally.ended_sessions += 1;
     }
 
-    /// Somebody gets a token, wherever they are sent.
+    /// A user gets a token from whichever instance the balancer chooses.
     pub async fn issue(&mut self) -> Result<(), String> {
         let elapsed = self.elapsed;
         let which = self.dice.place(ISSUERS);
@@ -81,10 +81,10 @@ impl World {
                     .issuer
                     .issue(&user, &session, clock.now())
                     .await
-                    .map_err(|fault| format!("no token: {fault}"))?
+                    .map_err(|error| format!("no token: {error}"))?
             }
         };
-        let kid = Unverified::parse(&text).map_err(|fault| fault.to_string())?.kid().unwrap().to_owned();
+        let kid = Unverified::parse(&text).map_err(|error| error.to_string())?.kid().unwrap().to_owned();
         if keyring.published().set.get(&kid).is_none() {
             return Err(format!("process {which} signs with {kid}, which it does not publish"));
         }
@@ -120,7 +120,7 @@ fn person(sid: &str) -> (User, Session) {
     (user, session)
 }
 
-/// A token that asks nobody how long it may live.
+/// A token whose life ignores the setting.
 fn mint(signer: &Signer, sid: &str, now: Timestamp, life: Duration) -> String {
     let (user, _) = person(sid);
     let claims = IssuedClaims {

@@ -4,8 +4,8 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use signet::keys::repository;
 use signet::keys::repository::KeyRepository;
-use signet::keys::repository::RepositoryError;
 use signet::model::key_rows::KeyEvent;
 use signet::model::key_rows::KeyRow;
 use signet::model::key_rows::Snapshot;
@@ -22,7 +22,7 @@ struct Table {
     /// What was written, until the story has taken note.
     news: Vec<News>,
     now: Duration,
-    faults: Vec<String>,
+    violations: Vec<String>,
 }
 
 /// Something that was written.
@@ -45,7 +45,7 @@ pub enum Crash {
     Reading,
     /// With the write under way, which does not happen.
     BeforeCommit,
-    /// With the write done, and nobody told.
+    /// With the write done, and no answer sent.
     AfterCommit,
 }
 
@@ -75,8 +75,8 @@ impl Rows {
     }
 
     /// What writes broke, if any did.
-    pub fn fault(&self) -> Option<String> {
-        self.0.lock().unwrap().faults.first().cloned()
+    pub fn violation(&self) -> Option<String> {
+        self.0.lock().unwrap().violations.first().cloned()
     }
 
     pub fn connect(&self) -> Connection {
@@ -88,7 +88,7 @@ impl Table {
     fn put(&mut self, row: &KeyRow) {
         match self.rows.iter_mut().find(|known| known.record.kid == row.record.kid) {
             Some(known) if matches!(known.record.state, KeyState::Removed | KeyState::Revoked) => {
-                self.faults.push(format!("{} came back from {:?}", row.record.kid, known.record.state));
+                self.violations.push(format!("{} came back from {:?}", row.record.kid, known.record.state));
             }
             Some(known) => *known = row.clone(),
             None => self.rows.push(row.clone()),
@@ -105,14 +105,14 @@ impl Table {
             let (active, pending) = (count(KeyState::Active), count(KeyState::Pending));
             if active != 1 || pending > 1 {
                 let now = self.now;
-                self.faults
+                self.violations
                     .push(format!("{active} active and {pending} pending {algorithm} keys at {now:?}"));
             }
         }
         for row in &self.rows {
             if row.sealed.is_some() != row.record.state.signs() {
                 let kid = &row.record.kid;
-                self.faults.push(format!("{kid}: a private half too many or too few at {:?}", self.now));
+                self.violations.push(format!("{kid}: a private half too many or too few at {:?}", self.now));
             }
         }
     }
@@ -137,7 +137,7 @@ impl Connection {
         self.state.lock().unwrap().crashed
     }
 
-    fn reach(&self, point: Crash) -> Result<(), RepositoryError> {
+    fn reach(&self, point: Crash) -> Result<(), repository::Error> {
         let mut way = self.state.lock().unwrap();
         if way.crash == Some(point) {
             way.crashed = true;
@@ -146,12 +146,12 @@ impl Connection {
     }
 }
 
-fn gone() -> RepositoryError {
-    RepositoryError::Database("the connection is gone".into())
+fn gone() -> repository::Error {
+    repository::Error::Database("the connection is gone".into())
 }
 
 impl KeyRepository for Connection {
-    async fn live(&self) -> Result<Snapshot, RepositoryError> {
+    async fn live(&self) -> Result<Snapshot, repository::Error> {
         self.reach(Crash::Reading)?;
         let table = self.rows.0.lock().unwrap();
         let live = |row: &&KeyRow| !matches!(row.record.state, KeyState::Removed | KeyState::Revoked);
@@ -159,13 +159,13 @@ impl KeyRepository for Connection {
         Ok(Snapshot { version: Version(table.version), keys })
     }
 
-    async fn history(&self) -> Result<Vec<KeyRecord>, RepositoryError> {
+    async fn history(&self) -> Result<Vec<KeyRecord>, repository::Error> {
         self.reach(Crash::Reading)?;
         Ok(self.rows.0.lock().unwrap().rows.iter().map(|row| row.record.clone()).collect())
     }
 
-    async fn events(&self) -> Result<Vec<KeyEvent>, RepositoryError> {
-        Ok(Vec::new()) // nobody in these stories reads the record
+    async fn events(&self) -> Result<Vec<KeyEvent>, repository::Error> {
+        Ok(Vec::new()) // no check of these stories reads the record
     }
 
     async fn write(
@@ -173,12 +173,12 @@ impl KeyRepository for Connection {
         expected: Version,
         rows: &[KeyRow],
         events: &[KeyEvent],
-    ) -> Result<(), RepositoryError> {
+    ) -> Result<(), repository::Error> {
         self.reach(Crash::BeforeCommit)?;
         {
             let mut table = self.rows.0.lock().unwrap();
             if table.version != expected.0 {
-                return Err(RepositoryError::Stale);
+                return Err(repository::Error::Stale);
             }
             table.version += 1;
             rows.iter().for_each(|row| table.put(row));

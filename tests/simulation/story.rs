@@ -7,7 +7,7 @@ use super::world::{Breach, TICK, World};
 /// How long a story takes: several lives of a key.
 const TICKS: u32 = 360;
 
-/// Plays the story of `seed`; the fault is a sentence.
+/// Plays the story of `seed`; the failure is a sentence.
 pub fn play(seed: u64, breach: Option<Breach>) -> Result<Tally, String> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build();
     runtime.unwrap().block_on(async {
@@ -15,7 +15,7 @@ pub fn play(seed: u64, breach: Option<Breach>) -> Result<Tally, String> {
         for _ in 0..TICKS {
             tick(&mut world, &mut record)
                 .await
-                .map_err(|fault| format!("after {:?}: {fault}", world.elapsed))?;
+                .map_err(|failure| format!("after {:?}: {failure}", world.elapsed))?;
         }
         Ok(record.tally)
     })
@@ -33,8 +33,8 @@ async fn tick(world: &mut World, record: &mut Record) -> Result<(), String> {
     record.note_news(world)?;
     world.people_sign_out(record);
     world.hear_of_ended_sessions();
-    for stranger in &mut world.strangers {
-        stranger.live(world.elapsed);
+    for third_party in &mut world.third_parties {
+        third_party.live(world.elapsed);
     }
     world.issue().await?;
     record.check(world).await

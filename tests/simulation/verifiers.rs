@@ -1,4 +1,4 @@
-//! Those who verify: our own verifier with its key cache, and a stranger's behind a shared cache that knows no mercy.
+//! Those who verify: our own verifier with its key cache, and a third party's behind a shared cache.
 
 use std::sync::{Arc, Mutex, Weak};
 use std::time::Duration;
@@ -11,9 +11,9 @@ use signet_verify::clock::SeededEntropy;
 use signet_verify::clock::Timestamp;
 use signet_verify::jose::jwk::KeySet;
 use signet_verify::jose::verify::{Policy, Refusal};
-use signet_verify::jwks::fetch::{Fetch, FetchError, Fetched};
+use signet_verify::jwks::fetch::{self, Fetch, Fetched};
 use signet_verify::jwks::{KeyCache, Settings};
-use signet_verify::verifier::{Denied, IssuerKeys, KeySource, Verifier};
+use signet_verify::verifier::{self, IssuerKeys, KeySource, Verifier};
 
 use super::dice::Dice;
 use crate::keys::support::seconds;
@@ -67,10 +67,10 @@ pub struct Line {
 }
 
 impl Fetch for Line {
-    async fn fetch(&self, etag: Option<&str>) -> Result<Fetched, FetchError> {
+    async fn fetch(&self, etag: Option<&str>) -> Result<Fetched, fetch::Error> {
         let cut = *self.cut.lock().unwrap();
         let answer = if cut { None } else { self.balancer.fetch() };
-        let (bytes, tag, max_age, _) = answer.ok_or(FetchError::Timeout(Duration::from_secs(5)))?;
+        let (bytes, tag, max_age, _) = answer.ok_or(fetch::Error::Timeout(Duration::from_secs(5)))?;
         Ok(if etag == Some(&*tag) {
             Fetched::NotModified { max_age: Some(max_age) }
         } else {
@@ -100,7 +100,7 @@ fn policy() -> Policy {
     Policy::new(ISSUER.to_owned(), AUDIENCE.to_owned(), LEEWAY, LONGEST_TOKEN)
 }
 
-/// Our resource module: its own process, or a room of an issuer's.
+/// Our resource module: a process of its own, or a part of an issuer's.
 pub struct Ours {
     pub clock: Arc<ManualClock>,
     pub revocations: Arc<Revocations>,
@@ -122,7 +122,7 @@ impl Ours {
         Self::new(trust, Some(cache), cut, clock, memory)
     }
 
-    /// A room of the process whose keyring this is.
+    /// A part of the process whose keyring this is.
     pub fn local(keyring: &Keyring, clock: Arc<ManualClock>, memory: usize) -> Self {
         let trust = IssuerKeys::Published(KeySource::Local(keyring.subscribe()));
         Self::new(trust, None, Arc::default(), clock, memory)
@@ -155,7 +155,7 @@ impl Ours {
     pub async fn verdict(&self, token: &Bearer) -> Verdict {
         match self.verifier.verify(&token.text).await {
             Ok(_) => Verdict::Accepted,
-            Err(Denied::KeySetUnavailable { .. }) => Verdict::Unavailable,
+            Err(verifier::Error::KeySetUnavailable { .. }) => Verdict::Unavailable,
             Err(denied) => Verdict::Refused(denied.code()),
         }
     }
@@ -173,9 +173,9 @@ impl Copy {
     }
 }
 
-/// A verifier of somebody else, with a shared cache in between. Both keep what they have as long as they may; it never
+/// A third party's verifier, with a shared cache in between. Both keep what they have as long as they may; it never
 /// asks for a key that it does not know, and has never heard of sessions.
-pub struct Stranger {
+pub struct ThirdParty {
     pub clock: Arc<ManualClock>,
     balancer: Balancer,
     cut: bool,
@@ -187,7 +187,7 @@ pub struct Stranger {
     hurries: u32,
 }
 
-impl Stranger {
+impl ThirdParty {
     pub fn new(balancer: &Balancer, clock: Arc<ManualClock>, hurries: u32) -> Self {
         let balancer = balancer.clone();
         Self { clock, balancer, cut: false, shared: None, own: None, too_long: Default::default(), hurries }

@@ -19,7 +19,7 @@ use super::dice::Dice;
 use super::generator::Pool;
 use super::members::Member;
 use super::rows::{Connection, Rows};
-use super::verifiers::{Balancer, Bearer, Ours, Stranger};
+use super::verifiers::{Balancer, Bearer, Ours, ThirdParty};
 use crate::keys::support::{START, contract_for, master, seconds};
 
 /// True time moves by this much, and everybody with it.
@@ -83,7 +83,7 @@ pub struct World {
     pub ours: Vec<Ours>,
     /// Since when each of them has heard the database, where it does.
     pub hears_since: Vec<Option<Duration>>,
-    pub strangers: Vec<Stranger>,
+    pub third_parties: Vec<ThirdParty>,
     pub tokens: Vec<Bearer>,
     pub sessions: Vec<String>,
     pub ended: HashMap<String, Ended>,
@@ -122,12 +122,12 @@ impl World {
             Ours::remote(&balancer, clock().0, seed + 2, 1 << 20),
             Ours::remote(&balancer, clock().0, seed + 3, 0),
         ];
-        let mut strangers: Vec<_> =
-            (0..3).map(|hurries| Stranger::new(&balancer, clock().0, hurries)).collect();
-        for stranger in &mut strangers {
+        let mut third_parties: Vec<_> =
+            (0..3).map(|hurries| ThirdParty::new(&balancer, clock().0, hurries)).collect();
+        for third_party in &mut third_parties {
             match breach {
-                Some(Breach::SharedCaches) => stranger.too_long[0] = seconds(5),
-                Some(Breach::VerifierCaches) => stranger.too_long[1] = seconds(5),
+                Some(Breach::SharedCaches) => third_party.too_long[0] = seconds(5),
+                Some(Breach::VerifierCaches) => third_party.too_long[1] = seconds(5),
                 _ => {}
             }
         }
@@ -141,7 +141,7 @@ impl World {
             members,
             hears_since: vec![Some(Duration::ZERO); ours.len()],
             ours,
-            strangers,
+            third_parties,
             tokens: Vec::new(),
             sessions: (0..6).map(|number| format!("session-{number}")).collect(),
             ended: HashMap::new(),
@@ -187,13 +187,13 @@ impl World {
             }
             member.clock.advance(TICK);
             if member.is_sane(elapsed) {
-                // After a sleep or a leap, somebody has set the clock right.
+                // After a sleep or a leap, the clock is set right.
                 let right = START.after(elapsed).millis() + member.offset;
                 member.clock.set_wall(Timestamp::from_millis(right));
             }
         }
         for clock in
-            self.ours.iter().map(|ours| &ours.clock).chain(self.strangers.iter().map(|one| &one.clock))
+            self.ours.iter().map(|ours| &ours.clock).chain(self.third_parties.iter().map(|one| &one.clock))
         {
             clock.advance(TICK);
         }

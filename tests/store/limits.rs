@@ -14,7 +14,7 @@ use super::support::*;
 /// Short enough to wait for.
 const LIMIT: Duration = Duration::from_millis(300);
 
-/// A lock that the database gives to somebody else, until the transaction ends.
+/// A lock that another transaction holds, until the transaction ends.
 async fn locked(fresh: &Fresh, others: &AnyPool) -> sqlx::Transaction<'static, sqlx::Any> {
     match fresh.kind {
         Sqlite => others.begin_with("BEGIN IMMEDIATE").await.unwrap(),
@@ -38,7 +38,7 @@ fn impatient(database: &Database) -> Database {
 
 #[rstest]
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn write_ends_when_somebody_else_holds_a_lock_and_leaves_nothing(
+async fn write_ends_when_another_transaction_holds_a_lock_and_leaves_nothing(
     #[values(Sqlite, Postgres)] kind: Kind,
 ) {
     let Some(fresh) = Fresh::open(kind).await else { return };
@@ -63,13 +63,13 @@ async fn write_ends_when_its_work_never_does_and_lets_its_locks_go(#[values(Sqli
         Ok::<_, Error>(())
     });
     is_slow(hangs.await);
-    // The same address, from another connection: nobody holds it.
+    // The same address, from another connection: it is free.
     fresh.sign_up("ada", 1).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn every_read_ends_when_somebody_else_holds_a_lock() {
-    // Readers of SQLite wait for nobody.
+async fn read_ends_when_another_transaction_holds_a_lock() {
+    // Readers of SQLite do not wait.
     let Some(fresh) = Fresh::open(Postgres).await else { return };
     let (others, database) = (fresh.others().await, impatient(&fresh.database));
     let lock = locked(&fresh, &others).await;
@@ -91,9 +91,9 @@ async fn every_read_ends_when_somebody_else_holds_a_lock() {
 }
 
 /// The error of the store in an error of the key rows.
-fn store_error(error: signet::keys::repository::RepositoryError) -> Error {
+fn store_error(error: signet::keys::repository::Error) -> Error {
     match error {
-        signet::keys::repository::RepositoryError::Database(error) => *error.downcast::<Error>().unwrap(),
+        signet::keys::repository::Error::Database(error) => *error.downcast::<Error>().unwrap(),
         error => panic!("{error}"),
     }
 }

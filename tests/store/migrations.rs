@@ -46,7 +46,7 @@ async fn migrate_as_the_next_release(url: &str, statements: &[&str]) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn many_who_migrate_at_once_all_succeed() {
+async fn migrate_by_many_at_once_succeeds_for_all() {
     for (_folder, url) in each("migrate_at_once").await {
         let folder = tempfile::tempdir().unwrap();
         let outcomes: Vec<_> = std::thread::scope(|scope| {
@@ -63,7 +63,7 @@ async fn many_who_migrate_at_once_all_succeed() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_release_works_on_the_database_of_the_next_one_which_only_adds() {
+async fn serve_works_on_the_database_of_the_next_release_which_only_adds() {
     for (_folder, url) in each("one_release_behind").await {
         let folder = tempfile::tempdir().unwrap();
         let settings = [("DATABASE_URL", url.as_str()), ("BETTER_AUTH_URL", "http://localhost:9")];
@@ -99,7 +99,7 @@ async fn a_release_works_on_the_database_of_the_next_one_which_only_adds() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_database_that_has_lost_what_this_release_needs_is_refused() {
+async fn serve_refuses_a_database_that_has_lost_what_this_release_needs() {
     for (_folder, url) in each("beyond_the_floor").await {
         let folder = tempfile::tempdir().unwrap();
         Server::start(folder.path(), &[("DATABASE_URL", &url)]).terminate();
@@ -125,7 +125,7 @@ fn only_adds(statement: &str) -> bool {
 }
 
 #[test]
-fn a_migration_only_adds_or_raises_the_floor() {
+fn migrations_only_add_or_raise_the_floor() {
     for dialect in ["sqlite", "postgres"] {
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("migrations").join(dialect);
         let files: BTreeMap<String, String> = fs::read_dir(folder)

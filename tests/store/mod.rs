@@ -5,15 +5,18 @@ mod limits;
 mod migrations;
 mod older_version;
 mod plans;
+mod quota;
+mod refusals;
 mod retries;
 mod schema;
 mod sessions;
 pub mod support;
 mod tasks;
+mod texts;
 mod units;
 mod users;
 
-/// A file of nobody else, as an address.
+/// The address of a file of this test alone.
 pub fn sqlite() -> (tempfile::TempDir, String) {
     let folder = tempfile::tempdir().unwrap();
     let url = format!("sqlite:{}", folder.path().join("signet.db").display());

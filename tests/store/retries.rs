@@ -79,13 +79,13 @@ async fn write_that_cannot_be_put_in_an_order_is_tried_again_and_applied_once() 
     let turned = strict.write(|unit| async move {
         let before = unit.tasks().get("ada", "one").await?.unwrap();
         if tries.fetch_add(1, Ordering::SeqCst) == 0 {
-            // Somebody else writes what was read.
+            // Another transaction writes what was read.
             others.tasks().complete("ada", "one", Completion::Toggle, START).await?;
         }
         unit.tasks().complete("ada", "one", Completion::Toggle, START).await?;
         Ok::<_, Error>(before.completed)
     });
-    assert!(turned.await.unwrap(), "the second try reads what somebody else has written");
+    assert!(turned.await.unwrap(), "the second try reads what the other transaction has written");
     assert_eq!(tries.load(Ordering::SeqCst), 2);
     assert!(
         !fresh.database.tasks().get("ada", "one").await.unwrap().unwrap().completed,

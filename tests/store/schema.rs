@@ -27,7 +27,7 @@ fn migrations(dialect: &str) -> BTreeMap<String, Vec<String>> {
 }
 
 #[test]
-fn both_dialects_have_the_same_migrations_but_for_the_name_of_bytes() {
+fn migrations_are_the_same_in_both_dialects_but_for_the_name_of_bytes() {
     let mut postgres = migrations("postgres");
     for words in postgres.values_mut() {
         words.iter_mut().filter(|word| *word == "BYTEA").for_each(|word| *word = "BLOB".to_owned());
@@ -129,7 +129,7 @@ async fn of_postgres(pool: &AnyPool) -> Schema {
 }
 
 #[tokio::test]
-async fn both_databases_end_with_the_same_tables_keys_indexes_and_references() {
+async fn migrate_ends_with_the_same_tables_keys_indexes_and_references_on_both_databases() {
     let Some(postgres) = crate::support::postgres::database("schemas").await else { return };
     let (_folder, sqlite) = super::sqlite();
     for url in [&postgres, &sqlite] {

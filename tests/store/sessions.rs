@@ -69,8 +69,8 @@ async fn end_ends_what_was_named_and_leaves_revocations(#[values(Sqlite, Postgre
     let end = async |filter: SessionFilter<'_>| end(&fresh.database, &ada.id, filter).await;
     assert_eq!(end(SessionFilter::Id("session-2")).await, ["session-2"]);
     assert_eq!(end(SessionFilter::IdOrTokenHash("no id", &[3; 32])).await, ["session-3"]);
-    assert!(end(SessionFilter::IdOrTokenHash("session-50", &[50; 32])).await.is_empty(), "somebody else's");
-    assert!(end(SessionFilter::Id("session-50")).await.is_empty(), "somebody else's");
+    assert!(end(SessionFilter::IdOrTokenHash("session-50", &[50; 32])).await.is_empty(), "another user's");
+    assert!(end(SessionFilter::Id("session-50")).await.is_empty(), "another user's");
     assert_eq!(end(SessionFilter::IdOrTokenHash("session-6", &[99; 32])).await, ["session-6"]);
     assert_eq!(end(SessionFilter::AllBut("session-5")).await, ["session-1", "session-4"]);
     assert_eq!(end(SessionFilter::All).await, ["session-5"]);
@@ -133,7 +133,7 @@ async fn insert_proved_waits_for_a_change_of_the_password_and_then_keeps_nothing
         changed.notify_one();
         // The one connection that writes to SQLite is ours until the end.
         if fresh.kind == Postgres {
-            fresh.until_somebody_waits().await;
+            fresh.until_a_lock_is_awaited().await;
         }
         unit.sessions().end("user-ada", SessionFilter::All, ENDING).await
     });
@@ -168,7 +168,7 @@ async fn insert_proved_is_found_by_whoever_deletes_the_password_meanwhile(
         let proved = unit.sessions().insert_proved(&session("ada", 2), &[2; 32], HASH).await?;
         kept.notify_one();
         if fresh.kind == Postgres {
-            fresh.until_somebody_waits().await;
+            fresh.until_a_lock_is_awaited().await;
         }
         Ok::<_, Error>(proved)
     });

@@ -63,15 +63,15 @@ impl Fresh {
         user
     }
 
-    /// Opens further sessions of somebody.
+    /// Opens further sessions of a user.
     pub async fn open_sessions(&self, name: &str, bytes: impl IntoIterator<Item = u8>) {
         for byte in bytes {
             self.database.sessions().insert(&session(name, byte), &[byte; 32]).await.unwrap();
         }
     }
 
-    /// Waits until somebody waits for a lock of PostgreSQL.
-    pub async fn until_somebody_waits(&self) {
+    /// Waits until a transaction waits for a lock of PostgreSQL.
+    pub async fn until_a_lock_is_awaited(&self) {
         let others = self.others().await;
         let waiting =
             "SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'";
@@ -80,7 +80,7 @@ impl Fresh {
                 tokio::time::sleep(Duration::from_millis(5)).await;
             }
         };
-        tokio::time::timeout(Duration::from_secs(30), found).await.expect("nobody waits for a lock");
+        tokio::time::timeout(Duration::from_secs(30), found).await.expect("no transaction waits for a lock");
         others.close().await;
     }
 }

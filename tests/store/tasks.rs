@@ -87,7 +87,7 @@ async fn page_is_newest_first_and_goes_on_where_the_last_one_ended(#[values(Sqli
 
 #[rstest]
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn no_operation_reaches_the_tasks_of_another_owner(#[values(Sqlite, Postgres)] kind: Kind) {
+async fn tasks_of_another_owner_are_reached_by_no_operation(#[values(Sqlite, Postgres)] kind: Kind) {
     let Some(fresh) = Fresh::open(kind).await else { return };
     let tasks = fresh.database.tasks();
     let milk = task("ada", 1);

@@ -25,7 +25,7 @@ fn task(owner: &str, id: String) -> Task {
 async fn write_that_is_refused_leaves_nothing(#[values(Sqlite, Postgres)] kind: Kind) {
     let Some(fresh) = Fresh::open(kind).await else { return };
     fresh.sign_up("ada", 1).await;
-    // The last of three rows is refused: the token is somebody else's.
+    // The last of three rows is refused: the token is another session's.
     let clash = sign_up(&fresh.database, &user("bob"), &session("bob", 2), &[1; 32]).await;
     assert!(is_conflict(&clash), "{clash:?}");
     assert!(fresh.database.credentials().by_email("bob@example.com").await.unwrap().is_none());

@@ -1,4 +1,4 @@
-//! Callers as types: somebody unknown, and somebody who is signed in.
+//! Callers as types: an unauthenticated one, and one who is signed in.
 
 use reqwest::header::{AUTHORIZATION, HeaderMap, LOCATION};
 use reqwest::{Client, Method, RequestBuilder, StatusCode, redirect};
@@ -9,7 +9,7 @@ use super::TestApp;
 /// The password of everybody in the tests.
 pub const PASSWORD: &str = "correct horse battery";
 
-/// Somebody who sends requests, perhaps with a bearer token.
+/// A client that sends requests, perhaps with a bearer token.
 #[derive(Clone, Debug)]
 pub struct Caller {
     client: Client,
@@ -26,7 +26,7 @@ pub struct Reply {
 }
 
 impl Caller {
-    /// Somebody unknown.
+    /// An unauthenticated client.
     pub fn new(base_url: &str) -> Self {
         let client = Client::builder().redirect(redirect::Policy::none()).no_proxy().build().unwrap();
         Self { client, base_url: base_url.to_owned(), bearer: None }
@@ -121,7 +121,7 @@ impl Reply {
     }
 }
 
-/// Somebody who is signed in.
+/// A user who is signed in.
 #[derive(Clone, Debug)]
 pub struct User {
     pub id: String,

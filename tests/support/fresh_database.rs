@@ -1,4 +1,4 @@
-//! A database that nobody else uses, of either kind.
+//! A database of this test alone, of either kind.
 
 use std::sync::atomic::{AtomicU32, Ordering};
 

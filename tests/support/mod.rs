@@ -5,9 +5,13 @@
 pub mod caller;
 pub mod fresh_database;
 pub mod gate;
+pub mod pause;
+pub mod pgbouncer;
 pub mod postgres;
 pub mod postgres_server;
 pub mod redis;
+mod skipping;
+pub mod small_disk;
 pub mod wait;
 
 use std::path::Path;
@@ -37,7 +41,7 @@ pub const SECRET: &str = "a secret of the tests, longer than thirty-two bytes";
 /// Where a test's clock begins, when it is turned by hand: 2026-11-22T20:00:00Z.
 pub const BEGINNING: Timestamp = Timestamp::from_seconds(1_795_377_600);
 
-/// A port that nobody listens on and that nobody else is given: not here a second time, and, since it lies below the
+/// A free port that is given out once: not here a second time, and, since it lies below the
 /// ephemeral ones, not by the kernel.
 pub fn free_port() -> u16 {
     static GIVEN: AtomicU32 = AtomicU32::new(0);
@@ -52,7 +56,7 @@ pub fn free_port() -> u16 {
     }
 }
 
-/// A port on this machine that is nobody's: connections to it are refused for as long as the value beside it lives.
+/// A port on this machine without a listener: connections to it are refused for as long as the value beside it lives.
 pub fn closed_port() -> (TcpSocket, u16) {
     let bound = TcpSocket::new_v4().unwrap();
     bound.bind(([127, 0, 0, 1], 0).into()).unwrap();
@@ -60,7 +64,8 @@ pub fn closed_port() -> (TcpSocket, u16) {
     (bound, port)
 }
 
-/// Says, past the capture of the test harness, that a test is left out since something is not installed.
+/// Says, past the capture of the test harness, that a test is left out since something is not installed. For the harness it
+/// passes; whoever names a file in `SIGNET_TEST_SKIPPED`, as `./test` does, finds a line there for each such test.
 ///
 /// # Panics
 /// Where nothing may be skipped (`CI=true`).
@@ -70,6 +75,10 @@ pub fn skip(why: &str) {
     assert_ne!(std::env::var("CI").as_deref(), Ok("true"), "nothing may be skipped, and {why}: run ./test");
     let test = std::thread::current().name().unwrap_or("a test").to_owned();
     let _ = writeln!(std::io::stderr(), "!! SKIPPED {test}: {why}; run ./test");
+    if let Some(file) = std::env::var_os("SIGNET_TEST_SKIPPED") {
+        let mut file = std::fs::OpenOptions::new().append(true).create(true).open(file).unwrap();
+        file.write_all(format!("{test}\t{why}\n").as_bytes()).unwrap();
+    }
 }
 
 /// Writes a certificate of `localhost`, which signs itself, and its key.
@@ -139,12 +148,12 @@ impl TestApp {
         self.clock.as_ref().unwrap().advance(span);
     }
 
-    /// Somebody who is not signed in.
+    /// A client that is not signed in.
     pub fn anonymous(&self) -> Caller {
         Caller::new(&self.base_url)
     }
 
-    /// Somebody who has just signed up as `NAME@example.com`.
+    /// A user who has just signed up as `NAME@example.com`.
     pub async fn signed_up(&self, name: &str) -> User {
         User::sign_up(self, name).await
     }

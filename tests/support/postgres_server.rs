@@ -6,6 +6,7 @@ use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
+use sqlx::{AnyConnection, AssertSqlSafe, Connection};
 use tempfile::TempDir;
 
 use super::wait::until_blocking;
@@ -25,7 +26,7 @@ impl PostgresServer {
         Self::ready(None)
     }
 
-    /// The same, which lets nobody in but over TLS, with a certificate of `localhost`, and with this password.
+    /// The same, which takes connections over TLS only, with a certificate of `localhost`, and with this password.
     pub fn with_tls(password: &str) -> Option<Self> {
         Self::ready(Some(password))
     }
@@ -53,7 +54,7 @@ impl PostgresServer {
         if password.is_some() {
             server.take_a_certificate();
         }
-        // Somebody else may take the port before PostgreSQL does.
+        // Another process may take the port before PostgreSQL does.
         let started = (0..20).any(|_| {
             server.port = super::free_port();
             server.try_start()
@@ -85,7 +86,32 @@ impl PostgresServer {
         self.data().join("server.crt")
     }
 
-    /// Starts it again and waits until it lets somebody in.
+    /// The address of another of its databases, for another of its users.
+    pub fn url_of(&self, user: &str, database: &str) -> String {
+        format!("postgres://{user}@127.0.0.1:{}/{database}", self.port)
+    }
+
+    /// Runs statements in `database`, as its owner.
+    pub async fn run_in(&self, database: &str, statements: &str) {
+        sqlx::any::install_default_drivers();
+        let mut owner = AnyConnection::connect(&self.url_of("signet", database)).await.unwrap();
+        sqlx::raw_sql(AssertSqlSafe(statements.to_owned())).execute(&mut owner).await.unwrap();
+        owner.close().await.unwrap();
+    }
+
+    /// Gives a folder to whoever runs the server.
+    pub fn hand_over(&self, folder: &Path) {
+        hand_over(folder);
+    }
+
+    /// Makes the next start that of a standby, whose sessions are read-only until it is promoted.
+    pub fn demote(&self) {
+        let file = self.data().join("standby.signal");
+        fs::write(&file, "").unwrap();
+        hand_over(&file);
+    }
+
+    /// Starts it again and waits until it takes connections.
     pub fn restart(&mut self) {
         assert!(self.child.is_none(), "it runs already");
         until_blocking("PostgreSQL starts again", || self.try_start());
@@ -155,7 +181,7 @@ impl PostgresServer {
         self.folder.path().join("data")
     }
 
-    /// One of its programs, run by somebody who is not root, whom they refuse.
+    /// One of its programs, run by a user who is not root, since they refuse root.
     fn program(&self, name: &str) -> Command {
         let mut command = Command::new(self.programs.join(name));
         if let Some((user, group)) = servant() {
@@ -176,7 +202,7 @@ impl Drop for PostgresServer {
 }
 
 /// Gives a file to whoever runs the server.
-fn hand_over(file: &Path) {
+pub(super) fn hand_over(file: &Path) {
     if let Some((user, group)) = servant() {
         std::os::unix::fs::chown(file, Some(user), Some(group)).unwrap();
     }
@@ -203,7 +229,7 @@ fn programs() -> Option<PathBuf> {
 }
 
 /// Who runs it if we are root: the user and the group `postgres`.
-fn servant() -> Option<(u32, u32)> {
+pub(super) fn servant() -> Option<(u32, u32)> {
     use std::os::unix::fs::MetadataExt;
     if Path::new("/proc/self").metadata().ok()?.uid() != 0 {
         return None;

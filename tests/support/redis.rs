@@ -20,6 +20,8 @@ pub struct RedisServer {
     port: u16,
     password: Option<String>,
     tls: Option<Tls>,
+    /// How long it takes to read a key of its file at the start, in microseconds.
+    key_load_delay: u32,
     child: Option<Child>,
 }
 
@@ -51,8 +53,8 @@ impl RedisServer {
             super::certify(&certificate, &key);
             Tls { certificate, key }
         });
-        let mut redis = Self { folder, port: 0, password, tls, child: None };
-        // Somebody else may take the port before Redis does.
+        let mut redis = Self { folder, port: 0, password, tls, key_load_delay: 0, child: None };
+        // Another process may take the port before Redis does.
         let started = (0..20).any(|_| {
             redis.port = super::free_port();
             redis.try_start()
@@ -67,10 +69,25 @@ impl RedisServer {
         until_blocking("redis-server starts again", || self.try_start());
     }
 
+    /// Keeps what it has in a file, and starts it again so that reading it takes a while, in which it answers LOADING.
+    pub fn restart_loading(&mut self) {
+        self.ask(&["EVAL", "for i = 1, 8000 do redis.call('SET', 'key' .. i, i) end", "0"]);
+        self.ask(&["SAVE"]);
+        self.kill();
+        self.key_load_delay = 400;
+        self.restart();
+        self.key_load_delay = 0;
+    }
+
+    /// Where its socket is.
+    pub fn socket(&self) -> PathBuf {
+        self.folder.path().join("redis.sock")
+    }
+
     /// Starts it, and says whether it could have the port.
     fn try_start(&mut self) -> bool {
-        // It listens here last, and only when it has the port: nobody else's answer is taken for its own.
-        let socket = self.folder.path().join("redis.sock");
+        // It listens here last, and only when it has the port: no other process's answer is taken for its own.
+        let socket = self.socket();
         let _ = std::fs::remove_file(&socket);
         let mut command = Command::new("redis-server");
         command.args(["--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--loglevel", "warning"]);
@@ -88,6 +105,10 @@ impl RedisServer {
         };
         if let Some(password) = &self.password {
             command.args(["--requirepass", password]);
+        }
+        if self.key_load_delay > 0 {
+            command.args(["--key-load-delay", &self.key_load_delay.to_string()]);
+            command.args(["--loading-process-events-interval-bytes", "1024"]);
         }
         command.arg("--unixsocket").arg(&socket);
         let mut child = command.stdout(Stdio::null()).spawn().unwrap();

@@ -1,7 +1,9 @@
-//! A signed token is still refused when its claims are missing, malformed, or meant for somebody or some time else.
+//! A signed token is still refused when its claims are missing, malformed, or meant for another audience or time.
 
+use rstest::rstest;
 use serde_json::{Value, json};
 use signet_verify::clock::Timestamp;
+use signet_verify::crypto::Algorithm;
 use signet_verify::jose::verify::{Policy, Refusal};
 
 use super::support::{Issuer, LEEWAY, MAX_LIFETIME, NOW};
@@ -26,9 +28,11 @@ fn not_numbers() -> [Value; 9] {
     ]
 }
 
-#[test]
-fn the_issuer_must_be_exactly_the_trusted_one() {
-    let issuer = Issuer::new();
+#[rstest]
+fn verify_wants_exactly_the_trusted_iss(
+    #[values(Algorithm::EdDsa, Algorithm::Es256, Algorithm::Rs256)] algorithm: Algorithm,
+) {
+    let issuer = Issuer::of(algorithm);
     let refuses = |value: Value| {
         issuer.refuses(
             &value.to_string(),
@@ -60,9 +64,11 @@ fn the_issuer_must_be_exactly_the_trusted_one() {
     issuer.refuses("missing", &issuer.token_saying(&issuer.claims_without("iss")), Refusal::Issuer);
 }
 
-#[test]
-fn the_audience_must_name_us_exactly() {
-    let issuer = Issuer::new();
+#[rstest]
+fn verify_wants_an_aud_that_names_us_exactly(
+    #[values(Algorithm::EdDsa, Algorithm::Es256, Algorithm::Rs256)] algorithm: Algorithm,
+) {
+    let issuer = Issuer::of(algorithm);
     let saying = |value: Value| issuer.token_saying(&issuer.claims_with("aud", value));
     for ours in [
         json!("https://api.test"),
@@ -96,22 +102,26 @@ fn the_audience_must_name_us_exactly() {
     issuer.refuses("missing", &issuer.token_saying(&issuer.claims_without("aud")), Refusal::Audience);
 }
 
-#[test]
-fn a_verifier_may_trust_several_issuers_and_have_several_names() {
-    let mut issuer = Issuer::new();
+#[rstest]
+fn verify_may_trust_several_issuers_and_have_several_audiences(
+    #[values(Algorithm::EdDsa, Algorithm::Es256, Algorithm::Rs256)] algorithm: Algorithm,
+) {
+    let mut issuer = Issuer::of(algorithm);
     issuer.policy.issuers.push("https://old.test".to_owned());
     issuer.policy.audiences.push("https://api2.test".to_owned());
     let mut claims = issuer.claims_with("iss", json!("https://old.test"));
     claims["aud"] = json!("https://api2.test");
     issuer.accepts("the second of each", &issuer.token_saying(&claims));
-    let nobody = Policy { issuers: Vec::new(), audiences: Vec::new(), ..issuer.policy.clone() };
-    let issuer = Issuer { policy: nobody, ..issuer };
-    issuer.refuses("nobody is trusted", &issuer.token(), Refusal::Issuer);
+    let trusting_none = Policy { issuers: Vec::new(), audiences: Vec::new(), ..issuer.policy.clone() };
+    let issuer = Issuer { policy: trusting_none, ..issuer };
+    issuer.refuses("no issuer is trusted", &issuer.token(), Refusal::Issuer);
 }
 
-#[test]
-fn a_token_ends_when_it_says() {
-    let issuer = Issuer::new();
+#[rstest]
+fn verify_refuses_a_token_from_its_exp_on(
+    #[values(Algorithm::EdDsa, Algorithm::Es256, Algorithm::Rs256)] algorithm: Algorithm,
+) {
+    let issuer = Issuer::of(algorithm);
     let ending = |value: Value| issuer.token_saying(&issuer.claims_with("exp", value));
     for (case, value) in [
         ("a while ahead", json!(NOW + 600)),
@@ -151,9 +161,11 @@ fn a_token_ends_when_it_says() {
     issuer.refuses("missing", &issuer.token_saying(&issuer.claims_without("exp")), Refusal::Expiry);
 }
 
-#[test]
-fn a_number_must_be_written_as_json_writes_it() {
-    let issuer = Issuer::new();
+#[rstest]
+fn verify_reads_numbers_only_as_json_writes_them(
+    #[values(Algorithm::EdDsa, Algorithm::Es256, Algorithm::Rs256)] algorithm: Algorithm,
+) {
+    let issuer = Issuer::of(algorithm);
     let claims = issuer.claims_without("exp").to_string();
     let open = claims.strip_suffix('}').unwrap();
     for number in [
@@ -177,9 +189,11 @@ fn a_number_must_be_written_as_json_writes_it() {
         .accepts("1.8000006E9", &issuer.token_of(issuer.header().to_string().as_bytes(), payload.as_bytes()));
 }
 
-#[test]
-fn a_token_from_the_future_is_refused() {
-    let issuer = Issuer::new();
+#[rstest]
+fn verify_refuses_a_token_from_the_future(
+    #[values(Algorithm::EdDsa, Algorithm::Es256, Algorithm::Rs256)] algorithm: Algorithm,
+) {
+    let issuer = Issuer::of(algorithm);
     for (name, reason) in [("nbf", Refusal::NotYetValid), ("iat", Refusal::IssuedAhead)] {
         let saying = |value: Value| issuer.token_saying(&issuer.claims_with(name, value));
         for value in [
@@ -205,9 +219,11 @@ fn a_token_from_the_future_is_refused() {
     issuer.accepts("no iat", &issuer.token_saying(&issuer.claims_without("iat")));
 }
 
-#[test]
-fn the_subject_is_a_name_that_can_be_trusted_as_text() {
-    let issuer = Issuer::new();
+#[rstest]
+fn verify_wants_a_sub_that_is_safe_as_text(
+    #[values(Algorithm::EdDsa, Algorithm::Es256, Algorithm::Rs256)] algorithm: Algorithm,
+) {
+    let issuer = Issuer::of(algorithm);
     let saying = |value: Value| issuer.token_saying(&issuer.claims_with("sub", value));
     for value in not_texts() {
         issuer.refuses(&value.to_string(), &saying(value.clone()), Refusal::Subject);
@@ -235,7 +251,7 @@ fn the_subject_is_a_name_that_can_be_trusted_as_text() {
         &issuer.token_of(issuer.header().to_string().as_bytes(), lone.as_bytes()),
         Refusal::Claims,
     );
-    // Somebody else's name is not ours to refuse, but it never becomes Alice's.
+    // Another user's name is not ours to refuse, but it never becomes Alice's.
     let longest = "a".repeat(255);
     for other in [
         "Alice",
@@ -253,17 +269,21 @@ fn the_subject_is_a_name_that_can_be_trusted_as_text() {
     }
 }
 
-#[test]
-fn a_token_bound_to_a_key_is_no_bearer_token() {
-    let issuer = Issuer::new();
+#[rstest]
+fn verify_refuses_a_token_that_cnf_binds_to_a_key(
+    #[values(Algorithm::EdDsa, Algorithm::Es256, Algorithm::Rs256)] algorithm: Algorithm,
+) {
+    let issuer = Issuer::of(algorithm);
     for value in [json!({ "jkt": "0ZcOCORZNYy-DWpqq30jZyJGHTN0d2HglBV3uiguA4I" }), json!({}), Value::Null] {
         issuer.refuses("cnf", &issuer.token_saying(&issuer.claims_with("cnf", value)), Refusal::BoundToKey);
     }
 }
 
-#[test]
-fn identifiers_are_texts_or_absent() {
-    let issuer = Issuer::new();
+#[rstest]
+fn verify_wants_sid_and_jti_as_texts_or_absent(
+    #[values(Algorithm::EdDsa, Algorithm::Es256, Algorithm::Rs256)] algorithm: Algorithm,
+) {
+    let issuer = Issuer::of(algorithm);
     for name in ["sid", "jti"] {
         for value in not_texts() {
             issuer.refuses(name, &issuer.token_saying(&issuer.claims_with(name, value)), Refusal::Identifier);
@@ -272,9 +292,11 @@ fn identifiers_are_texts_or_absent() {
     }
 }
 
-#[test]
-fn a_claim_named_twice_is_refused_whichever_one_is_right() {
-    let issuer = Issuer::new();
+#[rstest]
+fn verify_refuses_a_claim_named_twice_whichever_one_is_right(
+    #[values(Algorithm::EdDsa, Algorithm::Es256, Algorithm::Rs256)] algorithm: Algorithm,
+) {
+    let issuer = Issuer::of(algorithm);
     for (name, wrong) in [
         ("exp", json!(NOW - 3600)),
         ("aud", json!("https://other.test")),
@@ -293,9 +315,11 @@ fn a_claim_named_twice_is_refused_whichever_one_is_right() {
     }
 }
 
-#[test]
-fn unknown_claims_do_no_harm() {
-    let issuer = Issuer::new();
+#[rstest]
+fn verify_ignores_unknown_claims(
+    #[values(Algorithm::EdDsa, Algorithm::Es256, Algorithm::Rs256)] algorithm: Algorithm,
+) {
+    let issuer = Issuer::of(algorithm);
     for name in ["__proto__", "constructor", "role", "SUB", "Exp", "scope", ""] {
         issuer.accepts(
             name,
@@ -309,9 +333,11 @@ fn unknown_claims_do_no_harm() {
     issuer.accepts("250 claims", &issuer.token_saying(&many));
 }
 
-#[test]
-fn a_verified_token_hands_on_what_it_says() {
-    let issuer = Issuer::new();
+#[rstest]
+fn verify_hands_on_what_the_token_says(
+    #[values(Algorithm::EdDsa, Algorithm::Es256, Algorithm::Rs256)] algorithm: Algorithm,
+) {
+    let issuer = Issuer::of(algorithm);
     let alice = issuer.verify(&issuer.token()).unwrap();
     assert_eq!(alice.subject, "alice");
     assert_eq!(alice.session.as_deref(), Some("s1"));

@@ -129,7 +129,7 @@ fn spoilt_ecdsa(signature: &[u8]) -> Vec<(&'static str, Vec<u8>)> {
 }
 
 #[rstest]
-fn a_signature_that_is_not_the_keys_is_refused_in_every_form(
+fn verify_refuses_in_every_form_a_signature_that_is_not_the_keys(
     #[values(Algorithm::EdDsa, Algorithm::Es256, Algorithm::Rs256)] algorithm: Algorithm,
 ) {
     let issuer = Issuer::of(algorithm);
@@ -143,7 +143,7 @@ fn a_signature_that_is_not_the_keys_is_refused_in_every_form(
 }
 
 #[rstest]
-fn only_its_own_key_and_its_own_input_fit_a_signature(
+fn verify_takes_a_signature_with_its_own_key_and_input_only(
     #[values(Algorithm::EdDsa, Algorithm::Es256, Algorithm::Rs256)] algorithm: Algorithm,
 ) {
     let issuer = Issuer::of(algorithm);
@@ -176,7 +176,7 @@ fn only_its_own_key_and_its_own_input_fit_a_signature(
 }
 
 #[test]
-fn the_twin_of_an_ecdsa_signature_is_right_too_and_no_other_text_is() {
+fn verify_takes_the_twin_of_an_ecdsa_signature_and_no_other_text() {
     // ECDSA has it so (p256.rs): nothing here may go by the text of a token as if it were the only one of its content.
     let issuer = Issuer::of(Algorithm::Es256);
     let token = issuer.token();
@@ -189,7 +189,7 @@ fn the_twin_of_an_ecdsa_signature_is_right_too_and_no_other_text_is() {
 }
 
 #[test]
-fn an_rsa_signature_of_another_padding_or_hash_is_refused() {
+fn verify_refuses_an_rsa_signature_of_another_padding_or_hash() {
     // The same key signs as PS256, RS384 and RS512, and the header says RS256.
     let issuer = Issuer::of(Algorithm::Rs256);
     let private = super::support::rsa_key_pair(1);
@@ -222,7 +222,7 @@ fn of_all() -> (Issuer, Vec<(Kid, SigningKey)>) {
 }
 
 #[test]
-fn a_key_of_one_algorithm_is_never_used_with_another_whoever_signs() {
+fn verify_never_uses_a_key_of_one_algorithm_with_another_whoever_signs() {
     let (issuer, keys) = of_all();
     let mut refused = 0;
     for (kid, named) in &keys {
@@ -253,7 +253,7 @@ fn a_key_of_one_algorithm_is_never_used_with_another_whoever_signs() {
 }
 
 #[test]
-fn a_set_of_mixed_keys_is_published_and_read_back() {
+fn key_set_of_mixed_keys_is_published_and_read_back() {
     let (issuer, keys) = of_all();
     let parsed = KeySet::parse(issuer.set.to_json().as_bytes()).unwrap();
     assert_eq!((&parsed.keys, parsed.skipped.len()), (&issuer.set, 0));

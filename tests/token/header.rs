@@ -74,7 +74,7 @@ fn refusal_of(algorithm: &Value, signature: usize) -> Refusal {
 }
 
 #[rstest]
-fn an_algorithm_that_is_not_the_keys_is_refused_however_it_is_signed(
+fn verify_refuses_an_alg_that_is_not_the_keys_however_it_is_signed(
     #[values(Algorithm::EdDsa, Algorithm::Es256, Algorithm::Rs256)] own: Algorithm,
 ) {
     let issuer = Issuer::of(own);
@@ -102,7 +102,7 @@ fn an_algorithm_that_is_not_the_keys_is_refused_however_it_is_signed(
 }
 
 #[rstest]
-fn without_a_kid_only_the_shared_secrets_algorithm_counts(
+fn verify_without_a_kid_takes_the_algorithm_of_the_shared_secret_only(
     #[values(Algorithm::EdDsa, Algorithm::Es256, Algorithm::Rs256)] own: Algorithm,
 ) {
     let issuer = Issuer::of(own);
@@ -124,13 +124,13 @@ fn without_a_kid_only_the_shared_secrets_algorithm_counts(
 }
 
 #[test]
-fn both_names_of_the_algorithm_are_accepted_for_a_published_key() {
+fn verify_takes_both_names_of_the_algorithm_for_a_published_key() {
     let issuer = Issuer::new();
     issuer.accepts("RFC 8037", &issuer.token_headed(&issuer.header_with("alg", json!("EdDSA"))));
     issuer.accepts("RFC 9864", &issuer.token_headed(&issuer.header_with("alg", json!("Ed25519"))));
 }
 
-/// The public half in every form in which somebody may have it at hand, as the bytes of a secret.
+/// The public half in every form in which a client may have it at hand, as the bytes of a secret.
 pub fn public_key_forms(issuer: &Issuer) -> Vec<Vec<u8>> {
     let key = issuer.key.public();
     let bytes = key.as_bytes();
@@ -186,7 +186,7 @@ fn spki(key: &PublicKey) -> Vec<u8> {
 }
 
 #[rstest]
-fn a_public_key_is_never_used_as_a_mac_secret(
+fn verify_never_uses_a_public_key_as_a_mac_secret(
     #[values(Algorithm::EdDsa, Algorithm::Es256, Algorithm::Rs256)] algorithm: Algorithm,
 ) {
     let issuer = Issuer::of(algorithm);
@@ -204,7 +204,7 @@ fn a_public_key_is_never_used_as_a_mac_secret(
 }
 
 #[test]
-fn a_mac_under_a_guessable_secret_is_refused() {
+fn verify_refuses_a_mac_under_a_guessable_secret() {
     let issuer = Issuer::new();
     let input = signing_input(&json!({ "alg": "HS256", "typ": "JWT" }), &issuer.claims());
     for guess in ["", "secret", "https://id.test", "https://api.test", "\0\0\0\0", "x"] {
@@ -215,7 +215,7 @@ fn a_mac_under_a_guessable_secret_is_refused() {
 }
 
 #[rstest]
-fn headers_and_signatures_of_the_two_kinds_do_not_mix(
+fn verify_mixes_no_header_of_one_kind_with_a_signature_of_the_other(
     #[values(Algorithm::EdDsa, Algorithm::Es256, Algorithm::Rs256)] algorithm: Algorithm,
 ) {
     let issuer = Issuer::of(algorithm);
@@ -237,7 +237,7 @@ fn headers_and_signatures_of_the_two_kinds_do_not_mix(
 }
 
 #[rstest]
-fn a_key_that_the_token_brings_along_is_never_used(
+fn verify_never_uses_a_key_that_the_token_brings_along(
     #[values(Algorithm::EdDsa, Algorithm::Es256, Algorithm::Rs256)] algorithm: Algorithm,
 ) {
     let issuer = Issuer::of(algorithm);
@@ -268,9 +268,11 @@ fn a_key_that_the_token_brings_along_is_never_used(
     issuer.refuses("own key under a known kid", &forged, Refusal::Signature);
 }
 
-#[test]
-fn an_extension_is_refused_in_any_form() {
-    let issuer = Issuer::new();
+#[rstest]
+fn verify_refuses_crit_in_any_form(
+    #[values(Algorithm::EdDsa, Algorithm::Es256, Algorithm::Rs256)] algorithm: Algorithm,
+) {
+    let issuer = Issuer::of(algorithm);
     let crit = [
         json!(["exp"]),
         json!([]),
@@ -302,16 +304,18 @@ fn an_extension_is_refused_in_any_form() {
     ] {
         issuer.refuses(name, &issuer.token_headed(&issuer.header_with(name, value)), Refusal::HeaderMember);
     }
-    let both = json!({ "alg": "EdDSA", "kid": issuer.kid.as_ref(), "b64": false, "crit": ["b64"] });
+    let both = json!({ "alg": algorithm.name(), "kid": issuer.kid.as_ref(), "b64": false, "crit": ["b64"] });
     issuer.refuses("b64 and crit", &issuer.token_headed(&both), Refusal::HeaderMember);
     let header = base64url::encode(both.to_string().as_bytes());
     let raw = issuer.seal(&format!("{header}.{}", issuer.claims()));
     assert!(issuer.verify(&raw).is_err(), "raw payload");
 }
 
-#[test]
-fn a_token_of_another_type_is_refused() {
-    let issuer = Issuer::new();
+#[rstest]
+fn verify_refuses_a_token_of_another_typ(
+    #[values(Algorithm::EdDsa, Algorithm::Es256, Algorithm::Rs256)] algorithm: Algorithm,
+) {
+    let issuer = Issuer::of(algorithm);
     for typ in [
         "JWT",
         "jwt",
@@ -344,9 +348,11 @@ fn a_token_of_another_type_is_refused() {
     }
 }
 
-#[test]
-fn a_kid_is_a_name_and_must_match_exactly() {
-    let issuer = Issuer::new();
+#[rstest]
+fn verify_wants_a_kid_that_matches_exactly(
+    #[values(Algorithm::EdDsa, Algorithm::Es256, Algorithm::Rs256)] algorithm: Algorithm,
+) {
+    let issuer = Issuer::of(algorithm);
     let kid = issuer.kid.as_ref().to_owned();
     for malformed in [
         json!(""),
@@ -394,44 +400,52 @@ fn a_kid_is_a_name_and_must_match_exactly() {
     }
 }
 
-#[test]
-fn a_member_named_twice_is_refused_whichever_one_is_right() {
-    let issuer = Issuer::new();
-    let kid = issuer.kid.as_ref();
+#[rstest]
+fn verify_refuses_a_header_member_named_twice_whichever_one_is_right(
+    #[values(Algorithm::EdDsa, Algorithm::Es256, Algorithm::Rs256)] algorithm: Algorithm,
+) {
+    let issuer = Issuer::of(algorithm);
+    let (alg, kid) = (algorithm.name(), issuer.kid.as_ref());
     let claims = issuer.claims().to_string();
     for header in [
-        format!(r#"{{"alg":"EdDSA","kid":"{kid}","alg":"none"}}"#),
-        format!(r#"{{"alg":"none","kid":"{kid}","alg":"EdDSA"}}"#),
-        format!(r#"{{"alg":"EdDSA","kid":"{kid}","\u0061lg":"none"}}"#),
-        format!(r#"{{"alg":"EdDSA","kid":"other","kid":"{kid}"}}"#),
-        format!(r#"{{"alg":"EdDSA","kid":"{kid}","kid":"{kid}"}}"#),
-        format!(r#"{{"alg":"EdDSA","kid":"{kid}","crit":["x"],"crit":[]}}"#),
-        format!(r#"{{"alg":"EdDSA","kid":"{kid}","x":{{"y":1,"y":2}}}}"#),
+        format!(r#"{{"alg":"{alg}","kid":"{kid}","alg":"none"}}"#),
+        format!(r#"{{"alg":"none","kid":"{kid}","alg":"{alg}"}}"#),
+        format!(r#"{{"alg":"{alg}","kid":"{kid}","\u0061lg":"none"}}"#),
+        format!(r#"{{"alg":"{alg}","kid":"other","kid":"{kid}"}}"#),
+        format!(r#"{{"alg":"{alg}","kid":"{kid}","kid":"{kid}"}}"#),
+        format!(r#"{{"alg":"{alg}","kid":"{kid}","crit":["x"],"crit":[]}}"#),
+        format!(r#"{{"alg":"{alg}","kid":"{kid}","x":{{"y":1,"y":2}}}}"#),
     ] {
         issuer.refuses(&header, &issuer.token_of(header.as_bytes(), claims.as_bytes()), Refusal::Header);
     }
 }
 
-#[test]
-fn unknown_header_members_do_no_harm() {
-    let issuer = Issuer::new();
+#[rstest]
+fn verify_ignores_unknown_header_members(
+    #[values(Algorithm::EdDsa, Algorithm::Es256, Algorithm::Rs256)] algorithm: Algorithm,
+) {
+    let issuer = Issuer::of(algorithm);
     for name in ["x", "__proto__", "constructor", "x5t", "nonce", "epk", "p2c", "ALG", "Kid"] {
         issuer.accepts(name, &issuer.token_headed(&issuer.header_with(name, json!("anything"))));
     }
 }
 
-#[test]
-fn a_token_says_which_key_it_wants_before_it_is_verified() {
-    let issuer = Issuer::new();
+#[rstest]
+fn kid_is_known_before_a_token_is_verified(
+    #[values(Algorithm::EdDsa, Algorithm::Es256, Algorithm::Rs256)] algorithm: Algorithm,
+) {
+    let issuer = Issuer::of(algorithm);
     let token = issuer.token();
     assert_eq!(Unverified::parse(&token).unwrap().kid(), Some(issuer.kid.as_ref()));
     let shared = sign::hs256(&issuer.shared.key, &issuer.claims()).unwrap();
     assert_eq!(Unverified::parse(&shared).unwrap().kid(), None);
 }
 
-#[test]
-fn only_a_token_that_another_key_could_make_valid_asks_for_one() {
-    let issuer = Issuer { set: KeySet::default(), ..Issuer::new() };
+#[rstest]
+fn kid_is_asked_for_only_by_a_token_that_another_key_could_make_valid(
+    #[values(Algorithm::EdDsa, Algorithm::Es256, Algorithm::Rs256)] algorithm: Algorithm,
+) {
+    let issuer = Issuer { set: KeySet::default(), ..Issuer::of(algorithm) };
     issuer.refuses("a sound token", &issuer.token(), Refusal::UnknownKid);
     let token = issuer.token();
     let [header, payload, signature] = parts(&token);

@@ -174,6 +174,13 @@ fn odd_p256_keys() -> Vec<(Value, SkipReason)> {
             numbered(&[0xff; 32], UnsoundKey::NotCanonical),
         ]);
     }
+    // The same 64 bytes, parted elsewhere: a key has one spelling.
+    for length in [0, 31, 33, 64] {
+        let (x, y) = point.split_at(length);
+        let mut shifted = odd("x", json!(base64url::encode(x)));
+        shifted["y"] = json!(base64url::encode(y));
+        entries.push((shifted, SkipReason::Unsound(UnsoundKey::WrongLength)));
+    }
     let mut infinity = odd("x", json!(base64url::encode(&[0; 32])));
     infinity["y"] = infinity["x"].clone();
     entries.push((infinity, SkipReason::Unsound(UnsoundKey::NotOnCurve)));
@@ -220,7 +227,7 @@ fn odd_rsa_keys() -> Vec<(Value, SkipReason)> {
 }
 
 #[rstest]
-fn one_odd_key_is_left_out_with_its_reason_and_the_good_one_works(
+fn parse_leaves_one_odd_key_out_with_its_reason_and_the_good_one_works(
     #[values(Algorithm::EdDsa, Algorithm::Es256, Algorithm::Rs256)] algorithm: Algorithm,
 ) {
     let issuer = Issuer::of(algorithm);
@@ -239,7 +246,7 @@ fn one_odd_key_is_left_out_with_its_reason_and_the_good_one_works(
 }
 
 #[test]
-fn a_forgery_under_a_published_small_order_key_is_refused() {
+fn verify_refuses_a_forgery_under_a_published_small_order_key() {
     let mut identity = [0; 32];
     identity[0] = 1;
     let mut forged = [0; 64];
@@ -252,7 +259,7 @@ fn a_forgery_under_a_published_small_order_key_is_refused() {
 }
 
 #[rstest]
-fn sound_variations_are_taken(
+fn parse_takes_sound_variations(
     #[values(Algorithm::EdDsa, Algorithm::Es256, Algorithm::Rs256)] algorithm: Algorithm,
 ) {
     let key = key_of(algorithm, 9).public().clone();
@@ -275,7 +282,7 @@ fn sound_variations_are_taken(
 }
 
 #[test]
-fn a_kid_that_is_used_twice_names_no_key() {
+fn parse_takes_no_key_of_a_kid_that_is_used_twice() {
     let (one, two, three) =
         (signing_key(1).public().clone(), signing_key(2).public().clone(), signing_key(3).public().clone());
     let elliptic = json!({ "kty": "EC", "crv": "P-256", "x": "AA", "y": "AA", "kid": "same" });
@@ -295,8 +302,8 @@ fn a_kid_that_is_used_twice_names_no_key() {
 }
 
 #[test]
-fn what_is_no_key_set_is_refused_as_a_whole() {
-    for (text, fault) in [
+fn parse_refuses_as_a_whole_what_is_no_key_set() {
+    for (text, error) in [
         ("", jwk::Error::Json(json::Error::Syntax)),
         ("<html></html>", jwk::Error::Json(json::Error::Syntax)),
         (r#"{"keys":[{"kty":"OKP","#, jwk::Error::Json(json::Error::Syntax)),
@@ -312,7 +319,7 @@ fn what_is_no_key_set_is_refused_as_a_whole() {
         (r#"{"keys":{}}"#, jwk::Error::NoKeys),
         (r#"{"keys":"x"}"#, jwk::Error::NoKeys),
     ] {
-        assert_eq!(KeySet::parse(text.as_bytes()), Err(fault), "{text}");
+        assert_eq!(KeySet::parse(text.as_bytes()), Err(error), "{text}");
     }
     assert_eq!(KeySet::parse(b"{\"keys\":[\"\xff\"]}"), Err(jwk::Error::Json(json::Error::NotUtf8)));
     let deep = format!("{}{}", "[".repeat(100_000), "]".repeat(100_000));
@@ -321,7 +328,7 @@ fn what_is_no_key_set_is_refused_as_a_whole() {
 }
 
 #[test]
-fn size_and_number_of_keys_are_bounded() {
+fn parse_bounds_size_and_number_of_keys() {
     let keys = |count: usize| {
         let keys: Vec<Value> = (0..count)
             .map(|i| jwk(signing_key(u8::try_from(i).unwrap()).public(), &format!("k{i}")))
@@ -339,7 +346,7 @@ fn size_and_number_of_keys_are_bounded() {
 }
 
 #[test]
-fn what_we_publish_holds_public_material_only_and_keeps_its_order() {
+fn to_json_holds_public_material_only_and_keeps_the_order() {
     let keys: Vec<_> = [5, 3, 4]
         .map(|number| signing_key(number).public().clone())
         .into_iter()
@@ -358,7 +365,7 @@ fn what_we_publish_holds_public_material_only_and_keeps_its_order() {
 }
 
 #[test]
-fn of_our_own_keys_the_first_of_a_name_stays() {
+fn new_keeps_the_first_of_our_own_keys_of_one_name() {
     let kid = Kid::parse("k").unwrap();
     let (one, two) = (signing_key(1).public().clone(), signing_key(2).public().clone());
     let set = KeySet::new([(kid.clone(), one.clone()), (kid, two)]);

@@ -12,7 +12,7 @@ use signet_verify::jose::{base64url, sign};
 use super::support::{Issuer, key_of};
 
 #[rstest]
-fn every_flipped_bit_makes_a_valid_token_invalid(
+fn verify_refuses_a_token_with_any_flipped_bit(
     #[values(Algorithm::EdDsa, Algorithm::Es256, Algorithm::Rs256)] algorithm: Algorithm,
 ) {
     let issuer = Issuer::of(algorithm);
@@ -97,7 +97,7 @@ fn algorithm() -> impl Strategy<Value = Algorithm> {
 
 proptest! {
     #[test]
-    fn no_edit_of_a_valid_token_is_accepted(edit in edit(), position in any::<usize>(), shared in any::<bool>(), algorithm in algorithm()) {
+    fn verify_refuses_any_edit_of_a_valid_token(edit in edit(), position in any::<usize>(), shared in any::<bool>(), algorithm in algorithm()) {
         let issuer = Issuer::of(algorithm);
         let token = if shared { sign::hs256(&issuer.shared.key, &issuer.claims()).unwrap() } else { issuer.token() };
         let changed = apply(&edit, &token, position);
@@ -106,14 +106,14 @@ proptest! {
     }
 
     #[test]
-    fn no_text_makes_the_reader_fail_other_than_by_a_refusal(text in any::<String>(), part in "[A-Za-z0-9_=.-]{0,200}") {
+    fn verify_of_any_text_ends_in_a_refusal_and_never_in_a_panic(text in any::<String>(), part in "[A-Za-z0-9_=.-]{0,200}") {
         let issuer = Issuer::new();
         prop_assert!(issuer.verify(&text).is_err());
         prop_assert!(issuer.verify(&part).is_err());
     }
 
     #[test]
-    fn claims_come_back_as_they_were_signed(extra in value(), seed in any::<[u8; 32]>()) {
+    fn verify_returns_claims_as_they_were_signed(extra in value(), seed in any::<[u8; 32]>()) {
         let key = SigningKey::from_seed(&seed).unwrap();
         let kid = thumbprint(key.public());
         let issuer = Issuer { set: KeySet::new([(kid.clone(), key.public().clone())]), key, kid, ..Issuer::new() };
@@ -127,7 +127,7 @@ proptest! {
     }
 
     #[test]
-    fn a_published_set_comes_back_as_it_was(kids in proptest::collection::btree_set("[!-~]{1,128}", 0..20), seed in any::<u8>()) {
+    fn key_set_is_read_back_as_it_was_published(kids in proptest::collection::btree_set("[!-~]{1,128}", 0..20), seed in any::<u8>()) {
         let keys = kids.iter().enumerate().map(|(number, kid)| {
             let mut bytes = [seed; 32];
             bytes[0] = u8::try_from(number).unwrap();
@@ -148,25 +148,25 @@ proptest! {
     }
 
     #[test]
-    fn the_json_reader_agrees_with_serde_json(value in value()) {
+    fn json_parse_agrees_with_serde_json(value in value()) {
         let text = value.to_string();
         prop_assert_eq!(json::parse(text.as_bytes()).unwrap(), serde_json::from_str::<Value>(&text).unwrap());
     }
 
     #[test]
-    fn the_json_reader_is_stricter_than_serde_json_in_two_ways_only(value in value(), edit in edit(), position in any::<usize>()) {
+    fn json_parse_is_stricter_than_serde_json_in_two_ways_only(value in value(), edit in edit(), position in any::<usize>()) {
         let text = value.to_string();
         let changed = apply(&edit, &text, position);
         match (json::parse(changed.as_bytes()), serde_json::from_str::<Value>(&changed)) {
             (Ok(ours), Ok(theirs)) => prop_assert_eq!(ours, theirs),
-            (Err(fault), Ok(_)) => prop_assert!(matches!(fault, json::Error::DuplicateMember | json::Error::TooDeep), "{changed}: {fault}"),
+            (Err(error), Ok(_)) => prop_assert!(matches!(error, json::Error::DuplicateMember | json::Error::TooDeep), "{changed}: {error}"),
             (Err(_), Err(_)) => {}
-            (Ok(_), Err(fault)) => prop_assert!(false, "{changed}: {fault}"),
+            (Ok(_), Err(error)) => prop_assert!(false, "{changed}: {error}"),
         }
     }
 
     #[test]
-    fn a_member_named_twice_is_found_at_any_depth(value in value(), name in any::<String>(), depth in 0_usize..20) {
+    fn json_parse_finds_a_member_named_twice_at_any_depth(value in value(), name in any::<String>(), depth in 0_usize..20) {
         let name = Value::from(name);
         let twice = format!("{{{name}:{value},{name}:{value}}}");
         let text = format!("{}{twice}{}", "[".repeat(depth), "]".repeat(depth));
@@ -174,7 +174,7 @@ proptest! {
     }
 
     #[test]
-    fn a_signature_fits_its_own_message_and_key_only(
+    fn signature_fits_its_own_message_and_key_only(
         seed in any::<[u8; 32]>(), other in any::<[u8; 32]>(), message in any::<Vec<u8>>(), bit in 0_usize..512,
     ) {
         prop_assume!(seed != other);
@@ -189,7 +189,7 @@ proptest! {
     }
 
     #[test]
-    fn a_signature_of_any_algorithm_fits_its_own_message_and_key_only(
+    fn signature_of_any_algorithm_fits_its_own_message_and_key_only(
         algorithm in algorithm(), message in any::<Vec<u8>>(), bit in any::<usize>(),
     ) {
         let key = key_of(algorithm, 1);
@@ -204,7 +204,7 @@ proptest! {
     }
 
     #[test]
-    fn a_published_set_of_mixed_keys_comes_back_as_it_was(keys in proptest::collection::vec((algorithm(), 1_u8..4), 0..10)) {
+    fn key_set_of_mixed_keys_is_read_back_as_it_was_published(keys in proptest::collection::vec((algorithm(), 1_u8..4), 0..10)) {
         let named = keys.iter().enumerate().map(|(place, (algorithm, number))| {
             (Kid::parse(&format!("{place}-{algorithm}")).unwrap(), key_of(*algorithm, *number).public().clone())
         });
@@ -216,7 +216,7 @@ proptest! {
     }
 
     #[test]
-    fn a_mac_fits_its_own_message_and_secret_only(
+    fn mac_fits_its_own_message_and_secret_only(
         secret in any::<[u8; 32]>(), other in any::<[u8; 32]>(), message in any::<Vec<u8>>(), bit in 0_usize..256,
     ) {
         prop_assume!(secret != other);
@@ -230,7 +230,7 @@ proptest! {
     }
 
     #[test]
-    fn a_kid_is_visible_ascii_of_bounded_length(text in any::<String>(), name in "[!-~]{1,128}") {
+    fn kid_is_visible_ascii_of_bounded_length(text in any::<String>(), name in "[!-~]{1,128}") {
         let sound = !text.is_empty() && text.len() <= 128 && text.bytes().all(|byte| (0x21..=0x7e).contains(&byte));
         prop_assert_eq!(Kid::parse(&text).is_some(), sound);
         prop_assert_eq!(Kid::parse(&name).unwrap().to_string(), name);

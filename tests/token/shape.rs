@@ -1,14 +1,18 @@
 //! Whatever is not exactly a compact JWS is refused, however well it is signed.
 
+use rstest::rstest;
 use serde_json::json;
+use signet_verify::crypto::Algorithm;
 use signet_verify::jose::verify::Refusal;
 use signet_verify::jose::{MAX_TOKEN_BYTES, base64url};
 
 use super::support::{Issuer, parts, signing_input};
 
-#[test]
-fn only_three_parts_make_a_token() {
-    let issuer = Issuer::new();
+#[rstest]
+fn verify_wants_three_parts(
+    #[values(Algorithm::EdDsa, Algorithm::Es256, Algorithm::Rs256)] algorithm: Algorithm,
+) {
+    let issuer = Issuer::of(algorithm);
     let token = issuer.token();
     let [header, payload, signature] = parts(&token);
     for (case, text) in [
@@ -30,18 +34,22 @@ fn only_three_parts_make_a_token() {
     }
 }
 
-#[test]
-fn a_token_without_its_signature_is_refused() {
-    let issuer = Issuer::new();
+#[rstest]
+fn verify_refuses_a_token_without_its_signature(
+    #[values(Algorithm::EdDsa, Algorithm::Es256, Algorithm::Rs256)] algorithm: Algorithm,
+) {
+    let issuer = Issuer::of(algorithm);
     let token = issuer.token();
     let input = token.rsplit_once('.').unwrap().0;
     issuer.refuses("empty third part", &format!("{input}."), Refusal::Signature);
     issuer.refuses("third part dropped", input, Refusal::Shape);
 }
 
-#[test]
-fn the_json_serialization_is_no_bearer_token() {
-    let issuer = Issuer::new();
+#[rstest]
+fn verify_refuses_the_json_serialization(
+    #[values(Algorithm::EdDsa, Algorithm::Es256, Algorithm::Rs256)] algorithm: Algorithm,
+) {
+    let issuer = Issuer::of(algorithm);
     let token = issuer.token();
     let [header, payload, signature] = parts(&token);
     let flat = json!({ "protected": header, "payload": payload, "signature": signature });
@@ -59,9 +67,11 @@ fn the_json_serialization_is_no_bearer_token() {
     }
 }
 
-#[test]
-fn an_encrypted_token_is_refused_without_work() {
-    let issuer = Issuer::new();
+#[rstest]
+fn verify_refuses_an_encrypted_token_without_work(
+    #[values(Algorithm::EdDsa, Algorithm::Es256, Algorithm::Rs256)] algorithm: Algorithm,
+) {
+    let issuer = Issuer::of(algorithm);
     let part = base64url::encode(&[7; 48]);
     for header in [
         json!({ "alg": "dir", "enc": "A256GCM" }),
@@ -74,9 +84,11 @@ fn an_encrypted_token_is_refused_without_work() {
     }
 }
 
-#[test]
-fn each_part_has_one_spelling() {
-    let issuer = Issuer::new();
+#[rstest]
+fn verify_takes_one_spelling_of_each_part(
+    #[values(Algorithm::EdDsa, Algorithm::Es256, Algorithm::Rs256)] algorithm: Algorithm,
+) {
+    let issuer = Issuer::of(algorithm);
     let token = issuer.token();
     let [header, payload, signature] = parts(&token);
     let spoil = |part: &str| {
@@ -109,10 +121,12 @@ fn each_part_has_one_spelling() {
     }
 }
 
-#[test]
-fn bits_that_no_byte_uses_must_be_zero() {
+#[rstest]
+fn verify_refuses_unused_bits_that_are_not_zero(
+    #[values(Algorithm::EdDsa, Algorithm::Es256, Algorithm::Rs256)] algorithm: Algorithm,
+) {
     const ALPHABET: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
-    let issuer = Issuer::new();
+    let issuer = Issuer::of(algorithm);
     // Every spelling of the last character that means the same bytes to a lenient reader.
     let others = |part: &str| {
         let free = [1, 0, 16, 4][part.len() % 4];
@@ -144,9 +158,11 @@ fn bits_that_no_byte_uses_must_be_zero() {
     assert_eq!(seen, 3 * 15 + 2 * (15 + 3), "every length modulo 3 was tried");
 }
 
-#[test]
-fn a_header_or_claim_set_must_be_one_strict_json_object() {
-    let issuer = Issuer::new();
+#[rstest]
+fn verify_wants_header_and_claims_as_one_strict_json_object_each(
+    #[values(Algorithm::EdDsa, Algorithm::Es256, Algorithm::Rs256)] algorithm: Algorithm,
+) {
+    let issuer = Issuer::of(algorithm);
     let header = issuer.header().to_string();
     let claims = issuer.claims().to_string();
     let utf16 = |text: &str| text.encode_utf16().flat_map(u16::to_le_bytes).collect::<Vec<_>>();
@@ -201,9 +217,11 @@ fn a_header_or_claim_set_must_be_one_strict_json_object() {
     );
 }
 
-#[test]
-fn white_space_escapes_and_nesting_within_bounds_are_fine() {
-    let issuer = Issuer::new();
+#[rstest]
+fn verify_takes_white_space_escapes_and_nesting_within_bounds(
+    #[values(Algorithm::EdDsa, Algorithm::Es256, Algorithm::Rs256)] algorithm: Algorithm,
+) {
+    let issuer = Issuer::of(algorithm);
     let header = serde_json::to_string_pretty(&issuer.header()).unwrap();
     let claims = serde_json::to_string_pretty(&issuer.claims()).unwrap();
     issuer.accepts("white space", &issuer.token_of(header.as_bytes(), claims.as_bytes()));
@@ -213,24 +231,31 @@ fn white_space_escapes_and_nesting_within_bounds_are_fine() {
     issuer.accepts("32 deep with the claim set", &issuer.token_of(header.as_bytes(), deep.as_bytes()));
 }
 
-#[test]
-fn a_token_longer_than_the_bound_is_refused_unread() {
-    let issuer = Issuer::new();
+#[rstest]
+fn verify_refuses_a_token_longer_than_the_bound_unread(
+    #[values(Algorithm::EdDsa, Algorithm::Es256, Algorithm::Rs256)] algorithm: Algorithm,
+) {
+    let issuer = Issuer::of(algorithm);
+    // A part of so many bytes takes so many characters; none takes one more than a multiple of four.
+    let encoded = |bytes: usize| (4 * bytes).div_ceil(3);
+    let signature = encoded(issuer.key.sign(b"").unwrap().len());
+    let bare = issuer.claims_text_with("\"x\":\"\"").len();
     let of_length = |length: usize| {
-        let bare = issuer.token_of(
-            issuer.header().to_string().as_bytes(),
-            issuer.claims_text_with("\"x\":\"\"").as_bytes(),
-        );
-        let filler = "x".repeat((length - bare.len()) / 4 * 3);
-        issuer.token_of(
-            issuer.header().to_string().as_bytes(),
-            issuer.claims_text_with(&format!("\"x\":\"{filler}\"")).as_bytes(),
-        )
+        let exact = (0..3).find_map(|padding| {
+            let header = issuer.header_with("padding", "x".repeat(padding).into()).to_string();
+            let payload = length - encoded(header.len()) - signature - 2;
+            let filler = "x".repeat(payload * 3 / 4 - bare);
+            let claims = issuer.claims_text_with(&format!("\"x\":\"{filler}\""));
+            (encoded(claims.len()) == payload).then(|| issuer.token_of(header.as_bytes(), claims.as_bytes()))
+        });
+        exact.filter(|token| token.len() == length).unwrap()
     };
-    let longest = of_length(MAX_TOKEN_BYTES);
-    assert!(longest.len() > MAX_TOKEN_BYTES - 4 && longest.len() <= MAX_TOKEN_BYTES, "{}", longest.len());
-    issuer.accepts("just within", &longest);
-    issuer.refuses("just beyond", &of_length(MAX_TOKEN_BYTES + 4), Refusal::TooLong);
+    for length in MAX_TOKEN_BYTES - 2..=MAX_TOKEN_BYTES {
+        issuer.accepts("just within", &of_length(length));
+    }
+    for length in MAX_TOKEN_BYTES + 1..=MAX_TOKEN_BYTES + 4 {
+        issuer.refuses("just beyond", &of_length(length), Refusal::TooLong);
+    }
     issuer.refuses("60 kB", &of_length(60_000), Refusal::TooLong);
     issuer.refuses("100,000 dots", &".".repeat(100_000), Refusal::TooLong);
     issuer.refuses(

@@ -18,7 +18,7 @@ fn token(issuer: &Issuer, claims: &Value) -> String {
 }
 
 #[test]
-fn issuer_and_audience_may_be_absent_but_not_wrong() {
+fn verify_under_the_secret_takes_absent_iss_and_aud_but_no_wrong_ones() {
     let issuer = Issuer::new();
     let bare = json!({ "sub": "alice", "exp": NOW + 60 });
     let alice = issuer.verify(&token(&issuer, &bare)).unwrap();
@@ -32,7 +32,7 @@ fn issuer_and_audience_may_be_absent_but_not_wrong() {
 }
 
 #[test]
-fn subject_and_expiry_are_needed_all_the_same() {
+fn verify_under_the_secret_wants_sub_and_exp_all_the_same() {
     let issuer = Issuer::new();
     issuer.refuses("no subject", &token(&issuer, &json!({ "exp": NOW + 60 })), Refusal::Subject);
     issuer.refuses("number", &token(&issuer, &json!({ "sub": 7, "exp": NOW + 60 })), Refusal::Subject);
@@ -52,7 +52,7 @@ fn subject_and_expiry_are_needed_all_the_same() {
 }
 
 #[test]
-fn they_may_live_for_weeks_but_not_for_ever() {
+fn verify_under_the_secret_takes_tokens_of_weeks_but_none_without_end() {
     let mut issuer = Issuer::new();
     let lasting = |days: i64| json!({ "sub": "alice", "exp": NOW + days * DAY });
     issuer.accepts("a week", &token(&issuer, &lasting(7)));
@@ -68,7 +68,7 @@ fn they_may_live_for_weeks_but_not_for_ever() {
 }
 
 #[test]
-fn the_secret_stops_counting_at_the_announced_time() {
+fn verify_under_the_secret_ends_at_the_announced_time() {
     let mut issuer = Issuer::new();
     let token = token(&issuer, &issuer.claims());
     issuer.shared.until = Some(Timestamp::from_seconds(NOW + 1));
@@ -79,7 +79,7 @@ fn the_secret_stops_counting_at_the_announced_time() {
 }
 
 #[test]
-fn what_is_not_trusted_is_refused() {
+fn verify_under_the_secret_refuses_what_is_not_trusted() {
     let issuer = Issuer::new();
     let at = Timestamp::from_seconds(NOW);
     let (published, shared) = (issuer.token(), token(&issuer, &issuer.claims()));
@@ -92,7 +92,7 @@ fn what_is_not_trusted_is_refused() {
 }
 
 #[test]
-fn the_mac_must_be_whole_and_under_this_very_secret() {
+fn verify_under_the_secret_wants_a_whole_mac_under_this_very_secret() {
     let issuer = Issuer::new();
     let token = token(&issuer, &issuer.claims());
     issuer.accepts("as it should be", &token);
@@ -108,7 +108,7 @@ fn the_mac_must_be_whole_and_under_this_very_secret() {
 }
 
 #[test]
-fn a_secret_of_less_than_32_bytes_makes_no_key() {
+fn new_refuses_a_secret_of_less_than_32_bytes() {
     assert!(MacKey::from_bytes(&[7; 31]).is_err());
     assert!(MacKey::from_bytes(&[7; 32]).is_ok());
 }

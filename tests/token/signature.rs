@@ -61,7 +61,7 @@ pub fn with_neutral_r(seed: &[u8; 32], message: &[u8]) -> Vec<u8> {
 }
 
 #[test]
-fn an_r_of_small_order_is_refused_even_when_the_keys_holder_made_it() {
+fn verify_refuses_an_r_of_small_order_even_when_the_keys_holder_made_it() {
     let issuer = Issuer::new();
     let token = issuer.token();
     let input = token.rsplit_once('.').unwrap().0;
@@ -74,7 +74,7 @@ fn an_r_of_small_order_is_refused_even_when_the_keys_holder_made_it() {
 }
 
 #[test]
-fn a_signature_cannot_be_turned_into_another_one() {
+fn verify_refuses_a_signature_turned_into_another_one() {
     let issuer = Issuer::new();
     let token = issuer.token();
     let [header, payload, signature] = parts(&token);
@@ -119,7 +119,7 @@ fn a_signature_cannot_be_turned_into_another_one() {
 }
 
 #[test]
-fn a_signature_has_exactly_64_bytes() {
+fn verify_wants_a_signature_of_exactly_64_bytes() {
     let issuer = Issuer::new();
     let token = issuer.token();
     let [header, payload, signature] = parts(&token);
@@ -140,7 +140,7 @@ fn a_signature_has_exactly_64_bytes() {
 }
 
 #[test]
-fn what_is_signed_is_the_text_itself() {
+fn verify_reads_the_signed_text_itself() {
     let issuer = Issuer::new();
     let token = issuer.token();
     let [header, payload, _] = parts(&token);
@@ -161,7 +161,7 @@ fn what_is_signed_is_the_text_itself() {
 }
 
 #[test]
-fn changed_claims_need_a_new_signature() {
+fn verify_refuses_changed_claims_without_a_new_signature() {
     let issuer = Issuer::new();
     let token = issuer.token();
     let [header, _, signature] = parts(&token);
@@ -182,7 +182,7 @@ fn changed_claims_need_a_new_signature() {
 }
 
 #[test]
-fn a_signature_of_another_key_of_the_set_does_not_count() {
+fn verify_refuses_a_signature_of_another_key_of_the_set() {
     let issuer = Issuer::new();
     let other = signing_key(2);
     let set = signet_verify::jose::jwk::KeySet::new([
@@ -196,7 +196,7 @@ fn a_signature_of_another_key_of_the_set_does_not_count() {
 }
 
 #[test]
-fn a_key_that_anybody_can_sign_for_is_refused() {
+fn verify_refuses_a_key_that_needs_no_private_half_to_sign_for() {
     let mut identity = [0; 32];
     identity[0] = 1;
     let mut forged = [0; 64];

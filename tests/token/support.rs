@@ -159,8 +159,8 @@ impl Issuer {
     }
 }
 
-/// A key of this algorithm: the same in every run for EdDSA, and throughout one run for the others, which nobody can
-/// make out of a number.
+/// A key of this algorithm: the same in every run for EdDSA, and throughout one run for the others, which cannot be
+/// made out of a number.
 pub fn key_of(algorithm: Algorithm, number: u8) -> SigningKey {
     if algorithm == Algorithm::EdDsa {
         return signing_key(number);
@@ -209,7 +209,7 @@ pub fn parts(token: &str) -> [&str; 3] {
 /// A file of `tests/vectors/`.
 pub fn vectors(path: &str) -> Value {
     let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/vectors").join(path);
-    let text = std::fs::read(&path).unwrap_or_else(|fault| panic!("{}: {fault}", path.display()));
+    let text = std::fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
     serde_json::from_slice(&text).unwrap()
 }
 

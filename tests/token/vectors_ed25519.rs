@@ -98,20 +98,20 @@ fn cctv() -> Vec<(Case, Vec<String>)> {
 }
 
 #[test]
-fn wycheproof_is_answered_as_labelled() {
+fn ed25519_answers_wycheproof_as_labelled() {
     for (case, valid) in wycheproof() {
         assert_eq!(case.ours(), valid, "{}", case.name);
     }
 }
 
 #[test]
-fn speccheck_is_answered_as_the_strictest_verifiers_do() {
+fn ed25519_answers_speccheck_as_the_strictest_verifiers_do() {
     let answers: String = speccheck().iter().map(|case| if case.ours() { 'V' } else { 'X' }).collect();
     assert_eq!(answers, "XXXVXXXXXXXX");
 }
 
 #[test]
-fn cctv_is_answered_the_strict_way() {
+fn ed25519_answers_cctv_the_strict_way() {
     const STRICT: [&str; 5] =
         ["low_order_A", "low_order_R", "non_canonical_A", "non_canonical_R", "low_order_residue"];
     let mut accepted = 0;
@@ -124,7 +124,7 @@ fn cctv_is_answered_the_strict_way() {
 }
 
 #[test]
-fn a_weak_key_is_told_from_a_sound_one_by_its_bytes_alone() {
+fn ed25519_tells_a_weak_key_from_a_sound_one_by_its_bytes_alone() {
     let mut seen = [0; 3];
     for (case, flags) in cctv() {
         let flagged = |name: &str| flags.iter().any(|flag| flag == name);
@@ -144,14 +144,14 @@ fn a_weak_key_is_told_from_a_sound_one_by_its_bytes_alone() {
 }
 
 #[test]
-fn openssl_disagrees_only_about_keys_and_points_that_prove_nothing() {
+fn ed25519_differs_from_openssl_only_about_keys_and_points_that_prove_nothing() {
     // On ordinary signatures and ordinary forgeries both say the same.
     for (case, _) in wycheproof() {
         assert_eq!(case.ours(), case.josekits(), "{}", case.name);
     }
     // OpenSSL follows the letter of RFC 8032: it takes points of small order as key (0, 1) and as R (0, 2), and a key
-    // with a second spelling (11). We refuse them, as libsodium and dalek's verify_strict do: under such a key anybody
-    // can sign, and with such an R one signature may fit two messages or two spellings of a key.
+    // with a second spelling (11). We refuse them, as libsodium and dalek's verify_strict do: under such a key signing
+    // takes no private half, and with such an R one signature may fit two messages or two spellings of a key.
     let differ = |case: &Case| case.ours() != case.josekits();
     let numbers: Vec<usize> =
         speccheck().iter().enumerate().filter(|(_, case)| differ(case)).map(|(number, _)| number).collect();

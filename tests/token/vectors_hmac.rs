@@ -12,7 +12,7 @@ fn josekit_accepts(key: &[u8], message: &[u8], tag: &[u8]) -> bool {
 }
 
 #[test]
-fn wycheproof_is_answered_as_labelled() {
+fn hmac_answers_wycheproof_as_labelled() {
     let file = vectors("wycheproof/hmac_sha256_test.json");
     let (mut accepted, mut refused, mut short) = (0, 0, 0);
     for group in array(&file, "testGroups") {

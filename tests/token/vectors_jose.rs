@@ -71,7 +71,7 @@ fn wycheproof(file: &str, count: usize) -> Vec<(u64, Value, String, bool)> {
 }
 
 #[test]
-fn no_token_of_wycheproof_is_a_bearer_token() {
+fn verify_takes_no_token_of_wycheproof_for_a_bearer_token() {
     let mut signed = 0;
     for (file, count) in [
         ("json_web_signature_test.json", 401),
@@ -103,7 +103,7 @@ fn label(id: u64, labelled: bool) -> bool {
 }
 
 #[test]
-fn every_mac_of_wycheproof_is_answered_as_labelled() {
+fn verify_answers_every_mac_of_wycheproof_as_labelled() {
     let mut seen = 0;
     for (id, key, token, labelled) in wycheproof("json_web_signature_test.json", 401) {
         let Some(key) = mac_key(&key) else { continue };
@@ -114,7 +114,7 @@ fn every_mac_of_wycheproof_is_answered_as_labelled() {
 }
 
 #[test]
-fn every_signed_token_of_wycheproof_is_answered_as_labelled() {
+fn verify_answers_every_signed_token_of_wycheproof_as_labelled() {
     let mut wrong = Vec::new();
     let mut seen = [[0; 2]; 2];
     for (id, jwk, token, labelled) in wycheproof("json_web_signature_test.json", 401) {
@@ -160,7 +160,7 @@ fn both(key: &Value, token: &str) -> Option<(bool, bool)> {
 }
 
 #[test]
-fn josekit_says_the_same_of_every_published_token() {
+fn verify_agrees_with_josekit_about_every_published_token() {
     let mut tokens: Vec<(String, Value, String)> = Vec::new();
     for (file, count) in [("signature", 401), ("key", 26), ("crypto", 83), ("encryption", 139)] {
         for (id, key, token, _) in wycheproof(&format!("json_web_{file}_test.json"), count) {
@@ -213,7 +213,7 @@ fn public_sets() -> [(u64, Result<Algorithm, SkipReason>); 11] {
 }
 
 #[test]
-fn of_the_public_keys_of_wycheproof_only_the_sound_one_enters_a_key_set() {
+fn key_set_takes_only_the_sound_public_key_of_wycheproof() {
     let file = vectors("wycheproof/json_web_key_test.json");
     let expected = public_sets();
     let mut seen = Vec::new();
@@ -236,7 +236,7 @@ fn of_the_public_keys_of_wycheproof_only_the_sound_one_enters_a_key_set() {
 }
 
 #[test]
-fn no_private_or_symmetric_key_of_wycheproof_enters_a_key_set() {
+fn key_set_takes_no_private_or_symmetric_key_of_wycheproof() {
     let file = vectors("wycheproof/json_web_key_test.json");
     let mut entries = 0;
     for group in array(&file, "testGroups") {
@@ -252,7 +252,7 @@ fn no_private_or_symmetric_key_of_wycheproof_enters_a_key_set() {
 }
 
 #[test]
-fn the_public_keys_of_wycheproof_are_read_as_their_bytes() {
+fn key_set_reads_the_public_keys_of_wycheproof_as_their_bytes() {
     let file = vectors("wycheproof/ed25519_test.json");
     for group in array(&file, "testGroups") {
         let jwk = &group["publicKeyJwk"];
@@ -279,7 +279,7 @@ const COOKBOOK: [&str; 8] = [
 ];
 
 #[test]
-fn no_form_of_the_cookbooks_signatures_is_a_bearer_token() {
+fn verify_takes_no_form_of_the_cookbooks_signatures_for_a_bearer_token() {
     let mut seen = 0;
     for file in COOKBOOK {
         let example = vectors(&format!("jose-cookbook/{file}"));
@@ -296,7 +296,7 @@ fn no_form_of_the_cookbooks_signatures_is_a_bearer_token() {
 }
 
 #[test]
-fn the_cookbooks_mac_is_authentic() {
+fn mac_of_the_cookbook_is_authentic() {
     let example = vectors("jose-cookbook/jws/4_4.hmac-sha2_integrity_protection.json");
     let key = mac_key(&vectors("jose-cookbook/jwk/3_5.symmetric_key_mac_computation.json")).unwrap();
     assert!(is_mac(&key, text(&example["output"], "compact")));
@@ -329,7 +329,7 @@ fn rfc_7515_mac_is_of_the_received_bytes() {
 }
 
 #[test]
-fn the_examples_of_the_rfcs_are_no_bearer_tokens() {
+fn verify_takes_no_example_of_the_rfcs_for_a_bearer_token() {
     let key = rfc("rfc8037-A1-A2-key");
     let public =
         PublicKey::from_bytes(Algorithm::EdDsa, &base64url::decode(text(&key["public"], "x")).unwrap())

@@ -32,7 +32,7 @@ fn has_duplicates(name: &str) -> bool {
 }
 
 #[test]
-fn documents_are_read_as_labelled() {
+fn json_parse_reads_documents_as_labelled() {
     for document in suite() {
         let read = json::parse(&document.bytes);
         let name = &document.name;
@@ -46,7 +46,7 @@ fn documents_are_read_as_labelled() {
 }
 
 #[test]
-fn no_document_is_a_header_or_a_claim_set() {
+fn verify_takes_no_document_for_a_header_or_a_claim_set() {
     let issuer = Issuer::new();
     for document in suite() {
         let claims = issuer.claims().to_string();
@@ -63,7 +63,7 @@ fn no_document_is_a_header_or_a_claim_set() {
 }
 
 #[test]
-fn a_document_as_the_value_of_a_claim_decides_about_the_token() {
+fn verify_takes_a_document_as_the_value_of_a_claim_as_labelled() {
     let issuer = Issuer::new();
     for document in suite() {
         let name = &document.name;
@@ -81,7 +81,7 @@ fn a_document_as_the_value_of_a_claim_decides_about_the_token() {
 }
 
 #[test]
-fn hundreds_of_thousands_of_brackets_exhaust_nothing() {
+fn json_parse_of_hundreds_of_thousands_of_brackets_exhausts_nothing() {
     assert_eq!(json::parse("[".repeat(100_000).as_bytes()), Err(json::Error::TooDeep));
     assert_eq!(json::parse("[{\"\":".repeat(50_000).as_bytes()), Err(json::Error::TooDeep));
 }

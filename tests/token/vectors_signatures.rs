@@ -76,7 +76,7 @@ fn read(jwk: &Value) -> Option<PublicKey> {
 }
 
 #[test]
-fn every_es256_signature_of_wycheproof_is_answered_as_labelled() {
+fn es256_answers_every_signature_of_wycheproof_as_labelled() {
     let (mut counts, mut groups_seen) = ([0; 2], 0);
     for group in groups(Algorithm::Es256, "ecdsa_secp256r1_sha256_p1363", 262) {
         let verifier = ES256.verifier_from_jwk(&theirs(&group)).unwrap();
@@ -88,7 +88,7 @@ fn every_es256_signature_of_wycheproof_is_answered_as_labelled() {
 }
 
 #[test]
-fn every_rs256_signature_of_wycheproof_is_answered_as_labelled() {
+fn rs256_answers_every_signature_of_wycheproof_as_labelled() {
     for (file, count, [valid, invalid], weak) in [
         ("rsa_signature_2048_sha256", 259, [7, 250], vec![258, 259]),
         ("rsa_signature_4096_sha256", 258, [7, 251], vec![]),
@@ -110,7 +110,7 @@ fn every_rs256_signature_of_wycheproof_is_answered_as_labelled() {
 }
 
 #[test]
-fn the_thumbprints_of_published_keys_are_those_that_others_compute() {
+fn thumbprint_of_published_keys_is_what_others_compute() {
     // Of RFC 7638 section 3.1.
     let n = "0vx7agoebGcQSuuPiLJXZptN9nndrQmbXEps2aiAFbWhM78LhWx4cbbfAAtVT86zwu1RK7aPFFxuhDR1L6tSoc_BJECPebWKRXjBZCiFV4n3oknjhMs\
         tn64tZ_2W-5JsGY4Hc5n9yBXArwl93lqt7_RN5w6Cf0h4QyQ5v-65YGjQR0_FDW2QvzqY368QQMicAtaSqzs8KJZgnYb9c7d0zgdAZHzu6qMQvRL5hajrn1n91CbOpbI\

@@ -39,7 +39,7 @@ export async function advance(seconds, ...pages) {
   for (const page of pages) await page.clock.fastForward(seconds * 1000);
 }
 
-/** Somebody with a browser of their own. */
+/** A user with a browser of their own. */
 export async function person(options = {}) {
   const context = await browser.newContext({ viewport: { width: 1100, height: 800 }, ...options });
   context.setDefaultTimeout(15_000);
@@ -71,16 +71,16 @@ export function forgive(pattern) {
   return before - troubles.length;
 }
 
-/** Somebody who has signed up and in, and looks at a page. */
+/** A user who has signed up and in, and looks at a page. */
 export async function member(name, path = "/tasks", options = {}) {
-  const somebody = await person(options);
+  const visitor = await person(options);
   const email = `${name}@example.com`;
   const body = { name, email, password: PASSWORD };
-  const answer = await somebody.context.request.post(`${base}/api/auth/sign-up/email`, { data: body });
+  const answer = await visitor.context.request.post(`${base}/api/auth/sign-up/email`, { data: body });
   assert.equal(answer.status(), 200, await answer.text());
   const { user } = await answer.json();
-  await somebody.page.goto(base + path);
-  return { ...somebody, id: user.id, email };
+  await visitor.page.goto(base + path);
+  return { ...visitor, id: user.id, email };
 }
 
 /** Fills in the sign-in page and waits until it has led on. */

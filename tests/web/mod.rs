@@ -1,4 +1,4 @@
-//! The web app, where people stand: in a real browser, against the real server.
+//! The web app in a real browser, against the real server.
 //! In: scripts that drive Chromium, each with scenarios named as sentences. Out: they pass, with no trouble in the console.
 
 mod served;
@@ -52,32 +52,32 @@ async fn on_a_manual_clock(script: &str) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_stories_and_edge_cases_of_the_specification_hold_on_the_pages() {
+async fn pages_keep_the_stories_and_edge_cases_of_the_specification() {
     on_a_manual_clock("stories.mjs").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn tokens_are_renewed_unseen_and_an_ended_session_loses_nothing_that_was_typed() {
+async fn pages_renew_tokens_unseen_and_lose_no_typed_text_when_a_session_ends() {
     on_a_manual_clock("session.mjs").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn people_work_on_their_tasks_with_pointer_and_keyboard() {
+async fn tasks_page_works_with_pointer_and_keyboard() {
     on_a_manual_clock("tasks.mjs").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn people_look_after_their_account() {
+async fn account_page_lets_users_manage_their_account() {
     on_a_manual_clock("account.mjs").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn every_page_is_accessible_light_fits_every_screen_and_asks_no_other_host() {
+async fn pages_are_accessible_light_fit_every_screen_and_ask_no_other_host() {
     on_a_manual_clock("pages.mjs").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn nobody_notices_that_the_key_has_changed() {
+async fn rotation_is_not_noticed_on_the_pages() {
     let often = |settings: &mut Settings| {
         settings.set("SIGNET_JWKS_MAX_AGE", "1s");
         settings.set("SIGNET_LEEWAY", "0s");
@@ -90,14 +90,14 @@ async fn nobody_notices_that_the_key_has_changed() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn strangers_who_try_too_often_are_told_how_long_to_wait() {
+async fn sign_in_page_says_how_long_to_wait_after_too_many_attempts() {
     let limited = |settings: &mut Settings| settings.set("SIGNET_RATE_LIMIT", "on");
     let app = TestApp::builder().with(limited).start().await;
     drive(&app, "limits.mjs").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_identity_service_alone_has_an_account_page_and_no_tasks() {
+async fn pages_of_an_identity_service_alone_are_those_of_the_account_and_not_of_tasks() {
     let alone = |settings: &mut Settings| settings.set("SIGNET_ROLE", "identity");
     let app = TestApp::builder().with(alone).start().await;
     drive(&app, "identity.mjs").await;

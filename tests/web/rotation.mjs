@@ -4,7 +4,7 @@ import test from "node:test";
 
 import { add, base, bearing, member, titles, tokenOf, ask } from "./browser.mjs";
 
-test("the key changes in the middle of a session, and nobody notices", async () => {
+test("the key changes in the middle of a session, and no page notices", async () => {
   const { page, context } = await member("rosa", "/account");
   const board = await context.newPage();
   await board.goto(`${base}/tasks`);

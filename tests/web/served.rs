@@ -20,7 +20,7 @@ fn parts(page: &Reply) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn every_page_says_what_it_may_do_and_is_asked_for_again() {
+async fn get_page_answers_with_a_policy_and_is_revalidated() {
     let app = TestApp::start().await;
     for path in PAGES {
         let page = visit(&app, path).await;
@@ -44,7 +44,7 @@ async fn every_page_says_what_it_may_do_and_is_asked_for_again() {
 }
 
 #[tokio::test]
-async fn parts_are_kept_for_a_year_under_a_name_that_changes_with_them() {
+async fn get_asset_is_cached_for_a_year_under_a_name_that_changes_with_it() {
     let app = TestApp::start().await;
     let named = parts(&visit(&app, "/tasks").await);
     assert!(named.len() >= 5, "{named:?}");
@@ -54,7 +54,7 @@ async fn parts_are_kept_for_a_year_under_a_name_that_changes_with_them() {
         assert_eq!(part.header("cache-control"), "public, max-age=31536000, immutable", "{path}");
         let again = app.anonymous().request(Method::GET, &path).header(IF_NONE_MATCH, part.header("etag"));
         assert_eq!(Caller::send(again).await.status.as_u16(), 304, "{path}");
-        // Of another version there is what there is, and nobody keeps it unasked.
+        // Of another version there is what there is, and no cache keeps it without revalidating.
         let (_, name) = path.strip_prefix("/assets/").unwrap().split_once('/').unwrap();
         let other = app.anonymous().get(&format!("/assets/another/{name}")).await;
         assert_eq!((other.header("cache-control"), &other.text), ("no-cache", &part.text));
@@ -65,7 +65,7 @@ async fn parts_are_kept_for_a_year_under_a_name_that_changes_with_them() {
 }
 
 #[tokio::test]
-async fn people_who_follow_a_link_to_nothing_get_a_page_and_programs_get_json() {
+async fn not_found_is_a_page_for_browsers_and_json_for_programs() {
     let app = TestApp::start().await;
     let page = visit(&app, "/nothing/here").await;
     assert_eq!((page.status.as_u16(), page.header("content-type")), (404, "text/html; charset=utf-8"));
@@ -79,14 +79,14 @@ async fn people_who_follow_a_link_to_nothing_get_a_page_and_programs_get_json() 
 }
 
 #[tokio::test]
-async fn password_managers_find_where_to_change_a_password() {
+async fn well_known_change_password_leads_password_managers_to_the_page() {
     let app = TestApp::start().await;
     let reply = app.anonymous().get("/.well-known/change-password").await;
     assert_eq!((reply.status.as_u16(), reply.location()), (303, "/account#password"));
 }
 
 #[tokio::test]
-async fn pages_are_only_where_the_api_that_they_need_is() {
+async fn pages_are_served_only_where_their_api_is() {
     let role = |role: &'static str| {
         TestApp::builder().with(move |settings: &mut Settings| {
             settings.set("SIGNET_ROLE", role);
@@ -103,7 +103,7 @@ async fn pages_are_only_where_the_api_that_they_need_is() {
         assert!(!page.text.contains("/tasks"), "{path} leads to no tasks");
     }
     assert_eq!(visit(&identity, "/tasks").await.status.as_u16(), 404);
-    // Nobody can sign in at a resource service: it shows its API.
+    // There is no sign-in at a resource service: it shows its API.
     let resource = role("resource").start().await;
     assert_eq!(visit(&resource, "/").await.location(), "/docs");
     for path in ["/sign-up", "/sign-in", "/tasks", "/account"] {

@@ -86,7 +86,7 @@ test("signing out in one tab signs out the others", async () => {
   assert.equal(await page.getByText("Private").count(), 0);
 });
 
-test("a tab goes on as nobody else when another user signs in in a second tab", async () => {
+test("a tab does not go on as another user when another user signs in in a second tab", async () => {
   const { page, context } = await member("nina");
   await add(page, "Nina's");
   const second = await member("noah");
@@ -145,7 +145,7 @@ test("an address leads nowhere but to pages of ours after signing in", async () 
   assert.equal(page.url(), `${base}/account`);
 });
 
-test("a server that does not answer is no reason to sign anybody out", async () => {
+test("a server that does not answer is no reason to sign a user out", async () => {
   const { page } = await member("dora");
   await titles(page);
   await page.route("**/api/**", (route) => route.abort());

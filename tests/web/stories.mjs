@@ -14,7 +14,7 @@ test("1.1 valid credentials make an account and lead to the sign-in page", async
   await page.getByRole("button", { name: "Create account" }).click();
   await page.waitForURL("**/sign-in");
   await page.getByText("Your account is ready").waitFor();
-  assert.equal((await ask(page, "/api/auth/get-session")).body, null, "nobody is signed in before they sign in");
+  assert.equal((await ask(page, "/api/auth/get-session")).body, null, "no user is signed in before they sign in");
 });
 
 test("1.2 and 1.3 correct credentials lead to a token and to one's tasks", async () => {

@@ -20,7 +20,7 @@ test("adding, editing, completing, filtering and deleting, with the pointer", as
   const { page } = await member("pia");
   await page.getByText("Nothing to do yet").waitFor();
   await add(page, "First");
-  await advance(1); // of two tasks of one moment, nobody can say which is newer
+  await advance(1); // of two tasks of one moment, neither is newer
   await page.locator("#title").fill("  Second  ");
   await page.getByRole("button", { name: "Add a note" }).click();
   await page.locator("#description").fill("with\na note");

@@ -45,7 +45,7 @@
 //! use signet_verify::crypto::SystemEntropy;
 //! use signet_verify::guard;
 //! use signet_verify::jose::verify::Policy;
-//! use signet_verify::jwks::fetch::{JwksEndpoint, Limits};
+//! use signet_verify::jwks::endpoint::{JwksEndpoint, Limits};
 //! use signet_verify::jwks::{KeyCache, Settings};
 //! use signet_verify::verifier::{IssuerKeys, KeySource, Verifier};
 //!

@@ -118,7 +118,7 @@ async fn load(url: &str, dialect: Dialect, first: u64, end: u64) -> Result<(), s
         let statement = statement.replace("{bytes}", bytes).replace("{id}", &id_in(dialect, "n"));
         run(&mut connection, dialect, &statement, first, end).await?;
     }
-    // One step of 7919 from task to task: whose turn it is changes each time, and everybody gets as many.
+    // One step of 7919 from task to task: whose turn it is changes each time, and every user gets as many.
     let owner = id_in(dialect, &format!("({first} + n * 7919 % {})", end - first));
     let task = format!(
         "INSERT INTO tasks (id, user_id, title, description, completed, created_at, updated_at) SELECT {}, {owner}, \
@@ -166,7 +166,7 @@ async fn run(
     Ok(())
 }
 
-/// Looks up somebody to sign in, a session and a page of tasks, of another user each time.
+/// Looks up a user to sign in, a session and a page of tasks, of another user each time.
 async fn measure(database: &Database, users: u64) -> Result<[Figures; 3], Box<dyn std::error::Error>> {
     let (credentials, sessions, tasks) = (database.credentials(), database.sessions(), database.tasks());
     let mut figures = ["sign-in: user by address", "session by token", "a page of tasks"]

@@ -35,7 +35,7 @@ struct Parts {
     signature: Vec<u8>,
 }
 
-/// Tokens that differ, so that nobody finds the last one still at hand.
+/// Tokens that differ, so that no verifier finds the last one in a cache.
 struct Tokens {
     texts: Vec<String>,
     parts: Vec<Parts>,
@@ -77,7 +77,7 @@ impl Tokens {
 fn at_once<T>(future: impl Future<Output = T>) -> T {
     match std::pin::pin!(future).poll(&mut Context::from_waker(Waker::noop())) {
         Poll::Ready(output) => output,
-        Poll::Pending => unreachable!("keys at hand wait for nobody"),
+        Poll::Pending => unreachable!("keys at hand are there at once"),
     }
 }
 

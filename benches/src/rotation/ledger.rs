@@ -174,7 +174,7 @@ impl Ledger {
         }
     }
 
-    /// Writes down that somebody who asked the identity process for `what` did not get it.
+    /// Writes down that a request to the identity process for `what` failed.
     pub fn missed(&self, what: &str, why: &str, shown: Moment, answered: Moment) {
         let what = format!("{what}: {why}");
         self.pages().doubts.push(Doubt {
@@ -251,7 +251,7 @@ impl Ledger {
                     if let Some(tally) = tally {
                         tally.failures += 1;
                     }
-                    let who = doubt.kind.map_or("somebody", |kind| self.kinds[kind].name);
+                    let who = doubt.kind.map_or("a verifier", |kind| self.kinds[kind].name);
                     failures.push(format!("{:.3} s: {who}: {}", doubt.answered, doubt.what));
                 }
             }

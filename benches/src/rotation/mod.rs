@@ -81,7 +81,7 @@ pub struct Spans {
     pub lead: f64,
     /// How long it stays public after.
     pub retain: f64,
-    /// After this nobody who keeps to the contract accepts a token of a revoked key.
+    /// After this no verifier that keeps to the contract accepts a token of a revoked key.
     pub revocation_bound: f64,
 }
 
@@ -96,7 +96,7 @@ pub struct Outcome {
     pub failures: Vec<String>,
     /// The keys and the events.
     pub history: History,
-    /// How often somebody signed in.
+    /// How many sign-ins there were.
     pub sign_ins: u64,
     /// How many tokens were issued.
     pub tokens: usize,
@@ -142,7 +142,7 @@ impl World {
         !self.closing.load(Ordering::Relaxed)
     }
 
-    /// Whether nobody is asked any more.
+    /// Whether requests have stopped.
     fn is_over(&self) -> bool {
         self.over.load(Ordering::Relaxed)
     }
@@ -228,13 +228,13 @@ pub async fn run(plan: Plan, folder: &Path) -> Result<Outcome, Trouble> {
     }
     let mut tasks = tokio::task::JoinSet::new();
     for name in people {
-        tasks.spawn(Arc::clone(&world).live(name));
+        tasks.spawn(world.clone().live(name));
     }
-    tasks.spawn(Arc::clone(&world).come_and_go("guest".to_owned()));
-    tasks.spawn(Arc::clone(&world).watch_key_set());
-    tasks.spawn(Arc::clone(&world).watch_keys());
+    tasks.spawn(world.clone().come_and_go("guest".to_owned()));
+    tasks.spawn(world.clone().watch_key_set());
+    tasks.spawn(world.clone().watch_keys());
     for (kind, verifier) in verifiers.into_iter().enumerate() {
-        tasks.spawn(Arc::clone(&world).verify(kind, verifier));
+        tasks.spawn(world.clone().verify(kind, verifier));
     }
     let played = world.play(&mut identity).await;
     world.closing.store(true, Ordering::Relaxed);

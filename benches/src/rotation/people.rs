@@ -15,7 +15,7 @@ const PASSWORD: &str = "correct horse battery";
 /// The pause between two tokens of one person.
 const BREATH: Duration = Duration::from_millis(400);
 
-/// How many tokens somebody takes before signing in anew.
+/// How many tokens a user takes before signing in anew.
 const TOKENS: usize = 10;
 
 impl World {

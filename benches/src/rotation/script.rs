@@ -47,7 +47,7 @@ impl World {
                 }
                 Step::StayDead => {
                     self.wait_for("pending", false).await;
-                    // At once, so that hardly anybody has seen the key.
+                    // At once, so that hardly any cache has seen the key.
                     while !self.list_keys().await?.iter().any(|(_, state)| state == "pending") {}
                     self.crash(identity, self.spans.lead + 1.0).await?;
                 }

@@ -34,8 +34,8 @@ impl World {
                 Verifier::Tasks(base) => self.tasks(base, &token.text).await,
                 Verifier::Lines(script) => match script.ask(&token.text).await {
                     Ok(answer) => answer,
-                    Err(fault) => {
-                        self.ledger.fail(format!("{}: {fault}", self.ledger.kinds()[kind].name));
+                    Err(error) => {
+                        self.ledger.fail(format!("{}: {error}", self.ledger.kinds()[kind].name));
                         return;
                     }
                 },

@@ -63,8 +63,8 @@ impl World {
     /// Lists the keys twice a second.
     pub async fn watch_keys(self: Arc<Self>) {
         while !self.is_over() {
-            if let Err(fault) = self.list_keys().await {
-                self.ledger.fail(format!("{:.3} s: {fault}", self.clock.now()));
+            if let Err(error) = self.list_keys().await {
+                self.ledger.fail(format!("{:.3} s: {error}", self.clock.now()));
             }
             tokio::time::sleep(Duration::from_millis(500)).await;
         }

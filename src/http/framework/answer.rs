@@ -83,10 +83,14 @@ impl<T: Type + Serialize + ToJSON, const STATUS: u16, H: ResponseHeaders> ApiRes
         let schema = if T::IS_REQUIRED {
             T::schema_ref()
         } else {
-            // `null` is an answer too.
-            let nullable =
-                MetaSchema { nullable: true, all_of: vec![T::schema_ref()], ..MetaSchema::new("object") };
-            MetaSchemaRef::Inline(Box::new(nullable))
+            // `null` is an answer too. Said as one of two, since generators overlook `nullable` beside a reference.
+            let null = MetaSchema {
+                nullable: true,
+                enum_items: vec![serde_json::Value::Null],
+                ..MetaSchema::new("object")
+            };
+            let one_of = vec![T::schema_ref(), MetaSchemaRef::Inline(Box::new(null))];
+            MetaSchemaRef::Inline(Box::new(MetaSchema { one_of, ..MetaSchema::ANY }))
         };
         let description = match STATUS {
             201 => "Made.",
@@ -221,10 +225,11 @@ static REFUSALS: LazyLock<BTreeMap<(Api, u16), String>> = LazyLock::new(|| {
 fn prose(api: Api, status: u16) -> String {
     let meaning = match status {
         400 | 422 => "What was sent does not fit.",
-        401 => "Nobody is known to be calling.",
+        401 => "The caller is not known.",
         403 => "Not from here, not to there, or not by this caller.",
         404 => "There is no such thing.",
         405 => "The path has other methods.",
+        409 => "What there is already stands in the way.",
         413 | 415 => "The body is not one that is read.",
         429 => "Too many requests.",
         503 => "Busy, or something that this needs is gone.",

@@ -13,6 +13,7 @@ use super::bounds::MAX_BODY_BYTES;
 use super::code::{Api, Code};
 use super::error::ApiError;
 use super::fields::{Fields, FromFields, Presence, kind};
+use super::headers;
 use signet_verify::jose::json;
 
 const JSON: &str = "application/json";
@@ -58,11 +59,11 @@ pub async fn read(
         Ok(body) => Zeroizing::new(body.into_bytes_limit(MAX_BODY_BYTES).await.map_err(unreadable)?.to_vec()),
         Err(_) => Zeroizing::default(),
     };
-    let media_type = request.headers().get(CONTENT_TYPE).map(|value| value.to_str().unwrap_or("?"));
+    let media_type = headers::first(request.headers(), &CONTENT_TYPE);
     let Some(media_type) = media_type.filter(|_| !bytes.is_empty()) else { return Ok(None) };
     let essence = media_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
     match (essence.as_str(), media_types) {
-        (JSON, _) => json::parse(&bytes).map(Some).map_err(|fault| match (fault, api) {
+        (JSON, _) => json::parse(&bytes).map(Some).map_err(|error| match (error, api) {
             (json::Error::DuplicateMember, Api::Tasks) => {
                 api.invalid("[body] A member occurs twice".to_owned())
             }

@@ -1,6 +1,6 @@
 //! Whom a request really comes from.
 //! In: the peer's address and, from trusted proxies alone, `X-Forwarded-For`. Out: one address.
-//! Owns: nobody can choose the address that limits count by.
+//! Owns: no client can choose the address that limits count by.
 
 use std::fmt;
 use std::net::IpAddr;
@@ -75,13 +75,13 @@ mod tests {
     }
 
     #[test]
-    fn strangers_cannot_choose_their_address() {
+    fn client_address_cannot_be_chosen_by_untrusted_peers() {
         assert_eq!(client("203.0.113.9", &["1.2.3.4"], &[]), "203.0.113.9");
         assert_eq!(client("203.0.113.9", &["1.2.3.4"], &["10.0.0.0/8"]), "203.0.113.9");
     }
 
     #[test]
-    fn a_trusted_proxy_is_believed_one_hop_at_a_time() {
+    fn client_address_believes_trusted_proxies_one_hop_at_a_time() {
         let trusted = ["10.0.0.0/8"];
         assert_eq!(client("10.0.0.1", &["1.2.3.4"], &trusted), "1.2.3.4");
         assert_eq!(client("10.0.0.1", &["6.6.6.6, 1.2.3.4, 10.0.0.2"], &trusted), "1.2.3.4");
@@ -91,7 +91,7 @@ mod tests {
     }
 
     #[test]
-    fn a_subscriber_of_ipv6_is_a_64() {
+    fn client_address_of_ipv6_is_its_64() {
         let address = |text: &str| ClientAddress(text.parse().unwrap()).subscriber();
         assert_eq!(address("2001:db8:1:2:3::4"), address("2001:db8:1:2:ffff::1"));
         assert_ne!(address("2001:db8:1:2:3::4"), address("2001:db8:1:3:3::4"));

@@ -95,7 +95,7 @@ codes! {
 
     ValidationError: IDENTITY, 400 "VALIDATION_ERROR", "Validation failed",
         "fields that do not fit, all named in the message";
-    Unauthorized: IDENTITY, 401 "UNAUTHORIZED", "Unauthorized", "nobody is signed in, or not any more";
+    Unauthorized: IDENTITY, 401 "UNAUTHORIZED", "Unauthorized", "no user is signed in, or not any more";
     InvalidEmailOrPassword: IDENTITY, 401 "INVALID_EMAIL_OR_PASSWORD", "Invalid email or password",
         "unknown address, or wrong password";
     InvalidEmail: IDENTITY, 400 "INVALID_EMAIL", "Invalid email", "not an address (sign-in)";
@@ -115,7 +115,7 @@ codes! {
     SessionExpired: IDENTITY, 400 "SESSION_EXPIRED", "Session expired. Re-authenticate to perform this action.",
         "`delete-user` without a password, a day or more after signing in";
     InvalidDeletionToken: IDENTITY, 404 "INVALID_TOKEN", "Invalid token",
-        "`delete-user` with a `token`: nobody is sent one here";
+        "`delete-user` with a `token`: none is ever sent here";
     SessionNotFresh: IDENTITY, 403 "SESSION_NOT_FRESH", "Session is not fresh",
         "`list-sessions` a day or more after signing in";
     MissingOrNullOrigin: IDENTITY, 403 "MISSING_OR_NULL_ORIGIN", "Missing or null Origin",
@@ -147,10 +147,16 @@ codes! {
     InvalidBearerToken: TASKS, 401 "INVALID_TOKEN", "The bearer token is not valid",
         "a bearer token that is not good, whatever the cause (`error=\"invalid_token\"`)";
     Forbidden: TASKS, 403 "FORBIDDEN", "These are somebody else's tasks",
-        "somebody else's `user_id` (`error=\"insufficient_scope\"`)";
+        "another user's `user_id` (`error=\"insufficient_scope\"`)";
     InvalidTask: TASKS, 422 "VALIDATION_ERROR", "Validation failed",
         "fields or query parameters that do not fit, all named in the message";
     InvalidJson: TASKS, 422 "INVALID_JSON", "[body] Invalid JSON in request body", "malformed JSON";
+    TaskQuotaReached: TASKS, 409 "TASK_QUOTA_REACHED", "There is no room for another task. Delete some first.",
+        "the user has as many tasks as `SIGNET_TASKS_PER_USER` allows; deleting some helps, waiting does not";
+    TooManyTaskRequests: TASKS, 429 "TOO_MANY_REQUESTS", "Too many requests. Please try again later.",
+        "limits per user, and on how many requests of one user are worked on at once; `Retry-After`";
+    TasksBusy: TASKS, 503 "TASKS_BUSY", "Too many tasks are being read or written. Please try again later.",
+        "so many wait for the database already that this one could not be served in time; `Retry-After`";
     KeySetUnavailable: TASKS, 503 "KEY_SET_UNAVAILABLE",
         "The keys to verify tokens with are not available. Please try again later.",
         "no keys to verify with (role `resource`); `Retry-After`";

@@ -1,5 +1,5 @@
 //! Letting pages of other origins call us (the CORS protocol of the Fetch standard).
-//! In: the `Origin` of a request. Out: headers that let trusted origins in with credentials, and anybody at public
+//! In: the `Origin` of a request. Out: headers that let trusted origins in with credentials, and any origin at public
 //! documents without.
 //! Owns: an origin is never reflected unless it is trusted.
 
@@ -11,6 +11,7 @@ use poem::http::header::{
 use poem::http::{Method, StatusCode};
 use poem::{Request, Response};
 
+use super::headers::text;
 use crate::config::TrustedOrigins;
 use crate::http::routes::Origins;
 
@@ -35,7 +36,7 @@ impl Cors {
     /// Looks where `request` comes from, and what it wants.
     pub fn of(request: &Request, readable_by: Origins, origins: &TrustedOrigins) -> Self {
         let origin = request.headers().get(ORIGIN);
-        let trusted = origin.filter(|origin| origin.to_str().is_ok_and(|origin| origins.trusts(origin)));
+        let trusted = origin.filter(|origin| origins.trusts(&text(origin)));
         let asks_first = request.headers().contains_key(ACCESS_CONTROL_REQUEST_METHOD);
         Self {
             trusted: trusted.cloned(),

@@ -164,6 +164,11 @@ impl From<store::Error> for ApiError {
                 tracing::warn!(%error, "the database is not available");
                 Code::DatabaseUnavailable.retry_after(DATABASE_RETRY)
             }
+            store::Error::Unstorable => {
+                tracing::error!(%error, "a text came to the database unread");
+                Code::BadRequest.into()
+            }
+            store::Error::Busy(wait) => Code::DatabaseUnavailable.retry_after(wait),
             error => {
                 tracing::error!(%error, "a statement failed");
                 Code::Internal.into()

@@ -29,7 +29,7 @@ pub enum Presence {
     Optional,
 }
 
-/// Implements [`FromFields`] for a struct: each field with the name of its member. Faults are named in this order.
+/// Implements [`FromFields`] for a struct: each field with the name of its member. Errors are named in this order.
 macro_rules! members {
     ($type:ident { $($field:ident: $name:literal),+ $(,)? }) => {
         $crate::http::framework::fields::members!($type: Required { $($field: $name),+ });
@@ -53,7 +53,7 @@ pub(crate) use members;
 /// The members of a body, and what is wrong with them. Not `Debug`: they may be secrets.
 pub struct Fields {
     members: Map<String, Value>,
-    faults: Vec<String>,
+    errors: Vec<String>,
 }
 
 impl Fields {
@@ -62,9 +62,15 @@ impl Fields {
     /// # Errors
     /// Every member that does not fit, each as a sentence.
     pub fn read<T: FromFields>(members: Map<String, Value>) -> Result<T, String> {
-        let mut fields = Self { members, faults: Vec::new() };
+        let mut fields = Self { members, errors: Vec::new() };
         let value = T::from_fields(&mut fields);
-        value.filter(|_| fields.faults.is_empty()).ok_or_else(|| fields.faults.join("; "))
+        value.filter(|_| fields.errors.is_empty()).ok_or_else(|| fields.errors.join("; "))
+    }
+
+    /// Drops those of these members that are null, as clients send them that have no word for "left out" (Go's pointers,
+    /// Python's `None`). Better Auth tells the two apart, and so does the identity API.
+    pub fn leave_out_nulls(&mut self, names: &[&str]) {
+        self.members.retain(|name, value| !value.is_null() || !names.contains(&name.as_str()));
     }
 
     /// Takes a member; `None` when it does not fit, which is noted.
@@ -76,12 +82,12 @@ impl Fields {
     pub fn refuse_the_rest(&mut self) {
         if !self.members.is_empty() {
             // Their names are the caller's input and are not repeated.
-            self.faults.push("[body] Unrecognized keys".to_owned());
+            self.errors.push("[body] Unrecognized keys".to_owned());
         }
     }
 
     fn misfit(&mut self, name: &str, text: &str) {
-        self.faults.push(format!("[body.{name}] {text}"));
+        self.errors.push(format!("[body.{name}] {text}"));
     }
 
     fn text<T: TextMember>(&mut self, name: &str, value: Value) -> Option<T> {

@@ -106,7 +106,7 @@ fn explained(error: poem::Error, summary: &RequestSummary, operations: &Operatio
     error.allowing(operations.allow(summary.route.pattern))
 }
 
-/// An endpoint that answered with a status alone still owes the caller a body.
+/// An answer that has a status alone gets the body of its error.
 fn without_bare_errors(response: Response, method: &Method) -> Response {
     let status = response.status();
     let is_bare = response.headers().get(CONTENT_TYPE).is_none_or(|value| value != "application/json");

@@ -9,6 +9,7 @@ pub mod code;
 pub mod cors;
 pub mod error;
 pub mod fields;
+pub mod headers;
 pub mod layers;
 pub mod operations;
 pub mod request_log;

@@ -88,7 +88,7 @@ mod tests {
     }
 
     #[test]
-    fn a_status_is_declared_by_the_operation_and_not_by_its_neighbour() {
+    fn declares_a_status_of_the_operation_and_not_of_its_neighbour() {
         let operations = Operations::read([DOCUMENT]);
         let declares = |method, status| operations.declares("/a/{b}", &method, status);
         assert!(declares(Method::GET, 404) && declares(Method::HEAD, 200) && declares(Method::GET, 408));

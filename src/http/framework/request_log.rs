@@ -1,10 +1,11 @@
 //! One line of the log, one span and one count for every request.
-//! In: a request, then its answer. Out: both told, under an id that the caller hears too.
-//! Owns: the pattern is told and never the path: paths hold identifiers, and queries hold worse.
+//! In: a request, then its answer. Out: both logged, under an id that the answer carries too.
+//! Owns: the pattern is logged and never the path: paths hold identifiers, and queries may hold secrets.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
+use parking_lot::Mutex;
 use poem::http::header::{HeaderName, HeaderValue};
 use poem::http::{HeaderMap, Method};
 use poem::{Request, Response};
@@ -41,7 +42,7 @@ impl RequestSummary {
     }
 }
 
-/// A request that is measured, and told about in one line of the log.
+/// A request that is measured, and logged in one line.
 pub struct RequestLog {
     id: String,
     started: Duration,
@@ -68,7 +69,7 @@ impl RequestLog {
         }
     }
 
-    /// Tells how the request was answered, and how long it took.
+    /// Logs how the request was answered, and how long it took.
     pub fn end(self, summary: &RequestSummary, response: &mut Response, clock: &dyn Clock) -> Duration {
         traces::end(&self.trace, summary.method_label(), summary.route.pattern, response.status());
         let took = clock.monotonic().saturating_sub(self.started);
@@ -117,7 +118,7 @@ impl RequestIds {
     }
 
     fn fresh(&self) -> Option<String> {
-        let mut drawn = self.drawn.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut drawn = self.drawn.lock();
         if drawn.len() < ID_BYTES {
             let mut bytes = vec![0; DRAWN_AT_ONCE];
             self.entropy.fill(&mut bytes).ok()?;

@@ -10,6 +10,7 @@ use poem_openapi::types::{ParseError, ParseFromJSON, ParseResult, ToJSON};
 use serde::{Serialize, Serializer};
 use serde_json::Value;
 
+use super::bounds::MAX_BODY_BYTES;
 use super::text::{Controls, Text, TextMember, string_type, text_from_json};
 use crate::secret::{OpaqueToken, Password};
 
@@ -21,8 +22,8 @@ pub trait SecretKind: Send + Sync + 'static {
     const DESCRIBED: Text;
 }
 
-/// A bound that keeps hashing cheap, for kinds without a rule of their own.
-pub const ANY_SECRET: Text = Text { min: 0, max: 4096, controls: Controls::Any };
+/// Whatever fits into a body: the use case says what is too long, in a code of its own.
+pub const ANY_SECRET: Text = Text { min: 0, max: MAX_BODY_BYTES, controls: Controls::Any };
 
 /// A secret that a caller sends.
 pub struct SecretField<K>(Password, PhantomData<K>);
@@ -54,7 +55,7 @@ impl<K: SecretKind> TextMember for SecretField<K> {
     }
 }
 
-/// The framework wants bodies to be writable; nobody writes a password.
+/// The framework wants bodies to be writable; no answer holds a password.
 impl<K: SecretKind> ToJSON for SecretField<K> {
     fn to_json(&self) -> Option<Value> {
         None
@@ -132,7 +133,7 @@ mod tests {
     }
 
     #[test]
-    fn neither_debug_nor_json_shows_a_secret() {
+    fn debug_and_json_show_no_secret() {
         let text = "hunter2 hunter2".to_owned();
         let secret = SecretField::<Kind>::from_text(text.clone()).unwrap();
         let seen = format!("{secret:?} {:?} {:?}", secret.to_json(), TokenField::from(text));

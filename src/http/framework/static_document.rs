@@ -10,6 +10,8 @@ use poem::http::{HeaderMap, StatusCode};
 use poem::{Endpoint, Request, Response, Result};
 use signet_verify::crypto::sha256;
 
+use super::headers;
+
 /// Ask again every time, which costs a 304.
 pub const REVALIDATED: &str = "no-cache";
 
@@ -44,7 +46,7 @@ impl StaticDocument {
         &self.body
     }
 
-    /// The whole document with another status than 200; nobody is to keep it.
+    /// The whole document with another status than 200; no cache may keep it.
     pub fn with_status(&self, status: StatusCode) -> Response {
         let mut response =
             Response::builder().status(status).content_type(self.media_type).body(self.body.clone());
@@ -82,6 +84,6 @@ impl Endpoint for StaticDocument {
 /// Whether an `If-None-Match` header names this entity tag; weak comparison, as that header wants it (RFC 9110 section
 /// 13.1.2).
 pub fn if_none_match(header: &HeaderValue, etag: &str) -> bool {
-    let Ok(header) = header.to_str() else { return false };
+    let header = headers::text(header);
     header.trim() == "*" || header.split(',').any(|tag| tag.trim().trim_start_matches("W/") == etag)
 }

@@ -11,7 +11,7 @@ pub enum Controls {
     None,
     /// Line breaks and tabs.
     Lines,
-    /// Any: nobody prints it.
+    /// Any: it is never printed.
     Any,
 }
 
@@ -24,6 +24,45 @@ pub struct Text {
     pub max: usize,
     /// Which control characters it may hold.
     pub controls: Controls,
+}
+
+/// Characters that show nothing: white space, controls, and what joins, marks or orders others (Unicode's
+/// `Default_Ignorable_Code_Point`, and the blanks of Braille and Hangul). As the inside of a class of a regular expression.
+const INVISIBLE: &[(char, char)] = &[
+    ('\0', ' '),
+    ('\u{7f}', '\u{a0}'),
+    ('\u{ad}', '\u{ad}'),
+    ('\u{34f}', '\u{34f}'),
+    ('\u{61c}', '\u{61c}'),
+    ('\u{115f}', '\u{1160}'),
+    ('\u{1680}', '\u{1680}'),
+    ('\u{17b4}', '\u{17b5}'),
+    ('\u{180b}', '\u{180f}'),
+    ('\u{2000}', '\u{200f}'),
+    ('\u{2028}', '\u{202f}'),
+    ('\u{205f}', '\u{206f}'),
+    ('\u{2800}', '\u{2800}'),
+    ('\u{3000}', '\u{3000}'),
+    ('\u{3164}', '\u{3164}'),
+    ('\u{fe00}', '\u{fe0f}'),
+    ('\u{feff}', '\u{feff}'),
+    ('\u{ffa0}', '\u{ffa0}'),
+    ('\u{fff0}', '\u{fffb}'),
+];
+
+/// Whether a reader sees anything of a text.
+pub fn is_visible(text: &str) -> bool {
+    text.chars().any(|c| !INVISIBLE.iter().any(|(first, last)| (*first..=*last).contains(&c)))
+}
+
+/// A line that shows something, as a regular expression that every reader of JSON Schema understands alike.
+pub fn visible_line() -> String {
+    let class: String = INVISIBLE
+        .iter()
+        .map(|(first, last)| format!("\\u{:04x}-\\u{:04x}", u32::from(*first), u32::from(*last)))
+        .collect();
+    let line = r"[^\u0000-\u001f\u007f-\u009f]*";
+    format!("^{line}[^{class}]{line}$")
 }
 
 impl Text {

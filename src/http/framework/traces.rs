@@ -1,5 +1,5 @@
 //! What happens during a request, for a collector of traces.
-//! In: a request, perhaps a part of somebody's trace (W3C Trace Context). Out: a span, where spans are collected.
+//! In: a request, perhaps a part of the caller's trace (W3C Trace Context). Out: a span, where spans are collected.
 //! Owns: a span says what the log says: the pattern of a path and never the path; without a collector it costs nothing.
 
 use poem::Request;

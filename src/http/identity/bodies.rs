@@ -11,7 +11,7 @@ use super::fields::{
 use crate::http::framework::fields::{Fields, FromFields, Named, Presence, members};
 use crate::http::framework::secret_field::TokenField;
 
-/// What somebody gives to sign up. Further members are ignored.
+/// What a user gives to sign up. Further members are ignored.
 #[derive(Object)]
 pub struct SignUp {
     /// What to call them; may be empty.
@@ -39,7 +39,7 @@ members!(SignUp {
     remember_me: "rememberMe",
 });
 
-/// What somebody gives to sign in. Further members are ignored.
+/// What a user gives to sign in. Further members are ignored.
 #[derive(Object)]
 pub struct SignIn {
     /// Their address.
@@ -118,12 +118,12 @@ members!(ChangePassword {
     revoke_other_sessions: "revokeOtherSessions",
 });
 
-/// What proves that somebody may delete themselves.
+/// What proves that users may delete their account.
 #[derive(Object)]
 pub struct DeleteUser {
     /// The password; without it, signing in has to have been less than a day ago.
     pub password: Option<CurrentPassword>,
-    /// Accepted for compatibility, and never right: nobody is sent a token by e-mail here.
+    /// Accepted for compatibility, and never right: no token is sent by e-mail here.
     pub token: Option<TokenField>,
     /// A path here, or a URL on a trusted origin; accepted for compatibility.
     #[oai(rename = "callbackURL")]

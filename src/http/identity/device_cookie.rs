@@ -7,7 +7,7 @@ use std::time::Duration;
 use poem::http::HeaderMap;
 use poem::http::header::{COOKIE, SET_COOKIE};
 
-use super::cookie::{Cookies, append, cookie_values};
+use super::cookie::{Cookies, append, cookie_pairs, decoded};
 use crate::identity::{DeviceToken, Devices};
 
 const NAME: &str = "device";
@@ -26,9 +26,10 @@ impl Cookies {
     /// What the device was given by this deployment and brings along.
     pub fn device_tokens(&self, headers: &HeaderMap, devices: &Devices) -> Vec<DeviceToken> {
         let name = self.name(NAME);
-        let brought =
-            cookie_values(headers).filter(|(key, value)| *key == name && value.len() == Devices::MAX_BYTES);
-        brought.take(MOST).filter_map(|(_, value)| devices.read(value)).collect()
+        let own = cookie_pairs(headers).filter(|(key, _)| *key == name.as_bytes());
+        let texts =
+            own.filter_map(|(_, value)| decoded(value)).filter(|text| text.len() == Devices::MAX_BYTES);
+        texts.take(MOST).filter_map(|text| devices.read(&text)).collect()
     }
 
     /// Whether a request carries a cookie that a foreign page could abuse: any but that of the device.
@@ -52,7 +53,7 @@ mod tests {
     use crate::secret::SharedSecret;
 
     fn headers(cookies: &[&str]) -> HeaderMap {
-        cookies.iter().map(|cookie| (COOKIE, HeaderValue::from_str(cookie).unwrap())).collect()
+        cookies.iter().map(|cookie| (COOKIE, HeaderValue::from_bytes(cookie.as_bytes()).unwrap())).collect()
     }
 
     #[test]
@@ -60,26 +61,32 @@ mod tests {
         let secret = SharedSecret::new("a".repeat(32)).unwrap();
         let devices = Devices::new(&secret, Arc::new(SeededEntropy::new(7)));
         let text = devices.remember(&Email::parse("ada@example.com").unwrap(), &[]).unwrap();
-        for (secure, name) in [(false, "better-auth.device"), (true, "__Secure-better-auth.device")] {
-            let cookies = Cookies::new(&secret, secure);
+        for (base_url, name, attributes) in [
+            ("http://localhost:3000", "better-auth.device", "HttpOnly; SameSite=Lax"),
+            ("https://id.example", "__Secure-better-auth.device", "HttpOnly; Secure; SameSite=Lax"),
+        ] {
+            let cookies = Cookies::new(&secret, base_url);
             let found = |lines: &[String]| {
                 let lines: Vec<&str> = lines.iter().map(String::as_str).collect();
                 cookies.device_tokens(&headers(&lines), &devices).len()
             };
             let mut set = HeaderMap::new();
             cookies.set_device(&mut set, &text);
-            let attributes = if secure { "HttpOnly; Secure; SameSite=Lax" } else { "HttpOnly; SameSite=Lax" };
             assert_eq!(set[SET_COOKIE], format!("{name}={text}; Max-Age=31536000; Path=/; {attributes}"));
             assert_eq!(found(&[format!("a=b; {name}={text}; c=d")]), 1);
             assert_eq!(found(&[format!("{name}=; {name}={}; {name}={text}", text.replace('.', "_"))]), 1);
             assert_eq!(found(&[format!("{name}={text}.{text}"), format!("other.device={text}")]), 0);
             assert_eq!(found(&[format!("{name}={text}; ").repeat(100)]), MOST);
+            assert_eq!(
+                found(&[format!("b={{\"c\"}}; {name} = \"{text}\""), format!("d=\u{eb}; {name}={text}")]),
+                2
+            );
         }
     }
 
     #[test]
     fn any_but_device_sees_every_other_cookie() {
-        let cookies = Cookies::new(&SharedSecret::new("a".repeat(32)).unwrap(), false);
+        let cookies = Cookies::new(&SharedSecret::new("a".repeat(32)).unwrap(), "http://localhost:3000");
         let sees = |lines: &[&str]| cookies.any_but_device(&headers(lines));
         assert!(!sees(&[]) && !sees(&["better-auth.device=x"]));
         assert!(!sees(&["better-auth.device=x; better-auth.device=y", "better-auth.device="]));

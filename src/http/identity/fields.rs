@@ -5,13 +5,14 @@ use poem_openapi::registry::MetaSchema;
 use poem_openapi::types::ToJSON;
 use serde_json::Value;
 
+use crate::http::framework::bounds::MAX_BODY_BYTES;
 use crate::http::framework::secret_field::{ANY_SECRET, SecretField, SecretKind};
-use crate::http::framework::text::{Text, TextMember, string_type, text_from_json, text_members};
+use crate::http::framework::text::{Controls, Text, TextMember, string_type, text_from_json, text_members};
 use crate::identity::Email;
 use crate::identity::PASSWORD_LENGTH;
 
 text_members! {
-    /// What to call somebody. It is a claim of every token, and a token has to stay small.
+    /// What to call the user. It is a claim of every token, and a token has to stay small.
     Name: Text::line(256);
     /// Where a picture is; short for the same reason.
     ImageUrl: Text::line(1024);
@@ -19,7 +20,7 @@ text_members! {
     RedirectUrl: Text::line(2048);
 }
 
-/// The password of somebody who has one.
+/// The password of an existing user.
 pub struct Current;
 
 impl SecretKind for Current {
@@ -31,7 +32,7 @@ impl SecretKind for Current {
 const NEW_PASSWORD: Text =
     Text { min: PASSWORD_LENGTH.start().div_ceil(2), max: *PASSWORD_LENGTH.end(), ..ANY_SECRET };
 
-/// The password that somebody signs up with; Better Auth finds an empty one a field that does not fit.
+/// The password of a sign-up; Better Auth finds an empty one a field that does not fit.
 pub struct First;
 
 impl SecretKind for First {
@@ -47,19 +48,18 @@ impl SecretKind for New {
     const DESCRIBED: Text = NEW_PASSWORD;
 }
 
-/// The password of somebody who has one.
+/// The password of an existing user.
 pub type CurrentPassword = SecretField<Current>;
-/// The password that somebody signs up with.
+/// The password of a sign-up.
 pub type FirstPassword = SecretField<First>;
 /// The password that takes the place of another.
 pub type NewPassword = SecretField<New>;
 
-/// What is read of an address before its own syntax is looked at.
-const ADDRESS: Text = Text::line(2048);
+/// Whatever fits into a body: the syntax of an address says the rest.
+const ADDRESS: Text = Text { min: 0, max: MAX_BODY_BYTES, controls: Controls::Any };
 
 /// The syntax of [`Email`] as a regular expression; a test holds one to the other.
-const ADDRESS_PATTERN: &str =
-    r"^([A-Za-z0-9_'+\-]+\.)*[A-Za-z0-9_'+\-]*[A-Za-z0-9_+\-]@([A-Za-z0-9][A-Za-z0-9\-]*\.)+[A-Za-z]{2,}$";
+const ADDRESS_PATTERN: &str = r"^([A-Za-z0-9_'+\-]+\.)*[A-Za-z0-9_'+\-]*[A-Za-z0-9_+\-]@([A-Za-z0-9][A-Za-z0-9\-]*\.)+([A-Za-z]{2,}|[Xx][Nn]--[A-Za-z0-9\-]*[A-Za-z0-9])$";
 
 fn address_schema() -> MetaSchema {
     MetaSchema {
@@ -90,7 +90,8 @@ impl ToJSON for EmailField {
     }
 }
 
-/// What somebody types as their address to sign in: what is none has an answer of its own, later than those to fields.
+/// The address of a sign-in: what is none has an answer of its own, later than those to fields.
+/// The document has the syntax of new addresses; who was moved may have an international one.
 #[derive(Debug)]
 pub struct SignInEmail(pub Option<Email>);
 
@@ -101,7 +102,7 @@ impl TextMember for SignInEmail {
     const RULE: Text = ADDRESS;
 
     fn from_text(text: String) -> Result<Self, &'static str> {
-        Ok(Self(Email::parse(&text)))
+        Ok(Self(Email::parse_existing(&text)))
     }
 }
 
@@ -119,7 +120,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_the_pattern_of_addresses_accepts_is_an_address(
+        fn email_pattern_accepts_addresses_only(
             address in ADDRESS_PATTERN.trim_start_matches('^').trim_end_matches('$')
         ) {
             prop_assert!(address.len() > Email::MAX_BYTES || Email::parse(&address).is_some(), "{address}");

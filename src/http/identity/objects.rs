@@ -11,7 +11,7 @@ use crate::model::credential::Credential;
 use crate::model::session::Session;
 use crate::model::user::User;
 
-/// Somebody who signed up.
+/// A user.
 #[derive(Object, Serialize)]
 #[oai(rename = "User")]
 #[serde(rename_all = "camelCase")]
@@ -50,14 +50,14 @@ impl From<User> for UserObject {
     }
 }
 
-/// A place where somebody is signed in.
+/// A session: a place where a user is signed in.
 #[derive(Object, Serialize)]
 #[oai(rename = "Session")]
 #[serde(rename_all = "camelCase")]
 pub struct SessionObject {
     /// 32 letters and digits; the `sid` of the session's tokens.
     pub id: String,
-    /// The session token, for the session that asks. For other sessions, whose tokens nobody knows any more, their id;
+    /// The session token, for the session that asks. For other sessions, whose tokens are not stored, their id;
     /// `revoke-session` takes either.
     pub token: TokenField,
     /// Whose session it is.

@@ -1,6 +1,8 @@
 //! Whether a browser acts for its user or for a foreign page (CSRF).
 //! In: the headers of a request that changes something. Out: go on, or 403.
-//! Owns: a request that carries a cookie, or that signs somebody in from a browser, comes from a trusted origin.
+//! Owns: a request that carries a cookie, or that signs a user in from a browser, comes from a trusted origin.
+
+use std::borrow::Cow;
 
 use poem::http::HeaderMap;
 use poem::http::header::{HOST, HeaderName, ORIGIN, REFERER};
@@ -8,6 +10,7 @@ use poem::http::header::{HOST, HeaderName, ORIGIN, REFERER};
 use super::cookie::Cookies;
 use crate::config::TrustedOrigins;
 use crate::http::framework::code::Code;
+use crate::http::framework::headers::first;
 
 const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 const SEC_FETCH_MODE: HeaderName = HeaderName::from_static("sec-fetch-mode");
@@ -25,7 +28,7 @@ pub fn check_cookie_request(
     if cookies.any_but_device(headers) { check_origin(headers, trusted) } else { Ok(()) }
 }
 
-/// Judges a sign-in or sign-up without a cookie: a foreign page must not sign its visitor in as somebody else.
+/// Judges a sign-in or sign-up without a cookie: a foreign page must not sign its visitor in as another user.
 ///
 /// A browser always says where such a request comes from. Programs do not; Node's fetch is one of them, though it sends
 /// `Sec-Fetch-Mode` like a browser, so that header alone proves nothing.
@@ -33,8 +36,9 @@ pub fn check_cookie_request(
 /// # Errors
 /// 403 `CROSS_SITE_NAVIGATION_LOGIN_BLOCKED`, `MISSING_OR_NULL_ORIGIN` or `INVALID_ORIGIN`.
 pub fn check_sign_in_request(headers: &HeaderMap, trusted: &TrustedOrigins) -> Result<(), Code> {
-    let site = text(headers, &SEC_FETCH_SITE);
-    if site == Some("cross-site") && text(headers, &SEC_FETCH_MODE) == Some("navigate") {
+    let site = first(headers, &SEC_FETCH_SITE);
+    let mode = first(headers, &SEC_FETCH_MODE);
+    if site.as_deref() == Some("cross-site") && mode.as_deref() == Some("navigate") {
         return Err(Code::CrossSiteLoginBlocked);
     }
     let says_where = headers.contains_key(ORIGIN) || headers.contains_key(REFERER);
@@ -42,13 +46,15 @@ pub fn check_sign_in_request(headers: &HeaderMap, trusted: &TrustedOrigins) -> R
 }
 
 fn check_origin(headers: &HeaderMap, trusted: &TrustedOrigins) -> Result<(), Code> {
-    let origin = match text(headers, &ORIGIN) {
+    let site = first(headers, &SEC_FETCH_SITE);
+    let origin = match first(headers, &ORIGIN) {
         // A privacy setting may hide the origin of a page of ours; the browser still vouches for it.
-        Some("null") if text(headers, &SEC_FETCH_SITE) == Some("same-origin") => own_origin(headers, trusted),
-        Some("null") => None,
-        Some(origin) => Some(origin.to_owned()),
-        None if headers.contains_key(ORIGIN) => None,
-        None => text(headers, &REFERER).map(str::to_owned),
+        Some(origin) if origin == "null" && site.as_deref() == Some("same-origin") => {
+            own_origin(headers, trusted)
+        }
+        Some(origin) if origin == "null" => None,
+        Some(origin) => Some(origin.into_owned()),
+        None => first(headers, &REFERER).map(Cow::into_owned),
     };
     let origin = origin.ok_or(Code::MissingOrNullOrigin)?;
     if trusted.trusts(&origin) { Ok(()) } else { Err(Code::InvalidOrigin) }
@@ -56,10 +62,6 @@ fn check_origin(headers: &HeaderMap, trusted: &TrustedOrigins) -> Result<(), Cod
 
 /// The origin that the request itself was sent to.
 fn own_origin(headers: &HeaderMap, trusted: &TrustedOrigins) -> Option<String> {
-    let host = text(headers, &HOST)?;
+    let host = first(headers, &HOST)?;
     ["https", "http"].iter().map(|scheme| format!("{scheme}://{host}")).find(|origin| trusted.trusts(origin))
-}
-
-fn text<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a str> {
-    headers.get(name)?.to_str().ok()
 }

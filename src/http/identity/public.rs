@@ -58,7 +58,7 @@ impl PublicApi {
         /// The code of the error.
         error: Query<Option<String>>,
     ) -> Result<ErrorPage, Declared<PublicRefusals>> {
-        // Only letters, digits and underscores are shown: a link to this page must not put words into our mouth.
+        // Only letters, digits and underscores are shown: a link to this page must not choose a text that it shows.
         let is_code =
             |code: &String| code.len() <= 64 && code.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_');
         let code = error.0.filter(is_code).unwrap_or_else(|| "unknown".to_owned());

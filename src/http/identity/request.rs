@@ -21,6 +21,7 @@ use crate::http::framework::code::Api;
 use crate::http::framework::code::Code;
 use crate::http::framework::error::ApiError;
 use crate::http::framework::fields::FromFields;
+use crate::http::framework::headers;
 use crate::identity::Device;
 use crate::identity::Found;
 use crate::identity::SignedIn;
@@ -42,7 +43,7 @@ fn identity(request: &Request) -> Result<&Arc<Identity>, ApiError> {
 /// The body of a request that changes something.
 pub struct Input<T>(pub T);
 
-/// The body of a request that signs somebody in: an HTML form may send it too, and no foreign page may.
+/// The body of a request that signs a user in: an HTML form may send it too, and no foreign page may.
 pub struct SignInInput<T>(pub T);
 
 async fn read<T: FromFields>(
@@ -111,7 +112,9 @@ impl<'a, T: FromFields> ApiExtractor<'a> for SignInInput<T> {
 fn check_redirects(document: Option<&Value>, origins: &TrustedOrigins) -> Result<(), Code> {
     let Some(Value::Object(members)) = document else { return Ok(()) };
     for (member, code) in REDIRECT_FIELDS {
+        // An empty one names no place.
         if let Some(Value::String(place)) = members.get(member)
+            && !place.is_empty()
             && !origins.trusts_url(place)
         {
             return Err(code);
@@ -153,7 +156,7 @@ fn register_credentials(registry: &mut Registry) {
     registry.create_security_scheme(CREDENTIALS[0], bearer);
 }
 
-/// Somebody who is signed in. To be asked for after the body: a body that does not fit is 400 also for those who are
+/// The user who is signed in. To be asked for after the body: a body that does not fit is 400 also for those who are
 /// not.
 #[derive(Debug)]
 pub struct CurrentSession(pub SignedIn);
@@ -193,7 +196,7 @@ impl<'a> ApiExtractor<'a> for CurrentSession {
                 refusal.headers.extend(identity.cookies.clear());
                 Err(refusal.into())
             }
-            Found::Nobody => Err(Code::Unauthorized.into()),
+            Found::NoToken => Err(Code::Unauthorized.into()),
         }
     }
 }
@@ -234,15 +237,14 @@ pub struct Client(pub Device);
 
 impl<'a> FromRequest<'a> for Client {
     async fn from_request(request: &'a Request, _: &mut RequestBody) -> Result<Self> {
-        let user_agent =
-            request.headers().get(USER_AGENT).and_then(|value| value.to_str().ok()).unwrap_or_default();
+        let user_agent = headers::first(request.headers(), &USER_AGENT).unwrap_or_default();
         let address = request.extensions().get::<ClientAddress>();
         let identity = identity(request)?;
         Ok(Self(Device {
             ip_address: address.map(ClientAddress::to_string).unwrap_or_default(),
             subscriber: address.map(ClientAddress::subscriber).unwrap_or_default(),
             tokens: identity.cookies.device_tokens(request.headers(), &identity.devices),
-            user_agent: user_agent.to_owned(),
+            user_agent: user_agent.chars().filter(|c| !c.is_control()).collect(),
         }))
     }
 }

@@ -25,6 +25,7 @@ use crate::http::framework::answer::ResponseHeaders;
 use crate::http::framework::answer::refusals;
 use crate::http::framework::code::Code;
 use crate::http::framework::error::ApiError;
+use crate::identity::Expiry;
 use crate::identity::Found;
 use crate::identity::Slide;
 
@@ -81,7 +82,7 @@ pub struct SessionApi;
 impl SessionApi {
     /// Who is signed in
     ///
-    /// `null` when nobody is: that is not an error. A remembered session slides once a day. `set-auth-jwt` carries a
+    /// `null` when no user is: that is not an error. A remembered session slides once a day. `set-auth-jwt` carries a
     /// fresh JWT.
     #[oai(path = "/get-session", method = "get", tag = "Tag::Sessions", operation_id = "getSession")]
     async fn get_session(
@@ -99,10 +100,13 @@ impl SessionApi {
         let signed_in = match identity.sessions.authenticate(presented.0, slide).await? {
             Found::SignedIn(signed_in) => *signed_in,
             Found::Ended => return Ok(Answer::new(None).headers(identity.cookies.clear())),
-            Found::Nobody => return Ok(Answer::new(None)),
+            Found::NoToken => return Ok(Answer::new(None)),
         };
-        let mut headers =
-            if signed_in.slid { identity.cookies.set_session(&signed_in) } else { HeaderMap::new() };
+        let mut headers = if signed_in.expiry == Expiry::Moved {
+            identity.cookies.set_session(&signed_in)
+        } else {
+            HeaderMap::new()
+        };
         let issued = identity.issuer.issue(&signed_in.user, &signed_in.session, signed_in.found_at).await;
         if identity.sessions.has_ended(&signed_in.session.id) {
             return Ok(Answer::new(None).headers(identity.cookies.clear()));
@@ -163,7 +167,7 @@ impl SessionApi {
 
     /// Sign out one session
     ///
-    /// Says yes also when there is no such session, or it is somebody else's; then nothing happens.
+    /// Says yes also when there is no such session, or it is another user's; then nothing happens.
     #[oai(path = "/revoke-session", method = "post", tag = "Tag::Sessions", operation_id = "revokeSession")]
     async fn revoke_session(
         &self,
@@ -214,5 +218,5 @@ impl SessionApi {
 
 /// The headers of a session that slid just now.
 pub(super) fn renewed(identity: &Identity, signed_in: &CurrentSession) -> HeaderMap {
-    if signed_in.slid { identity.cookies.set_session(signed_in) } else { HeaderMap::new() }
+    if signed_in.expiry == Expiry::Moved { identity.cookies.set_session(signed_in) } else { HeaderMap::new() }
 }

@@ -80,14 +80,14 @@ impl SignInApi {
         identity.cookies.set_device(&mut headers, &identity.accounts.remember_device(&email, &client.0)?);
         let url = body.callback_url.map(|url| url.0);
         let answer = Answer::new(SignedInAnswer {
-            redirect: url.is_some(),
+            redirect: url.as_ref().is_some_and(|url| !url.is_empty()),
             token: signed_in.token.into(),
             url: url.clone(),
             user: signed_in.user.into(),
         });
         let answer = match url {
-            Some(place) => answer.header("location", place),
-            None => answer,
+            Some(place) if !place.is_empty() => answer.header("location", place),
+            _ => answer,
         };
         Ok(answer.headers(headers))
     }

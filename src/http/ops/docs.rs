@@ -83,13 +83,13 @@ fn amend(document: &mut Value) {
             operation.as_object_mut().map(|operation| operation.entry("security").or_insert(json!([])));
         }
     }
-    // As people come to need them, and not by the alphabet.
+    // In the order in which a client needs them, and not by the alphabet.
     if let Some(tags) = document["tags"].as_array_mut() {
         tags.sort_by_key(|tag| in_use.iter().position(|used| *used == tag["name"]));
     }
 }
 
-/// Serves an OpenAPI document. Anybody may read it from anywhere.
+/// Serves an OpenAPI document. Any client and any origin may read it.
 pub fn document(text: String) -> StaticDocument {
     StaticDocument::new("application/json", text)
 }

@@ -8,15 +8,18 @@ use std::time::Duration;
 
 use poem::{Endpoint, IntoResponse, Request, Response, Result};
 use serde_json::{Value, json};
+use tokio::sync::Mutex;
 
 use crate::duration;
 use crate::http::framework::code::Code;
 use crate::http::framework::error::ApiError;
 use crate::keys::keyring::Keyring;
 use crate::store::Database;
+use signet_verify::clock::Clock;
 use signet_verify::verifier::Verifier;
 
-/// How long the database may take to show that it lives.
+/// How long the database may take to show that it can be written, and for how long that is believed: whoever asks more
+/// often than that asks nothing of the database.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// What readiness depends on.
@@ -30,6 +33,17 @@ pub struct Readiness {
     pub verifier: Option<Arc<Verifier>>,
     /// Whether the process is about to stop.
     pub draining: AtomicBool,
+    /// What tells when the database was last asked.
+    pub clock: Arc<dyn Clock>,
+    /// What it came to.
+    pub probe: Mutex<Option<Probe>>,
+}
+
+/// What asking the database whether it can be written came to.
+#[derive(Clone, Copy, Debug)]
+pub struct Probe {
+    at: Duration,
+    missing: Option<&'static str>,
 }
 
 impl Readiness {
@@ -61,8 +75,8 @@ impl Readiness {
         if self.draining.load(Ordering::SeqCst) {
             return Some("The server is stopping");
         }
-        if !matches!(tokio::time::timeout(ANSWER_TIMEOUT, self.database.ping()).await, Ok(Ok(()))) {
-            return Some("The database does not answer");
+        if let Some(missing) = self.database_missing().await {
+            return Some(missing);
         }
         if self.keyring.as_ref().is_some_and(|keyring| keyring.signer().is_none()) {
             return Some("There is no key to sign with");
@@ -71,6 +85,33 @@ impl Readiness {
             return Some("There are no keys to verify with");
         }
         None
+    }
+}
+
+impl Readiness {
+    /// What is wrong with the database, if anything. However many ask, one at a time asks the database.
+    async fn database_missing(&self) -> Option<&'static str> {
+        let mut last = self.probe.lock().await;
+        if let Some(probe) = &*last
+            && self.clock.monotonic().saturating_sub(probe.at) < ANSWER_TIMEOUT
+        {
+            return probe.missing;
+        }
+        let missing = match self.database.check_writable(ANSWER_TIMEOUT).await {
+            Ok(()) => None,
+            Err(error) => {
+                let missing = match error.is_refusal() {
+                    true => "The database cannot be written",
+                    false => "The database does not answer",
+                };
+                if last.is_none_or(|probe| probe.missing != Some(missing)) {
+                    tracing::warn!(%error, "this process is not ready: the database cannot be written");
+                }
+                Some(missing)
+            }
+        };
+        *last = Some(Probe { at: self.clock.monotonic(), missing });
+        missing
     }
 }
 

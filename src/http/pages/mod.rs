@@ -12,7 +12,7 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use bytes::Bytes;
 use poem::error::NotFoundError;
-use poem::http::header::{ACCEPT, CONTENT_SECURITY_POLICY, HeaderName};
+use poem::http::header::{CONTENT_SECURITY_POLICY, HeaderName};
 use poem::http::{Method, StatusCode};
 use poem::web::Redirect;
 use poem::{Endpoint, Request, Response, Result, Route};
@@ -20,6 +20,7 @@ use rust_embed::Embed;
 use signet_verify::crypto::Sha256;
 
 use crate::http::framework::code::Code;
+use crate::http::framework::headers;
 use crate::http::framework::layers::HtmlError;
 use crate::http::framework::static_document::{REVALIDATED, StaticDocument};
 use crate::http::routes::mount;
@@ -108,8 +109,8 @@ pub struct Web {
 }
 
 impl Web {
-    /// The app beside an identity service, with or without the tasks API.
-    pub fn new(serves_tasks: bool) -> Self {
+    /// The app that is built into the binary, beside an identity service.
+    pub fn embedded() -> Self {
         let mut paths: Vec<_> = Assets::iter().collect();
         paths.sort();
         let mut assets = HashMap::new();
@@ -126,10 +127,16 @@ impl Web {
             assets.insert(path.into_owned(), document);
         }
         let version = URL_SAFE_NO_PAD.encode(&version.finish()[..9]);
-        Self { assets: Arc::new(assets), version, serves_tasks }
+        Self { assets: Arc::new(assets), version, serves_tasks: false }
     }
 
-    /// The page for people who follow a link to nothing.
+    /// The same app, with the page of the tasks API that this process serves.
+    #[must_use]
+    pub fn with_tasks(self) -> Self {
+        Self { serves_tasks: true, ..self }
+    }
+
+    /// The page that a browser gets with a 404.
     pub fn not_found(&self) -> StaticDocument {
         self.page(&NOT_FOUND)
     }
@@ -220,7 +227,7 @@ impl Endpoint for AssetEndpoint {
     }
 }
 
-/// Shows `page` to people who followed a link to nothing; programs get their JSON.
+/// Answers a browser's 404 with `page`; programs get JSON.
 pub fn show_not_found_page(answered: Result<Response>, page: &StaticDocument) -> Result<Response> {
     match answered {
         Err(error) if error.is::<NotFoundError>() => {
@@ -235,7 +242,6 @@ pub fn show_not_found_page(answered: Result<Response>, page: &StaticDocument) ->
 
 /// Whether a browser asks for a page.
 pub fn accepts_html(request: &Request) -> bool {
-    let mut accepted = request.headers().get_all(ACCEPT).iter();
     matches!(*request.method(), Method::GET | Method::HEAD)
-        && accepted.any(|value| value.to_str().is_ok_and(|value| value.contains("text/html")))
+        && headers::accepts(request.headers(), "text/html")
 }

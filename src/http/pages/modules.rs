@@ -47,7 +47,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_module_is_found_once_however_it_is_imported() {
+    fn needed_by_finds_a_module_once_however_it_is_imported() {
         let text_of = |path: &str| match path {
             "js/pages/tasks.js" => {
                 Some("// Tasks.\nimport * as list from \"../list.js\";\nimport { a } from \"../ui/a.js\";\n")

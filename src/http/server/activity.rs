@@ -1,6 +1,6 @@
 //! What happens on one connection, as far as its life depends on it.
 //! In: requests that begin, bodies that arrive, answers that are ready. Out: whether the connection is idle.
-//! Owns: only work of ours excuses an idle connection; a body that is still to come does not.
+//! Owns: a connection is idle unless a whole request is being answered; a body that still arrives does not count.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -43,7 +43,7 @@ impl InFlight {
         Self(activity.clone())
     }
 
-    /// The same body, counted as being received until it has ended or nobody reads it any more.
+    /// The same body, counted as being received until it has ended or is dropped.
     pub fn receive(&self, body: poem::Body) -> poem::Body {
         let body = BoxBody::from(body);
         if body.is_end_stream() {

@@ -1,6 +1,6 @@
 //! The life of one connection.
 //! In: a stream from a caller. Out: answers on it, until it is closed.
-//! Owns: a connection lives while requests come and go on it; nobody holds one by being slow.
+//! Owns: a connection lives while requests come and go on it; no client holds one by being slow.
 
 use std::convert::Infallible;
 use std::pin::pin;
@@ -37,7 +37,7 @@ pub(super) struct Connection {
 }
 
 impl Connection {
-    /// Answers requests until either side has had enough.
+    /// Answers requests until the client closes the connection, it is idle for too long, or the server stops.
     pub async fn serve(self, stream: TcpStream) {
         let (Ok(local), Ok(remote)) = (stream.local_addr(), stream.peer_addr()) else { return };
         // Answers are small and written whole: waiting for more to send only delays them.
@@ -80,7 +80,7 @@ impl Connection {
                 }
             }
         }
-        // Whatever runs may end; whatever does not run is over soon.
+        // Requests in flight may finish; without any, the connection closes soon.
         connection.as_mut().graceful_shutdown();
         loop {
             match tokio::time::timeout(CLOSE_TIMEOUT, connection.as_mut()).await {
@@ -92,7 +92,7 @@ impl Connection {
     }
 }
 
-/// How many checks in a row a connection may be found idle: fewer in a crowd.
+/// How many checks in a row a connection may be found idle: fewer while many are open.
 fn idle_checks_allowed(limit: &ConnectionLimit) -> u32 {
     if limit.is_crowded() { 1 } else { IDLE_CHECKS }
 }
@@ -102,7 +102,7 @@ fn protocols(bounds: Bounds) -> auto::Builder<TokioExecutor> {
     protocols
         .http1()
         .timer(TokioTimer::new())
-        // hyper's own watch over headers would be a second rule beside ours.
+        // hyper's own timeout for headers would be a second rule beside ours.
         .header_read_timeout(None)
         .max_buf_size(bounds.header_bytes as usize);
     protocols

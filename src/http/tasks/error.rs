@@ -6,14 +6,20 @@ use poem::http::header::{RETRY_AFTER, WWW_AUTHENTICATE};
 use crate::http::framework::code::Code;
 use crate::http::framework::error::ApiError;
 use crate::resource::task;
-use signet_verify::guard::Unauthenticated;
-use signet_verify::verifier::Denied;
+use crate::store;
+use signet_verify::guard::{CHALLENGE_INVALID_TOKEN, Unauthenticated};
+use signet_verify::verifier;
 
 impl From<task::Error> for ApiError {
     fn from(error: task::Error) -> Self {
         match error {
             task::Error::Unknown => Code::NotFound.into(),
             task::Error::Cursor(_) => Code::InvalidTask.saying("[query.cursor] Not a cursor of this list"),
+            task::Error::QuotaReached => Code::TaskQuotaReached.into(),
+            // As if the token were revoked, which it is wherever that has been heard of.
+            task::Error::OwnerEnded => ApiError::from(Code::InvalidBearerToken)
+                .with_header(WWW_AUTHENTICATE, CHALLENGE_INVALID_TOKEN),
+            task::Error::Store(store::Error::Busy(wait)) => Code::TasksBusy.retry_after(wait),
             task::Error::Store(error) => error.into(),
             task::Error::Entropy(error) => {
                 tracing::error!(%error, "no randomness");
@@ -27,8 +33,8 @@ impl From<Unauthenticated> for ApiError {
     fn from(refusal: Unauthenticated) -> Self {
         let code = match &refusal {
             Unauthenticated::Missing => Code::MissingBearerToken,
-            Unauthenticated::Denied(Denied::KeySetUnavailable { .. }) => Code::KeySetUnavailable,
-            Unauthenticated::Malformed | Unauthenticated::Denied(_) => Code::InvalidBearerToken,
+            Unauthenticated::Refused(verifier::Error::KeySetUnavailable { .. }) => Code::KeySetUnavailable,
+            Unauthenticated::Malformed | Unauthenticated::Refused(_) => Code::InvalidBearerToken,
         };
         debug_assert_eq!(code.as_str(), refusal.code(), "the guard of other frameworks says the same");
         let error = code.saying(refusal.message());

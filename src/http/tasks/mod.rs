@@ -4,8 +4,10 @@
 
 mod body;
 mod error;
+mod in_flight;
 mod objects;
 mod owner;
+mod parameters;
 
 use std::sync::Arc;
 
@@ -16,9 +18,11 @@ use poem_openapi::param::{Path, Query};
 use poem_openapi::{LicenseObject, OpenApi, OpenApiService, Tags};
 
 use body::TaskBody;
+pub use in_flight::{InFlight, PER_SUBJECT};
 use objects::{Completion, TaskDraft, TaskObject};
 use owner::Owner;
 pub use owner::Resource;
+use parameters::{Flag, TaskIdParameter};
 
 use crate::http::framework::answer::{Answer, Declared, NoContent, ResponseHeaders, refusals};
 use crate::resource::task::{DEFAULT_PAGE, MAX_PAGE};
@@ -31,19 +35,19 @@ enum Tag {
 
 refusals!(
     /// Reading a list.
-    ListRefusals of Tasks: 401, 403, 422, 500, 503
+    ListRefusals of Tasks: 401, 403, 422, 429, 500, 503
 );
 refusals!(
     /// Making a task.
-    AddRefusals of Tasks: 400, 401, 403, 413, 415, 422, 500, 503
+    AddRefusals of Tasks: 400, 401, 403, 409, 413, 415, 422, 429, 500, 503
 );
 refusals!(
     /// Reading or deleting one task.
-    OneRefusals of Tasks: 401, 403, 404, 500, 503
+    OneRefusals of Tasks: 401, 403, 404, 429, 500, 503
 );
 refusals!(
     /// Changing one task.
-    ChangeRefusals of Tasks: 400, 401, 403, 404, 413, 415, 422, 500, 503
+    ChangeRefusals of Tasks: 400, 401, 403, 404, 413, 415, 422, 429, 500, 503
 );
 
 /// One page of a list.
@@ -85,17 +89,17 @@ impl TasksApi {
         #[oai(validator(pattern = r"^[0-9]{1,15}-[A-Za-z0-9]{32}$"))]
         cursor: Query<Option<String>>,
         /// Only tasks that are done, or only those that are not.
-        completed: Query<Option<bool>>,
+        completed: Query<Option<Flag>>,
         resource: Data<&Arc<Resource>>,
     ) -> Result<Answer<Vec<TaskObject>, 200, Paged>, Declared<ListRefusals>> {
         let limit = limit.0.min(MAX_PAGE);
-        let page = resource.tasks.page(&owner.0, completed.0.into(), cursor.0.as_deref(), limit).await?;
+        let completed = completed.0.map(|flag| flag.0);
+        let page = resource.tasks.page(&owner.0, completed.into(), cursor.0.as_deref(), limit).await?;
         let answer = Answer::new(page.tasks.into_iter().map(TaskObject::from).collect());
         Ok(match page.next {
             None => answer,
             Some(next) => {
-                let filter =
-                    completed.0.map(|completed| format!("&completed={completed}")).unwrap_or_default();
+                let filter = completed.map(|completed| format!("&completed={completed}")).unwrap_or_default();
                 let user = if user_id.0 == "me" { "me" } else { &owner.0.subject };
                 let user = owner::path_segment(user);
                 answer.header(
@@ -108,7 +112,7 @@ impl TasksApi {
 
     /// Make a task
     ///
-    /// The answer holds it as it is kept, and `Location` says where.
+    /// The answer holds it as it is kept, and `Location` says where. A user may have so many tasks and no more.
     #[oai(path = "/:user_id/tasks", method = "post", tag = "Tag::Tasks", operation_id = "createTask")]
     async fn add(
         &self,
@@ -135,10 +139,10 @@ impl TasksApi {
         #[oai(name = "user_id")]
         _user_id: Path<String>,
         /// The task's id.
-        id: Path<String>,
+        id: Path<TaskIdParameter>,
         resource: Data<&Arc<Resource>>,
     ) -> Result<Answer<TaskObject>, Declared<OneRefusals>> {
-        Ok(Answer::new(resource.tasks.get(&owner.0, &id.0).await?.into()))
+        Ok(Answer::new(resource.tasks.get(&owner.0, &id.0.0).await?.into()))
     }
 
     /// Replace a task
@@ -153,11 +157,11 @@ impl TasksApi {
         #[oai(name = "user_id")]
         _user_id: Path<String>,
         /// The task's id.
-        id: Path<String>,
+        id: Path<TaskIdParameter>,
         draft: TaskBody<TaskDraft>,
         resource: Data<&Arc<Resource>>,
     ) -> Result<Answer<TaskObject>, Declared<ChangeRefusals>> {
-        Ok(Answer::new(resource.tasks.replace(&owner.0, &id.0, &draft.0.into()).await?.into()))
+        Ok(Answer::new(resource.tasks.replace(&owner.0, &id.0.0, &draft.0.into()).await?.into()))
     }
 
     /// Mark a task as done or not
@@ -176,12 +180,12 @@ impl TasksApi {
         #[oai(name = "user_id")]
         _user_id: Path<String>,
         /// The task's id.
-        id: Path<String>,
+        id: Path<TaskIdParameter>,
         completion: TaskBody<Completion>,
         resource: Data<&Arc<Resource>>,
     ) -> Result<Answer<TaskObject>, Declared<ChangeRefusals>> {
         let completed = completion.0.completed;
-        Ok(Answer::new(resource.tasks.complete(&owner.0, &id.0, completed.into()).await?.into()))
+        Ok(Answer::new(resource.tasks.complete(&owner.0, &id.0.0, completed.into()).await?.into()))
     }
 
     /// Delete a task
@@ -195,10 +199,10 @@ impl TasksApi {
         #[oai(name = "user_id")]
         _user_id: Path<String>,
         /// The task's id.
-        id: Path<String>,
+        id: Path<TaskIdParameter>,
         resource: Data<&Arc<Resource>>,
     ) -> Result<NoContent, Declared<OneRefusals>> {
-        resource.tasks.delete(&owner.0, &id.0).await?;
+        resource.tasks.delete(&owner.0, &id.0.0).await?;
         Ok(NoContent)
     }
 }
@@ -212,7 +216,7 @@ pub fn service() -> OpenApiService<TasksApi, ()> {
     OpenApiService::new(TasksApi, "Signet tasks API", env!("CARGO_PKG_VERSION"))
         .description(
             "Each user's own tasks. Every request carries a JWT of the identity API (`GET /api/auth/token`) as \
-             `Authorization: Bearer`. Without a good token the answer is 401; for somebody else's `user_id` 403, \
+             `Authorization: Bearer`. Without a good token the answer is 401; for another user's `user_id` 403, \
              before any task is looked up; for an id that is not among the caller's tasks 404.\n\n\
              Every error is `{\"code\", \"message\"}`; programs compare `code`.",
         )

@@ -1,16 +1,17 @@
 //! The JSON objects of the tasks API.
 
 use poem_openapi::Object;
-use poem_openapi::types::Example;
+use poem_openapi::registry::MetaSchema;
+use poem_openapi::types::{Example, ToJSON};
 use serde::Serialize;
+use serde_json::Value;
 
 use crate::http::framework::fields::Fields;
 use crate::http::framework::fields::FromFields;
 use crate::http::framework::fields::Presence;
-use crate::http::framework::fields::members;
 use crate::http::framework::text::Controls;
-use crate::http::framework::text::Text;
-use crate::http::framework::text::text_members;
+use crate::http::framework::text::{Text, TextMember};
+use crate::http::framework::text::{is_visible, string_type, text_from_json, text_members, visible_line};
 use crate::http::framework::timestamp_field::TimestampField;
 use crate::model::task::Draft;
 use crate::model::task::Task;
@@ -49,9 +50,28 @@ impl From<Task> for TaskObject {
     }
 }
 
+/// What is to be done.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Title(pub String);
+
+string_type!(Title, MetaSchema { pattern: Some(visible_line()), ..Self::RULE.schema() });
+text_from_json!(Title);
+
+impl TextMember for Title {
+    const RULE: Text = Text { min: 1, ..Text::line(200) };
+
+    fn from_text(text: String) -> Result<Self, &'static str> {
+        if is_visible(&text) { Ok(Self(text)) } else { Err("Invalid string: must show something") }
+    }
+}
+
+impl ToJSON for Title {
+    fn to_json(&self) -> Option<Value> {
+        Some(self.0.clone().into())
+    }
+}
+
 text_members! {
-    /// What is to be done.
-    Title: Text { min: 1, ..Text::line(200) };
     /// More about it.
     Description: Text { min: 0, max: 2000, controls: Controls::Lines };
 }
@@ -60,15 +80,27 @@ text_members! {
 #[derive(Object)]
 #[oai(example)]
 pub struct TaskDraft {
-    /// What is to be done; no control characters.
+    /// What is to be done; no control characters, and not only blanks.
     pub title: Title,
-    /// More about it; no control characters but line breaks and tabs.
+    /// More about it; no control characters but line breaks and tabs. Null is as if it were left out.
+    #[oai(nullable)]
     pub description: Option<Description>,
-    /// Whether it is done; not, unless said otherwise.
+    /// Whether it is done; not, unless said otherwise. Null is as if it were left out.
+    #[oai(nullable)]
     pub completed: Option<bool>,
 }
 
-members!(TaskDraft { title: "title", description: "description", completed: "completed" });
+impl FromFields for TaskDraft {
+    const MEMBERS: &'static [&'static str] = &["title", "description", "completed"];
+
+    fn from_fields(fields: &mut Fields) -> Option<Self> {
+        fields.leave_out_nulls(&["description", "completed"]);
+        // All of them, before the first that does not fit ends it.
+        let (title, description) = (fields.take("title"), fields.take("description"));
+        let completed = fields.take("completed");
+        Some(Self { title: title?, description: description?, completed: completed? })
+    }
+}
 
 impl Example for TaskDraft {
     fn example() -> Self {
@@ -94,7 +126,8 @@ impl From<TaskDraft> for Draft {
 #[derive(Object)]
 #[oai(deny_unknown_fields)]
 pub struct Completion {
-    /// Whether it is done; left out, the mark is turned over.
+    /// Whether it is done; left out or null, the mark is turned over.
+    #[oai(nullable)]
     pub completed: Option<bool>,
 }
 
@@ -103,6 +136,7 @@ impl FromFields for Completion {
     const PRESENCE: Presence = Presence::Optional;
 
     fn from_fields(fields: &mut Fields) -> Option<Self> {
+        fields.leave_out_nulls(&["completed"]);
         let completed = fields.take("completed");
         // A misspelt member would turn the mark over by accident.
         fields.refuse_the_rest();

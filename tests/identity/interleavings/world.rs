@@ -187,7 +187,7 @@ async fn instance(database: &Database, passwords: &Arc<Passwords>, manual: &Arc<
         database.clone(),
         sessions.clone(),
         passwords.clone(),
-        Arc::new(Limiter::new(clock.clone(), false)),
+        Arc::new(Limiter::off(clock.clone())),
         Arc::new(Devices::new(&secret, entropy.clone())),
         clock,
         entropy.clone(),

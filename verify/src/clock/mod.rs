@@ -183,13 +183,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn times_carry_exactly_three_digits_and_z() {
+    fn iso_8601_has_exactly_three_digits_and_z() {
         assert_eq!(Timestamp::from_millis(1_795_378_467_695).iso_8601(), "2026-11-22T20:14:27.695Z");
         assert_eq!(Timestamp::from_millis(0).iso_8601(), "1970-01-01T00:00:00.000Z");
     }
 
     #[test]
-    fn rfc_3339_is_read_and_nonsense_is_not() {
+    fn parse_rfc_3339_reads_times_and_no_nonsense() {
         assert_eq!(
             Timestamp::parse_rfc_3339("1970-01-01T01:00:00.5+01:00"),
             Some(Timestamp::from_millis(500))
@@ -198,7 +198,7 @@ mod tests {
     }
 
     #[test]
-    fn identifiers_are_letters_and_digits_of_the_asked_length() {
+    fn random_alphanumeric_has_letters_and_digits_of_the_asked_length() {
         let text = random_alphanumeric(&SeededEntropy::new(7), 200).unwrap();
         assert_eq!(text.len(), 200);
         assert!(text.bytes().all(|byte| byte.is_ascii_alphanumeric()));

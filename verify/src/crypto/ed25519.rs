@@ -15,7 +15,7 @@ const FIELD_PRIME: [u8; 32] = {
 
 /// The y-coordinates, little-endian, of the eight points whose order divides the cofactor 8.
 ///
-/// Under such a key, and with such an R, signatures exist that fit many messages and that nobody needed a seed for.
+/// Under such a key, and with such an R, signatures exist that fit many messages and that take no private key to make.
 /// With both signs of x and the two that can also be written as y + p, these are the 14 encodings which libsodium's
 /// `verify` and dalek's `verify_strict` refuse.
 const SMALL_ORDER_Y: [[u8; 32]; 5] = [
@@ -70,7 +70,7 @@ pub(super) fn public_key(bytes: &[u8]) -> Result<[u8; 32], UnsoundKey> {
 /// Whether `signature` is the pure Ed25519 signature of `message` under `key` (RFC 8032 section 5.1.7).
 ///
 /// Stricter than the RFC: an R of small order or with a second spelling is refused, as is any S of the group
-/// order or more, so nobody can turn a signature into another valid one.
+/// order or more, so no signature can be turned into another valid one.
 pub(super) fn verify(key: &[u8; 32], message: &[u8], signature: &[u8]) -> bool {
     let Some(r) = signature.first_chunk::<32>() else { return false };
     check_point(r).is_ok() && UnparsedPublicKey::new(&ED25519, key).verify(message, signature).is_ok()
@@ -81,7 +81,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn both_signs_of_every_small_order_point_are_refused() {
+    fn public_key_refuses_both_signs_of_every_small_order_point() {
         for y in SMALL_ORDER_Y {
             let mut negative = y;
             negative[31] |= 0x80;
@@ -91,7 +91,7 @@ mod tests {
     }
 
     #[test]
-    fn the_two_rows_of_order_eight_are_each_others_negative() {
+    fn small_order_rows_of_order_eight_are_each_others_negative() {
         let mut carry = 0;
         let sum = std::array::from_fn(|i| {
             let digit = u16::from(SMALL_ORDER_Y[3][i]) + u16::from(SMALL_ORDER_Y[4][i]) + carry;
@@ -102,7 +102,7 @@ mod tests {
     }
 
     #[test]
-    fn every_y_from_p_up_is_refused_and_nothing_below() {
+    fn public_key_refuses_every_y_from_p_up_and_none_below() {
         for low in 0..=u8::MAX {
             let mut y = FIELD_PRIME;
             y[0] = low;

@@ -106,7 +106,7 @@ mod tests {
     }
 
     #[test]
-    fn the_generator_and_its_negative_are_points() {
+    fn public_key_takes_the_generator_and_its_negative() {
         let generator = bytes(GENERATOR);
         assert!(public_key(&generator).is_ok());
         // p - y, by p - y = (p - 1) - (y - 1), digit by digit: y of the generator is not 0.
@@ -123,7 +123,7 @@ mod tests {
     }
 
     #[test]
-    fn no_neighbour_of_a_point_is_one() {
+    fn public_key_refuses_every_neighbour_of_a_point() {
         for at in 1..POINT_LEN {
             for bit in 0..8 {
                 let mut point = bytes(GENERATOR);
@@ -134,7 +134,7 @@ mod tests {
     }
 
     #[test]
-    fn other_encodings_and_unreduced_coordinates_are_refused() {
+    fn public_key_refuses_other_encodings_and_unreduced_coordinates() {
         let mut compressed = bytes(GENERATOR);
         compressed[0] = 2;
         assert_eq!(public_key(&compressed), Err(UnsoundKey::NotCanonical));

@@ -156,7 +156,7 @@ mod tests {
     }
 
     #[test]
-    fn sizes_and_exponents_have_bounds() {
+    fn new_bounds_sizes_and_exponents() {
         let new = |bits, exponent: &[u8]| RsaKey::new(&modulus(bits), exponent).map(|_| ());
         for bits in [2048, 3072, 4096] {
             assert_eq!(new(bits, &[1, 0, 1]), Ok(()), "{bits}");
@@ -179,7 +179,7 @@ mod tests {
     }
 
     #[test]
-    fn the_der_reads_back_and_has_one_spelling() {
+    fn from_der_reads_der_back_and_takes_one_spelling() {
         for bits in [2048, 2049, 3072, 4096] {
             let key = RsaKey::new(&modulus(bits), &[1, 0, 1]).unwrap();
             assert_eq!(RsaKey::from_der(key.der()), Ok(key.clone()));
@@ -194,6 +194,17 @@ mod tests {
         long.extend(modulus(2048));
         long.extend([0x02, 0x03, 1, 0, 1]);
         assert_eq!(RsaKey::from_der(&long), Err(UnsoundKey::NotCanonical));
+        // A length in more bytes than it takes, and a modulus without the zero that makes it positive.
+        let (body, exponent) = (modulus(2048), [0x02, 0x03, 1, 0, 1]);
+        let number = [&[0x02, 0x82, 0x01, 0x01, 0][..], &body[..]].concat();
+        let roundabout =
+            [&[0x30, 0x82, 0x01, 0x0b][..], &number[..], &[0x02, 0x81, 0x03, 1, 0, 1][..]].concat();
+        assert_eq!(RsaKey::from_der(&roundabout), Err(UnsoundKey::NotCanonical));
+        let negative =
+            [&[0x30, 0x82, 0x01, 0x09, 0x02, 0x82, 0x01, 0x00][..], &body[..], &exponent[..]].concat();
+        assert_eq!(RsaKey::from_der(&negative), Err(UnsoundKey::NotCanonical));
+        let usual = [&[0x30, 0x82, 0x01, 0x0a][..], &number[..], &exponent[..]].concat();
+        assert_eq!(RsaKey::from_der(&usual), Ok(key.clone()));
         assert_eq!(key.der().len(), 270);
     }
 }

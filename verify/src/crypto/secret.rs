@@ -57,7 +57,7 @@ mod tests {
     }
 
     #[test]
-    fn a_short_secret_is_refused() {
+    fn new_refuses_a_short_secret() {
         assert_eq!(SharedSecret::new("x".repeat(31)).err(), Some(SecretTooShort(31)));
         assert!(SharedSecret::new("x".repeat(32)).is_ok());
     }

@@ -199,7 +199,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_new_p256_key_verifies_what_it_signs() {
+    fn generate_p256_makes_a_key_that_verifies_what_it_signs() {
         let (private, public) = generate_p256().unwrap();
         let signature = SigningKey::new(&private, &public).unwrap().sign(b"message").unwrap();
         assert_eq!(signature.len(), 64);
@@ -207,7 +207,7 @@ mod tests {
     }
 
     #[test]
-    fn halves_of_two_keys_are_refused() {
+    fn new_refuses_halves_of_two_keys() {
         let ((private, _), (_, public)) = (generate_p256().unwrap(), generate_p256().unwrap());
         assert_eq!(SigningKey::new(&private, &public).err(), Some(Error::Halves));
         let (first, second) = (PrivateKey::ed25519([1; 32]), SigningKey::from_seed(&[2; 32]).unwrap());

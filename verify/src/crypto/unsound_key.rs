@@ -7,7 +7,7 @@ pub enum UnsoundKey {
     /// An Ed25519 key has 32 bytes (RFC 8032 section 5.1.5), a P-256 point 65; an RSA modulus 2048 to 4096 bits.
     #[error("the public key does not have the right length")]
     WrongLength,
-    /// The point has an order of 1, 2, 4 or 8, so that anybody can sign for it.
+    /// The point has an order of 1, 2, 4 or 8, so that signing for it takes no private key.
     #[error("the public key is a point of small order")]
     SmallOrder,
     /// A number is not reduced, or has leading zeros, so that the same key has a second spelling.

@@ -9,7 +9,7 @@ use hyper::header::{AUTHORIZATION, HeaderMap};
 
 use crate::jose::MAX_TOKEN_BYTES;
 use crate::jose::claims::Principal;
-use crate::verifier::{Denied, Verifier};
+use crate::verifier::{self, Verifier};
 
 #[cfg(feature = "poem")]
 pub mod poem;
@@ -49,27 +49,32 @@ impl std::fmt::Debug for Credential<'_> {
 }
 
 impl<'a> Credential<'a> {
-    /// Reads the one `Authorization` header: the scheme in any case (RFC 9110 section 11.1), one space, and one
-    /// token68 (section 11.2) of at most [`MAX_TOKEN_BYTES`]. Cookies, the query and the body are never looked at.
+    /// Reads the one `Authorization` header: the scheme in any case (RFC 9110 section 11.1), one space or several
+    /// (`1*SP`, section 11.4), and one token68 (section 11.2) of at most [`MAX_TOKEN_BYTES`]. Cookies, the query and the
+    /// body are never looked at.
     pub fn read(headers: &'a HeaderMap) -> Self {
         let mut values = headers.get_all(AUTHORIZATION).iter();
         let Some(value) = values.next() else { return Self::Missing };
         if values.next().is_some() {
             return Self::Malformed; // which one counts would differ between us and a proxy before us
         }
-        let value = value.as_bytes();
-        let (scheme, token) = match value.iter().position(|byte| *byte == b' ') {
-            Some(space) => (&value[..space], &value[space + 1..]),
-            None => (value, &[][..]),
-        };
-        if !scheme.eq_ignore_ascii_case(b"Bearer") {
-            return Self::Missing;
-        }
+        let Some(token) = bearer(value.as_bytes()) else { return Self::Missing };
         match std::str::from_utf8(token) {
             Ok(token) if token.len() <= MAX_TOKEN_BYTES && is_token68(token) => Self::Token(token),
             _ => Self::Malformed,
         }
     }
+}
+
+/// What an `Authorization` header says after the scheme and its spaces; none when its scheme is not `Bearer`.
+///
+/// RFC 9110 section 11.6.2 with 11.4: the scheme, which has no case, `1*SP`, and the credentials. For services that read
+/// other bearer credentials than tokens of an issuer by the same rule.
+pub fn bearer(value: &[u8]) -> Option<&[u8]> {
+    let end = value.iter().position(|byte| *byte == b' ').unwrap_or(value.len());
+    let (scheme, rest) = value.split_at(end);
+    let spaces = rest.iter().take_while(|byte| **byte == b' ').count();
+    scheme.eq_ignore_ascii_case(b"Bearer").then(|| &rest[spaces..])
 }
 
 fn is_token68(text: &str) -> bool {
@@ -88,15 +93,15 @@ pub enum Unauthenticated {
     Malformed,
     /// The verifier refused the token, or could not decide.
     #[error(transparent)]
-    Denied(#[from] Denied),
+    Refused(#[from] verifier::Error),
 }
 
 impl Unauthenticated {
     /// 401, or 503 when the issuer's keys are not to be had and the token may well be right.
     pub fn status(&self) -> StatusCode {
         match self {
-            Self::Denied(Denied::KeySetUnavailable { .. }) => StatusCode::SERVICE_UNAVAILABLE,
-            Self::Missing | Self::Malformed | Self::Denied(_) => StatusCode::UNAUTHORIZED,
+            Self::Refused(verifier::Error::KeySetUnavailable { .. }) => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Missing | Self::Malformed | Self::Refused(_) => StatusCode::UNAUTHORIZED,
         }
     }
 
@@ -104,8 +109,8 @@ impl Unauthenticated {
     pub fn code(&self) -> &'static str {
         match self {
             Self::Missing => "UNAUTHORIZED",
-            Self::Denied(Denied::KeySetUnavailable { .. }) => "KEY_SET_UNAVAILABLE",
-            Self::Malformed | Self::Denied(_) => "INVALID_TOKEN",
+            Self::Refused(verifier::Error::KeySetUnavailable { .. }) => "KEY_SET_UNAVAILABLE",
+            Self::Malformed | Self::Refused(_) => "INVALID_TOKEN",
         }
     }
 
@@ -113,11 +118,11 @@ impl Unauthenticated {
     pub fn message(&self) -> &'static str {
         match self {
             Self::Missing => "A bearer token is needed",
-            Self::Denied(Denied::KeySetUnavailable { .. }) => {
+            Self::Refused(verifier::Error::KeySetUnavailable { .. }) => {
                 "The keys to verify tokens with are not available. Please try again later."
             }
             // One text for all: it names the usual mistakes, and not which one this is.
-            Self::Malformed | Self::Denied(_) => {
+            Self::Malformed | Self::Refused(_) => {
                 "This is no valid JWT, or it has expired: please sign in again. For a session token, GET /api/auth/token \
                  gives a JWT."
             }
@@ -128,15 +133,15 @@ impl Unauthenticated {
     pub fn challenge(&self) -> Option<&'static str> {
         match self {
             Self::Missing => Some(CHALLENGE),
-            Self::Denied(Denied::KeySetUnavailable { .. }) => None,
-            Self::Malformed | Self::Denied(_) => Some(CHALLENGE_INVALID_TOKEN),
+            Self::Refused(verifier::Error::KeySetUnavailable { .. }) => None,
+            Self::Malformed | Self::Refused(_) => Some(CHALLENGE_INVALID_TOKEN),
         }
     }
 
     /// When a 503 may be tried again; the value of `Retry-After` in whole seconds, rounded up.
     pub fn retry_after_seconds(&self) -> Option<u64> {
         match self {
-            Self::Denied(Denied::KeySetUnavailable { retry_after }) => {
+            Self::Refused(verifier::Error::KeySetUnavailable { retry_after }) => {
                 Some(retry_after.saturating_add(Duration::from_nanos(999_999_999)).as_secs().max(1))
             }
             _ => None,

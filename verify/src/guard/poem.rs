@@ -67,7 +67,7 @@ impl std::ops::Deref for Caller {
 
 impl<'a> FromRequest<'a> for Caller {
     /// # Errors
-    /// 500 on a route without a [`Guard`]: nobody gets in by its absence.
+    /// 500 on a route without a [`Guard`]: its absence lets no request through.
     async fn from_request(request: &'a Request, _: &mut RequestBody) -> Result<Self> {
         request.extensions().get::<Principal>().cloned().map(Self).ok_or_else(|| {
             error!(

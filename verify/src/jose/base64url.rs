@@ -20,7 +20,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_sequence_of_bytes_has_one_spelling() {
+    fn decode_takes_one_spelling_of_every_sequence_of_bytes() {
         assert_eq!(decode("_-8"), Some(vec![0xff, 0xef]));
         for other in ["_-8=", "_-9", "/+8", "_-8\n", " _-8", "_", "_-8é"] {
             assert_eq!(decode(other), None, "{other:?}");

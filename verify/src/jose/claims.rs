@@ -6,36 +6,76 @@ use std::fmt;
 use std::ops::Deref;
 use std::sync::Arc;
 
-use serde::Serialize;
+use serde::ser::{Serialize, SerializeStruct, Serializer};
 use serde_json::{Map, Value};
 
 use super::jwk::Kid;
 use crate::clock::Timestamp;
 
-/// The claims about the user, as Better Auth's JWT plugin writes them.
-#[derive(Clone, Debug, Serialize)]
+/// The most that address, name and picture take of a token together, in bytes of JSON text, quotes and escapes included.
+///
+/// With it a token stays below 3.5 KiB under every algorithm, as long as issuer and audience have 128 bytes each at most.
+/// The head of an answer that carries one then fits into the 4 KiB that proxies commonly take.
+pub const MAX_PROFILE_BYTES: usize = 1600;
+
+/// The claims about the user, as Better Auth's JWT plugin writes them. What does not fit into [`MAX_PROFILE_BYTES`] is left
+/// out when they are written, whatever a database holds: the address goes first, then the name, then the picture.
+#[derive(Clone, Debug)]
 pub struct UserClaims<'a> {
-    /// The name to show.
+    /// The name to show; left out where it does not fit.
     pub name: &'a str,
-    /// The e-mail address.
+    /// The e-mail address; left out where it does not fit.
     pub email: &'a str,
     /// Whether the user proved to receive mail there.
-    #[serde(rename = "emailVerified")]
     pub email_verified: bool,
-    /// A URL of a picture; written as `null` when there is none.
+    /// A URL of a picture; written as `null` when there is none, or where it does not fit.
     pub image: Option<&'a str>,
     /// When the account was made, ISO 8601 with milliseconds.
-    #[serde(rename = "createdAt")]
     pub created_at: String,
     /// When the account last changed, ISO 8601 with milliseconds.
-    #[serde(rename = "updatedAt")]
     pub updated_at: String,
     /// The user's identifier, the same as `sub`.
     pub id: &'a str,
 }
 
+impl Serialize for UserClaims<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut left = MAX_PROFILE_BYTES;
+        let mut fitting = |text: &'_ str| {
+            let rest = left.checked_sub(json_bytes(text));
+            left = rest.unwrap_or(left);
+            rest.is_some()
+        };
+        let (email, name) = (fitting(self.email), fitting(self.name));
+        let image = self.image.filter(|image| fitting(image));
+        let mut claims = serializer.serialize_struct("UserClaims", 7)?;
+        if name {
+            claims.serialize_field("name", self.name)?;
+        }
+        if email {
+            claims.serialize_field("email", self.email)?;
+        }
+        claims.serialize_field("emailVerified", &self.email_verified)?;
+        claims.serialize_field("image", &image)?;
+        claims.serialize_field("createdAt", &self.created_at)?;
+        claims.serialize_field("updatedAt", &self.updated_at)?;
+        claims.serialize_field("id", self.id)?;
+        claims.end()
+    }
+}
+
+/// How many bytes a text takes as JSON, in its quotes (RFC 8259 section 7).
+fn json_bytes(text: &str) -> usize {
+    let escaped = |byte: u8| match byte {
+        b'"' | b'\\' | 0x08 | b'\t' | b'\n' | 0x0c | b'\r' => 2,
+        0x00..=0x1f => 6,
+        _ => 1,
+    };
+    2 + text.bytes().map(escaped).sum::<usize>()
+}
+
 /// The claims of a token that we issue, in the order in which they are written.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, serde::Serialize)]
 pub struct IssuedClaims<'a> {
     /// When the token was issued, in whole seconds rounded down: PyJWT refuses one that lies ahead of its clock.
     pub iat: i64,
@@ -97,7 +137,7 @@ pub struct VerifiedClaims {
     pub(super) all: Map<String, Value>,
 }
 
-/// Somebody whose token was verified. Its claims can be read like fields and not be changed; clones share them.
+/// The caller whose token was verified. Its claims can be read like fields and not be changed; clones share them.
 #[derive(Clone)]
 pub struct Principal(Arc<VerifiedClaims>);
 
@@ -168,5 +208,18 @@ impl fmt::Debug for Principal {
             .field("expires", &self.expires)
             .field("kid", &self.kid)
             .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn json_bytes_counts_what_is_written() {
+        let all: String = (0..=0x2ff).filter_map(char::from_u32).chain(['\u{2028}', '\u{1f36a}']).collect();
+        for text in ["", "a", "\"\\", &all] {
+            assert_eq!(json_bytes(text), serde_json::to_string(text).unwrap().len(), "{text:?}");
+        }
     }
 }

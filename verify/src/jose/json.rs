@@ -1,5 +1,5 @@
 //! JSON without ambiguity, for everything that a signature or a trust decision depends on.
-//! In: bytes from anybody. Out: a value that every conforming reader understands alike, or a fault.
+//! In: untrusted bytes. Out: a value that every conforming reader understands alike, or an error.
 //! Owns: no member occurs twice and nesting is bounded, so two readers cannot see two documents.
 
 use std::cell::Cell;
@@ -34,29 +34,29 @@ pub enum Error {
 /// refusing is the choice that leaves no room for a second opinion.
 ///
 /// # Errors
-/// A [`Error`] that says which rule was broken.
+/// An [`Error`] that says which rule was broken.
 pub fn parse(bytes: &[u8]) -> Result<Value, Error> {
     let text = std::str::from_utf8(bytes).map_err(|_| Error::NotUtf8)?;
-    let fault = Cell::new(Error::Syntax);
+    let error = Cell::new(Error::Syntax);
     let mut reader = serde_json::Deserializer::from_str(text);
-    let value = Strict { depth: 0, fault: &fault }.deserialize(&mut reader).map_err(|_| fault.get())?;
+    let value = Strict { depth: 0, error: &error }.deserialize(&mut reader).map_err(|_| error.get())?;
     reader.end().map_err(|_| Error::Syntax)?;
     Ok(value)
 }
 
 /// Builds a value while it counts the depth and watches for repeated names.
 ///
-/// The fault travels beside serde's own error, which could carry it as text only.
+/// The error travels beside serde's own error, which could carry it as text only.
 #[derive(Clone, Copy)]
 struct Strict<'f> {
     depth: usize,
-    fault: &'f Cell<Error>,
+    error: &'f Cell<Error>,
 }
 
 impl Strict<'_> {
-    fn refuse<E: de::Error>(self, fault: Error) -> E {
-        self.fault.set(fault);
-        E::custom(fault)
+    fn refuse<E: de::Error>(self, error: Error) -> E {
+        self.error.set(error);
+        E::custom(error)
     }
 
     fn deeper<E: de::Error>(self) -> Result<Self, E> {

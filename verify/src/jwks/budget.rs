@@ -111,12 +111,12 @@ mod tests {
     }
 
     #[test]
-    fn a_flood_gets_two_fetches_and_one_more_every_thirty_seconds() {
+    fn spend_gives_a_flood_two_fetches_and_one_more_every_thirty_seconds() {
         assert_eq!(granted(100), [0, 2, 30, 60, 90]);
     }
 
     #[test]
-    fn calm_fills_the_budget_and_never_overfills_it() {
+    fn spend_finds_the_budget_full_after_calm_and_never_overfull() {
         let pace = Settings::default().unknown_kid_budget();
         let spent = Budget::new(pace).spend(at(0), pace).unwrap();
         let spent = spent.spend(at(86_400), pace).unwrap();
@@ -125,7 +125,7 @@ mod tests {
     }
 
     #[test]
-    fn a_kid_that_keeps_coming_is_asked_for_less_and_less() {
+    fn spend_on_a_kid_that_keeps_coming_is_allowed_less_and_less() {
         let (kid, backoff) = (Kid::parse("gone").unwrap(), Settings::default().miss);
         let mut misses = Misses::default();
         let mut asked = Vec::new();
@@ -139,7 +139,7 @@ mod tests {
     }
 
     #[test]
-    fn a_flood_of_kids_is_remembered_in_bounded_memory() {
+    fn record_of_a_flood_of_kids_takes_bounded_memory() {
         let (backoff, mut misses) = (Settings::default().miss, Misses::default());
         for number in 0..10_000 {
             let kid = Kid::parse(&format!("kid-{number}")).unwrap();

@@ -11,7 +11,7 @@ use super::view::FetchReason;
 use crate::jose::jwk::Kid;
 
 /// The pauses before each look for a key that was withdrawn: an instance of the issuer that a balancer chooses may
-/// hear of it a moment after we did.
+/// learn of it a moment after we did.
 const RETRIES: [Duration; 7] = [
     Duration::ZERO,
     Duration::from_millis(50),
@@ -23,18 +23,18 @@ const RETRIES: [Duration; 7] = [
 ];
 
 impl KeyCache {
-    /// Fetches the keys now, because the issuer's people say that they have changed, and returns when they are here.
+    /// Fetches the keys now, because the issuer says that they have changed, and returns when they are here.
     ///
     /// As far as the budget for invalidations goes; what it does not allow, the schedule brings.
     pub async fn renew(&self) {
         let mut views = self.0.views.subscribe();
         // A fetch that began before the message may have missed the change.
         let landed = views.wait_for(|view| !view.is_fetching());
-        drop(timeout(self.0.settings.patience, landed).await);
+        drop(timeout(self.0.settings.request_timeout, landed).await);
         let seen = self.0.view().started;
         if self.0.launch(FetchReason::Invalidated) {
             let landed = views.wait_for(|view| view.landed > seen);
-            drop(timeout(self.0.settings.patience, landed).await);
+            drop(timeout(self.0.settings.request_timeout, landed).await);
         }
     }
 

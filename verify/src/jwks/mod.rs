@@ -3,40 +3,42 @@
 //! Owns: at most one fetch per budget; a known key never waits for the network.
 
 mod budget;
+pub mod endpoint;
 pub mod fetch;
 mod invalidation;
+pub mod load;
 mod refresh;
 mod settings;
 mod view;
 
 use std::fmt;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use parking_lot::Mutex;
 use tokio::sync::watch;
 use tokio::time::timeout;
 
 use self::budget::Misses;
-use self::fetch::{Fetch, FetchError, Fetched};
+use self::fetch::{Fetch, Fetched};
 pub use self::settings::{Backoff, Settings};
-pub use self::view::LoadError;
 use self::view::{FetchReason, View};
 use crate::clock::{Clock, Entropy, Timestamp};
 use crate::jose::jwk::{KeySet, Kid};
 
 /// The keys of one issuer, fetched when they are needed and renewed before they end; clones share them.
 ///
-/// | who comes | what happens |
+/// | asked for | what happens |
 /// | --- | --- |
 /// | a known kid | answered from memory at once; a renewal that is due goes on beside it |
 /// | an unknown kid | one fetch for all who wait, as far as the budget goes |
 /// | an unknown kid, and a set past its life that could not be renewed | one fetch every few seconds for all who wait |
-/// | anybody while no usable key is held | waits for the one fetch, for [`Settings::patience`] at most |
+/// | any kid while no usable key is held | waits for the one fetch, for [`Settings::request_timeout`] at most |
 ///
-/// So an issuer that comes back is found within the longest pause of [`Settings::cold_retry`], 5 s, by everybody who
-/// was answered [`KeyMiss::Unavailable`].
+/// So an issuer that comes back is found within the longest pause of [`Settings::cold_retry`], 5 s, by every caller
+/// that was answered [`Error::Unavailable`].
 ///
 /// A key that was withdrawn is refused as soon as a document without it has come: within one life of the document
 /// while the issuer can be reached, and within [`Settings::stale_bound`] when it cannot.
@@ -47,7 +49,7 @@ pub struct KeyCache(Arc<Shared>);
 
 /// Why the cache gives no keys for a kid.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum KeyMiss {
+pub enum Error {
     /// A set within its life does not hold the kid: the token is no good.
     #[error("no key has this kid")]
     UnknownKid,
@@ -77,7 +79,7 @@ pub struct KeyCacheStatus {
     /// How many failed since the last good one.
     pub failures: u32,
     /// What went wrong in the last of these.
-    pub last_fault: Option<LoadError>,
+    pub last_error: Option<load::Error>,
 }
 
 impl KeyCacheStatus {
@@ -104,7 +106,7 @@ impl KeyCache {
             clock,
             entropy,
             misses: Mutex::default(),
-            faults: Default::default(),
+            failures: Default::default(),
             refreshing: AtomicBool::new(false),
         }))
     }
@@ -112,8 +114,8 @@ impl KeyCache {
     /// The key set to verify a token of this `kid` with; `kid` is in it.
     ///
     /// # Errors
-    /// [`KeyMiss`], after waiting for at most [`Settings::patience`].
-    pub async fn keys_for(&self, kid: &str) -> Result<Arc<KeySet>, KeyMiss> {
+    /// [`Error`], after waiting for at most [`Settings::request_timeout`].
+    pub async fn keys_for(&self, kid: &str) -> Result<Arc<KeySet>, Error> {
         let now = self.0.now();
         let view = self.0.view();
         let Some(keys) = view.keys_with(kid, now) else {
@@ -128,20 +130,20 @@ impl KeyCache {
     /// Fetches the keys if none are held, so that the first request need not wait.
     ///
     /// # Errors
-    /// [`KeyMiss::Unavailable`] when there are none after [`Settings::patience`]; the cache goes on trying.
-    pub async fn warm_up(&self) -> Result<(), KeyMiss> {
+    /// [`Error::Unavailable`] when there are none after [`Settings::request_timeout`]; the cache goes on trying.
+    pub async fn warm_up(&self) -> Result<(), Error> {
         let mut views = self.0.views.subscribe();
         self.0.launch(FetchReason::Due);
         let landed = views.wait_for(|view| !view.is_fetching());
-        drop(timeout(self.0.settings.patience, landed).await); // what it brought is read below, without this guard
+        drop(timeout(self.0.settings.request_timeout, landed).await); // what it brought is read below, without this guard
         let (view, now) = (self.0.view(), self.0.now());
         match view.usable(now) {
             Some(_) => Ok(()),
-            None => Err(KeyMiss::Unavailable { retry_after: view.retry_after(now) }),
+            None => Err(Error::Unavailable { retry_after: view.retry_after(now) }),
         }
     }
 
-    /// What is held now. Asks nobody.
+    /// What is held now. Sends no request.
     pub fn status(&self) -> KeyCacheStatus {
         let (view, now) = (self.0.view(), self.0.now());
         let held = view.held.as_ref();
@@ -152,14 +154,14 @@ impl KeyCache {
             fresh: view.is_fresh(now),
             attempts: view.started,
             failures: view.failures,
-            last_fault: view.last_fault.clone(),
+            last_error: view.last_error.clone(),
         }
     }
 
-    /// How many fetches have failed, by [`LoadError::code`]. Every reason is there from the start.
-    pub fn faults(&self) -> impl Iterator<Item = (&'static str, u64)> {
-        let counts = self.0.faults.iter().map(|count| count.load(Ordering::Relaxed));
-        LoadError::CODES.into_iter().zip(counts)
+    /// How many fetches have failed, by [`load::Error::code`]. Every reason is there from the start.
+    pub fn failures_by_reason(&self) -> impl Iterator<Item = (&'static str, u64)> {
+        let counts = self.0.failures.iter().map(|count| count.load(Ordering::Relaxed));
+        load::Error::CODES.into_iter().zip(counts)
     }
 }
 
@@ -183,8 +185,8 @@ struct Shared {
     views: watch::Sender<Arc<View>>,
     /// Looked at for unknown kids only, and never across an await.
     misses: Mutex<Misses>,
-    /// How many fetches failed, in the order of [`LoadError::CODES`].
-    faults: [AtomicU64; LoadError::CODES.len()],
+    /// How many fetches failed, in the order of [`load::Error::CODES`].
+    failures: [AtomicU64; load::Error::CODES.len()],
     /// Whether the task that renews the keys is alive.
     refreshing: AtomicBool,
 }
@@ -204,7 +206,7 @@ impl Shared {
         let outran = wall.saturating_sub(monotonic.saturating_sub(self.created.1)).as_millis();
         let outran = u64::try_from(outran).unwrap_or(u64::MAX);
         let known = self.slept_millis.load(Ordering::Relaxed);
-        // Whoever reads mostly finds nothing to write, so the cores need not fight for this line.
+        // Whoever reads mostly finds nothing to write, so cores do not contend for this cache line.
         let slept = if outran > known {
             self.slept_millis.fetch_max(outran, Ordering::Relaxed).max(outran)
         } else {
@@ -214,21 +216,21 @@ impl Shared {
     }
 
     /// Looks for a kid that is not among usable keys, when `seen` fetches had started as it was asked for.
-    async fn find(self: &Arc<Self>, kid: &str, seen: u64) -> Result<Arc<KeySet>, KeyMiss> {
-        let kid = Kid::parse(kid).ok_or(KeyMiss::UnknownKid)?; // no key of any set has such a name
-        let ran_out = timeout(self.settings.patience, self.wait_for(&kid, seen)).await.is_err();
+    async fn find(self: &Arc<Self>, kid: &str, seen: u64) -> Result<Arc<KeySet>, Error> {
+        let kid = Kid::parse(kid).ok_or(Error::UnknownKid)?; // no key of any set has such a name
+        let ran_out = timeout(self.settings.request_timeout, self.wait_for(&kid, seen)).await.is_err();
         let (view, now) = (self.view(), self.now());
         if let Some(keys) = view.keys_with(kid.as_ref(), now) {
             return Ok(keys);
         }
         if !view.is_fresh(now) {
-            return Err(KeyMiss::Unavailable { retry_after: view.retry_after(now) });
+            return Err(Error::Unavailable { retry_after: view.retry_after(now) });
         }
         if !ran_out && view.landed > seen && view.failures == 0 {
-            let mut misses = self.misses.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut misses = self.misses.lock();
             misses.record(&kid, now, &self.settings.miss, self.settings.remembered_misses);
         }
-        Err(KeyMiss::UnknownKid)
+        Err(Error::UnknownKid)
     }
 
     /// Waits until a usable set holds `kid`, a fetch that began after `seen` has ended, or none may be made for it.
@@ -255,7 +257,7 @@ impl Shared {
         if !view.is_fresh(now) {
             return self.launch(FetchReason::StaleMiss);
         }
-        let hopeless = self.misses.lock().unwrap_or_else(PoisonError::into_inner).holds(kid, now);
+        let hopeless = self.misses.lock().holds(kid, now);
         !hopeless && self.launch(FetchReason::UnknownKid)
     }
 }
@@ -265,7 +267,7 @@ trait Source: Send + Sync {
     fn fetch<'a>(&'a self, etag: Option<&'a str>) -> Fetching<'a>;
 }
 
-type Fetching<'a> = Pin<Box<dyn Future<Output = Result<Fetched, FetchError>> + Send + 'a>>;
+type Fetching<'a> = Pin<Box<dyn Future<Output = Result<Fetched, fetch::Error>> + Send + 'a>>;
 
 impl<F: Fetch> Source for F {
     fn fetch<'a>(&'a self, etag: Option<&'a str>) -> Fetching<'a> {

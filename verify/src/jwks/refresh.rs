@@ -1,9 +1,9 @@
 //! Fetches the key set beside the requests, never inside one.
-//! In: an reason to ask. Out: a new view for everybody who watches.
+//! In: a reason to ask. Out: a new view for every subscriber.
 //! Owns: a fetch outlives the request that caused it, always lands, and is the only one under way.
 
 use std::sync::atomic::Ordering;
-use std::sync::{Arc, PoisonError, Weak};
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use tokio::sync::watch;
@@ -11,9 +11,10 @@ use tokio::time::timeout;
 use tracing::{info, warn};
 
 use super::Shared;
-use super::view::{FetchReason, LoadError, Loaded, View};
+use super::fetch::{self, Fetched};
+use super::load::{self, Loaded};
+use super::view::{FetchReason, View};
 use crate::jose::jwk::{KeySet, Kid, ParsedSet};
-use crate::jwks::fetch::{FetchError, Fetched};
 
 /// The refresher looks at the clock no more often than this.
 const SHORTEST_PAUSE: Duration = Duration::from_millis(10);
@@ -24,7 +25,7 @@ impl Shared {
         let now = self.now();
         let view = self.view();
         if view.launch(reason, now, &self.settings).is_none() {
-            return view.is_fetching(); // seen without a lock: this is the answer to nearly everybody in a flood
+            return view.is_fetching(); // seen without a lock: this is the answer to nearly every request in a flood
         }
         let mut began = false;
         self.views.send_if_modified(|view| {
@@ -43,7 +44,7 @@ impl Shared {
     }
 
     /// Makes known what a fetch brought.
-    fn land(&self, outcome: Result<Loaded, LoadError>, began: Duration) {
+    fn land(&self, outcome: Result<Loaded, load::Error>, began: Duration) {
         let now = self.now();
         let before = self.view();
         if let Ok(Loaded::Keys { parsed, .. }) = &outcome {
@@ -51,16 +52,16 @@ impl Shared {
         }
         // Only this flight changes the view while it is under way, so it is still `before`.
         let after = before.land(outcome, began, now, self.share(), &self.settings);
-        if let Some(fault) = &after.last_fault {
-            let reason = fault.code();
-            warn!(target: "signet::jwks", reason, %fault, failures = after.failures, "no key set fetched");
+        if let Some(error) = &after.last_error {
+            let reason = error.code();
+            warn!(target: "signet::jwks", reason, %error, failures = after.failures, "no key set fetched");
             self.count(reason);
         }
         self.views.send_replace(Arc::new(after));
     }
 
     fn count(&self, reason: &str) {
-        let mut counts = LoadError::CODES.iter().zip(&self.faults);
+        let mut counts = load::Error::CODES.iter().zip(&self.failures);
         if let Some((_, count)) = counts.find(|(code, _)| **code == reason) {
             count.fetch_add(1, Ordering::Relaxed);
         }
@@ -79,7 +80,7 @@ impl Shared {
             warn!(target: "signet::jwks", position = skipped.position, kid, reason = %skipped.reason, "key left out");
         }
         let gone = held.into_iter().flat_map(|held| withdrawn(held, &parsed.keys));
-        let mut misses = self.misses.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut misses = self.misses.lock();
         for kid in gone {
             misses.record(kid, now, &self.settings.miss, self.settings.remembered_misses);
         }
@@ -107,7 +108,7 @@ fn withdrawn<'a>(before: &'a KeySet, now: &'a KeySet) -> impl Iterator<Item = &'
     before.iter().map(|(kid, _)| kid).filter(|kid| now.get(kid.as_ref()).is_none())
 }
 
-/// One fetch. It lands when it is dropped at the latest, so nobody waits for one that panicked.
+/// One fetch. It lands when it is dropped at the latest, so no request waits for one that panicked.
 struct Flight {
     cache: Arc<Shared>,
     began: Duration,
@@ -121,16 +122,16 @@ impl Flight {
         self.landed = true;
     }
 
-    async fn load(&self) -> Result<Loaded, LoadError> {
+    async fn load(&self) -> Result<Loaded, load::Error> {
         let view = self.cache.view();
         let etag = view.held.as_ref().and_then(|held| held.etag.as_deref());
         let limit = self.cache.settings.fetch_timeout;
         let fetched = timeout(limit, self.cache.source.fetch(etag)).await;
-        match fetched.unwrap_or(Err(FetchError::Timeout(limit)))? {
+        match fetched.unwrap_or(Err(fetch::Error::Timeout(limit)))? {
             Fetched::Fresh { bytes, etag, max_age } => {
                 let parsed = KeySet::parse(&bytes)?;
                 if parsed.keys.is_empty() {
-                    return Err(LoadError::NoUsableKey);
+                    return Err(load::Error::NoUsableKey);
                 }
                 Ok(Loaded::Keys { parsed, etag, max_age })
             }
@@ -142,7 +143,7 @@ impl Flight {
 impl Drop for Flight {
     fn drop(&mut self) {
         if !self.landed {
-            self.cache.land(Err(LoadError::Abandoned), self.began);
+            self.cache.land(Err(load::Error::Abandoned), self.began);
         }
     }
 }

@@ -35,7 +35,7 @@ pub(super) struct Pace {
 pub struct Settings {
     /// The life of a document whose issuer names none: 5 min.
     pub default_max_age: Duration,
-    /// The life of a document that its issuer forbids to cache: 5 s. Nobody fetches keys for each request.
+    /// The life of a document that its issuer forbids to cache: 5 s. Else each request would fetch keys.
     pub uncacheable_max_age: Duration,
     /// The shortest life that is honoured: 1 s, the shortest that can be said (RFC 9111 section 1.2.2).
     pub shortest_max_age: Duration,
@@ -48,7 +48,7 @@ pub struct Settings {
     /// And for so long at most: 24 h, or one life if that is longer.
     pub stale_at_most: Duration,
     /// How long a request waits for a fetch: 5 s.
-    pub patience: Duration,
+    pub request_timeout: Duration,
     /// After this a fetch is given up, whatever it is doing: 5 s.
     pub fetch_timeout: Duration,
     /// How many fetches unknown kids may cause in a row: 2.
@@ -63,7 +63,7 @@ pub struct Settings {
     pub miss: Backoff,
     /// The pauses after failed fetches while keys are held: 1 s to 60 s.
     pub retry: Backoff,
-    /// The pauses while none is held, or somebody waits for one that those at hand may merely lack: 500 ms to 5 s.
+    /// The pauses while none is held, or a request waits for one that a stale set lacks: 500 ms to 5 s.
     pub cold_retry: Backoff,
 }
 
@@ -78,7 +78,7 @@ impl Default for Settings {
             stale_lives: 10,
             stale_at_least: seconds(5 * 60),
             stale_at_most: seconds(24 * 60 * 60),
-            patience: seconds(5),
+            request_timeout: seconds(5),
             fetch_timeout: seconds(5),
             burst: 2,
             refill: seconds(30),
@@ -92,12 +92,12 @@ impl Default for Settings {
 }
 
 impl Settings {
-    /// How many fetches kids that nobody knows may cause.
+    /// How many fetches unknown kids may cause.
     pub(super) fn unknown_kid_budget(&self) -> Pace {
         Pace { burst: self.burst, refill: self.refill, spacing: self.spacing }
     }
 
-    /// How many fetches may be made because the issuer's own people have said that its keys have changed: two
+    /// How many fetches may be made because the issuer has said that its keys have changed: two
     /// withdrawals in a row, each as patient as it can be, and a steady trickle after that.
     pub(super) fn invalidation_budget(&self) -> Pace {
         Pace { burst: 16, refill: Duration::from_secs(5), spacing: Duration::ZERO }
@@ -137,7 +137,7 @@ mod tests {
     const HOUR: Duration = Duration::from_secs(3600);
 
     #[test]
-    fn the_life_of_a_document_is_what_its_issuer_says_up_to_a_day() {
+    fn life_is_what_the_issuer_says_up_to_a_day() {
         let settings = Settings::default();
         assert_eq!(settings.life(None), 300 * SECOND);
         assert_eq!(settings.life(Some(Duration::ZERO)), 5 * SECOND);
@@ -147,7 +147,7 @@ mod tests {
     }
 
     #[test]
-    fn keys_that_cannot_be_renewed_are_trusted_for_ten_lives_and_a_day_at_most() {
+    fn stale_bound_is_ten_lives_and_a_day_at_most() {
         let settings = Settings::default();
         assert_eq!(settings.stale_bound(300 * SECOND), 3000 * SECOND);
         assert_eq!(settings.stale_bound(5 * SECOND), 300 * SECOND);
@@ -155,14 +155,14 @@ mod tests {
     }
 
     #[test]
-    fn renewal_comes_before_the_end_of_the_life_and_not_in_step() {
+    fn refresh_after_comes_before_the_end_of_the_life_and_not_in_step() {
         let settings = Settings::default();
         assert_eq!(settings.refresh_after(100 * SECOND, 0.0), 75 * SECOND);
         assert_eq!(settings.refresh_after(100 * SECOND, 1.0), 85 * SECOND);
     }
 
     #[test]
-    fn pauses_double_up_to_their_bound() {
+    fn pause_doubles_up_to_its_bound() {
         let Settings { retry, cold_retry, .. } = Settings::default();
         let pauses =
             |backoff: Backoff| [1, 2, 3, 7, 40, u32::MAX].map(|failures| backoff.pause(failures, 0.0));
@@ -172,8 +172,8 @@ mod tests {
     }
 
     #[test]
-    fn a_request_never_waits_longer_than_five_seconds() {
+    fn request_timeout_and_fetch_timeout_are_five_seconds() {
         let settings = Settings::default();
-        assert_eq!((settings.patience, settings.fetch_timeout), (5 * SECOND, 5 * SECOND));
+        assert_eq!((settings.request_timeout, settings.fetch_timeout), (5 * SECOND, 5 * SECOND));
     }
 }

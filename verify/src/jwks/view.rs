@@ -6,82 +6,20 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::budget::Budget;
+use super::load::{self, Loaded};
 use super::settings::Settings;
-use crate::jose::jwk::{self, KeySet, ParsedSet};
-use crate::jwks::fetch::FetchError;
-
-/// Why a fetch brought no keys.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum LoadError {
-    /// The issuer could not be asked.
-    #[error(transparent)]
-    Fetch(#[from] FetchError),
-    /// The answer is no key set.
-    #[error(transparent)]
-    Document(#[from] jwk::Error),
-    /// The answer is a key set without a single key that can be used.
-    #[error("the key set holds no usable key")]
-    NoUsableKey,
-    /// "Not modified" came although nothing was at hand.
-    #[error("the key set was called unchanged although none was at hand")]
-    NothingToKeep,
-    /// The fetch ended without an outcome, because it panicked or its runtime was shut down.
-    #[error("the fetch was abandoned")]
-    Abandoned,
-}
-
-impl LoadError {
-    /// Every [`code`](Self::code).
-    pub const CODES: [&str; 10] = [
-        "timeout",
-        "unreachable",
-        "status",
-        "too_large",
-        "not_json",
-        "no_key_array",
-        "too_many_keys",
-        "no_usable_key",
-        "nothing_to_keep",
-        "abandoned",
-    ];
-
-    /// The stable name of the reason in logs and metrics; it repeats nothing of what the issuer sent.
-    pub fn code(&self) -> &'static str {
-        match self {
-            Self::Fetch(FetchError::Timeout(_)) => "timeout",
-            Self::Fetch(FetchError::Unreachable(_)) => "unreachable",
-            Self::Fetch(FetchError::Status(_)) => "status",
-            Self::Fetch(FetchError::TooLarge(_)) | Self::Document(jwk::Error::TooLarge) => "too_large",
-            Self::Document(jwk::Error::Json(_)) => "not_json",
-            Self::Document(jwk::Error::NoKeys) => "no_key_array",
-            Self::Document(jwk::Error::TooManyKeys) => "too_many_keys",
-            Self::NoUsableKey => "no_usable_key",
-            Self::NothingToKeep => "nothing_to_keep",
-            Self::Abandoned => "abandoned",
-        }
-    }
-}
-
-/// What a fetch brought.
-#[derive(Debug)]
-pub(super) enum Loaded {
-    /// Keys, at least one.
-    Keys { parsed: ParsedSet, etag: Option<String>, max_age: Option<Duration> },
-    /// The word that the keys at hand are still the right ones.
-    Unchanged { max_age: Option<Duration> },
-}
+use crate::jose::jwk::KeySet;
 
 /// Why a fetch is wanted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum FetchReason {
     /// The schedule says so, or no usable key is held.
     Due,
-    /// Somebody came with a kid that the set does not hold, and the set is past its life: they cannot be told yes or no.
+    /// A request has a kid that the set does not hold, and the set is past its life: the kid cannot be judged.
     StaleMiss,
-    /// Somebody came with a kid that a set within its life does not hold.
+    /// A request has a kid that a set within its life does not hold.
     UnknownKid,
-    /// The issuer's own people say that its keys have changed.
+    /// The issuer says that its keys have changed.
     Invalidated,
 }
 
@@ -108,10 +46,10 @@ pub(super) struct View {
     pub landed: u64,
     /// How many failed since the last good one.
     pub failures: u32,
-    pub last_fault: Option<LoadError>,
-    /// Before this the schedule asks nobody again after a failure.
+    pub last_error: Option<load::Error>,
+    /// Before this the schedule starts no fetch again after a failure.
     retry_at: Duration,
-    /// The same while somebody waits who cannot be told yes or no; never later.
+    /// The same while a request waits whose kid cannot be judged; never later.
     urgent_at: Duration,
     for_unknown_kids: Budget,
     for_invalidations: Budget,
@@ -125,7 +63,7 @@ impl View {
             started: 0,
             landed: 0,
             failures: 0,
-            last_fault: None,
+            last_error: None,
             retry_at: Duration::ZERO,
             urgent_at: Duration::ZERO,
             for_unknown_kids: Budget::new(settings.unknown_kid_budget()),
@@ -159,7 +97,7 @@ impl View {
         self.held.as_ref().map_or(self.retry_at, |held| held.refresh_at.max(self.retry_at))
     }
 
-    /// How long somebody should wait who could not be told yes or no.
+    /// How long a caller should wait whose kid could not be judged.
     pub fn retry_after(&self, now: Duration) -> Duration {
         let pause = if self.is_fetching() { Duration::ZERO } else { self.urgent_at.saturating_sub(now) };
         pause.max(Duration::from_secs(1))
@@ -189,7 +127,7 @@ impl View {
     /// The view after the fetch that began at `began` brought `outcome`; `share` (0 to 1) is the jitter.
     pub fn land(
         &self,
-        outcome: Result<Loaded, LoadError>,
+        outcome: Result<Loaded, load::Error>,
         began: Duration,
         now: Duration,
         share: f64,
@@ -215,23 +153,23 @@ impl View {
                 let life = max_age.map_or(held.life, |max_age| settings.life(Some(max_age)));
                 Ok(hold(held.keys.clone(), held.etag.clone(), life))
             }
-            (Loaded::Unchanged { .. }, None) => Err(LoadError::NothingToKeep),
+            (Loaded::Unchanged { .. }, None) => Err(load::Error::NothingToKeep),
         });
         match outcome {
             Ok(held) => Self {
                 held: Some(held),
                 landed,
                 failures: 0,
-                last_fault: None,
+                last_error: None,
                 retry_at: Duration::ZERO,
                 urgent_at: Duration::ZERO,
                 ..self.clone()
             },
-            Err(fault) => {
+            Err(error) => {
                 let failures = self.failures.saturating_add(1);
                 let urgent_at = now.saturating_add(settings.cold_retry.pause(failures, share));
                 let retry_at = match self.usable(now) {
-                    // The end of trust is itself an reason, and from then on the quicker schedule counts.
+                    // The end of trust is itself a reason, and from then on the quicker schedule counts.
                     Some(held) => {
                         let pause = settings.retry.pause(failures, share);
                         now.saturating_add(pause).min(held.trusted_until)
@@ -239,7 +177,7 @@ impl View {
                     None => urgent_at,
                 };
                 let urgent_at = urgent_at.min(retry_at);
-                Self { landed, failures, last_fault: Some(fault), retry_at, urgent_at, ..self.clone() }
+                Self { landed, failures, last_error: Some(error), retry_at, urgent_at, ..self.clone() }
             }
         }
     }

@@ -1,5 +1,5 @@
 //! Decides about a token: key, signature, rules, revocation.
-//! In: a token from anybody. Out: a [`Principal`], or why not.
+//! In: an untrusted token. Out: a [`Principal`], or why not.
 //! Owns: no session store, no database and, for a known key, no network stand between a token and its verdict.
 
 use std::fmt;
@@ -21,8 +21,8 @@ use crate::crypto::SystemEntropy;
 use crate::jose::MAX_TOKEN_BYTES;
 use crate::jose::claims::Principal;
 use crate::jose::verify::{Policy, Refusal, TrustedKeys, Unverified};
-use crate::jwks::fetch::{EndpointError, JwksEndpoint, Limits};
-use crate::jwks::{KeyCache, KeyMiss, Settings};
+use crate::jwks::endpoint::{self, JwksEndpoint, Limits};
+use crate::jwks::{self, KeyCache, Settings};
 
 /// Which sessions have ended while tokens of theirs still live.
 ///
@@ -44,7 +44,7 @@ impl Revocations for NoRevocations {
 
 /// Why a token was not accepted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Denied {
+pub enum Error {
     /// The token is no good.
     #[error(transparent)]
     Invalid(#[from] Refusal),
@@ -59,7 +59,7 @@ pub enum Denied {
     },
 }
 
-impl Denied {
+impl Error {
     /// A stable name for logs and metrics.
     pub fn code(self) -> &'static str {
         match self {
@@ -83,15 +83,15 @@ impl Denied {
     }
 }
 
-/// Counts by reason; counting waits for nobody.
+/// Counts by reason, without a lock.
 #[derive(Debug, Default)]
 struct Denials([AtomicU64; Refusal::ALL.len() + 3]);
 
 impl Denials {
-    /// The reason that no token was there to judge: it stands after those of [`Denied`].
+    /// The reason that no token was there to judge: it stands after those of [`Error`].
     const MALFORMED: (usize, &str) = (Refusal::ALL.len() + 2, "malformed_credential");
 
-    /// Counts and logs a reason. It is for the operator: the caller hears the same for each of them.
+    /// Counts and logs a reason. It is for the operator: the caller gets the same answer for each of them.
     fn record(&self, index: usize, reason: &'static str) {
         if let Some(count) = self.0.get(index) {
             count.fetch_add(1, Ordering::Relaxed);
@@ -100,11 +100,11 @@ impl Denials {
     }
 }
 
-impl From<KeyMiss> for Denied {
-    fn from(miss: KeyMiss) -> Self {
+impl From<jwks::Error> for Error {
+    fn from(miss: jwks::Error) -> Self {
         match miss {
-            KeyMiss::UnknownKid => Self::Invalid(Refusal::UnknownKid),
-            KeyMiss::Unavailable { retry_after } => Self::KeySetUnavailable { retry_after },
+            jwks::Error::UnknownKid => Self::Invalid(Refusal::UnknownKid),
+            jwks::Error::Unavailable { retry_after } => Self::KeySetUnavailable { retry_after },
         }
     }
 }
@@ -153,8 +153,8 @@ impl Verifier {
     /// then on. Compose them yourself with [`new`](Self::new) where others are wanted.
     ///
     /// # Errors
-    /// [`EndpointError`] when `jwks_url` is no https URL, nor an http URL of this very machine.
-    pub fn remote(jwks_url: &str, issuer: &str, audience: &str) -> Result<Self, EndpointError> {
+    /// [`endpoint::Error`] when `jwks_url` is no https URL, nor an http URL of this very machine.
+    pub fn remote(jwks_url: &str, issuer: &str, audience: &str) -> Result<Self, endpoint::Error> {
         const LEEWAY: Duration = Duration::from_secs(30);
         const LONGEST: Duration = Duration::from_secs(3600);
         let clock = Arc::new(SystemClock::new());
@@ -193,8 +193,8 @@ impl Verifier {
     /// Verifies the token `text`: takes it apart, finds the key, checks signature and claims, then the session.
     ///
     /// # Errors
-    /// [`Denied`]; the caller of the service must not learn more than invalid or unavailable.
-    pub async fn verify(&self, text: &str) -> Result<Principal, Denied> {
+    /// [`Error`]; the caller of the service must not learn more than invalid or unavailable.
+    pub async fn verify(&self, text: &str) -> Result<Principal, Error> {
         let decision = self.decide(text).await;
         match &decision {
             Ok(principal) => {
@@ -214,18 +214,18 @@ impl Verifier {
         self.denials.record(index, reason);
     }
 
-    async fn decide(&self, text: &str) -> Result<Principal, Denied> {
+    async fn decide(&self, text: &str) -> Result<Principal, Error> {
         let principal = match &self.cache {
             None => self.examine(text).await?.principal,
             Some(cache) => self.verify_cached(cache, text).await?,
         };
         match &principal.session {
-            Some(sid) if self.revocations.is_revoked(sid) => Err(Denied::Revoked),
+            Some(sid) if self.revocations.is_revoked(sid) => Err(Error::Revoked),
             _ => Ok(principal),
         }
     }
 
-    async fn verify_cached(&self, cache: &TokenCache, text: &str) -> Result<Principal, Denied> {
+    async fn verify_cached(&self, cache: &TokenCache, text: &str) -> Result<Principal, Error> {
         if text.len() > MAX_TOKEN_BYTES {
             return Err(Refusal::TooLong.into());
         }
@@ -235,7 +235,7 @@ impl Verifier {
                 Ok(true) => return Ok(token.principal),
                 Ok(false) => {}
                 Err(denied) => {
-                    if denied == Denied::Invalid(Refusal::Expired) {
+                    if denied == Error::Invalid(Refusal::Expired) {
                         cache.remove(&digest);
                     }
                     return Err(denied);
@@ -248,7 +248,7 @@ impl Verifier {
     }
 
     /// Verifies a token from its text alone.
-    async fn examine(&self, text: &str) -> Result<CachedToken, Denied> {
+    async fn examine(&self, text: &str) -> Result<CachedToken, Error> {
         let token = Unverified::parse(text)?;
         let number = self.issuer_of(&token)?;
         let TrustedIssuer { keys: trusted, policy } = &self.issuers[number];
@@ -279,7 +279,7 @@ impl Verifier {
 
     /// Whether what was found about a token still holds: everything but its signature and its spelling is looked at
     /// anew. False when its key's name belongs to another key by now.
-    async fn revalidate(&self, token: &CachedToken) -> Result<bool, Denied> {
+    async fn revalidate(&self, token: &CachedToken) -> Result<bool, Error> {
         let CachedToken { principal, issuer, key } = token;
         let TrustedIssuer { keys: trusted, policy } = &self.issuers[*issuer];
         if let Some(kid) = &principal.kid {
@@ -295,7 +295,7 @@ impl Verifier {
         Ok(true)
     }
 
-    /// Whether tokens can be verified now, of one issuer at least. Asks nobody.
+    /// Whether tokens can be verified now, of one issuer at least. Sends no request.
     pub fn is_ready(&self) -> bool {
         self.issuers.iter().any(|issuer| issuer.keys.is_ready())
     }
@@ -310,11 +310,11 @@ impl Verifier {
         self.cache.as_ref().map(TokenCache::status)
     }
 
-    /// How many tokens were not accepted, by [`Denied::code`], and how many credentials held no token at all.
+    /// How many tokens were not accepted, by [`Error::code`], and how many credentials held no token at all.
     ///
     /// Every reason is there from the start, so that a first refusal shows as an increase.
     pub fn denials(&self) -> impl Iterator<Item = (&'static str, u64)> {
-        let codes = Denied::codes().chain([Denials::MALFORMED.1]);
+        let codes = Error::codes().chain([Denials::MALFORMED.1]);
         codes.zip(&self.denials.0).map(|(code, count)| (code, count.load(Ordering::Relaxed)))
     }
 
@@ -361,7 +361,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn uses_of_the_shared_secret_are_logged_once_a_minute_at_most() {
+    fn verify_logs_uses_of_the_shared_secret_once_a_minute_at_most() {
         let uses = Hs256Uses::default();
         let logged: Vec<u64> =
             (59..240).filter(|second| uses.may_log(Duration::from_secs(*second))).collect();

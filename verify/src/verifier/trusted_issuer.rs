@@ -1,6 +1,6 @@
 //! Whom a verifier trusts.
 //! In: where an issuer's keys come from, and a shared secret. Out: the keys to judge one token with.
-//! Owns: an issuer's keys vouch for that issuer's tokens and for nobody else's.
+//! Owns: an issuer's keys vouch for that issuer's tokens and for no other's.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,7 +9,7 @@ use tokio::sync::watch;
 
 use crate::jose::jwk::KeySet;
 use crate::jose::verify::{Policy, SharedKey};
-use crate::jwks::{KeyCache, KeyMiss};
+use crate::jwks::{self, KeyCache};
 
 /// Where the issuer's public keys come from.
 #[derive(Clone, Debug)]
@@ -25,13 +25,13 @@ const LOCAL_RETRY_AFTER: Duration = Duration::from_secs(1);
 
 impl KeySource {
     /// The set to check `kid` with. Of the same process's keys an unknown kid is left to `token::verify` to refuse.
-    async fn keys_for(&self, kid: &str) -> Result<Arc<KeySet>, KeyMiss> {
+    async fn keys_for(&self, kid: &str) -> Result<Arc<KeySet>, jwks::Error> {
         match self {
             Self::Remote(cache) => cache.keys_for(kid).await,
             Self::Local(keys) => {
                 let keys = keys.borrow().clone();
                 if keys.is_empty() {
-                    return Err(KeyMiss::Unavailable { retry_after: LOCAL_RETRY_AFTER });
+                    return Err(jwks::Error::Unavailable { retry_after: LOCAL_RETRY_AFTER });
                 }
                 Ok(keys)
             }
@@ -52,14 +52,14 @@ pub enum IssuerKeys {
 
 impl IssuerKeys {
     /// The set to check `kid` with; none when no published key is trusted.
-    pub(super) async fn keys_for(&self, kid: &str) -> Result<Option<Arc<KeySet>>, KeyMiss> {
+    pub(super) async fn keys_for(&self, kid: &str) -> Result<Option<Arc<KeySet>>, jwks::Error> {
         match self.source() {
             Some(source) => source.keys_for(kid).await.map(Some),
             None => Ok(None),
         }
     }
 
-    /// Whether tokens can be verified now. Asks nobody.
+    /// Whether tokens can be verified now. Sends no request.
     pub(super) fn is_ready(&self) -> bool {
         match self.source() {
             Some(KeySource::Local(keys)) => !keys.borrow().is_empty(),

@@ -22,6 +22,8 @@ const ERRORS = {
   INVALID_ORIGIN: "The server doesn’t know the address that this page was opened at. Open it at its public address.",
   SIGN_IN_BUSY: "Many people are signing in right now. Try again in a moment.",
   SIGNING_UNAVAILABLE: "The server can’t issue tokens right now. Try again in a moment.",
+  TASK_QUOTA_REACHED: "You have as many tasks as you may have. Delete some first.",
+  TASKS_BUSY: "Many tasks are being written right now. Try again in a moment.",
   DATABASE_UNAVAILABLE: "The server’s database doesn’t answer. Try again in a moment.",
   KEY_SET_UNAVAILABLE: "The server can’t check tokens right now. Try again in a moment.",
   REQUEST_TIMEOUT: "That took too long. Try again.",

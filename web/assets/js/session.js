@@ -127,7 +127,7 @@ export async function signIn(email, password, rememberMe) {
   return body.user;
 }
 
-/** Whether somebody is signed in, for pages that are for everybody. @throws {ApiError} */
+/** Whether a user is signed in, for pages that need no session. @throws {ApiError} */
 export async function current() {
   return (await call("/api/auth/get-session")).body;
 }

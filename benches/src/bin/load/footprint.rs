@@ -1,4 +1,4 @@
-//! What Signet takes of a machine when nobody asks it for anything.
+//! What Signet takes of a machine while it is idle.
 
 use std::path::Path;
 use std::process::Command;

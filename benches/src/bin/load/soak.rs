@@ -1,5 +1,5 @@
 //! A long time of everything at once: two halves in two processes, keys that rotate every few seconds, people who come and go.
-//! Prints memory and descriptors at intervals, and at the end every answer by what it was; one that nobody expects is a failure.
+//! Prints memory and descriptors at intervals, and at the end every answer by what it was; an unexpected one is a failure.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::net::SocketAddr;
@@ -34,7 +34,7 @@ const SETTINGS: [(&str, &str); 4] = [
 struct Seen {
     /// How often each answer came, by what was asked.
     answers: BTreeMap<(&'static str, u16, String), u64>,
-    /// Answers that nobody expects.
+    /// Unexpected answers.
     unexpected: Vec<String>,
     /// Keys that were published.
     keys: BTreeSet<String>,
@@ -149,7 +149,7 @@ async fn day(
     }
     let forged = format!("{oldest}A");
     away.ask("list, forged token", &get("/api/me/tasks", Some(&forged)), (401, "INVALID_TOKEN")).await;
-    away.ask("list of somebody else", &get("/api/somebody/tasks", Some(&newest)), (403, "FORBIDDEN")).await;
+    away.ask("list of another user", &get("/api/somebody/tasks", Some(&newest)), (403, "FORBIDDEN")).await;
     at_home.ask("nothing", &get("/nothing/here", None), (404, "NOT_FOUND")).await;
     let set = at_home.ask("key set", &get("/.well-known/jwks.json", None), (200, "")).await;
     let kids = set["keys"].as_array().into_iter().flatten().map(|key| text(&key["kid"]).to_owned());

@@ -38,7 +38,7 @@ fn options() -> Options {
     options
 }
 
-/// Until somebody wants this to end.
+/// Until a signal says to end.
 async fn told_to_stop() {
     let mut interrupted = signal(SignalKind::interrupt()).unwrap();
     let mut terminated = signal(SignalKind::terminate()).unwrap();

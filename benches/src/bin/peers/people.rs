@@ -1,6 +1,6 @@
 //! Who asks the servers, and whether these answer as they should.
 //! In: running servers. Out: a session, tokens and ten tasks at each.
-//! Owns: nobody is measured whose answers are wrong.
+//! Owns: no peer is measured whose answers are wrong.
 
 use std::collections::HashSet;
 use std::net::SocketAddr;
@@ -45,9 +45,9 @@ impl People {
         assert_eq!((status, &keys["keys"][0]["crv"]), (200, &json!("Ed25519")));
         let (status, known) = ask(&mut connection, &get("/api/auth/get-session", Some(&session))).await;
         assert_eq!((status, &known["user"]["email"]), (200, &json!(reader.email)));
-        let nobody = ask(&mut connection, &get("/api/auth/get-session", Some("nobody"))).await;
-        assert_eq!(nobody, (200, Value::Null));
-        let (status, _) = ask(&mut connection, &get("/api/auth/token", Some("nobody"))).await;
+        let answer = ask(&mut connection, &get("/api/auth/get-session", Some("unknown"))).await;
+        assert_eq!(answer, (200, Value::Null));
+        let (status, _) = ask(&mut connection, &get("/api/auth/token", Some("unknown"))).await;
         assert_eq!(status, 401);
         let wrong = json!({ "email": reader.email, "password": "incorrect horse battery" });
         let (status, _) = ask(&mut connection, &post("/api/auth/sign-in/email", None, &wrong)).await;
@@ -57,7 +57,7 @@ impl People {
     }
 
     /// Gives the reader ten tasks at a resource server, and tries what the server says to whom.
-    pub async fn bring_tasks(&self, address: SocketAddr, stranger: &Self) {
+    pub async fn bring_tasks(&self, address: SocketAddr, other: &Self) {
         let mut connection = Connection::open(address).await.unwrap();
         let (path, token) = ("/api/me/tasks", Some(self.tokens[0].as_str()));
         for number in 0..TASKS {
@@ -75,7 +75,7 @@ impl People {
         let (start, signature) = self.tokens[0].rsplit_once('.').unwrap();
         let first = if signature.starts_with('A') { "B" } else { "A" };
         let forged = format!("{start}.{first}{}", &signature[1..]);
-        for wrong in [None, Some(forged.as_str()), Some(stranger.tokens[0].as_str())] {
+        for wrong in [None, Some(forged.as_str()), Some(other.tokens[0].as_str())] {
             let (status, _) = ask(&mut connection, &request("GET", path, wrong, None)).await;
             assert_eq!(status, 401, "{wrong:?}");
         }

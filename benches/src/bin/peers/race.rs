@@ -1,4 +1,4 @@
-//! Everybody is asked for the same in turns, within one run.
+//! Every peer is asked for the same in turns, within one run.
 //! In: where Signet and the peers are. Out: how much of everything each of them did, for the report.
 //! Owns: the turns that are compared follow one another, and every answer has the status of success.
 
@@ -84,7 +84,7 @@ impl Field {
             .chain(&self.fastapi)
     }
 
-    /// Every request to everybody who answers it; the resource servers believe the first Better Auth.
+    /// Every request to every peer that answers it; the resource servers believe the first Better Auth.
     fn rows(&self) -> Vec<Row<'_>> {
         let identity = beside(&self.signet, self.better_auth.iter().map(|(server, people)| (server, people)));
         let believed = &self.better_auth[0].1;
@@ -151,7 +151,7 @@ impl Entry<'_> {
     }
 }
 
-/// Lets everybody take turns and prints what came of it.
+/// Lets the peers take turns and prints what came of it.
 pub async fn run(binary: &Path, installed: &Path, rounds: usize) {
     let field = Field::gather(binary, installed).await;
     let mut rows = field.rows();

@@ -1,5 +1,5 @@
 //! What came of it, as tables of Markdown.
-//! In: rows whose first entry is Signet. Out: figures of everybody, and how many times Signet's they are.
+//! In: rows whose first entry is Signet. Out: figures of every peer, and how many times Signet's they are.
 //! Owns: Signet is compared with whichever set-up of a peer is the best in the measure at hand.
 
 use std::time::Duration;

@@ -18,7 +18,7 @@ pub struct Server {
     /// What it is called in the tables.
     pub name: String,
     pub process: Process,
-    /// Memory before anybody asked for anything.
+    /// Memory before the first request.
     pub idle: (f64, f64),
     _folder: TempDir,
 }

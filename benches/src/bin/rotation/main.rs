@@ -1,4 +1,4 @@
-//! Proves that rotation loses nobody and that revocation arrives: real processes under traffic for some minutes.
+//! Proves that rotation refuses no living token and that revocation arrives: real processes under traffic for some minutes.
 //!
 //! usage: rotation [--seconds N] [--signet PROGRAM] [--seed N] [--record FILE.md]
 //!

@@ -11,6 +11,7 @@ use prometheus_client::encoding::DescriptorEncoder;
 use super::process;
 use super::writer::MetricWriter;
 use crate::http::server::ConnectionLimit;
+use crate::http::tasks::Resource;
 use crate::keys::keyring::Keyring;
 use crate::model::signing_key::KeyState;
 use crate::password::Passwords;
@@ -32,13 +33,15 @@ pub struct Sources {
     pub keyring: Option<Arc<Keyring>>,
     /// What tokens are verified with, where this process verifies.
     pub verifier: Option<Arc<Verifier>>,
+    /// The tasks API and its share of the database, where this process serves it.
+    pub tasks: Option<(Arc<Resource>, Database)>,
     /// The hashing threads, where this process signs people in.
     pub passwords: Option<Arc<Passwords>>,
     /// Limits.
     pub limiter: Arc<Limiter>,
     /// Ended sessions.
     pub revocations: Arc<Revocations>,
-    /// Where instances meet, where there are several.
+    /// Redis, where one is configured.
     pub redis: Option<Arc<Redis>>,
     /// Time.
     pub clock: Arc<dyn Clock>,
@@ -63,6 +66,9 @@ impl Collector for Sources {
         }
         if let Some(verifier) = &self.verifier {
             verification(verifier, &mut page)?;
+        }
+        if let Some((resource, database)) = &self.tasks {
+            tasks(resource, database, &mut page)?;
         }
         if let Some(passwords) = &self.passwords {
             hashing(passwords, &mut page)?;
@@ -234,12 +240,32 @@ fn verification(verifier: &Verifier, page: &mut MetricWriter<'_>) -> fmt::Result
     page.counters(
         "signet_key_cache_fetch_failures",
         "Fetches that brought no keys, by reason",
-        cache.faults().map(|(reason, count)| ([("reason", reason)], count)),
+        cache.failures_by_reason().map(|(reason, count)| ([("reason", reason)], count)),
     )?;
     page.gauge(
         "signet_key_cache_consecutive_failures",
         "Fetches that failed since the last good one",
         f64::from(status.failures),
+    )
+}
+
+fn tasks(resource: &Resource, database: &Database, page: &mut MetricWriter<'_>) -> fmt::Result {
+    let help = "Requests for tasks that are worked on";
+    page.gauge("signet_tasks_in_flight", help, resource.in_flight.len() as f64)?;
+    let Some([reads, writes]) = database.lane_load() else { return Ok(()) };
+    page.gauges(
+        "signet_tasks_queue",
+        "Reads and writes of tasks that wait for the database",
+        [([("access", "read")], reads.waiting as f64), ([("access", "write")], writes.waiting as f64)],
+    )?;
+    page.counters(
+        "signet_tasks_turned_away",
+        "Requests for tasks that were told to come back later, by the bound that they met",
+        [
+            ([("bound", "subject")], resource.in_flight.turned_away()),
+            ([("bound", "read")], reads.turned_away),
+            ([("bound", "write")], writes.turned_away),
+        ],
     )
 }
 

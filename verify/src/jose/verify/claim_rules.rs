@@ -25,13 +25,13 @@ pub(super) fn admit(
     if claims.contains_key("cnf") {
         return Err(Refusal::BoundToKey);
     }
-    let (kid, may_be_absent) = match signer {
-        KeyReference::Published(kid, _) => (Some(kid.clone()), false),
+    let (kid, presence) = match signer {
+        KeyReference::Published(kid, _) => (Some(kid.clone()), Presence::Required),
         // Old backends' tokens carry neither issuer nor audience; the secret itself says who made them.
-        KeyReference::Shared => (None, true),
+        KeyReference::Shared => (None, Presence::Optional),
     };
-    let issuer = issuer(&claims, policy, may_be_absent)?;
-    check_audience(&claims, policy, may_be_absent)?;
+    let issuer = issuer(&claims, policy, presence)?;
+    check_audience(&claims, policy, presence)?;
 
     let expires = claims.get("exp").and_then(numeric_date).ok_or(Refusal::Expiry)?;
     let not_before = moment(&claims, "nbf", Refusal::NotYetValid)?;
@@ -77,7 +77,7 @@ fn check_times(claims: &VerifiedClaims, policy: &Policy, now: Timestamp) -> Resu
 }
 
 impl Policy {
-    /// Whether the time is still right for somebody whose token was verified before under this same policy.
+    /// Whether the time is still right for a token that was verified before under this same policy.
     ///
     /// # Errors
     /// The [`Refusal`] that verifying the token anew would give.
@@ -86,24 +86,33 @@ impl Policy {
     }
 }
 
+/// Whether a token may go without `iss` and `aud`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Presence {
+    /// It may not: a published key signs for many.
+    Required,
+    /// It may: old backends that share a secret name neither.
+    Optional,
+}
+
 fn issuer(
     claims: &Map<String, Value>,
     policy: &Policy,
-    may_be_absent: bool,
+    presence: Presence,
 ) -> Result<Option<String>, Refusal> {
     match claims.get("iss") {
-        None if may_be_absent => Ok(None),
+        None if presence == Presence::Optional => Ok(None),
         Some(Value::String(issuer)) if policy.issuers.contains(issuer) => Ok(Some(issuer.clone())),
         _ => Err(Refusal::Issuer),
     }
 }
 
 /// Wants a string, or an array of strings only, that holds one of our names exactly.
-fn check_audience(claims: &Map<String, Value>, policy: &Policy, may_be_absent: bool) -> Result<(), Refusal> {
+fn check_audience(claims: &Map<String, Value>, policy: &Policy, presence: Presence) -> Result<(), Refusal> {
     let ours =
         |name: &Value| name.as_str().is_some_and(|name| policy.audiences.iter().any(|own| own == name));
     let sound = match claims.get("aud") {
-        None => may_be_absent,
+        None => presence == Presence::Optional,
         Some(Value::Array(names)) => names.iter().all(Value::is_string) && names.iter().any(ours),
         Some(name) => ours(name),
     };
@@ -150,7 +159,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn moments_saturate_and_never_wrap() {
+    fn check_times_saturates_and_never_wraps() {
         let moment = |text: &str| numeric_date(&serde_json::from_str(text).unwrap()).map(Timestamp::millis);
         assert_eq!(moment("1.5"), Some(1500));
         assert_eq!(moment("-0.0001"), Some(-1));

@@ -1,5 +1,5 @@
 //! Reads the protected header of a compact JWS (RFC 7515 section 4).
-//! In: the header part of a token, which nobody has vouched for yet. Out: the key that it points at.
+//! In: the header part of a token, which is not verified yet. Out: the key that it points at.
 //! Owns: the header chooses among our keys by name and has no other say; what it asks for beyond that is refused.
 
 use serde_json::{Map, Value};
@@ -82,7 +82,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_usual_header_of_each_algorithm_is_recognised() {
+    fn read_recognises_the_usual_header_of_each_algorithm() {
         for algorithm in Algorithm::ALL {
             let header = format!(r#"{{"alg":"{algorithm}","kid":"kid-1"}}"#);
             let expected = KeyReference::Published(Kid::parse("kid-1").unwrap(), algorithm);
@@ -93,7 +93,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn the_short_way_finds_what_the_long_way_finds(
+        fn read_finds_the_same_on_the_short_and_the_long_way(
             algorithm in prop::sample::select(vec!["EdDSA", "ES256", "RS256", "HS256", "PS256", "none"]),
             kid in "[ -~é\\n]{0,130}",
             tail in "[ -~]{0,4}",

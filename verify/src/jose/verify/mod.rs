@@ -1,5 +1,5 @@
 //! Compact JWS in (RFC 7515 section 5.2, RFC 7519 section 7.2).
-//! In: a token from anybody, the trusted keys, the policy and the present moment. Out: a principal, or a refusal.
+//! In: an untrusted token, the trusted keys, the policy and the present moment. Out: a principal, or a refusal.
 //! Owns: the algorithm is a property of the key, and no claim is looked at before the signature is right.
 
 mod claim_rules;
@@ -64,7 +64,7 @@ impl<'a> Unverified<'a> {
         }
     }
 
-    /// The issuer that the token claims to come from; nobody has vouched for it. For choosing whose keys to try.
+    /// The issuer that the token claims to come from; not verified. For choosing whose keys to try.
     pub fn claimed_issuer(&self) -> Option<String> {
         match json::parse(&self.payload).ok()? {
             Value::Object(mut claims) => match claims.remove("iss")? {

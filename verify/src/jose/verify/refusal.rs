@@ -150,7 +150,7 @@ mod tests {
     use super::Refusal;
 
     #[test]
-    fn all_reasons_are_listed_in_order_and_have_names_of_their_own() {
+    fn all_lists_every_reason_in_order_with_a_name_of_its_own() {
         assert!(Refusal::ALL.iter().enumerate().all(|(number, refusal)| *refusal as usize == number));
         assert_eq!(Refusal::ALL.last(), Some(&Refusal::BoundToKey), "the last one declared");
         let names: BTreeSet<&str> = Refusal::ALL.into_iter().map(Refusal::code).collect();

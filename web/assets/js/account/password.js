@@ -2,7 +2,7 @@
 
 import { renew, withSession } from "../session.js";
 import { byId, show } from "../ui/dom.js";
-import { faultOfNewPassword, take } from "../ui/form.js";
+import { problemOfNewPassword, take } from "../ui/form.js";
 
 export function start() {
   const form = byId("change");
@@ -19,8 +19,8 @@ export function start() {
       dispatchEvent(new Event("renewed"));
     },
     ({ newPassword }) => {
-      const fault = newPassword === "" ? null : faultOfNewPassword(newPassword);
-      return fault ? { newPassword: fault } : {};
+      const problem = newPassword === "" ? null : problemOfNewPassword(newPassword);
+      return problem ? { newPassword: problem } : {};
     },
   );
 }

@@ -1,6 +1,6 @@
 // Where one is signed in.
 // In: the sessions of the user. Out: a list from which each can be ended.
-// Owns: the list is shown to nobody who has not proved the password within a day.
+// Owns: the list is shown only to users who have proved the password within a day.
 
 import { ApiError, post } from "../api.js";
 import { device } from "./device.js";

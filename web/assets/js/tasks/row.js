@@ -61,7 +61,7 @@ export function row(task, listeners) {
       const hadFocus = own.contains(document.activeElement);
       say(`${completed ? "Done" : "Open again"}: ${task.title}`);
       task = fresh;
-      if (isOpen()) return; // somebody has begun to edit it meanwhile
+      if (isOpen()) return; // the user has begun to edit it meanwhile
       listeners.changed(own, fresh);
       if (hadFocus) document.getElementById(mark.id)?.focus();
     } catch (error) {

@@ -113,8 +113,8 @@ function addReveal(input) {
   input.after(button);
 }
 
-/** What is wrong with a password that somebody chooses; the length is counted as the server counts it. */
-export function faultOfNewPassword(password) {
+/** What is wrong with a new password; the length is counted as the server counts it. */
+export function problemOfNewPassword(password) {
   const code = password.length < 8 ? "PASSWORD_TOO_SHORT" : password.length > 128 ? "PASSWORD_TOO_LONG" : null;
   return code && explained({ code });
 }

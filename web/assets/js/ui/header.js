@@ -21,7 +21,7 @@ export function start() {
 /** On pages for everybody: shows members their ways. @returns the session and its user, or null */
 export async function greet() {
   start();
-  // Nobody can be asked: then the ways of guests are shown, which lead on as well.
+  // Where the server does not answer, the ways of guests are shown, which lead on as well.
   const found = await session.current().catch(() => null);
   document.body.dataset.who = found ? "member" : "guest";
   return found;

@@ -1,0 +1,156 @@
+//! What verbs say to programs.
+//! In: what a verb has found or done. Out: the document that `--json` prints.
+//! Owns: the shapes are stable: members may be added, none is renamed or goes. Times are of RFC 3339, spans are seconds.
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use signet::app::RECALL_EVERY;
+use signet::config::{Report, Source};
+use signet::keys::commands::{ForcedRotation, Requested, Revoked, Rewrapped};
+use signet::keys::import_export::Imported;
+use signet::keys::listing::{Line, Next};
+use signet::keys::timeline::{Entry, calendar};
+use signet::model::contract::Contract;
+use signet::model::key_rows::KeyEvent;
+use signet_verify::clock::Timestamp;
+
+/// Of `keys list`.
+pub fn keys(lines: &[Line], now: Timestamp) -> Value {
+    let key = |line: &Line| {
+        let next = |(next, at): (Next, Timestamp)| json!({ "event": next_name(next), "at": at.iso_8601() });
+        let margin = |(rule, seconds): (&str, f64)| json!({ "rule": rule, "seconds": seconds });
+        json!({
+            "kid": line.kid.as_ref(),
+            "algorithm": line.algorithm.name(),
+            "state": line.state.name(),
+            "age_seconds": seconds(line.age),
+            "next": line.next.map(next),
+            "margin": line.margin.map(margin),
+            "reason": line.reason,
+        })
+    };
+    json!({ "now": now.iso_8601(), "keys": lines.iter().map(key).collect::<Vec<_>>() })
+}
+
+fn next_name(next: Next) -> &'static str {
+    match next {
+        Next::Signs => "signs",
+        Next::SuccessorAnnounced => "successor_announced",
+        Next::Retires => "retires",
+        Next::Removed => "removed",
+    }
+}
+
+/// Of `keys list --events`.
+pub fn events(events: &[KeyEvent]) -> Value {
+    let event = |event: &KeyEvent| {
+        json!({
+            "at": event.at.iso_8601(),
+            "kid": event.kid.as_ref(),
+            "event": event.event.name(),
+            "by": event.actor,
+            "reason": event.reason,
+        })
+    };
+    json!({ "events": events.iter().map(event).collect::<Vec<_>>() })
+}
+
+/// One of `keys rotate`.
+pub fn requested(done: &Requested) -> Value {
+    json!({
+        "algorithm": done.algorithm.name(),
+        "kid": done.kid.as_ref(),
+        "public_since": done.public_since.iso_8601(),
+        "signs_from": done.signs_from.iso_8601(),
+    })
+}
+
+/// One of `keys rotate --now`.
+pub fn forced(done: &ForcedRotation) -> Value {
+    let retired = done.retired.as_ref();
+    json!({
+        "algorithm": done.algorithm.name(),
+        "kid": done.kid.as_ref(),
+        "known_from": done.known_from.iso_8601(),
+        "retired": retired.map(|(kid, until)| json!({ "kid": kid.as_ref(), "public_until": until.iso_8601() })),
+    })
+}
+
+/// Of `keys revoke`.
+pub fn revoked(done: &Revoked) -> Value {
+    json!({
+        "algorithm": done.algorithm.name(),
+        "kid": done.kid.as_ref(),
+        "signs_now": done.signs_now.as_ref().map(AsRef::<str>::as_ref),
+        "refused_from": done.refused_from.iso_8601(),
+    })
+}
+
+/// Of `keys import`.
+pub fn imported(done: &Imported) -> Value {
+    match done {
+        Imported::Successor { kid, signs_from } => json!({
+            "kid": kid.as_ref(),
+            "joins_as": "successor",
+            "signs_from": signs_from.map(Timestamp::iso_8601),
+            "public_until": null,
+        }),
+        Imported::VerifyOnly { kid, public_until } => json!({
+            "kid": kid.as_ref(),
+            "joins_as": "verify_only",
+            "signs_from": null,
+            "public_until": public_until.iso_8601(),
+        }),
+    }
+}
+
+/// Of `keys rewrap`; with a dry run, of what would be done.
+pub fn rewrapped(done: &Rewrapped) -> Value {
+    let unreadable = done.unreadable.iter().map(|(kid, why)| json!({ "kid": kid.as_ref(), "why": why }));
+    json!({
+        "rewrapped": done.rewrapped.iter().map(AsRef::<str>::as_ref).collect::<Vec<_>>(),
+        "current": done.current.iter().map(AsRef::<str>::as_ref).collect::<Vec<_>>(),
+        "unreadable": unreadable.collect::<Vec<_>>(),
+    })
+}
+
+/// Of `config check`; the contract is of the keys, which the role `resource` does not have.
+pub fn config(report: &Report, contract: Option<&Contract>) -> Value {
+    let settings = report
+        .lines
+        .iter()
+        .map(|line| json!({ "name": line.name, "value": line.value, "source": source_name(line.source) }));
+    json!({
+        "settings": settings.collect::<Vec<_>>(),
+        "warnings": report.warnings,
+        "keys": contract.map(promises),
+        "session_bound_seconds": seconds(RECALL_EVERY),
+    })
+}
+
+fn source_name(source: Source) -> &'static str {
+    match source {
+        Source::Default => "default",
+        Source::Given => "given",
+        Source::File => "file",
+        Source::Generated => "generated",
+    }
+}
+
+fn promises(contract: &Contract) -> Value {
+    let entry = |Entry { after, key, event }: &Entry| json!({ "after_seconds": seconds(*after), "key": key, "event": event.name() });
+    let algorithms = contract.algorithms();
+    json!({
+        "algorithms": algorithms.iter().map(|algorithm| algorithm.name()).collect::<Vec<_>>(),
+        "calendar": calendar(contract).iter().map(entry).collect::<Vec<_>>(),
+        "lead_seconds": seconds(contract.lead()),
+        "retain_seconds": seconds(contract.retain()),
+        "reload_seconds": seconds(contract.reload()),
+        "revocation_bound_seconds": seconds(contract.revocation_bound()),
+    })
+}
+
+fn seconds(span: Duration) -> f64 {
+    span.as_secs_f64()
+}
