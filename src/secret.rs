@@ -7,6 +7,7 @@ use std::fmt;
 
 pub use signet_verify::crypto::{PrivateKey, SecretTooShort, SharedSecret};
 use signet_verify::crypto::{hex, sha256};
+use unicode_normalization::UnicodeNormalization;
 use zeroize::Zeroizing;
 
 /// The first eight hex digits of the SHA-256: enough to tell two secrets apart in a log, useless to guess one.
@@ -29,9 +30,19 @@ impl Password {
         &self.0
     }
 
-    /// Length in UTF-16 code units, which is how JavaScript counts and so how Better Auth's limits are meant.
-    pub fn utf16_length(&self) -> usize {
-        self.0.encode_utf16().count()
+    /// What is hashed: the same letter can be typed in several ways, and NFKC makes them one, as Better Auth does (NIST
+    /// SP 800-63B section 5.1.1.2).
+    pub fn normalized(&self) -> Zeroizing<String> {
+        Zeroizing::new(self.0.nfkc().collect())
+    }
+
+    /// Length in UTF-16 code units, which is how JavaScript counts and so how Better Auth's limits are meant. It is that
+    /// of what was typed or of what is hashed, whichever is shorter: a letter typed as several characters is one, and a
+    /// character that stands for a whole sentence is no sentence.
+    pub fn length(&self) -> usize {
+        let typed = self.0.encode_utf16().count();
+        let hashed = self.0.nfkc().map(char::len_utf16).sum();
+        typed.min(hashed)
     }
 }
 
@@ -116,7 +127,16 @@ mod tests {
     }
 
     #[test]
-    fn utf16_length_counts_a_password_as_javascript_does() {
-        assert_eq!(Password::new("🔑🔑🔑🔑".to_owned()).utf16_length(), 8);
+    fn length_counts_a_password_as_javascript_does() {
+        assert_eq!(Password::new("🔑🔑🔑🔑".to_owned()).length(), 8);
+    }
+
+    #[test]
+    fn length_is_the_shorter_of_what_was_typed_and_what_is_hashed() {
+        let length = |text: &str| Password::new(text.to_owned()).length();
+        assert_eq!(length(&"e\u{301}".repeat(4)), 4, "four letters, however they are typed");
+        assert_eq!(length(&"\u{e9}".repeat(4)), 4);
+        assert_eq!(length("\u{fdfa}"), 1, "hashed as eighteen characters, guessed as one");
+        assert_eq!(length(&"a".repeat(129)), 129);
     }
 }

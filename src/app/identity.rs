@@ -12,7 +12,7 @@ use crate::config::{Config, IssuerSecrets, TokenMode, TrustedOrigins};
 use crate::http::IdentityParts;
 use crate::http::identity::{Cookies, Identity};
 use crate::identity::tokens::{Issuer, Signature, TokenProfile};
-use crate::identity::{Accounts, Sessions};
+use crate::identity::{Accounts, Devices, Sessions};
 use crate::keys::keyring::Keyring;
 use crate::password::Passwords;
 use crate::store::Database;
@@ -76,11 +76,13 @@ impl IdentityHalf {
         environment: &Environment,
     ) -> IdentityParts {
         let Environment { clock, entropy } = environment.clone();
+        let devices = Arc::new(Devices::new(&self.secrets.shared, entropy.clone()));
         let accounts = Accounts::new(
             self.database.clone(),
             self.sessions.clone(),
             self.passwords.clone(),
             peers.limiter.clone(),
+            devices.clone(),
             clock.clone(),
             entropy,
         );
@@ -90,6 +92,7 @@ impl IdentityHalf {
             issuer: self.issuer(config, base_url, environment),
             keyring: self.keyring.clone(),
             cookies: Cookies::new(&self.secrets.shared, base_url),
+            devices,
             origins,
             clock,
         };
@@ -116,7 +119,6 @@ impl IdentityHalf {
             audience: base_url.to_owned(),
             ttl: config.tokens.ttl,
         };
-        let Environment { clock, entropy } = environment.clone();
-        Issuer::new(self.keyring.clone(), signature, terms, clock, entropy)
+        Issuer::new(self.keyring.clone(), signature, terms, environment.entropy.clone())
     }
 }

@@ -35,6 +35,7 @@ use self::ops::health;
 use self::ops::metrics::Metrics;
 use self::ops::metrics::MetricsEndpoint;
 use self::pages::Web;
+use self::routes::Limit;
 use self::routes::Policy;
 use self::routes::Reader;
 use self::routes::mount;
@@ -104,6 +105,7 @@ pub fn endpoint(parts: Parts) -> BoxEndpoint<'static, Response> {
     let layers = Layers {
         trusted_proxies: parts.trusted_proxies.clone(),
         unreadable_proxies: UnreadableProxies::default(),
+        identity: parts.identity.as_ref().map(|parts| parts.identity.clone()),
         ids: RequestIds::new(parts.entropy.clone()),
         clock: parts.clock.clone(),
         metrics: parts.metrics.clone(),
@@ -120,6 +122,8 @@ pub fn endpoint(parts: Parts) -> BoxEndpoint<'static, Response> {
 struct Layers {
     trusted_proxies: Vec<IpNet>,
     unreadable_proxies: UnreadableProxies,
+    /// Who knows devices that have signed in before.
+    identity: Option<Arc<identity::Identity>>,
     ids: RequestIds,
     clock: Arc<dyn Clock>,
     metrics: Arc<Metrics>,
@@ -141,6 +145,10 @@ impl Endpoint for Layers {
             self.unreadable_proxies.warn(proxy, self.clock.monotonic());
         }
         let summary = RequestSummary::of(&request);
+        if let (Limit::AddressOrDevice { .. }, Some(identity)) = (summary.route.policy.limit, &self.identity)
+        {
+            identity.mark_known_device(&mut request);
+        }
         let log = RequestLog::begin(&request, &summary, &self.ids, &*self.clock);
         let cors = Cors::of(&request, summary.route.policy.origins, &self.origins);
         let mut response = match cors.preflight() {

@@ -15,6 +15,14 @@ pub enum Limit {
     None,
     /// Attempts of one address are counted together.
     Address(&'static Rule),
+    /// The same, but a device that has signed in before is counted by itself: whoever shares its address does not keep it
+    /// out.
+    AddressOrDevice {
+        /// Attempts of one address, and those of one device.
+        each: &'static Rule,
+        /// Attempts of the devices of one address together.
+        devices: &'static Rule,
+    },
     /// Attempts of one address are counted for each path.
     AddressAndPath(&'static Rule),
 }
@@ -62,8 +70,8 @@ const WINDOW: Duration = Duration::from_secs(10);
 /// Where passwords are tried, or accounts made: three in ten seconds.
 const SIGN_INS: &Rule = &Rule { name: "sign-in", burst: 3, window: WINDOW };
 const SIGN_UPS: &Rule = &Rule { name: "sign-up", burst: 3, window: WINDOW };
-const PASSWORD_CHANGES: &Rule = &Rule { name: "change-password", burst: 3, window: WINDOW };
-const PASSWORD_CHECKS: &Rule = &Rule { name: "verify-password", burst: 3, window: WINDOW };
+/// Devices that have signed in before: ten of them at one address.
+const SIGN_INS_OF_DEVICES: &Rule = &Rule { name: "sign-in-device", burst: 30, window: WINDOW };
 
 /// Everything else of the identity API: a hundred in ten seconds.
 const IDENTITY: &Rule = &Rule { name: "identity", burst: 100, window: WINDOW };
@@ -89,10 +97,14 @@ pub const SIGN_IN: &str = "/api/auth/sign-in/email";
 
 /// Every path, once.
 pub const ROUTES: &[Route] = &[
-    at(SIGN_IN, strict(SIGN_INS)),
+    at(
+        SIGN_IN,
+        Policy { limit: Limit::AddressOrDevice { each: SIGN_INS, devices: SIGN_INS_OF_DEVICES }, ..API },
+    ),
     at("/api/auth/sign-up/email", strict(SIGN_UPS)),
-    at("/api/auth/change-password", strict(PASSWORD_CHANGES)),
-    at("/api/auth/verify-password", strict(PASSWORD_CHECKS)),
+    // What proves a password here is counted for each session, whoever else is at the address.
+    at("/api/auth/change-password", ORDINARY),
+    at("/api/auth/verify-password", ORDINARY),
     at("/api/auth/sign-out", ORDINARY),
     at("/api/auth/get-session", ORDINARY),
     at("/api/auth/token", ORDINARY),

@@ -1,13 +1,16 @@
 //! Replacing a password.
 //! In: a user who is signed in, the old password and the new one. Out: a new session, if the others are to end.
-//! Owns: of two changes at once one wins.
+//! Owns: of two changes at once one wins; no session that ended, or was opened with the old password, brings about a new
+//! one.
 
-use super::accounts::{Accounts, check_length};
+use super::accounts::Accounts;
 use super::error::Error;
+use super::proofs::{check_length, still_proved};
 use super::sessions::{Device, SignedIn};
 use crate::audit::{self, Event};
+use crate::password::Requester;
 use crate::secret::Password;
-use crate::store::{self, SessionFilter};
+use crate::store::SessionFilter;
 
 /// What becomes of the sessions of a user whose password changes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,7 +26,8 @@ impl Accounts {
     /// [`OtherSessions::End`] has ended all that there were.
     ///
     /// # Errors
-    /// The length of the new password is judged before the old one is looked at.
+    /// The length of the new password is judged before the old one is looked at. [`Error::SessionEnded`] when the session
+    /// that asks has ended since it was looked up.
     pub async fn change_password(
         &self,
         current: &SignedIn,
@@ -33,27 +37,31 @@ impl Accounts {
         device: &Device,
     ) -> Result<Option<SignedIn>, Error> {
         check_length(new)?;
-        let stored = self.prove(current, old).await?;
-        let hash = self.passwords.hash(self.passwords.enter()?, new).await?;
-        let changed = match others {
-            OtherSessions::Keep => {
-                let now = self.clock.now();
-                let credentials = self.database.credentials();
-                let kept = credentials.replace_password(&current.user.id, &stored, &hash, now).await;
-                kept.map(|()| None).map_err(Error::from)
-            }
-            OtherSessions::End => self.replace_all(current, &stored, &hash, device).await.map(Some),
-        };
-        let changed = changed.map_err(|error| match error {
-            // Another request changed it meanwhile: the old password is no longer the password.
-            Error::Store(store::Error::Conflict) => Error::InvalidPassword,
-            error => error,
-        })?;
+        let changed = self.proofs.by_session(current, old, |proof| async move {
+            let hash = self.proofs.hash(self.proofs.enter(Requester::Known)?, new).await?;
+            still_proved(match others {
+                OtherSessions::Keep => self.replace(current, &proof.hash, &hash).await.map(|()| None),
+                OtherSessions::End => self.replace_all(current, &proof.hash, &hash, device).await.map(Some),
+            })
+        });
+        let changed = changed.await?;
         audit::record(Event::PasswordChanged { user: &current.user.id, session: &current.session.id });
         Ok(changed)
     }
 
-    /// Replaces a hash, ends every session of the user and opens a new one, all or nothing.
+    /// Replaces a hash, as long as the session that asks has not ended.
+    async fn replace(&self, current: &SignedIn, old: &str, new: &str) -> Result<(), Error> {
+        let (user_id, now) = (&current.user.id, self.clock.now());
+        let replaced = self.database.write(|unit| async move {
+            unit.credentials().replace_password(user_id, old, new, now).await?;
+            let lives = unit.sessions().lives(user_id, &current.session.id).await?;
+            if lives { Ok(()) } else { Err(Error::SessionEnded) }
+        });
+        replaced.await
+    }
+
+    /// Replaces a hash, ends every session of the user, of which the one that asks has to be one, and opens a new one, all
+    /// or nothing.
     async fn replace_all(
         &self,
         current: &SignedIn,
@@ -67,8 +75,11 @@ impl Accounts {
         let ended = self.database.write(|unit| async move {
             unit.credentials().replace_password(user_id, old, new, ending.at).await?;
             let ended = unit.sessions().end(user_id, SessionFilter::All, ending).await?;
+            if !current.is_among(&ended) {
+                return Err(Error::SessionEnded);
+            }
             unit.sessions().insert(session, token_hash).await?;
-            Ok::<_, store::Error>(ended)
+            Ok(ended)
         });
         self.sessions.revoke(ended.await?);
         Ok(opened)

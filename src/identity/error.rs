@@ -14,6 +14,9 @@ pub enum Error {
     /// No such user, no password, or the wrong one: the caller is not told which.
     #[error("unknown address or wrong password")]
     InvalidEmailOrPassword,
+    /// The session that asks has ended since it was looked up.
+    #[error("the session has ended")]
+    SessionEnded,
     /// Signing in was too long ago to see this.
     #[error("the session is not fresh")]
     SessionNotFresh,

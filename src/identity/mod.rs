@@ -3,10 +3,13 @@
 //! Owns: an unknown address and a wrong password are the same answer in the same time.
 
 mod accounts;
+mod attempts;
 mod change_password;
 mod delete_user;
+mod devices;
 mod email;
 mod error;
+mod proofs;
 mod sessions;
 mod sign_in;
 mod sign_out;
@@ -15,9 +18,11 @@ pub mod tokens;
 mod update_user;
 mod verify_password;
 
-pub use accounts::{Accounts, PASSWORD_LENGTH};
+pub use accounts::Accounts;
 pub use change_password::OtherSessions;
+pub use devices::{DeviceToken, Devices};
 pub use email::Email;
 pub use error::Error;
+pub use proofs::PASSWORD_LENGTH;
 pub use sessions::{Device, Expiry, Found, Sessions, SignedIn, Slide};
 pub use sign_up::NewAccount;

@@ -5,6 +5,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::devices::DeviceToken;
 use super::error::Error;
 use crate::audit::{self, Event};
 use crate::model::session::{Remember, Revocation, Session, Standing};
@@ -25,6 +26,10 @@ const USER_AGENT_LENGTH: usize = 512;
 pub struct Device {
     /// The address of the peer, or what a trusted proxy says it is; empty when unknown.
     pub ip_address: String,
+    /// What limits count that address by; empty when unknown.
+    pub subscriber: String,
+    /// What this deployment has given to the device before.
+    pub tokens: Vec<DeviceToken>,
     /// What the program calls itself; empty when unknown.
     pub user_agent: String,
 }
@@ -40,6 +45,8 @@ pub struct SignedIn {
     pub token: OpaqueToken,
     /// Whether the cookie is to be renewed.
     pub expiry: Expiry,
+    /// When the session was last known to live. What is given out on its strength lives from here on.
+    pub found_at: Timestamp,
 }
 
 /// What the request did to the expiry of its session.
@@ -49,6 +56,13 @@ pub enum Expiry {
     Moved,
     /// It is what it was.
     Unchanged,
+}
+
+impl SignedIn {
+    /// Whether this session is one of those that have ended.
+    pub(super) fn is_among(&self, ended: &[Revocation]) -> bool {
+        ended.iter().any(|revocation| revocation.session_id == self.session.id)
+    }
 }
 
 /// What became of a session token.
@@ -107,10 +121,11 @@ impl Sessions {
     pub async fn authenticate(&self, token: Option<OpaqueToken>, slide: Slide) -> Result<Found, Error> {
         let Some(token) = token else { return Ok(Found::NoToken) };
         let sessions = self.database.sessions();
+        // Taken before the database is asked: the session may end while the answer is on its way.
+        let now = self.clock.now();
         let Some((mut session, user)) = sessions.by_token_hash(&token.hash()).await? else {
             return Ok(Found::Ended);
         };
-        let now = self.clock.now();
         let expiry = match session.standing(now) {
             Standing::Expired => {
                 self.end(&session.user_id, SessionFilter::Id(&session.id)).await?;
@@ -127,44 +142,48 @@ impl Sessions {
             }
             Standing::Slides { .. } | Standing::Current => Expiry::Unchanged,
         };
-        Ok(Found::SignedIn(Box::new(SignedIn { session, user, token, expiry })))
+        Ok(Found::SignedIn(Box::new(SignedIn { session, user, token, expiry, found_at: now })))
     }
 
     /// The living sessions of the user who asks, oldest first.
     ///
     /// # Errors
-    /// [`Error::SessionNotFresh`] when signing in was too long ago to see them.
+    /// [`Error::SessionNotFresh`] when signing in was too long ago to see them, [`Error::SessionEnded`] when the session
+    /// that asks is not among them any more.
     pub async fn list(&self, current: &SignedIn) -> Result<Vec<Session>, Error> {
         let now = self.clock.now();
         if !current.session.is_fresh(now) {
             return Err(Error::SessionNotFresh);
         }
-        Ok(self.database.sessions().of_user(&current.user.id, now).await?)
+        let living = self.database.sessions().of_user(&current.user.id, now).await?;
+        let has_current = living.iter().any(|session| session.id == current.session.id);
+        if has_current { Ok(living) } else { Err(Error::SessionEnded) }
     }
 
-    /// Ends one session of the user: the one with this token, or with this id. None may be theirs; then nothing happens.
+    /// Ends one session of the user who asks: the one with this token, or with this id. None may be theirs; then nothing
+    /// happens.
     ///
     /// # Errors
-    /// When the database fails.
-    pub async fn revoke_one(&self, user_id: &str, token_or_id: &str) -> Result<(), Error> {
+    /// [`Error::SessionEnded`] when the session that asks has ended since it was looked up.
+    pub async fn revoke_one(&self, current: &SignedIn, token_or_id: &str) -> Result<(), Error> {
         let token_hash = OpaqueToken::new(token_or_id.to_owned()).hash();
-        self.end_and_record(user_id, SessionFilter::IdOrTokenHash(token_or_id, &token_hash)).await
+        self.end_for(current, SessionFilter::IdOrTokenHash(token_or_id, &token_hash)).await
     }
 
     /// Ends every session of the user who asks, this one too.
     ///
     /// # Errors
-    /// When the database fails.
+    /// [`Error::SessionEnded`] when the session that asks has ended since it was looked up.
     pub async fn revoke_all(&self, current: &SignedIn) -> Result<(), Error> {
-        self.end_and_record(&current.user.id, SessionFilter::All).await
+        self.end_for(current, SessionFilter::All).await
     }
 
     /// Ends every session of the user who asks, but this one.
     ///
     /// # Errors
-    /// When the database fails.
+    /// [`Error::SessionEnded`] when the session that asks has ended since it was looked up.
     pub async fn revoke_others(&self, current: &SignedIn) -> Result<(), Error> {
-        self.end_and_record(&current.user.id, SessionFilter::AllBut(&current.session.id)).await
+        self.end_for(current, SessionFilter::AllBut(&current.session.id)).await
     }
 
     /// Reads the revocations and the deleted users that the database remembers, as a start of the process has to.
@@ -206,7 +225,7 @@ impl Sessions {
             ip_address: device.ip_address.clone(),
             user_agent: device.user_agent.chars().take(USER_AGENT_LENGTH).collect(),
         };
-        Ok(SignedIn { session, user, token, expiry: Expiry::Unchanged })
+        Ok(SignedIn { session, user, token, expiry: Expiry::Unchanged, found_at: now })
     }
 
     /// Keeps a session that was prepared, as long as `password_hash` is still the hash of the user's password; says
@@ -231,10 +250,16 @@ impl Sessions {
         Ok(self.revoke(ended.await?))
     }
 
-    /// When sessions end that end now.
+    /// Whether this process knows that the session has ended.
+    pub fn has_ended(&self, session_id: &str) -> bool {
+        self.revocations.contains(session_id)
+    }
+
+    /// When sessions end that end in a unit of work which begins now. Until its end others find them alive and issue tokens,
+    /// which are remembered as well.
     pub(super) fn ending(&self) -> Ending {
         let at = self.clock.now();
-        Ending { at, forget_at: at.after(self.tokens_outlive) }
+        Ending { at, forget_at: at.after(self.tokens_outlive + self.database.time_limit()) }
     }
 
     /// Refuses the JWTs of sessions that have ended, from now on; says how many there were.
@@ -249,8 +274,17 @@ impl Sessions {
         self.revocations.deletions().done([(user_id.to_owned(), forget_at)]);
     }
 
-    async fn end_and_record(&self, user_id: &str, filter: SessionFilter<'_>) -> Result<(), Error> {
-        let count = self.end(user_id, filter).await?;
+    /// Ends sessions for somebody whose own session still lives in the same unit of work.
+    async fn end_for(&self, current: &SignedIn, filter: SessionFilter<'_>) -> Result<(), Error> {
+        let (user_id, ending) = (&current.user.id, self.ending());
+        let ended = self.database.write(|unit| async move {
+            unit.credentials().hold_of(user_id).await?;
+            if !unit.sessions().lives(user_id, &current.session.id).await? {
+                return Err(Error::SessionEnded);
+            }
+            Ok(unit.sessions().end(user_id, filter, ending).await?)
+        });
+        let count = self.revoke(ended.await?);
         audit::record(Event::SessionsRevoked { user: user_id, count });
         Ok(())
     }

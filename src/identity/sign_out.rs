@@ -15,8 +15,10 @@ impl Sessions {
     pub async fn sign_out(&self, token: Option<OpaqueToken>) -> Result<(), Error> {
         if let Found::SignedIn(found) = self.authenticate(token, Slide::No).await? {
             let (user, session) = (&found.user.id, &found.session.id);
-            self.end(user, SessionFilter::Id(session)).await?;
-            audit::record(Event::SignedOut { user, session });
+            // Of several who end the same session at once, one has ended it.
+            if self.end(user, SessionFilter::Id(session)).await? > 0 {
+                audit::record(Event::SignedOut { user, session });
+            }
         }
         Ok(())
     }

@@ -2,14 +2,16 @@
 //! In: an address, a name, a password. Out: a new user, who is signed in.
 //! Owns: a user never exists without a credential and a first session; the unique index judges who was first.
 
-use super::accounts::{Accounts, check_length};
+use super::accounts::Accounts;
 use super::email::Email;
 use super::error::Error;
+use super::proofs::check_length;
 use super::sessions::{Device, SignedIn, new_id};
 use crate::audit::{self, Event};
 use crate::model::credential::Credential;
 use crate::model::session::Remember;
 use crate::model::user::User;
+use crate::password::Requester;
 use crate::secret::Password;
 use crate::store;
 
@@ -35,11 +37,11 @@ impl Accounts {
     /// [`Error::PasswordTooShort`] and its kin before [`Error::EmailTaken`].
     pub async fn sign_up(&self, new: NewAccount, device: &Device) -> Result<SignedIn, Error> {
         check_length(&new.password)?;
-        let permit = self.passwords.enter()?;
-        if self.by_email(&new.email).await?.is_some() {
+        let permit = self.proofs.enter(Requester::Stranger)?;
+        if self.proofs.by_email(&new.email).await?.is_some() {
             return Err(Error::EmailTaken);
         }
-        let hash = self.passwords.hash(permit, &new.password).await?;
+        let hash = self.proofs.hash(permit, &new.password).await?;
         let now = self.clock.now();
         let user = User {
             id: new_id(&*self.entropy)?,

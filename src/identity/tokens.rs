@@ -9,9 +9,9 @@ use super::sessions::new_id;
 use crate::keys::keyring::Keyring;
 use crate::model::session::Session;
 use crate::model::user::User;
-use signet_verify::clock::Clock;
 use signet_verify::clock::Entropy;
 use signet_verify::clock::EntropyUnavailable;
+use signet_verify::clock::Timestamp;
 use signet_verify::crypto::MacKey;
 use signet_verify::jose::claims::{IssuedClaims, UserClaims};
 use signet_verify::jose::sign;
@@ -57,7 +57,6 @@ pub struct Issuer {
     keyring: Arc<Keyring>,
     signature: Signature,
     profile: TokenProfile,
-    clock: Arc<dyn Clock>,
     entropy: Arc<dyn Entropy>,
 }
 
@@ -73,22 +72,21 @@ impl Issuer {
         keyring: Arc<Keyring>,
         signature: Signature,
         profile: TokenProfile,
-        clock: Arc<dyn Clock>,
         entropy: Arc<dyn Entropy>,
     ) -> Self {
-        Self { keyring, signature, profile, clock, entropy }
+        Self { keyring, signature, profile, entropy }
     }
 
-    /// A token that says who is signed in.
+    /// A token that says who was signed in at `found_at`, when the session was last known to live. Its life begins there:
+    /// the session may end while this waits for a key, and what ends is remembered no longer than a token lives.
     ///
     /// # Errors
     /// See [`Error`].
-    pub async fn issue(&self, user: &User, session: &Session) -> Result<String, Error> {
-        let now = self.clock.now();
+    pub async fn issue(&self, user: &User, session: &Session, found_at: Timestamp) -> Result<String, Error> {
         let jti = new_id(&*self.entropy)?;
-        let exp = now.after(self.profile.ttl).min(session.expires_at);
+        let exp = found_at.after(self.profile.ttl).min(session.expires_at);
         let mut claims = IssuedClaims {
-            iat: now.seconds(),
+            iat: found_at.seconds(),
             user: UserClaims {
                 name: &user.name,
                 email: &user.email,

@@ -12,11 +12,10 @@ impl Accounts {
     /// # Errors
     /// [`Error::InvalidPassword`].
     pub async fn verify_password(&self, current: &SignedIn, password: &Password) -> Result<(), Error> {
-        match self.prove(current, password).await {
-            Ok(_) => Ok(()),
+        match self.proofs.by_session(current, password, |_| async { Ok(Some(())) }).await {
             // Better Auth does not tell a user without a password from a wrong password here.
             Err(Error::NoPassword) => Err(Error::InvalidPassword),
-            Err(error) => Err(error),
+            outcome => outcome,
         }
     }
 }

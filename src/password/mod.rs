@@ -15,8 +15,6 @@ use argon2::{Algorithm, Argon2, Block, Params, Version};
 use parking_lot::Mutex;
 use subtle::ConstantTimeEq;
 use tokio::sync::oneshot;
-use unicode_normalization::UnicodeNormalization;
-use zeroize::Zeroizing;
 
 use self::imported::ImportedHash;
 use self::phc::StoredHash;
@@ -32,6 +30,19 @@ const SALT_BYTES: usize = 16;
 
 /// How many passwords may wait; at 20 ms each and two cores that is 0.6 s.
 const QUEUE: usize = 64;
+
+/// How many of these places strangers may take. The rest is for those who are signed in, or whose device is known: a
+/// crowd of strangers does not keep them out.
+const QUEUE_OF_STRANGERS: usize = 48;
+
+/// For whom a password is hashed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Requester {
+    /// Anybody.
+    Stranger,
+    /// Somebody who is signed in, or signs in from a device that has done so before.
+    Known,
+}
 
 /// How long a caller is asked to wait when the queue is full.
 pub const RETRY_AFTER: Duration = Duration::from_secs(2);
@@ -86,7 +97,7 @@ struct Counts {
 /// A place in the queue. Whoever wants a password hashed takes one before anything else is done for them, so that the
 /// excess of a storm costs no more than being told to come back.
 #[derive(Debug)]
-pub struct Permit(Arc<Counts>);
+pub struct Permit(Arc<Counts>, Requester);
 
 impl Drop for Permit {
     fn drop(&mut self) {
@@ -163,14 +174,18 @@ impl Passwords {
         Ok(Self { queue, threads, counts, entropy, params, decoy, imported: AtomicBool::new(false) })
     }
 
-    /// Takes a place in the queue, if there is one.
+    /// Takes a place in the queue, if there is one for this requester.
     ///
     /// # Errors
     /// [`Error::Busy`].
-    pub fn enter(&self) -> Result<Permit, Error> {
-        let enter = |waiting| (waiting < QUEUE).then_some(waiting + 1);
+    pub fn enter(&self, requester: Requester) -> Result<Permit, Error> {
+        let places = match requester {
+            Requester::Stranger => QUEUE_OF_STRANGERS,
+            Requester::Known => QUEUE,
+        };
+        let enter = |waiting| (waiting < places).then_some(waiting + 1);
         match self.counts.waiting.fetch_update(Ordering::Relaxed, Ordering::Relaxed, enter) {
-            Ok(_) => Ok(Permit(self.counts.clone())),
+            Ok(_) => Ok(Permit(self.counts.clone(), requester)),
             Err(_) => {
                 self.counts.turned_away.fetch_add(1, Ordering::Relaxed);
                 Err(Error::Busy)
@@ -207,6 +222,7 @@ impl Passwords {
         password: &Password,
         stored: Option<&str>,
     ) -> Result<Comparison, Error> {
+        let requester = permit.1;
         let known = stored.and_then(Target::parse);
         if stored.is_some() && known.is_none() {
             tracing::error!("a stored password hash cannot be read; nobody can sign in with it");
@@ -226,7 +242,7 @@ impl Passwords {
                 Target::Own(_) => Target::Imported(ImportedHash::decoy()),
                 Target::Imported(_) => Target::Own(self.decoy.clone()),
             };
-            self.compute(self.enter()?, password, other).await?;
+            self.compute(self.enter(requester)?, password, other).await?;
         }
         Ok(Comparison::Wrong)
     }
@@ -278,8 +294,7 @@ fn work(jobs: &Mutex<Receiver<Job>>, counts: &Counts) {
 }
 
 fn compute(password: &Password, target: &Target, memory: &mut Vec<Block>) -> Result<Vec<u8>, Error> {
-    // The same letter can be typed in several ways; NFKC, as Better Auth does, makes them one (NIST SP 800-63B section 5.1.1.2).
-    let normal: Zeroizing<String> = Zeroizing::new(password.expose().nfkc().collect());
+    let normal = password.normalized();
     let target = match target {
         Target::Own(target) => target,
         Target::Imported(target) => {
@@ -296,4 +311,24 @@ fn compute(password: &Password, target: &Target, memory: &mut Vec<Block>) -> Res
         .hash_password_into_with_memory(normal.as_bytes(), &target.salt, &mut hash, memory.as_mut_slice())
         .map_err(|error| Error::Failed(error.to_string()))?;
     Ok(hash)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use signet_verify::clock::SeededEntropy;
+
+    #[test]
+    fn enter_leaves_places_to_those_who_are_known() {
+        let passwords = Passwords::start(Arc::new(SeededEntropy::new(7))).unwrap();
+        let enter = |requester| std::iter::from_fn(|| passwords.enter(requester).ok()).collect::<Vec<_>>();
+        let strangers = enter(Requester::Stranger);
+        let known = enter(Requester::Known);
+        assert_eq!((strangers.len(), known.len()), (QUEUE_OF_STRANGERS, QUEUE - QUEUE_OF_STRANGERS));
+        assert!(enter(Requester::Stranger).is_empty());
+        drop(known);
+        assert!(enter(Requester::Stranger).is_empty(), "what the known leave is not for strangers");
+        drop(strangers);
+        assert_eq!(enter(Requester::Known).len(), QUEUE);
+    }
 }

@@ -2,9 +2,10 @@
 //! In: credentials and password hashes to keep, addresses to look up. Out: credentials, and the hashes by themselves.
 //! Owns: of two changes of a password one wins.
 
+use super::database::Dialect;
 use super::error::Error;
 use super::rows::{Columns, FromColumns, entities};
-use super::scope::Scope;
+use super::scope::{Scope, Transactional};
 use super::users::user_columns;
 use crate::model::credential::{Credential, PASSWORD_PROVIDER};
 use crate::model::user::User;
@@ -149,5 +150,36 @@ impl<S: Scope> CredentialRepository<S> {
     pub async fn delete_of(&self, user_id: &str) -> Result<(), Error> {
         let statement = sqlx::query("DELETE FROM accounts WHERE user_id = $1").bind(user_id);
         self.scope.execute(statement).await.map(drop)
+    }
+}
+
+impl<S: Transactional> CredentialRepository<S> {
+    /// Holds the ways in which a user signs in until the end of the unit: meanwhile nobody signs in, changes the password
+    /// or ends all sessions. SQLite has one writer at a time, so that there is nothing to hold.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn hold_of(&self, user_id: &str) -> Result<(), Error> {
+        match self.scope.dialect() {
+            Dialect::Sqlite => Ok(()),
+            Dialect::Postgres => {
+                let held = "SELECT id FROM accounts WHERE user_id = $1 ORDER BY id FOR UPDATE";
+                self.scope.fetch_all(sqlx::query(held).bind(user_id)).await.map(drop)
+            }
+        }
+    }
+
+    /// Takes the password from a user, but only if its hash is still `proved`.
+    ///
+    /// # Errors
+    /// [`Error::Conflict`] when the hash has changed meanwhile.
+    pub async fn delete_proved(&self, user_id: &str, proved: &str) -> Result<(), Error> {
+        let statement = sqlx::query(
+            "DELETE FROM accounts WHERE user_id = $1 AND provider_id = $2 AND password_hash = $3",
+        )
+        .bind(user_id)
+        .bind(PASSWORD_PROVIDER)
+        .bind(proved);
+        if self.scope.execute(statement).await? == 1 { Ok(()) } else { Err(Error::Conflict) }
     }
 }

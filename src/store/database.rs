@@ -167,7 +167,7 @@ impl Database {
     }
 
     /// How long a statement that stands alone, or a whole unit of work, may take.
-    pub(super) fn time_limit(&self) -> Duration {
+    pub fn time_limit(&self) -> Duration {
         self.time_limit
     }
 

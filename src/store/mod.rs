@@ -29,6 +29,7 @@ pub mod sessions;
 pub mod tasks;
 mod unit;
 mod users;
+mod writable;
 
 pub use adding::Addition;
 pub use credentials::CredentialRepository;

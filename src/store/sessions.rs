@@ -156,6 +156,16 @@ impl<S: Scope> SessionRepository<S> {
         Ok(Some((columns.entity()?, columns.entity()?)))
     }
 
+    /// Whether this session of the user has not ended.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn lives(&self, user_id: &str, id: &str) -> Result<bool, Error> {
+        let statement =
+            sqlx::query("SELECT 1 FROM sessions WHERE id = $1 AND user_id = $2").bind(id).bind(user_id);
+        Ok(self.scope.fetch_optional(statement).await?.is_some())
+    }
+
     /// The unexpired sessions of a user, oldest first.
     ///
     /// # Errors

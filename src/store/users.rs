@@ -70,7 +70,7 @@ impl<S: Scope> UserRepository<S> {
         self.scope.execute(statement).await.map(drop)
     }
 
-    /// Changes a profile.
+    /// Changes a profile, and says whether there was such a user.
     ///
     /// # Errors
     /// When the database fails.
@@ -79,7 +79,7 @@ impl<S: Scope> UserRepository<S> {
         user_id: &str,
         change: &ProfileChange,
         now: Timestamp,
-    ) -> Result<(), Error> {
+    ) -> Result<bool, Error> {
         let (changes_image, image) = match &change.image {
             ImageChange::Keep => (0_i64, None),
             ImageChange::Remove => (1, None),
@@ -94,7 +94,7 @@ impl<S: Scope> UserRepository<S> {
         .bind(changes_image)
         .bind(image)
         .bind(now.millis());
-        self.scope.execute(statement).await.map(drop)
+        Ok(self.scope.execute(statement).await? == 1)
     }
 
     /// Deletes a user, and says whether there was one. What refers to the user in this database goes along.

@@ -24,6 +24,24 @@ pub struct Decisions {
     pub limited: u64,
 }
 
+/// A hash of a rule's name and of who tries.
+type BucketName = [u8; 16];
+
+/// An attempt that has been counted.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Reservation(Place);
+
+/// Where an attempt was counted, and by which rule.
+#[derive(Debug, PartialEq, Eq)]
+enum Place {
+    /// Limits are off.
+    Nowhere,
+    /// In this process.
+    Here(Rule, BucketName),
+    /// In Redis.
+    Shared(Rule, BucketName),
+}
+
 /// The limits of one process, or its part in those of a deployment.
 ///
 /// The algorithm is GCRA, the virtual-scheduling form of the leaky bucket (ITU-T I.371): one time per bucket says when
@@ -31,7 +49,7 @@ pub struct Decisions {
 pub struct Limiter {
     clock: Arc<dyn Clock>,
     /// When each bucket will be empty, in monotonic time. Names are hashed: no address stays in memory in clear.
-    buckets: Mutex<HashMap<[u8; 16], Duration>>,
+    buckets: Mutex<HashMap<BucketName, Duration>>,
     decisions: Mutex<BTreeMap<&'static str, Decisions>>,
     redis: Option<Arc<Redis>>,
     alone: AtomicU64,
@@ -79,26 +97,55 @@ impl Limiter {
     /// # Errors
     /// [`RetryAfter`] when the rule allows none now; such an attempt is not counted.
     pub async fn attempt(&self, rule: &Rule, who: &str) -> Result<(), RetryAfter> {
+        self.reserve(rule, who).await.map(drop)
+    }
+
+    /// Counts one attempt of `who`, which [`Limiter::take_back`] can make as if it had not been.
+    ///
+    /// # Errors
+    /// [`RetryAfter`] when the rule allows none now; such an attempt is not counted.
+    pub async fn reserve(&self, rule: &Rule, who: &str) -> Result<Reservation, RetryAfter> {
         if !self.enabled {
-            return Ok(());
+            return Ok(Reservation(Place::Nowhere));
         }
+        let here = |rule: Rule| self.decide(&rule, who).map(|name| Place::Here(rule, name));
         let decision = match &self.redis {
-            None => self.decide(rule, who),
-            Some(redis) => match redis.attempt(rule, &bucket(rule.name, who)).await {
-                Some(decision) => decision,
-                None => {
-                    self.alone.fetch_add(1, Ordering::Relaxed);
-                    self.decide(&rule.alone(), who)
+            None => here(*rule),
+            Some(redis) => {
+                let name = bucket(rule.name, who);
+                match redis.attempt(rule, &name).await {
+                    Some(decision) => decision.map(|()| Place::Shared(*rule, name)),
+                    None => {
+                        self.alone.fetch_add(1, Ordering::Relaxed);
+                        here(rule.alone())
+                    }
                 }
-            },
+            }
         };
         let mut decisions = self.decisions.lock();
         let count = decisions.entry(rule.name).or_default();
         match decision {
-            Ok(()) => count.allowed += 1,
+            Ok(_) => count.allowed += 1,
             Err(_) => count.limited += 1,
         }
-        decision
+        decision.map(Reservation)
+    }
+
+    /// Takes an attempt back that was not one after all. If Redis does not answer meanwhile, it stays counted.
+    pub async fn take_back(&self, Reservation(place): Reservation) {
+        match place {
+            Place::Nowhere => {}
+            Place::Here(rule, name) => {
+                if let Some(empty_at) = self.buckets.lock().get_mut(&name) {
+                    *empty_at = empty_at.saturating_sub(rule.share());
+                }
+            }
+            Place::Shared(rule, name) => {
+                if let Some(redis) = &self.redis {
+                    redis.take_back(&rule, &name).await;
+                }
+            }
+        }
     }
 
     /// How the limits have decided since the start, by the name of the rule.
@@ -111,7 +158,8 @@ impl Limiter {
         self.alone.load(Ordering::Relaxed)
     }
 
-    fn decide(&self, rule: &Rule, who: &str) -> Result<(), RetryAfter> {
+    /// Answers the name of the bucket in which the attempt was counted.
+    fn decide(&self, rule: &Rule, who: &str) -> Result<BucketName, RetryAfter> {
         let now = self.clock.monotonic();
         let mut buckets = self.buckets.lock();
         let mut key = bucket(rule.name, who);
@@ -127,11 +175,11 @@ impl Limiter {
             return Err(RetryAfter(full_for));
         }
         buckets.insert(key, empty_at);
-        Ok(())
+        Ok(key)
     }
 }
 
-fn bucket(rule: &str, who: &str) -> [u8; 16] {
+fn bucket(rule: &str, who: &str) -> BucketName {
     let mut context = Sha256::new();
     context.update(rule.as_bytes());
     context.update(&[0]);
@@ -157,12 +205,12 @@ mod tests {
     fn attempt_passes_three_times_and_the_fourth_waits_for_its_share_of_the_window() {
         let (clock, limiter) = limiter();
         for _ in 0..3 {
-            assert_eq!(limiter.decide(&RULE, "ada"), Ok(()));
+            assert!(limiter.decide(&RULE, "ada").is_ok());
         }
         let wait = limiter.decide(&RULE, "ada").unwrap_err();
         assert_eq!(wait.seconds(), 4);
         clock.advance(wait.0);
-        assert_eq!(limiter.decide(&RULE, "ada"), Ok(()));
+        assert!(limiter.decide(&RULE, "ada").is_ok());
         assert!(limiter.decide(&RULE, "ada").is_err());
     }
 
@@ -174,7 +222,7 @@ mod tests {
         }
         clock.advance(RULE.window);
         for _ in 0..3 {
-            assert_eq!(limiter.decide(&RULE, "ada"), Ok(()));
+            assert!(limiter.decide(&RULE, "ada").is_ok());
         }
     }
 
@@ -185,8 +233,8 @@ mod tests {
         for _ in 0..3 {
             limiter.decide(&RULE, "ada").unwrap();
         }
-        assert_eq!(limiter.decide(&RULE, "bob"), Ok(()));
-        assert_eq!(limiter.decide(&other, "ada"), Ok(()));
+        assert!(limiter.decide(&RULE, "bob").is_ok());
+        assert!(limiter.decide(&other, "ada").is_ok());
     }
 
     #[test]
@@ -200,8 +248,28 @@ mod tests {
         assert_eq!(passed, 3);
         assert_eq!(limiter.buckets.lock().len(), 11);
         clock.advance(Duration::from_secs(60));
-        assert_eq!(limiter.decide(&RULE, "later"), Ok(()));
+        assert!(limiter.decide(&RULE, "later").is_ok());
         assert_eq!(limiter.buckets.lock().len(), 1);
+    }
+
+    #[tokio::test]
+    async fn take_back_leaves_the_bucket_as_if_the_attempt_had_not_been() {
+        let (clock, limiter) = limiter();
+        let mut reserved = Vec::new();
+        for _ in 0..3 {
+            reserved.push(limiter.reserve(&RULE, "ada").await.unwrap());
+        }
+        let full = limiter.reserve(&RULE, "ada").await.unwrap_err();
+        limiter.take_back(reserved.pop().unwrap()).await;
+        limiter.attempt(&RULE, "ada").await.unwrap();
+        assert_eq!(limiter.reserve(&RULE, "ada").await, Err(full), "one back, one more");
+        // What comes back late gives nothing beyond a whole burst.
+        clock.advance(RULE.window);
+        for reservation in reserved {
+            limiter.take_back(reservation).await;
+        }
+        let passed = (0..10).filter(|_| limiter.decide(&RULE, "ada").is_ok()).count();
+        assert_eq!(passed, 3);
     }
 
     #[tokio::test]

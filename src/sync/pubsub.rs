@@ -126,10 +126,11 @@ async fn publish_queued(redis: &Redis, outgoing: &mut Outgoing) {
     tokio::join!(sessions, users);
 }
 
+/// What has ended, and from when on it may be forgotten.
+type News = (String, Timestamp);
+
 /// A queue of what is to be published, and how it is filled; what does not fit is sent later.
-fn queue(
-    redis: &Arc<Redis>,
-) -> (impl Fn((String, Timestamp)) + Send + Sync + 'static, mpsc::Receiver<(String, Timestamp)>) {
+fn queue(redis: &Arc<Redis>) -> (impl Fn(News) + Send + Sync + 'static, mpsc::Receiver<News>) {
     let (sender, outgoing) = mpsc::channel(QUEUE);
     let overflow = redis.clone();
     let publisher = move |news| {

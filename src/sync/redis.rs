@@ -131,11 +131,22 @@ impl Redis {
         if !self.answers.load(Ordering::Relaxed) {
             return None;
         }
-        let micros = |span: Duration| u64::try_from(span.as_micros()).unwrap_or(u64::MAX);
-        let mut invocation = self.gcra.key(format!("{LIMIT_PREFIX}{}", hex::encode(name)));
-        invocation.arg(micros(rule.share())).arg(micros(rule.window));
-        let wait: u64 = self.run(&invocation).await?;
+        let wait: u64 = self.run(&self.counting(rule, name, micros(rule.share()))).await?;
         Some(if wait == 0 { Ok(()) } else { Err(RetryAfter(Duration::from_micros(wait))) })
+    }
+
+    /// Takes one attempt out of the bucket again; it stays if Redis does not answer.
+    pub(super) async fn take_back(&self, rule: &Rule, name: &[u8; 16]) {
+        if self.answers.load(Ordering::Relaxed) {
+            let _: Option<u64> = self.run(&self.counting(rule, name, -micros(rule.share()))).await;
+        }
+    }
+
+    /// The script that adds `share` microseconds to a bucket.
+    fn counting(&self, rule: &Rule, name: &[u8; 16], share: i64) -> ScriptInvocation<'_> {
+        let mut invocation = self.gcra.key(format!("{LIMIT_PREFIX}{}", hex::encode(name)));
+        invocation.arg(share).arg(micros(rule.window));
+        invocation
     }
 
     /// Publishes that the rows of the signing keys have changed. What cannot be sent now is sent later, to those that
@@ -340,6 +351,10 @@ pub(super) fn reason(error: &RedisError) -> String {
         Some(code) => format!("{code} {}", error.detail().unwrap_or_default()).trim_end().to_owned(),
         None => error.to_string(),
     }
+}
+
+fn micros(span: Duration) -> i64 {
+    i64::try_from(span.as_micros()).unwrap_or(i64::MAX)
 }
 
 impl fmt::Debug for Redis {

@@ -26,6 +26,10 @@ pub const DIFFERENCES: [(&str, Difference, &str); 8] = [
     ("extra/update-user-name-number", Difference::Answer(400, "VALIDATION_ERROR"), "types are checked"),
 ];
 
+/// The cookie that we set beside theirs, so that strangers who try passwords do not keep a device out that has signed in
+/// before.
+pub const OWN_COOKIE: &str = "better-auth.device=";
+
 /// Captures of what is not offered yet.
 pub const NOT_OFFERED: [(&str, &str); 3] = [
     ("extra/query-token-array", "e-mail verification"),

@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use capture::Capture;
-use differences::{DIFFERENCES, Difference, NOT_OFFERED};
+use differences::{DIFFERENCES, Difference, NOT_OFFERED, OWN_COOKIE};
 use serde_json::Value;
 use tokio::task::JoinSet;
 use world::World;
@@ -145,8 +145,14 @@ fn compare_head(capture: &Capture, reply: &Reply) -> Vec<String> {
         }
     }
     let cookies = |values: Vec<String>| values.iter().map(|value| without_value(value)).collect::<Vec<_>>();
-    let ours =
-        reply.headers.get_all("set-cookie").iter().map(|value| value.to_str().unwrap().to_owned()).collect();
+    let set = reply.headers.get_all("set-cookie").iter().map(|value| value.to_str().unwrap().to_owned());
+    let (own, ours): (Vec<String>, Vec<String>) = set.partition(|cookie| cookie.starts_with(OWN_COOKIE));
+    let signs_in =
+        ["/api/auth/sign-in/", "/api/auth/sign-up/"].iter().any(|path| capture.path.starts_with(path));
+    let has_signed_in = signs_in && reply.status.as_u16() == 200;
+    if own.len() != usize::from(has_signed_in) {
+        problems.push(format!("{} cookies of the device", own.len()));
+    }
     let (ours, theirs) = (cookies(ours), cookies(capture.headers("set-cookie")));
     if ours != theirs {
         problems.push(format!("cookies {ours:?} instead of {theirs:?}"));

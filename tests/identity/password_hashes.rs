@@ -80,3 +80,43 @@ async fn sign_in_takes_a_password_however_its_letters_are_composed() {
     let body = json!({ "email": "ZOE@example.com", "password": "cafe\u{301} noir 1" });
     app.anonymous().post("/api/auth/sign-in/email", &body).await.expect(200);
 }
+
+#[tokio::test]
+async fn sign_up_counts_the_shorter_of_what_was_typed_and_what_is_hashed() {
+    let app = TestApp::start().await;
+    let sign_up = async |name: &str, password: &str| {
+        let body = json!({ "name": name, "email": format!("{name}@example.com"), "password": password });
+        app.anonymous().post("/api/auth/sign-up/email", &body).await
+    };
+    let sign_in = async |name: &str, password: &str| {
+        let body = json!({ "email": format!("{name}@example.com"), "password": password });
+        app.anonymous().post("/api/auth/sign-in/email", &body).await
+    };
+    let (composed, decomposed, sentence) = ("\u{e9}", "e\u{301}", "\u{fdfa}");
+    // Four letters are four, however they are typed; and one character is one, though it is hashed as eighteen.
+    for (name, password) in [
+        ("a", composed.repeat(4)),
+        ("b", decomposed.repeat(4)),
+        ("c", sentence.repeat(7)),
+        ("d", decomposed.repeat(7)),
+    ] {
+        sign_up(name, &password).await.assert_error(400, "PASSWORD_TOO_SHORT");
+    }
+    for (name, password) in
+        [("e", composed.repeat(129)), ("f", decomposed.repeat(129)), ("g", sentence.repeat(129))]
+    {
+        sign_up(name, &password).await.assert_error(400, "PASSWORD_TOO_LONG");
+        sign_in(name, &password).await.assert_error(400, "PASSWORD_TOO_LONG");
+    }
+    // What fits is taken in every spelling, and in all its length.
+    for (name, password) in
+        [("h", composed.repeat(128)), ("i", decomposed.repeat(128)), ("j", sentence.repeat(128))]
+    {
+        sign_up(name, &password).await.expect(200);
+        sign_in(name, &password).await.expect(200);
+    }
+    sign_in("h", &decomposed.repeat(128)).await.expect(200);
+    sign_in("i", &composed.repeat(128)).await.expect(200);
+    sign_in("i", &composed.repeat(127)).await.assert_error(401, "INVALID_EMAIL_OR_PASSWORD");
+    sign_in("j", &sentence.repeat(127)).await.assert_error(401, "INVALID_EMAIL_OR_PASSWORD");
+}

@@ -5,12 +5,12 @@ use std::time::Duration;
 
 use rstest::rstest;
 use signet::identity::{
-    Accounts, Device, Email, Error, Found, NewAccount, OtherSessions, Sessions, SignedIn, Slide,
+    Accounts, Device, Devices, Email, Error, Found, NewAccount, OtherSessions, Sessions, SignedIn, Slide,
 };
 use signet::model::session::Remember;
 use signet::model::task::{Task, TaskFilter};
 use signet::password::Passwords;
-use signet::secret::Password;
+use signet::secret::{Password, SharedSecret};
 use signet::sync::limiter::Limiter;
 use signet::sync::revocations::Revocations;
 use signet_verify::clock::{Clock, ManualClock};
@@ -19,6 +19,7 @@ use tokio::task::JoinSet;
 
 use super::IMPORTED;
 use crate::store::support::{Fresh, Kind, Postgres, START, Sqlite};
+use crate::support::SECRET;
 use crate::support::caller::PASSWORD;
 
 /// The use cases over one database.
@@ -47,6 +48,7 @@ impl Service {
             sessions.clone(),
             Arc::new(Passwords::start(entropy.clone()).unwrap()),
             Arc::new(Limiter::off(clock.clone())),
+            Arc::new(Devices::new(&SharedSecret::new(SECRET.to_owned()).unwrap(), entropy.clone())),
             clock,
             entropy,
         ));
@@ -220,7 +222,7 @@ async fn delete_user_while_others_sign_in_and_change_the_password_leaves_no_sess
         );
         let changed = match changed {
             Ok(opened) => opened,
-            Err(Error::InvalidPassword | Error::NoPassword) => None,
+            Err(Error::InvalidPassword | Error::SessionEnded) => None,
             Err(error) => panic!("{error:?}"),
         };
         let opened: Vec<SignedIn> = changed.into_iter().chain(one).chain(two).chain([ada]).collect();

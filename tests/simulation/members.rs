@@ -123,7 +123,7 @@ impl World {
                 let entropy = Arc::new(SeededEntropy::new(seed));
                 let keyring = worker.keyring();
                 let room = Ours::local(&keyring, member.clock.clone(), 1 << 20);
-                let issuer = Issuer::new(keyring, Signature::Keyring, terms, member.clock.clone(), entropy);
+                let issuer = Issuer::new(keyring, Signature::Keyring, terms, entropy);
                 member.read_at = elapsed;
                 record.note_contract(&member.contract);
                 let ended = self.ended.iter().map(|(sid, ended)| (sid.clone(), ended.forget_at));

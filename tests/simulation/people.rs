@@ -77,7 +77,11 @@ impl World {
                     return Ok(()); // it would wait for the rows
                 }
                 let (user, session) = person(&sid);
-                running.issuer.issue(&user, &session).await.map_err(|error| format!("no token: {error}"))?
+                running
+                    .issuer
+                    .issue(&user, &session, clock.now())
+                    .await
+                    .map_err(|error| format!("no token: {error}"))?
             }
         };
         let kid = Unverified::parse(&text).map_err(|error| error.to_string())?.kid().unwrap().to_owned();

@@ -98,7 +98,7 @@ codes! {
 
     ValidationError: IDENTITY, 400 "VALIDATION_ERROR", "Validation failed",
         "fields that do not fit, all named in the message";
-    Unauthorized: IDENTITY, 401 "UNAUTHORIZED", "Unauthorized", "no user is signed in";
+    Unauthorized: IDENTITY, 401 "UNAUTHORIZED", "Unauthorized", "no user is signed in, or not any more";
     InvalidEmailOrPassword: IDENTITY, 401 "INVALID_EMAIL_OR_PASSWORD", "Invalid email or password",
         "unknown address, or wrong password";
     InvalidEmail: IDENTITY, 400 "INVALID_EMAIL", "Invalid email", "not an address (sign-in)";

@@ -32,6 +32,10 @@ use crate::sync::limiter::Limiter;
 #[derive(Clone, Copy, Debug)]
 pub struct HtmlError;
 
+/// Marks a request of a device that has signed in before, to whatever account; it is named by its nonce.
+#[derive(Clone, Debug)]
+pub struct KnownDevice(pub String);
+
 /// Says who the client is, to all that comes after. Answers which trusted proxy could not be understood.
 pub fn set_client_address(request: &mut Request, trusted_proxies: &[IpNet]) -> Option<IpAddr> {
     let found = ClientAddress::of(request, trusted_proxies)?;
@@ -67,6 +71,15 @@ pub async fn limit(limiter: &Limiter, limit: Limit, request: &Request) -> Result
     let attempt = match limit {
         Limit::None => return Ok(()),
         Limit::Address(rule) => limiter.attempt(rule, &address()).await,
+        Limit::AddressOrDevice { each, devices } => {
+            if let Some(KnownDevice(nonce)) = request.extensions().get()
+                && limiter.attempt(devices, &address()).await.is_ok()
+                && limiter.attempt(each, &format!("device {nonce}")).await.is_ok()
+            {
+                return Ok(());
+            }
+            limiter.attempt(each, &address()).await
+        }
         Limit::AddressAndPath(rule) => {
             limiter.attempt(rule, &format!("{} {}", address(), request.uri().path())).await
         }

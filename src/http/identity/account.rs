@@ -63,7 +63,7 @@ impl AccountApi {
         if change.is_empty() {
             return Err(Code::NoFieldsToUpdate.into());
         }
-        identity.accounts.update_user(&signed_in.user.id, &change).await?;
+        identity.accounts.update_user(&signed_in, &change).await?;
         Ok(Answer::new(Status { status: true }).headers(identity.cookies.set_session(&signed_in)))
     }
 

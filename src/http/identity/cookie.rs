@@ -103,11 +103,11 @@ impl Cookies {
         headers
     }
 
-    fn name(&self, name: &str) -> String {
+    pub(super) fn name(&self, name: &str) -> String {
         format!("{}better-auth.{name}", if self.secure { "__Secure-" } else { "" })
     }
 
-    fn cookie(&self, name: &str, value: &str, max_age: Option<u64>) -> String {
+    pub(super) fn cookie(&self, name: &str, value: &str, max_age: Option<u64>) -> String {
         let max_age = max_age.map(|seconds| format!("; Max-Age={seconds}")).unwrap_or_default();
         let secure = if self.secure { "; Secure" } else { "" };
         let value = utf8_percent_encode(value, COMPONENT);
@@ -142,7 +142,7 @@ pub fn set_jwt(headers: &mut HeaderMap, jwt: &str) {
     }
 }
 
-fn append(headers: &mut HeaderMap, name: HeaderName, value: &str) {
+pub(super) fn append(headers: &mut HeaderMap, name: HeaderName, value: &str) {
     if let Ok(value) = HeaderValue::from_str(value) {
         headers.append(name, value);
     }
@@ -150,7 +150,7 @@ fn append(headers: &mut HeaderMap, name: HeaderName, value: &str) {
 
 /// The cookies of a request, pair by pair, as Better Auth's parser reads them: what one of them holds spoils no other, and
 /// HTTP/2 may send each as a line of its own (RFC 9113 section 8.2.3).
-fn cookie_pairs(headers: &HeaderMap) -> impl Iterator<Item = (&[u8], &[u8])> {
+pub(super) fn cookie_pairs(headers: &HeaderMap) -> impl Iterator<Item = (&[u8], &[u8])> {
     headers.get_all(COOKIE).iter().flat_map(|value| value.as_bytes().split(|byte| *byte == b';')).filter_map(
         |pair| {
             let equals = pair.iter().position(|byte| *byte == b'=')?;
@@ -163,7 +163,7 @@ fn cookie_pairs(headers: &HeaderMap) -> impl Iterator<Item = (&[u8], &[u8])> {
 }
 
 /// A value without its percent-encoding; none where that is not UTF-8, as no token of ours is.
-fn decoded(value: &[u8]) -> Option<Cow<'_, str>> {
+pub(super) fn decoded(value: &[u8]) -> Option<Cow<'_, str>> {
     percent_decode(value).decode_utf8().ok()
 }
 

@@ -16,6 +16,7 @@ impl From<identity::Error> for ApiError {
         let code = match error {
             identity::Error::EmailTaken => Code::EmailTaken,
             identity::Error::InvalidEmailOrPassword => Code::InvalidEmailOrPassword,
+            identity::Error::SessionEnded => Code::Unauthorized,
             identity::Error::SessionNotFresh => Code::SessionNotFresh,
             identity::Error::PasswordRequired => Code::SessionExpired,
             identity::Error::InvalidPassword => Code::InvalidPassword,

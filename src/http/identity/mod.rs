@@ -4,6 +4,7 @@
 mod account;
 mod bodies;
 mod cookie;
+mod device_cookie;
 mod error;
 mod fields;
 mod objects;

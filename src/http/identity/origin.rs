@@ -5,8 +5,9 @@
 use std::borrow::Cow;
 
 use poem::http::HeaderMap;
-use poem::http::header::{COOKIE, HOST, HeaderName, ORIGIN, REFERER};
+use poem::http::header::{HOST, HeaderName, ORIGIN, REFERER};
 
+use super::cookie::Cookies;
 use crate::config::TrustedOrigins;
 use crate::http::framework::code::Code;
 use crate::http::framework::headers::first;
@@ -17,12 +18,17 @@ const SEC_FETCH_MODE: HeaderName = HeaderName::from_static("sec-fetch-mode");
 /// only send it once a preflight has let its origin in, and then sends `Origin` too, which goes before.
 const EXPO_ORIGIN: HeaderName = HeaderName::from_static("expo-origin");
 
-/// Judges a request that carries a cookie; others pass, since a foreign page has nothing to abuse.
+/// Judges a request that carries a cookie; others pass, since a foreign page has nothing to abuse. So do those with the
+/// cookie of a device alone: a program that keeps cookies has no other left when it has signed out.
 ///
 /// # Errors
 /// 403 `MISSING_OR_NULL_ORIGIN` or `INVALID_ORIGIN`.
-pub fn check_cookie_request(headers: &HeaderMap, trusted: &TrustedOrigins) -> Result<(), Code> {
-    if headers.contains_key(COOKIE) { check_origin(headers, trusted) } else { Ok(()) }
+pub fn check_cookie_request(
+    headers: &HeaderMap,
+    cookies: &Cookies,
+    trusted: &TrustedOrigins,
+) -> Result<(), Code> {
+    if cookies.any_but_device(headers) { check_origin(headers, trusted) } else { Ok(()) }
 }
 
 /// Judges a sign-in or sign-up without a cookie: a foreign page must not sign its visitor in as another user.

@@ -53,7 +53,7 @@ async fn read<T: FromFields>(
 ) -> Result<T, ApiError> {
     let identity = identity(request)?;
     let document = body::read(request, body, Api::Identity, media_types).await?;
-    origin::check_cookie_request(request.headers(), &identity.origins)?;
+    origin::check_cookie_request(request.headers(), &identity.cookies, &identity.origins)?;
     check_redirects(document.as_ref(), &identity.origins)?;
     let schemas = match media_types {
         MediaTypes::Json => &["record"][..],
@@ -238,9 +238,13 @@ pub struct Client(pub Device);
 impl<'a> FromRequest<'a> for Client {
     async fn from_request(request: &'a Request, _: &mut RequestBody) -> Result<Self> {
         let user_agent = headers::first(request.headers(), &USER_AGENT).unwrap_or_default();
-        let user_agent = user_agent.chars().filter(|c| !c.is_control()).collect();
-        let ip_address = request.extensions().get::<ClientAddress>().map(ClientAddress::to_string);
-        let ip_address = ip_address.unwrap_or_default();
-        Ok(Self(Device { ip_address, user_agent }))
+        let address = request.extensions().get::<ClientAddress>();
+        let identity = identity(request)?;
+        Ok(Self(Device {
+            ip_address: address.map(ClientAddress::to_string).unwrap_or_default(),
+            subscriber: address.map(ClientAddress::subscriber).unwrap_or_default(),
+            tokens: identity.cookies.device_tokens(request.headers(), &identity.devices),
+            user_agent: user_agent.chars().filter(|c| !c.is_control()).collect(),
+        }))
     }
 }

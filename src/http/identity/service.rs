@@ -2,12 +2,14 @@
 
 use std::sync::Arc;
 
+use poem::Request;
 use poem_openapi::Tags;
 
 use super::cookie::Cookies;
 use crate::config::TrustedOrigins;
+use crate::http::framework::layers::KnownDevice;
 use crate::identity::tokens::Issuer;
-use crate::identity::{Accounts, Sessions};
+use crate::identity::{Accounts, Devices, Sessions};
 use crate::keys::keyring::Keyring;
 use signet_verify::clock::Clock;
 
@@ -23,10 +25,22 @@ pub struct Identity {
     pub keyring: Arc<Keyring>,
     /// Cookies.
     pub cookies: Cookies,
+    /// Devices that have signed in before.
+    pub devices: Arc<Devices>,
     /// Who may act for a browser.
     pub origins: Arc<TrustedOrigins>,
     /// The time.
     pub clock: Arc<dyn Clock>,
+}
+
+impl Identity {
+    /// Says which device sends a request, if it has signed in before, to all that comes after.
+    pub fn mark_known_device(&self, request: &mut Request) {
+        if let Some(token) = self.cookies.device_tokens(request.headers(), &self.devices).first() {
+            let known = KnownDevice(token.nonce().to_owned());
+            request.extensions_mut().insert(known);
+        }
+    }
 }
 
 impl std::fmt::Debug for Identity {

@@ -56,7 +56,11 @@ pub struct SetsSession;
 
 impl ResponseHeaders for SetsSession {
     const HEADERS: &'static [(&'static str, &'static str)] = &[
-        ("Set-Cookie", "The session, for browsers: `better-auth.session_token`."),
+        (
+            "Set-Cookie",
+            "The session, for browsers: `better-auth.session_token`; and `better-auth.device`, by which the browser is known \
+             when it signs in again.",
+        ),
         ("set-auth-token", "The session, for `Authorization: Bearer` at this API."),
     ];
 }
@@ -103,7 +107,11 @@ impl SessionApi {
         } else {
             HeaderMap::new()
         };
-        match identity.issuer.issue(&signed_in.user, &signed_in.session).await {
+        let issued = identity.issuer.issue(&signed_in.user, &signed_in.session, signed_in.found_at).await;
+        if identity.sessions.has_ended(&signed_in.session.id) {
+            return Ok(Answer::new(None).headers(identity.cookies.clear()));
+        }
+        match issued {
             Ok(jwt) => set_jwt(&mut headers, &jwt),
             // The session is as good as before; only the convenience is missing.
             Err(error) => tracing::error!(%error, "get-session answers without a token"),
@@ -131,7 +139,11 @@ impl SessionApi {
         signed_in: CurrentSession,
         identity: Data<&Arc<Identity>>,
     ) -> Result<Answer<Token>, Declared<TokenRefusals>> {
-        let token = identity.issuer.issue(&signed_in.user, &signed_in.session).await?;
+        let token = identity.issuer.issue(&signed_in.user, &signed_in.session, signed_in.found_at).await?;
+        // Somebody may have ended the session while the token was made.
+        if identity.sessions.has_ended(&signed_in.session.id) {
+            return Err(Code::Unauthorized.into());
+        }
         Ok(Answer::new(Token { token: token.into() }).headers(renewed(&identity, &signed_in)))
     }
 
@@ -164,7 +176,7 @@ impl SessionApi {
         identity: Data<&Arc<Identity>>,
     ) -> Result<Answer<Status>, Declared<RevokeRefusals>> {
         let Input(RevokeSession { token }) = input;
-        identity.sessions.revoke_one(&signed_in.user.id, token.expose()).await?;
+        identity.sessions.revoke_one(&signed_in, token.expose()).await?;
         let is_own = [signed_in.token.expose(), &signed_in.session.id].contains(&token.expose());
         let headers = if is_own { identity.cookies.clear() } else { HeaderMap::new() };
         Ok(Answer::new(Status { status: true }).headers(headers))

@@ -52,8 +52,10 @@ impl SignInApi {
             image: body.image.map(|image| image.0),
             remember: remember(body.remember_me),
         };
+        let email = new.email.clone();
         let signed_in = identity.accounts.sign_up(new, &client.0).await?;
-        let headers = identity.cookies.set_session(&signed_in);
+        let mut headers = identity.cookies.set_session(&signed_in);
+        identity.cookies.set_device(&mut headers, &identity.accounts.remember_device(&email, &client.0)?);
         Ok(Answer::new(SignedUp { token: signed_in.token.into(), user: signed_in.user.into() })
             .headers(headers))
     }
@@ -74,7 +76,8 @@ impl SignInApi {
         let password = body.password.into_password();
         let remember = remember(body.remember_me);
         let signed_in = identity.accounts.sign_in(&email, &password, remember, &client.0).await?;
-        let headers = identity.cookies.set_session(&signed_in);
+        let mut headers = identity.cookies.set_session(&signed_in);
+        identity.cookies.set_device(&mut headers, &identity.accounts.remember_device(&email, &client.0)?);
         let url = body.callback_url.map(|url| url.0);
         let answer = Answer::new(SignedInAnswer {
             redirect: url.as_ref().is_some_and(|url| !url.is_empty()),

@@ -17,6 +17,12 @@ impl MacKey {
         Self(hmac::Key::new(hmac::HMAC_SHA256, secret.expose()))
     }
 
+    /// A key for one purpose alone, derived from the secret: what it signs says nothing about what the secret signs.
+    /// `purpose` is no message that the secret itself ever signs.
+    pub fn for_purpose(secret: &SharedSecret, purpose: &str) -> Self {
+        Self(hmac::Key::new(hmac::HMAC_SHA256, &Self::new(secret).sign(purpose.as_bytes())))
+    }
+
     /// A key that is not text, such as the octets of an imported JWK.
     ///
     /// # Errors
@@ -48,6 +54,17 @@ impl fmt::Debug for MacKey {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn for_purpose_makes_keys_that_have_nothing_in_common() {
+        let secret = SharedSecret::new("a".repeat(32)).unwrap();
+        let [plain, one, two] =
+            [MacKey::new(&secret), MacKey::for_purpose(&secret, "one"), MacKey::for_purpose(&secret, "two")];
+        let tag = one.sign(b"message");
+        assert!(
+            one.verify(b"message", &tag) && !two.verify(b"message", &tag) && !plain.verify(b"message", &tag)
+        );
+    }
 
     #[test]
     fn debug_shows_nothing_private() {
