@@ -48,6 +48,9 @@ pub struct World {
     clock: Arc<ManualClock>,
     own_hash: String,
     accounts: std::cell::Cell<u32>,
+    /// While there is one subscriber alone, `tracing` asks the subscriber of whichever thread comes first to a line
+    /// whether the line is wanted; where there are several, it asks them all. So no thread that listens to nothing silences a line for the others.
+    _second_subscriber: tracing::Dispatch,
 }
 
 /// What came of a schedule.
@@ -80,7 +83,15 @@ impl World {
             .await
             .unwrap();
         let instances = [one, two];
-        Some(Self { fresh, instances, passwords, clock, own_hash, accounts: std::cell::Cell::new(0) })
+        Some(Self {
+            fresh,
+            instances,
+            passwords,
+            clock,
+            own_hash,
+            accounts: std::cell::Cell::new(0),
+            _second_subscriber: tracing::Dispatch::new(tracing_subscriber::registry()),
+        })
     }
 
     /// Runs `operations` on a new account, every other one at the other instance, and looks what has become of it.
