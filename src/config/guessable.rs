@@ -91,7 +91,7 @@ pub(super) fn text(secret: &[u8]) -> Option<Guessable> {
         Some(Guessable::Repeated)
     } else if is_sequence(&lower) {
         Some(Guessable::Sequence)
-    } else if PUBLISHED.iter().chain(&DEMANDS).any(|part| contains(part)) {
+    } else if PUBLISHED.iter().chain(&DEMANDS).any(contains) {
         Some(Guessable::Published)
     } else {
         None

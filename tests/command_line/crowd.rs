@@ -1,10 +1,11 @@
 //! Thousands of idle connections of an attacker, and ordinary clients among them.
 
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use signet_verify::clock::{Clock, SystemClock};
 use tokio::io::AsyncWriteExt;
-use tokio::net::TcpStream;
+use tokio::net::TcpSocket;
 use tokio::task::JoinSet;
 
 use super::server::Server;
@@ -12,9 +13,13 @@ use super::server::Server;
 /// How many idle connections there are where there is room for all of them.
 const IDLE: usize = 3000;
 
-/// Connects and then says nothing, or one byte of a header or a body a second, in HTTP/1.1 and HTTP/2.
-async fn hold(address: String, number: usize) {
-    let Ok(mut stream) = TcpStream::connect(address).await else { return };
+/// Connects from one of many addresses, each of which takes no more than its share, and then says nothing, or one byte of a
+/// header or a body a second, in HTTP/1.1 and HTTP/2.
+async fn hold(address: SocketAddr, number: usize) {
+    let socket = TcpSocket::new_v4().unwrap();
+    let host = u8::try_from(1 + number % 200).unwrap();
+    socket.bind(SocketAddr::from(([127, 0, 1, host], 0))).unwrap();
+    let Ok(mut stream) = socket.connect(address).await else { return };
     let beginning: &[u8] = match number % 4 {
         0 => b"",
         1 => b"GET /api/me/tasks HTTP/1.1\r\nhost: x\r\nx-slow: ",
@@ -31,8 +36,8 @@ async fn hold(address: String, number: usize) {
 }
 
 fn crowd(server: &Server, idle: usize) -> JoinSet<()> {
-    let address = server.base_url.trim_start_matches("http://").to_owned();
-    (0..idle).map(|number| hold(address.clone(), number)).collect()
+    let address = server.base_url.trim_start_matches("http://").parse().unwrap();
+    (0..idle).map(|number| hold(address, number)).collect()
 }
 
 async fn open_descriptors(server: &Server) -> usize {

@@ -3,6 +3,8 @@
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
+use rstest::rstest;
+
 use super::server::{Server, printed, run, signet, until};
 use crate::support::{Caller, free_port};
 
@@ -171,25 +173,22 @@ async fn serve_goes_on_when_nobody_reads_its_log_or_the_disk_is_full() {
 }
 
 /// What a signal does: every one that may come, first alone and then while the server drains.
+#[rstest]
 #[tokio::test]
-async fn stop_signals_drain_and_a_second_one_of_any_kind_changes_nothing() {
-    for first in ["TERM", "INT", "HUP", "QUIT"] {
-        let folder = tempfile::tempdir().unwrap();
-        let server = Server::start(folder.path(), &[("SIGNET_DRAIN_DELAY", "8s")]);
-        server.tell(first);
-        until("it drains", async || server.caller().get("/readyz").await.status == 503).await;
-        for second in ["HUP", "INT", "TERM", "QUIT", "USR1", "USR2", "PIPE"] {
-            server.tell(second);
-        }
-        // A new connection, and a request whose answer takes a hash of a password.
-        server
-            .caller()
-            .post("/api/auth/sign-up/email", &super::sign_up_body("a@example.com"))
-            .await
-            .expect(200);
-        let (status, log) = server.end();
-        assert!(status.success() && log.contains("stopped"), "{first}: {status} {log}");
+async fn stop_signals_drain_and_a_second_one_of_any_kind_changes_nothing(
+    #[values("TERM", "INT", "HUP", "QUIT")] first: &str,
+) {
+    let folder = tempfile::tempdir().unwrap();
+    let server = Server::start(folder.path(), &[("SIGNET_DRAIN_DELAY", "20s")]);
+    server.tell(first);
+    until("it drains", async || server.caller().get("/readyz").await.status == 503).await;
+    for second in ["HUP", "INT", "TERM", "QUIT", "USR1", "USR2", "PIPE"] {
+        server.tell(second);
     }
+    // A new connection, and a request whose answer takes a hash of a password.
+    server.caller().post("/api/auth/sign-up/email", &super::sign_up_body("a@example.com")).await.expect(200);
+    let (status, log) = server.end();
+    assert!(status.success() && log.contains("stopped"), "{status} {log}");
 }
 
 #[tokio::test]

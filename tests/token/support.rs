@@ -22,7 +22,7 @@ pub const NOW: i64 = 1_800_000_000;
 pub const LEEWAY: i64 = 30;
 pub const MAX_LIFETIME: i64 = 3600;
 
-pub const SECRET: &str = "a-secret-of-more-than-32-bytes-for-tests";
+pub const SECRET: &str = "tests-sign-with-this-and-nobody-else-does-7Qv";
 
 /// An issuer, and the verifier that trusts exactly it.
 pub struct Issuer {
