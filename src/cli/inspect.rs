@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 use signet_verify::clock::Timestamp;
 use signet_verify::jose::{base64url, json as strict_json};
 
-use super::output::print_document;
+use super::standard_output::print_document;
 use super::standard_output::tell;
 
 /// Larger than any token that a server would take in a header.

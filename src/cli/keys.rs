@@ -20,9 +20,10 @@ use signet_verify::jose::jwk::Kid;
 use zeroize::Zeroizing;
 
 use super::error::Error;
-use super::output::{Output, print_text};
+use super::output::Output;
 use super::runtime::with_config;
 use super::shapes;
+use super::standard_output::print_text;
 
 /// What to do with the signing keys.
 #[derive(Subcommand)]

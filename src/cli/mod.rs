@@ -26,8 +26,9 @@ use signet::http::ops::docs;
 
 pub use error::Error;
 use keys::KeysCommand;
-use output::{Output, print_text};
+use output::Output;
 use runtime::with_config;
+use standard_output::print_text;
 pub use standard_output::tell;
 
 #[derive(Parser)]

@@ -1,14 +1,11 @@
 //! How a verb prints what it has found or done: sentences and tables for people, one JSON document for programs.
-//! Owns: a terminal obeys nothing that is printed; the shapes of the documents are those of `docs/command-line.md`.
-
-use std::fmt::Display;
-use std::io;
+//! Owns: the shapes of the documents are those of `docs/command-line.md`.
 
 use clap::Args;
 use serde_json::Value;
 
 use super::error::Error;
-use super::standard_output::{StandardOutput, tell};
+use super::standard_output::{print_document, print_text, tell};
 
 /// How to print.
 #[derive(Args, Clone, Copy)]
@@ -37,51 +34,5 @@ impl Output {
             return Ok(());
         }
         print_text(format_args!("{sentence}\n")).map_err(Error::Output)
-    }
-}
-
-/// Prints a text as it is.
-///
-/// # Errors
-/// When it could not be written.
-pub fn print_text(text: impl Display) -> io::Result<()> {
-    let mut output = StandardOutput::new();
-    output.print(text);
-    output.end()
-}
-
-/// Prints a document that is JSON for people, too.
-///
-/// # Errors
-/// When it could not be written.
-pub fn print_document(document: &Value) -> io::Result<()> {
-    print_text(format_args!("{}\n", without_control_characters(&format!("{document:#}"))))
-}
-
-/// JSON lets a few control characters stand as they are that a terminal would obey; as escapes they mean the same.
-fn without_control_characters(json: &str) -> String {
-    let mut shown = String::with_capacity(json.len());
-    for character in json.chars() {
-        if character.is_control() && character != '\n' {
-            shown.push_str(&format!("\\u{:04x}", u32::from(character)));
-        } else {
-            shown.push(character);
-        }
-    }
-    shown
-}
-
-#[cfg(test)]
-mod tests {
-    use serde_json::json;
-
-    use super::*;
-
-    #[test]
-    fn a_document_cannot_command_the_terminal_and_says_what_it_said() {
-        let document = json!({ "name": "\u{9b}2J\u{7f}" });
-        let shown = without_control_characters(&format!("{document:#}"));
-        assert!(!shown.chars().any(|c| c.is_control() && c != '\n'), "{shown:?}");
-        assert_eq!(serde_json::from_str::<Value>(&shown).unwrap(), document);
     }
 }

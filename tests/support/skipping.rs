@@ -5,8 +5,10 @@ use std::process::{Command, Output};
 /// Runs one test that needs a PostgreSQL where there is none, with these variables.
 fn without_postgres(variables: &[(&str, &str)]) -> Output {
     let mut command = Command::new(std::env::current_exe().unwrap());
-    command
-        .args(["--exact", "store::plans::on_postgresql_the_hot_statements_walk_an_index_and_sort_nothing"]);
+    command.args([
+        "--exact",
+        "store::plans::plans_of_hot_statements_on_postgresql_use_an_index_and_sort_nothing",
+    ]);
     command.env_remove("SIGNET_TEST_POSTGRES").env_remove("SIGNET_TEST_SKIPPED").env_remove("CI");
     command.envs(variables.iter().copied()).output().unwrap()
 }
