@@ -98,6 +98,11 @@ pub async fn serve() {
     let listener = tokio::net::TcpListener::bind(address.parse::<SocketAddr>().unwrap()).await.unwrap();
     let database = Database::open(database, CONNECTIONS).await.unwrap();
     let endpoint = endpoint(database, owner.clone(), OpaqueToken::new(session.clone()));
-    accept(listener, endpoint, ConnectionLimit::new(Bounds::default().within_descriptors()), std::future::pending())
-        .await;
+    accept(
+        listener,
+        endpoint,
+        ConnectionLimit::new(Bounds::default().within_descriptors()),
+        std::future::pending(),
+    )
+    .await;
 }
