@@ -179,7 +179,12 @@ async fn stop_signals_drain_and_a_second_one_of_any_kind_changes_nothing(
     #[values("TERM", "INT", "HUP", "QUIT")] first: &str,
 ) {
     let folder = tempfile::tempdir().unwrap();
-    let server = Server::start(folder.path(), &[("SIGNET_DRAIN_DELAY", "20s")]);
+    // Whoever runs the tests may ignore some of them, and a process begins with what its parent ignores.
+    let mut command = Command::new("env");
+    command.args(["--default-signal", env!("CARGO_BIN_EXE_signet"), "serve"]).current_dir(folder.path());
+    command.env_clear().env("PATH", std::env::var_os("PATH").unwrap_or_default());
+    command.envs([("SIGNET_LISTEN", "127.0.0.1:0"), ("SIGNET_DRAIN_DELAY", "20s")]);
+    let server = Server::run(&mut command);
     server.tell(first);
     until("it drains", async || server.caller().get("/readyz").await.status == 503).await;
     for second in ["HUP", "INT", "TERM", "QUIT", "USR1", "USR2", "PIPE"] {
