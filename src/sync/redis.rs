@@ -69,7 +69,7 @@ pub struct Redis {
     commands: Mutex<Option<MultiplexedConnection>>,
     channel: String,
     gcra: Script,
-    revoke_sessions: Script,
+    keep_ended: Script,
     /// Whether commands are answered.
     answers: AtomicBool,
     /// Whether a subscribing connection stands.
@@ -111,7 +111,7 @@ impl Redis {
             // Channels are common to all databases of a Redis; messages stay within one.
             channel: format!("signet:{}:news", url.database()),
             gcra: Script::new(include_str!("gcra.lua")),
-            revoke_sessions: Script::new(include_str!("revoke_sessions.lua")),
+            keep_ended: Script::new(include_str!("keep_ended.lua")),
             answers: AtomicBool::new(false),
             subscribed: AtomicBool::new(false),
             unsent: AtomicBool::new(false),
@@ -195,44 +195,43 @@ impl Redis {
 
     /// Keeps these revoked sessions for instances that come later, and publishes them.
     pub(super) async fn publish_revoked(&self, sessions: &[(String, Timestamp)]) {
-        let sent = match self.answers.load(Ordering::Relaxed) {
-            true => self.run::<()>(&self.revoking(sessions)).await,
-            false => None,
-        };
-        if sent.is_none() {
-            self.mark_unsent();
-        }
-    }
-
-    /// The script that keeps revoked sessions and publishes them.
-    pub(super) fn revoking(&self, sessions: &[(String, Timestamp)]) -> ScriptInvocation<'_> {
-        let mut invocation = self.revoke_sessions.key(REVOKED_SESSIONS);
-        invocation.arg(&self.channel).arg(Message::revoking(sessions).to_json());
-        for (session, forget_at) in sessions {
-            invocation.arg(session).arg(forget_at.millis());
-        }
-        invocation
+        self.keep_and_publish(&self.revoking(sessions)).await;
     }
 
     /// Keeps these deleted users for instances that come later, and publishes them.
     pub(super) async fn publish_deleted(&self, users: &[(String, Timestamp)]) {
+        self.keep_and_publish(&self.deleting(users)).await;
+    }
+
+    /// The script that keeps revoked sessions and publishes them.
+    pub(super) fn revoking(&self, sessions: &[(String, Timestamp)]) -> ScriptInvocation<'_> {
+        self.keeping(REVOKED_SESSIONS, &Message::revoking(sessions), sessions)
+    }
+
+    /// The script that keeps deleted users and publishes them.
+    pub(super) fn deleting(&self, users: &[(String, Timestamp)]) -> ScriptInvocation<'_> {
+        self.keeping(DELETED_USERS, &Message::deleting(users), users)
+    }
+
+    /// The script that keeps these ids under `key`, each until it may be forgotten, and publishes `message`.
+    fn keeping(&self, key: &str, message: &Message, ids: &[(String, Timestamp)]) -> ScriptInvocation<'_> {
+        let mut invocation = self.keep_ended.key(key);
+        invocation.arg(&self.channel).arg(message.to_json());
+        for (id, forget_at) in ids {
+            invocation.arg(id).arg(forget_at.millis());
+        }
+        invocation
+    }
+
+    /// Runs such a script, if Redis answers; else it is to be sent later.
+    async fn keep_and_publish(&self, invocation: &ScriptInvocation<'_>) {
         let sent = match self.answers.load(Ordering::Relaxed) {
-            true => self.run::<()>(&self.deleting(users)).await,
+            true => self.run::<()>(invocation).await,
             false => None,
         };
         if sent.is_none() {
             self.mark_unsent();
         }
-    }
-
-    /// The script that keeps deleted users and publishes them: the same as for sessions, on a key of its own.
-    pub(super) fn deleting(&self, users: &[(String, Timestamp)]) -> ScriptInvocation<'_> {
-        let mut invocation = self.revoke_sessions.key(DELETED_USERS);
-        invocation.arg(&self.channel).arg(Message::deleting(users).to_json());
-        for (user, forget_at) in users {
-            invocation.arg(user).arg(forget_at.millis());
-        }
-        invocation
     }
 
     /// Whether something is still to be sent; whoever asks has to send it.
