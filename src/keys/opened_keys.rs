@@ -4,8 +4,9 @@
 //! read. An opened key is held in memory alone, and for as long as its row needs it.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
+use parking_lot::Mutex;
 use signet_verify::clock::Timestamp;
 use signet_verify::crypto::SigningKey;
 use signet_verify::jose::jwk::Kid;
@@ -47,26 +48,22 @@ impl OpenedKeys {
     /// As [`signing_key`].
     pub(super) fn signing_key(&self, row: &KeyRow) -> Result<SigningKey, Error> {
         let KeyRow { record, sealed } = row;
-        if let Some(opened) = self.remembered().get(&record.kid).filter(|opened| opened.is_of(row)) {
+        if let Some(opened) = self.remembered.lock().get(&record.kid).filter(|opened| opened.is_of(row)) {
             return Ok(opened.key.clone());
         }
         let key = signing_key(&self.vault, record, sealed.as_ref())?;
         if let Some(sealed) = sealed.clone() {
             let opened = Opened { sealed, created: record.announced_at, key: key.clone() };
-            self.remembered().insert(record.kid.clone(), opened);
+            self.remembered.lock().insert(record.kid.clone(), opened);
         }
         Ok(key)
     }
 
     /// Forgets what is not in `rows`, or lies sealed there in another way.
     pub(super) fn forget_others(&self, rows: &[KeyRow]) {
-        self.remembered().retain(|kid, opened| {
+        self.remembered.lock().retain(|kid, opened| {
             rows.iter().any(|row| row.record.kid == *kid && row.record.state.signs() && opened.is_of(row))
         });
-    }
-
-    fn remembered(&self) -> MutexGuard<'_, HashMap<Kid, Opened>> {
-        self.remembered.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

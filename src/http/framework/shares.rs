@@ -1,13 +1,12 @@
-//! What somebody holds of this process, counted while they hold it.
-//! In: who, what, and how much. Out: a hold that is given back when it is dropped, or why there is no room.
-//! Owns: nobody holds more than a share, nor more than what is left for all others; so some is always left.
-//!
-//! Who holds is any key: a client by its address, or the subject of a token.
+//! What each client holds of this process, counted while it holds it.
+//! In: which client, what, and how much. Out: a hold that is given back when it is dropped, or why there is no room.
+//! Owns: no client holds more than a share, nor more than what is left for all others; so some is always left.
 
 use std::collections::HashMap;
-use std::hash::Hash;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::sync::{Arc, Weak};
+
+use parking_lot::Mutex;
 
 /// What is held.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -55,42 +54,37 @@ pub enum Full {
     Process,
 }
 
-/// Who can hold something.
-pub trait Holder: Clone + Eq + Hash + Send + Sync + 'static {}
-
-impl<K: Clone + Eq + Hash + Send + Sync + 'static> Holder for K {}
-
 /// What all holders hold.
 #[derive(Debug)]
-pub struct Shares<K: Holder> {
+pub struct Shares {
     bounds: [Share; KINDS],
     held: [AtomicU64; KINDS],
     refused: [AtomicU64; KINDS],
-    holders: Mutex<HashMap<K, Weak<Holding<K>>>>,
+    holders: Mutex<HashMap<String, Weak<Holding>>>,
 }
 
 /// What one holder holds.
 #[derive(Clone, Debug)]
-pub struct Account<K: Holder>(Arc<Holding<K>>);
+pub struct Account(Arc<Holding>);
 
 #[derive(Debug)]
-struct Holding<K: Holder> {
-    shares: Arc<Shares<K>>,
+struct Holding {
+    shares: Arc<Shares>,
     /// None: counted among all, with no share of its own.
-    holder: Option<K>,
+    holder: Option<String>,
     held: [AtomicU64; KINDS],
 }
 
 /// Something that is held until this is dropped.
 #[derive(Debug)]
-pub struct Held<K: Holder> {
-    account: Account<K>,
+pub struct Held {
+    account: Account,
     kind: Kind,
     amount: AtomicU64,
 }
 
-impl<K: Holder> Shares<K> {
-    /// Nobody holds anything; `bounds` are in the order of [`Kind::ALL`].
+impl Shares {
+    /// Nothing is held yet; `bounds` are in the order of [`Kind::ALL`].
     pub fn new(bounds: [Share; KINDS]) -> Arc<Self> {
         Arc::new(Self {
             bounds,
@@ -100,9 +94,9 @@ impl<K: Holder> Shares<K> {
         })
     }
 
-    /// The account of `holder`, which lives as long as somebody keeps it or holds something by it.
-    pub fn account(self: &Arc<Self>, holder: K) -> Account<K> {
-        let mut holders = self.holders.lock().unwrap_or_else(PoisonError::into_inner);
+    /// The account of `holder`, which lives as long as it is kept or something is held by it.
+    pub fn account(self: &Arc<Self>, holder: String) -> Account {
+        let mut holders = self.holders.lock();
         if let Some(known) = holders.get(&holder).and_then(Weak::upgrade) {
             return Account(known);
         }
@@ -116,7 +110,7 @@ impl<K: Holder> Shares<K> {
     }
 
     /// An account that only the bound of all together holds for.
-    pub fn exempt(self: &Arc<Self>) -> Account<K> {
+    pub fn exempt(self: &Arc<Self>) -> Account {
         Account(Arc::new(Holding { shares: self.clone(), holder: None, held: Default::default() }))
     }
 
@@ -137,7 +131,7 @@ impl<K: Holder> Shares<K> {
 
     /// How many have an account.
     pub fn holders(&self) -> usize {
-        self.holders.lock().unwrap_or_else(PoisonError::into_inner).len()
+        self.holders.lock().len()
     }
 
     /// Counts a refusal that was decided elsewhere.
@@ -146,12 +140,12 @@ impl<K: Holder> Shares<K> {
     }
 }
 
-impl<K: Holder> Account<K> {
+impl Account {
     /// Holds `amount` more.
     ///
     /// # Errors
     /// [`Full`], and then nothing more is held.
-    pub fn take(&self, kind: Kind, amount: u64) -> Result<Held<K>, Full> {
+    pub fn take(&self, kind: Kind, amount: u64) -> Result<Held, Full> {
         let Holding { shares, holder, held } = &*self.0;
         let (all, own) = (&shares.held[kind as usize], &held[kind as usize]);
         let left = shares.bound(kind).all.saturating_sub(all.fetch_add(amount, Ordering::Relaxed));
@@ -189,17 +183,17 @@ impl<K: Holder> Account<K> {
     }
 
     /// Who holds; none for an account without a share.
-    pub fn holder(&self) -> Option<&K> {
-        self.0.holder.as_ref()
+    pub fn holder(&self) -> Option<&str> {
+        self.0.holder.as_deref()
     }
 
     /// What it is an account of.
-    pub fn shares(&self) -> &Arc<Shares<K>> {
+    pub fn shares(&self) -> &Arc<Shares> {
         &self.0.shares
     }
 }
 
-impl<K: Holder> Held<K> {
+impl Held {
     /// Gives a part back before the rest.
     pub fn give_back(&self, amount: u64) {
         let before = self
@@ -212,17 +206,17 @@ impl<K: Holder> Held<K> {
     }
 }
 
-impl<K: Holder> Drop for Held<K> {
+impl Drop for Held {
     fn drop(&mut self) {
         self.give_back(u64::MAX);
     }
 }
 
-impl<K: Holder> Drop for Holding<K> {
+impl Drop for Holding {
     fn drop(&mut self) {
         let Some(holder) = &self.holder else { return };
-        let mut holders = self.shares.holders.lock().unwrap_or_else(PoisonError::into_inner);
-        // Somebody may have opened the next account of the same holder meanwhile.
+        let mut holders = self.shares.holders.lock();
+        // The next account of the same holder may have been opened meanwhile.
         if holders.get(holder).is_some_and(|holding| holding.strong_count() == 0) {
             holders.remove(holder);
         }
@@ -235,19 +229,19 @@ mod tests {
 
     use super::*;
 
-    fn shares(each: u64, all: u64) -> Arc<Shares<u8>> {
+    fn shares(each: u64, all: u64) -> Arc<Shares> {
         Shares::new([Share { each, all }; KINDS])
     }
 
     #[test]
     fn take_stops_at_the_share_of_each_and_goes_on_once_something_is_given_back() {
         let shares = shares(10, 1000);
-        let one = shares.account(1);
+        let one = shares.account("1".to_owned());
         let six = one.take(Kind::Unsent, 6).unwrap();
-        assert_eq!(shares.account(1).take(Kind::Unsent, 5).unwrap_err(), Full::Share);
+        assert_eq!(shares.account("1".to_owned()).take(Kind::Unsent, 5).unwrap_err(), Full::Share);
         let four = one.take(Kind::Unsent, 4).unwrap();
         assert!(one.is_nearly_full(Kind::Unsent) && !one.is_nearly_full(Kind::Received));
-        shares.account(2).take(Kind::Unsent, 10).unwrap();
+        shares.account("2".to_owned()).take(Kind::Unsent, 10).unwrap();
         six.give_back(1);
         assert_eq!(one.held(Kind::Unsent), 9);
         drop(four);
@@ -258,11 +252,11 @@ mod tests {
     #[test]
     fn take_leaves_as_much_for_all_others_as_anybody_holds() {
         let shares = shares(60, 100);
-        let greedy: Vec<_> = (0..20).map(|holder| shares.account(holder)).collect();
+        let greedy: Vec<_> = (0..20_u8).map(|holder| shares.account(holder.to_string())).collect();
         let held: Vec<_> =
             greedy.iter().cycle().take(2000).filter_map(|one| one.take(Kind::Unsent, 1).ok()).collect();
         assert!(held.len() >= 80 && held.len() < 100, "{}", held.len());
-        let newcomer = shares.account(200);
+        let newcomer = shares.account("200".to_owned());
         assert!(newcomer.take(Kind::Unsent, 1).is_ok(), "there is room for whoever holds nothing yet");
     }
 
@@ -282,11 +276,11 @@ mod tests {
         #[test]
         fn take_and_give_back_keep_the_books(steps in prop::collection::vec((0..4_u8, 0..40_u64, any::<bool>()), 1..200)) {
             let shares = shares(50, 120);
-            let mut held: Vec<(u8, Held<u8>)> = Vec::new();
+            let mut held: Vec<(u8, Held)> = Vec::new();
             for (holder, amount, gives) in steps {
                 if gives && !held.is_empty() {
                     held.swap_remove(amount as usize % held.len());
-                } else if let Ok(taken) = shares.account(holder).take(Kind::Received, amount) {
+                } else if let Ok(taken) = shares.account(holder.to_string()).take(Kind::Received, amount) {
                     held.push((holder, taken));
                 }
                 let sum = |of: Option<u8>| -> u64 {

@@ -25,7 +25,7 @@ pub(super) struct AnswerBody {
     unsent: Arc<Unsent>,
     /// How many bytes were handed out.
     handed_out: u64,
-    _request: Option<Held<String>>,
+    _request: Option<Held>,
 }
 
 /// A part of a body: counted as unsent until it has been read out, or is dropped.
@@ -38,7 +38,7 @@ pub(super) struct Part {
 struct Unsent {
     activity: Arc<Activity>,
     progress: Arc<Progress>,
-    held: Option<Held<String>>,
+    held: Option<Held>,
     /// How much of it still counts for the connection.
     counted: AtomicU64,
     sent: AtomicU64,
@@ -52,11 +52,11 @@ impl AnswerBody {
     /// [`Full`], when its client holds too much already; `most` is what the connection may hold.
     pub fn new(
         body: BoxBody<Bytes, std::io::Error>,
-        account: &Account<String>,
+        account: &Account,
         most: u64,
         activity: &Arc<Activity>,
         progress: Arc<Progress>,
-        request: Held<String>,
+        request: Held,
     ) -> Result<Self, Full> {
         let bytes = if body.is_end_stream() { 0 } else { body.size_hint().exact().unwrap_or(UNKNOWN_LENGTH) };
         // A proxy's connection is shared by its clients.
@@ -68,7 +68,7 @@ impl AnswerBody {
         Ok(Self::counting(body, bytes, Some(held), activity, progress, Some(request)))
     }
 
-    /// A short body that nobody's share counts: that of a refusal, or of a probe.
+    /// A short body that counts for no share: that of a refusal, or of a probe.
     pub fn short(
         body: BoxBody<Bytes, std::io::Error>,
         activity: &Arc<Activity>,
@@ -81,10 +81,10 @@ impl AnswerBody {
     fn counting(
         body: BoxBody<Bytes, std::io::Error>,
         bytes: u64,
-        held: Option<Held<String>>,
+        held: Option<Held>,
         activity: &Arc<Activity>,
         progress: Arc<Progress>,
-        request: Option<Held<String>>,
+        request: Option<Held>,
     ) -> Self {
         activity.unsent.fetch_add(bytes, Ordering::Relaxed);
         progress.begin(bytes);

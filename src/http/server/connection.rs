@@ -38,7 +38,7 @@ pub(super) struct Connection {
     pub endpoint: Arc<BoxEndpoint<'static, Response>>,
     pub limit: ConnectionLimit,
     /// The account of the peer.
-    pub account: Account<String>,
+    pub account: Account,
     pub activity: Arc<Activity>,
     /// Its sender is dropped when the server stops.
     pub stopped: watch::Receiver<()>,

@@ -88,8 +88,8 @@ pub struct ConnectionLimit {
     /// One permit for each socket, also for those that are closing.
     pub(super) sockets: Arc<Semaphore>,
     pub(super) places: Arc<Places>,
-    pub(super) shares: Arc<Shares<String>>,
-    /// Their connections are nobody's, and requests on them are of whom they say.
+    pub(super) shares: Arc<Shares>,
+    /// Their connections count for no client, and requests on them for the clients that they name.
     pub(super) trusted_proxies: Arc<[IpNet]>,
     pub(super) stalled: Arc<AtomicU64>,
 }
@@ -146,7 +146,7 @@ impl ConnectionLimit {
     }
 
     /// What clients hold.
-    pub fn shares(&self) -> &Shares<String> {
+    pub fn shares(&self) -> &Shares {
         &self.shares
     }
 

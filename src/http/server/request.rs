@@ -44,21 +44,21 @@ pub(super) struct Requests {
     pub limit: ConnectionLimit,
     pub activity: Arc<Activity>,
     /// The account of the peer.
-    pub account: Account<String>,
+    pub account: Account,
     pub local: SocketAddr,
     pub remote: SocketAddr,
 }
 
 /// What a request holds until it is answered.
 struct Admitted {
-    /// Until its answer is sent; none for a probe, whose answer nobody's share counts either.
-    request: Option<Held<String>>,
+    /// Until its answer is sent; none for a probe, whose answer counts for no share either.
+    request: Option<Held>,
     _received: Option<ReceivedBytes>,
 }
 
 /// Bytes of a request, counted for its client and its connection.
 struct ReceivedBytes {
-    _held: Held<String>,
+    _held: Held,
     bytes: u64,
     activity: Arc<Activity>,
 }
@@ -97,7 +97,7 @@ impl Requests {
         request: poem::Request,
         running: InFlight,
         admitted: Admitted,
-        account: Account<String>,
+        account: Account,
     ) -> Answered {
         let response = self.endpoint.get_response(request).await;
         drop(running);
@@ -115,7 +115,7 @@ impl Requests {
     }
 
     /// The account of the client: that of the peer, or of whom a trusted proxy speaks for.
-    fn account_of(&self, request: &poem::Request) -> Account<String> {
+    fn account_of(&self, request: &poem::Request) -> Account {
         if self.account.holder().is_some() {
             return self.account.clone();
         }
@@ -126,12 +126,7 @@ impl Requests {
     }
 
     /// Counts what a request holds, before anything is done for it.
-    fn admit<B: Body>(
-        &self,
-        request: &poem::Request,
-        body: &B,
-        account: &Account<String>,
-    ) -> Result<Admitted, Full> {
+    fn admit<B: Body>(&self, request: &poem::Request, body: &B, account: &Account) -> Result<Admitted, Full> {
         let is_probe =
             PROBES.contains(&request.uri().path()) && body.is_end_stream() && self.activity.has_one_request();
         let counted = self.count(request, body, account);
@@ -141,12 +136,7 @@ impl Requests {
         }
     }
 
-    fn count<B: Body>(
-        &self,
-        request: &poem::Request,
-        body: &B,
-        account: &Account<String>,
-    ) -> Result<Admitted, Full> {
+    fn count<B: Body>(&self, request: &poem::Request, body: &B, account: &Account) -> Result<Admitted, Full> {
         let held = account.take(Kind::Requests, 1)?;
         // An answer would find little room, or none.
         let unsent = self.activity.unsent.load(Ordering::Relaxed);
