@@ -23,8 +23,6 @@ pub(super) struct Activity {
     /// Bytes of answers that were sent.
     pub(super) sent: AtomicU64,
     idle_checks: AtomicU32,
-    #[cfg(test)]
-    is_displaced: std::sync::atomic::AtomicBool,
     displaced: Notify,
 }
 
@@ -72,15 +70,7 @@ impl Activity {
 
     /// Others need its place.
     pub fn displace(&self) {
-        #[cfg(test)]
-        self.is_displaced.store(true, Ordering::Relaxed);
         self.displaced.notify_one();
-    }
-
-    /// Whether others need its place.
-    #[cfg(test)]
-    pub fn is_displaced(&self) -> bool {
-        self.is_displaced.load(Ordering::Relaxed)
     }
 
     /// Completes when others need its place.
@@ -113,7 +103,7 @@ impl Drop for InFlight {
     }
 }
 
-/// Counts a body until it has ended, or nobody reads it any more.
+/// Counts a body until it has ended, or is not read any more.
 pub(super) struct Receiving(Arc<Activity>);
 
 impl Drop for Receiving {

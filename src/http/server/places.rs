@@ -1,10 +1,12 @@
 //! Who has which place.
 //! In: connections that come and go. Out: a place for each, and whose idle connection has to go for it.
-//! Owns: nobody is turned away while somebody who has more than they is idle.
+//! Owns: no client is turned away while one that has more than it is idle.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use parking_lot::Mutex;
 
 use super::activity::Activity;
 
@@ -54,10 +56,10 @@ impl Places {
         })
     }
 
-    /// A place for a connection of `client`, which is none for a trusted proxy: nobody counts its connections, and none
-    /// of them is closed for others. Nothing, where nobody idle has as many as this client.
+    /// A place for a connection of `client`, which is none for a trusted proxy: its connections are not counted, and none
+    /// of them is closed for others. Nothing, where no client with an idle connection has as many as this one.
     pub fn take(self: &Arc<Self>, client: Option<String>, activity: &Arc<Activity>) -> Option<Place> {
-        let mut taken = self.taken();
+        let mut taken = self.taken.lock();
         let has = client.as_ref().map_or(0, |client| taken.count(client));
         let makes_room = match &client {
             Some(client) if has >= self.each as usize => taken.displace(client),
@@ -77,7 +79,7 @@ impl Places {
 
     /// How many are taken.
     pub fn open(&self) -> u32 {
-        self.taken().open
+        self.taken.lock().open
     }
 
     /// How many connections ended for others.
@@ -88,10 +90,6 @@ impl Places {
     /// How many connections got no place.
     pub fn turned_away(&self) -> u64 {
         self.turned_away.load(Ordering::Relaxed)
-    }
-
-    fn taken(&self) -> MutexGuard<'_, Taken> {
-        self.taken.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -113,7 +111,7 @@ impl Taken {
         number
     }
 
-    /// Takes a connection off the books; nothing happens where somebody has done so before.
+    /// Takes a connection off the books; nothing happens where that was done before.
     fn remove(&mut self, client: &str, number: u64) {
         let Some(connections) = self.clients.get_mut(client) else { return };
         let before = connections.len();
@@ -160,7 +158,7 @@ impl Taken {
 
 impl Drop for Place {
     fn drop(&mut self) {
-        let mut taken = self.places.taken();
+        let mut taken = self.places.taken.lock();
         match &self.client {
             Some(client) => taken.remove(client, self.number),
             None => taken.open -= 1,
@@ -170,12 +168,19 @@ impl Drop for Place {
 
 #[cfg(test)]
 mod tests {
+    use futures_util::FutureExt;
+
     use super::super::activity::InFlight;
     use super::*;
 
     fn come(places: &Arc<Places>, client: &str) -> Option<(Place, Arc<Activity>)> {
         let activity = Arc::new(Activity::default());
         Some((places.take(Some(client.to_owned()), &activity)?, activity))
+    }
+
+    /// Whether it was told so since the last look.
+    fn is_displaced(activity: &Activity) -> bool {
+        activity.displaced().now_or_never().is_some()
     }
 
     #[test]
@@ -185,9 +190,9 @@ mod tests {
         let first = come(&places, "first").unwrap();
         crowd[2].1.set_idle_checks(3);
         let second = come(&places, "second").unwrap();
-        let displaced: Vec<bool> = crowd.iter().map(|(_, activity)| activity.is_displaced()).collect();
+        let displaced: Vec<bool> = crowd.iter().map(|(_, activity)| is_displaced(activity)).collect();
         assert_eq!(displaced, [false, false, true, false]);
-        assert!(!first.1.is_displaced() && !second.1.is_displaced());
+        assert!(!is_displaced(&first.1) && !is_displaced(&second.1));
         // Its own going changes nothing any more.
         let mut crowd = crowd;
         drop(crowd.remove(2));
@@ -201,12 +206,12 @@ mod tests {
         let places = Places::new(5, 2);
         let held = [come(&places, "one").unwrap(), come(&places, "one").unwrap()];
         let third = come(&places, "one").unwrap();
-        assert!(held[0].1.is_displaced() && !held[1].1.is_displaced() && !third.1.is_displaced());
+        assert!(is_displaced(&held[0].1) && !is_displaced(&held[1].1) && !is_displaced(&third.1));
         assert_eq!(places.open(), 2);
     }
 
     #[test]
-    fn take_turns_away_where_nobody_is_idle_and_where_nobody_has_as_many() {
+    fn take_turns_away_where_no_client_is_idle_and_where_none_has_as_many() {
         let places = Places::new(2, 2);
         let held = [come(&places, "one").unwrap(), come(&places, "one").unwrap()];
         let work: Vec<InFlight> = held.iter().map(|(_, activity)| InFlight::begin(activity)).collect();
@@ -217,6 +222,6 @@ mod tests {
         let proxy = Arc::new(Activity::default());
         let _proxy = places.take(None, &proxy).unwrap();
         assert!(come(&places, "two").is_some(), "for one of its own");
-        assert!(!proxy.is_displaced());
+        assert!(!is_displaced(&proxy));
     }
 }
