@@ -1,12 +1,12 @@
 //! How often credentials may be tried.
 //! In: who tries, and the attempt. Out: what came of it, or how long to wait.
-//! Owns: a stranger locks nobody out. What fails is counted and what succeeds is not; somebody who is signed in, and a
+//! Owns: no attacker locks the owner of an account out. What fails is counted and what succeeds is not; a session, and a
 //! device that has signed in before, are counted by themselves.
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::devices::Devices;
+use super::devices::DeviceToken;
 use super::email::Email;
 use super::error::Error;
 use super::sessions::{Device, SignedIn};
@@ -17,40 +17,41 @@ use crate::sync::rule::{RetryAfter, Rule};
 /// How long it takes to have a whole burst again.
 const WINDOW: Duration = Duration::from_secs(10);
 
-/// Somebody at one address, for one account.
+/// One address, for one account.
 const OF_ADDRESS: Rule = Rule { name: "password", burst: 3, window: WINDOW };
-/// Everybody together whose device is not known to an account. It takes ten times as many addresses to use it up, and
+/// All devices together that are not known to an account. It takes ten times as many addresses to use it up, and
 /// lets a botnet try no more than one password a second.
 const OF_ACCOUNT: Rule = Rule { name: "password-account", burst: 30, window: Duration::from_secs(30) };
-/// A device that has signed in to the account before: not more than others, so that nobody gains by stealing its cookie.
+/// A device that has signed in to the account before: not more than others, so that its cookie is not worth stealing.
 const OF_DEVICE: Rule = Rule { name: "password-device", burst: 3, window: WINDOW };
-/// Somebody who is signed in.
+/// One session.
 const OF_SESSION: Rule = Rule { name: "password-session", burst: 3, window: WINDOW };
 
 /// Who tries a credential.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Prover<'a> {
-    /// Somebody who wants to sign in.
-    Stranger {
+    /// A client that wants to sign in.
+    SigningIn {
         /// As whom. Whether there is such an account makes no difference.
         email: &'a Email,
         /// From where.
         device: &'a Device,
+        /// What the device was given when it signed in to this account before.
+        known: Option<&'a DeviceToken>,
     },
-    /// Somebody who is signed in, and proves themselves once more.
+    /// A user who is signed in, and proves that once more.
     SignedIn(&'a SignedIn),
 }
 
 /// The limits of attempts at credentials, of whatever kind: every factor is tried through [`Attempts::count`].
 pub(super) struct Attempts {
     limiter: Arc<Limiter>,
-    devices: Arc<Devices>,
 }
 
 impl Attempts {
-    /// Limits that `limiter` keeps, which `devices` are known to.
-    pub(super) fn new(limiter: Arc<Limiter>, devices: Arc<Devices>) -> Self {
-        Self { limiter, devices }
+    /// Limits that `limiter` keeps.
+    pub(super) fn new(limiter: Arc<Limiter>) -> Self {
+        Self { limiter }
     }
 
     /// Makes an attempt, if there may be one now. It is counted before it begins, so that many at once are no more than
@@ -67,7 +68,7 @@ impl Attempts {
         let reserved = self.reserve(prover).await.map_err(|wait| {
             audit::record(match prover {
                 // Whose address it is has not been looked up yet.
-                Prover::Stranger { .. } => Event::SignInRefused { refusal: Refusal::Limited, user: None },
+                Prover::SigningIn { .. } => Event::SignInRefused { refusal: Refusal::Limited, user: None },
                 Prover::SignedIn(SignedIn { user, session, .. }) => {
                     Event::ProofRefused { refusal: Refusal::Limited, user: &user.id, session: &session.id }
                 }
@@ -84,14 +85,14 @@ impl Attempts {
     }
 
     async fn reserve(&self, prover: Prover<'_>) -> Result<Vec<Reservation>, RetryAfter> {
-        let (email, device) = match prover {
+        let (email, device, known) = match prover {
             Prover::SignedIn(current) => {
                 return Ok(vec![self.limiter.reserve(&OF_SESSION, &current.session.id).await?]);
             }
-            Prover::Stranger { email, device } => (email, device),
+            Prover::SigningIn { email, device, known } => (email, device, known),
         };
         // One that has used up its own limit is treated like any other.
-        if let Some(known) = self.devices.known_to(email, &device.tokens)
+        if let Some(known) = known
             && let Ok(reservation) = self.limiter.reserve(&OF_DEVICE, known.nonce()).await
         {
             return Ok(vec![reservation]);
@@ -109,7 +110,7 @@ impl Attempts {
 }
 
 impl Error {
-    /// Whether somebody has guessed, and wrongly.
+    /// Whether a credential was guessed, and wrongly.
     fn is_wrong_credential(&self) -> bool {
         matches!(self, Self::InvalidEmailOrPassword | Self::InvalidPassword)
     }

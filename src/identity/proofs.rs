@@ -52,7 +52,7 @@ impl Proofs {
         devices: Arc<Devices>,
         clock: Arc<dyn Clock>,
     ) -> Self {
-        let attempts = Attempts::new(limiter, devices.clone());
+        let attempts = Attempts::new(limiter);
         Self { database, passwords, attempts, devices, clock }
     }
 
@@ -103,10 +103,8 @@ impl Proofs {
         T: Send,
         F: Future<Output = Result<Option<T>, Error>> + Send,
     {
-        let requester = match self.devices.known_to(email, &device.tokens) {
-            Some(_) => Requester::Known,
-            None => Requester::Stranger,
-        };
+        let known = self.devices.known_to(email, &device.tokens);
+        let requester = known.map_or(Requester::Unknown, |_| Requester::Known);
         let attempt = async {
             for _ in 0..PROOFS {
                 if let Some(done) = apply(self.prove_address(email, password, requester).await?).await? {
@@ -116,10 +114,10 @@ impl Proofs {
             // The password has been changed, or the user deleted, since it was looked up.
             Err(Error::InvalidEmailOrPassword)
         };
-        self.attempts.count(Prover::Stranger { email, device }, attempt).await
+        self.attempts.count(Prover::SigningIn { email, device, known }, attempt).await
     }
 
-    /// Proves the password of somebody who is signed in, and hands the proof to `apply`, which answers nothing if what was
+    /// Proves the password of a user who is signed in, and hands the proof to `apply`, which answers nothing if what was
     /// proved was not there any more.
     ///
     /// # Errors

@@ -37,7 +37,7 @@ impl Accounts {
     /// [`Error::PasswordTooShort`] and its kin before [`Error::EmailTaken`].
     pub async fn sign_up(&self, new: NewAccount, device: &Device) -> Result<SignedIn, Error> {
         check_length(&new.password)?;
-        let permit = self.proofs.enter(Requester::Stranger)?;
+        let permit = self.proofs.enter(Requester::Unknown)?;
         if self.proofs.by_email(&new.email).await?.is_some() {
             return Err(Error::EmailTaken);
         }

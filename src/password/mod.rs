@@ -31,16 +31,16 @@ const SALT_BYTES: usize = 16;
 /// How many passwords may wait; at 20 ms each and two cores that is 0.6 s.
 const QUEUE: usize = 64;
 
-/// How many of these places strangers may take. The rest is for those who are signed in, or whose device is known: a
-/// crowd of strangers does not keep them out.
-const QUEUE_OF_STRANGERS: usize = 48;
+/// How many of these places unknown clients may take. The rest is for those who are signed in, or whose device is known: a
+/// crowd of the others does not keep them out.
+const QUEUE_OF_UNKNOWN: usize = 48;
 
 /// For whom a password is hashed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Requester {
     /// Anybody.
-    Stranger,
-    /// Somebody who is signed in, or signs in from a device that has done so before.
+    Unknown,
+    /// A client that is signed in, or signs in from a device that has done so before.
     Known,
 }
 
@@ -180,7 +180,7 @@ impl Passwords {
     /// [`Error::Busy`].
     pub fn enter(&self, requester: Requester) -> Result<Permit, Error> {
         let places = match requester {
-            Requester::Stranger => QUEUE_OF_STRANGERS,
+            Requester::Unknown => QUEUE_OF_UNKNOWN,
             Requester::Known => QUEUE,
         };
         let enter = |waiting| (waiting < places).then_some(waiting + 1);
@@ -322,13 +322,13 @@ mod tests {
     fn enter_leaves_places_to_those_who_are_known() {
         let passwords = Passwords::start(Arc::new(SeededEntropy::new(7))).unwrap();
         let enter = |requester| std::iter::from_fn(|| passwords.enter(requester).ok()).collect::<Vec<_>>();
-        let strangers = enter(Requester::Stranger);
+        let unknown = enter(Requester::Unknown);
         let known = enter(Requester::Known);
-        assert_eq!((strangers.len(), known.len()), (QUEUE_OF_STRANGERS, QUEUE - QUEUE_OF_STRANGERS));
-        assert!(enter(Requester::Stranger).is_empty());
+        assert_eq!((unknown.len(), known.len()), (QUEUE_OF_UNKNOWN, QUEUE - QUEUE_OF_UNKNOWN));
+        assert!(enter(Requester::Unknown).is_empty());
         drop(known);
-        assert!(enter(Requester::Stranger).is_empty(), "what the known leave is not for strangers");
-        drop(strangers);
+        assert!(enter(Requester::Unknown).is_empty(), "what the known leave is not for the others");
+        drop(unknown);
         assert_eq!(enter(Requester::Known).len(), QUEUE);
     }
 }
