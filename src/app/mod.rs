@@ -41,7 +41,7 @@ use crate::model::contract::Contract;
 pub struct App {
     sockets: Sockets,
     base_url: String,
-    /// Nobody said what the public base URL is.
+    /// The public base URL was not given.
     follows_port: bool,
     startup_notices: Vec<String>,
     contract: Option<Contract>,

@@ -19,7 +19,7 @@ pub(super) struct Sockets {
     /// For requests.
     pub(super) requests: Listeners,
     address: SocketAddr,
-    /// Why one address is missing that nobody has asked for.
+    /// Why one address is missing that was not asked for.
     pub(super) notice: Option<String>,
     /// For `/metrics`, where it has an address of its own.
     pub(super) metrics: Option<TcpListener>,
@@ -40,7 +40,7 @@ impl Sockets {
             .map(|also| listen(SocketAddr::new(also.ip(), address.port())))
         {
             Some(Ok(also)) => (Some(also), None),
-            // A machine without IPv6 has no such address, and nobody goes there.
+            // A machine without IPv6 has no such address, and no client goes there.
             Some(Err(Error::Listen { source, .. })) if source.kind() != ErrorKind::AddrInUse => (None, None),
             Some(Err(_)) => {
                 let port = address.port();

@@ -2,7 +2,7 @@
 //! In: lines. Out: the same lines, in order, on the standard error output.
 //! Owns: only the line of a request may wait, and for a moment only; no line is dropped, each is written whole, and all are
 //! in one order, which is what a writer with a queue for some of them would not promise. An output that is closed or
-//! full disturbs nobody who has something to log.
+//! full disturbs no thread that has something to log.
 
 use std::io::{self, Write};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -63,7 +63,7 @@ impl BufferedWriter {
 
 /// Takes what was written even if it could not be: the log must not grow in memory when its reader is gone.
 fn write_all(waiting: &mut Vec<u8>) {
-    let _nobody_to_tell = io::stderr().write_all(waiting);
+    let _lost = io::stderr().write_all(waiting);
     waiting.clear();
 }
 

@@ -30,7 +30,7 @@ pub fn start(collector: Option<&str>) -> Result<Log, Error> {
         Err(_) => filter,
     };
     let writer = BufferedWriter::start().map_err(Error::Log)?;
-    // What it would say of its own faults goes to the same output, and panics where that is gone.
+    // What it would say of its own failures goes to the same output, and panics where that is gone.
     let lines = tracing_subscriber::fmt::layer().with_writer(writer.clone()).log_internal_errors(false);
     let lines = if std::io::stderr().is_terminal() {
         lines.boxed()

@@ -53,7 +53,7 @@ pub async fn run(config: Config) -> Result<(), Error> {
     Ok(())
 }
 
-/// Completes on the first signal that tells a server to stop, also on one that comes before somebody waits for it.
+/// Completes on the first signal that tells a server to stop, also on one that comes before it is waited for.
 /// From then on no other one of them does anything, nor do those that mean nothing here: what is running may end.
 ///
 /// SIGHUP is left alone where whoever started the process had it ignored, as `nohup` does.

@@ -129,7 +129,7 @@ impl DatabaseUrl {
     /// The URL with every password replaced.
     pub fn redacted(&self) -> String {
         match self.text.strip_prefix("sqlite:") {
-            // Somebody meant another database.
+            // Another database was meant.
             Some(rest)
                 if rest.starts_with("//")
                     && rest[2..].split('/').next().is_some_and(|host| host.contains(['@', ':'])) =>
@@ -212,7 +212,7 @@ mod tests {
     fn from_str_keeps_parameters_that_mean_nothing_from_the_driver_and_values_from_people() {
         let url = "postgres://ada@h/d?sslmode=require&sslpassword=S3CRET&channel_binding=require&user=a@b&options=-c%20x=S3CRET";
         let refused = url.parse::<DatabaseUrl>();
-        assert_eq!(refused.unwrap_err(), Error::Unescaped, "an @ beside what nobody knows");
+        assert_eq!(refused.unwrap_err(), Error::Unescaped, "an @ beside what is unknown");
         let url = url.replace("a@b", "a%40b").parse::<DatabaseUrl>().unwrap();
         assert_eq!(url.expose(), "postgres://ada@h/d?sslmode=require&user=a%40b&options=-c+x%3DS3CRET");
         assert!(url.unknown_parameters().unwrap().contains("2 parameters"));

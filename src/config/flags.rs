@@ -46,7 +46,7 @@ fn args(group: &Group, declaration: &Declaration) -> impl Iterator<Item = Arg> {
     let file_name = declaration.file_name();
     let value = arg(group, name.to_owned(), flag.to_owned(), value_name)
         .help(format!("{help} [default: {default}]"))
-        // A URL of somebody's may hold a password, whether or not it is taken.
+        // A URL may hold a password, whether or not it is taken.
         .hide_env_values(file_name.is_some() || ["URL", "ORIGIN", "LIST"].contains(&value_name));
     let file = file_name.map(|file_name| {
         arg(group, file_name, format!("{flag}-file"), "FILE").help(format!("File that holds {name}"))

@@ -104,7 +104,7 @@ pub(super) fn key(bytes: &[u8; 32]) -> Option<Guessable> {
     let first = steps.first().copied().unwrap_or_default();
     let even = steps.iter().filter(|step| **step == first).count();
     if bytes.iter().all(u8::is_ascii_graphic) {
-        // Somebody took a text for a key: hexadecimal digits of a generator are good enough, words are not.
+        // A text was taken for a key: hexadecimal digits of a generator are good enough, words are not.
         text(bytes)
     } else if even * 4 >= steps.len() * 3 && first != 0 {
         Some(Guessable::Sequence)

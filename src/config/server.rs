@@ -162,7 +162,7 @@ pub(super) const GROUP: Group = Group {
 pub struct Server {
     /// Address to bind; port 0 takes a free one.
     pub listen: SocketAddr,
-    /// The same on the other family's loopback, where nobody chose an address: `localhost` is either, as the machine
+    /// The same on the other family's loopback, where no address was chosen: `localhost` is either, as the machine
     /// has it.
     pub also_listen: Option<SocketAddr>,
     /// Address of `/metrics`, where it has one of its own.

@@ -74,7 +74,7 @@ pub(super) const HIDDEN: &str = "***";
 pub(super) fn redacted(text: &str, plain: &[&str]) -> String {
     let nothing = || "(hidden)".to_owned();
     let Ok(mut url) = Url::parse(text) else { return nothing() };
-    // One that was not percent-encoded may have split a password: then nobody knows where it ends.
+    // One that was not percent-encoded may have split a password: then where it ends is unknown.
     if has_stray_at(text) || (url.password().is_some() && url.set_password(Some(HIDDEN)).is_err()) {
         return nothing();
     }

@@ -53,7 +53,7 @@ impl Accounts {
         Ok(self.database.credentials().of_user(user_id).await?)
     }
 
-    /// What a device keeps that has just signed in to the account with this address, so that strangers who try passwords
+    /// What a device keeps that has just signed in to the account with this address, so that attackers who try passwords
     /// for it do not keep it out.
     ///
     /// # Errors

@@ -1,7 +1,7 @@
 //! Devices that have signed in before (OWASP: device cookies).
-//! In: an account that somebody has signed in to. Out: a text for the device to keep, and whether one that comes back
+//! In: an account that was signed in to. Out: a text for the device to keep, and whether one that comes back
 //! belongs to an account.
-//! Owns: such a text opens nothing and names nobody; it only says that its device has a limit of its own.
+//! Owns: such a text opens nothing and names no account; it only says that its device has a limit of its own.
 
 use std::sync::Arc;
 
@@ -24,7 +24,7 @@ const MAC_LENGTH: usize = 43;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DeviceToken {
     nonce: String,
-    /// The MAC of nonce and account. Nobody without the key can tell which account that is.
+    /// The MAC of nonce and account. Without the key, which account that is cannot be told.
     binding: Vec<u8>,
 }
 
@@ -51,7 +51,7 @@ impl Devices {
     /// The longest text, in bytes.
     pub const MAX_BYTES: usize = NONCE_LENGTH + 2 * (MAC_LENGTH + 1);
 
-    /// The devices of a deployment with this secret. With another secret they are strangers until they sign in again.
+    /// The devices of a deployment with this secret. With another secret they are unknown until they sign in again.
     pub fn new(secret: &SharedSecret, entropy: Arc<dyn Entropy>) -> Self {
         Self { key: MacKey::for_purpose(secret, PURPOSE), entropy }
     }
@@ -94,7 +94,7 @@ impl Devices {
     }
 }
 
-/// What is signed so that nobody makes up devices.
+/// What is signed, so that devices cannot be made up.
 fn to_seal(sealed: &str) -> Vec<u8> {
     format!("device {sealed}").into_bytes()
 }
@@ -116,7 +116,7 @@ mod tests {
     }
 
     #[test]
-    fn remember_makes_a_device_known_to_one_account_and_names_nobody() {
+    fn remember_makes_a_device_known_to_one_account_and_names_none() {
         let (devices, ada, bob) = (devices("a"), email("ada@example.com"), email("bob@example.com"));
         let text = devices.remember(&ada, &[]).unwrap();
         assert_eq!(text.len(), Devices::MAX_BYTES);

@@ -12,7 +12,7 @@ use unicode_normalization::UnicodeNormalization;
 pub struct Email {
     /// In lower case, with an ASCII domain.
     stored: String,
-    /// How else somebody may have it who was moved from another service: with an international domain.
+    /// How else a user may have it who was moved from another service: with an international domain.
     others: Vec<String>,
 }
 
@@ -34,8 +34,8 @@ impl Email {
         Some(Self { stored, others: others.into_iter().collect() })
     }
 
-    /// Reads what somebody types who may have been moved from another service: also an international address (RFC 6531),
-    /// which nobody can sign up with here.
+    /// Reads what a user types who may have been moved from another service: also an international address (RFC 6531),
+    /// which cannot be signed up with here.
     pub fn parse_existing(text: &str) -> Option<Self> {
         if text.is_ascii() || text.len() > Self::MAX_BYTES {
             return Self::parse(text);

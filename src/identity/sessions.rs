@@ -274,7 +274,7 @@ impl Sessions {
         self.revocations.deletions().done([(user_id.to_owned(), forget_at)]);
     }
 
-    /// Ends sessions for somebody whose own session still lives in the same unit of work.
+    /// Ends sessions for a user whose own session still lives in the same unit of work.
     async fn end_for(&self, current: &SignedIn, filter: SessionFilter<'_>) -> Result<(), Error> {
         let (user_id, ending) = (&current.user.id, self.ending());
         let ended = self.database.write(|unit| async move {

@@ -1,5 +1,5 @@
 //! Changing a name or a picture.
-//! In: somebody who is signed in, and the change. Out: nothing; tokens issued from now on carry the new values.
+//! In: a user who is signed in, and the change. Out: nothing; tokens issued from now on carry the new values.
 
 use super::accounts::Accounts;
 use super::error::Error;

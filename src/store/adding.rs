@@ -1,6 +1,6 @@
 //! Adding a task within a quota.
 //! In: a task, and how many its owner may have. Out: whether it is kept.
-//! Owns: nobody gets more tasks than their quota, and nobody who has ended gets any, whatever happens at the same time.
+//! Owns: no owner gets more tasks than the quota, and no owner who has ended gets any, whatever happens at the same time.
 
 use super::database::{Database, Dialect};
 use super::error::Error;
@@ -9,7 +9,7 @@ use super::tasks::{TaskRepository, adding, lock};
 use super::unit::Unit;
 use crate::model::task::Task;
 
-/// What became of a task that somebody wanted to add.
+/// What became of a task that was to be added.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Addition {
     /// It is kept.

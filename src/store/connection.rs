@@ -1,6 +1,6 @@
-//! A connection while somebody works on it: a statement that stands alone, or a transaction.
+//! A connection while it is worked on: a statement that stands alone, or a transaction.
 //! In: statements. Out: what they came to; the connection goes back to its pool as it was, or not at all.
-//! Owns: an open transaction is rolled back before somebody else gets the connection, and a connection that was refused
+//! Owns: an open transaction is rolled back before the connection is given out again, and a connection that was refused
 //! something for what it is gets no further work.
 
 use std::sync::Arc;
@@ -47,8 +47,8 @@ impl Connection {
         Ok(connection)
     }
 
-    /// One in a transaction that writes. It begins in a task of its own, whether or not anybody still waits for it:
-    /// what is left off in the middle of its BEGIN would be given to somebody else in that state.
+    /// One in a transaction that writes. It begins in a task of its own, whether or not it is still waited for for it:
+    /// what is left off in the middle of its BEGIN would be given out again in that state.
     pub(super) async fn for_unit(database: &Database, place: Option<Arc<Place>>) -> Result<Self, Error> {
         let database = database.clone();
         let begun = async move {

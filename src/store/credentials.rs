@@ -154,7 +154,7 @@ impl<S: Scope> CredentialRepository<S> {
 }
 
 impl<S: Transactional> CredentialRepository<S> {
-    /// Holds the ways in which a user signs in until the end of the unit: meanwhile nobody signs in, changes the password
+    /// Holds the ways in which a user signs in until the end of the unit: meanwhile no other unit signs in, changes the password
     /// or ends all sessions. SQLite has one writer at a time, so that there is nothing to hold.
     ///
     /// # Errors

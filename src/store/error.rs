@@ -100,7 +100,7 @@ pub enum OpenError {
 }
 
 impl OpenError {
-    /// Why nobody could connect.
+    /// Why no connection could be made.
     pub(super) fn connecting(error: sqlx::Error) -> Self {
         const REFUSAL: &str = "unsupported startup parameter: ";
         if let sqlx::Error::Database(refusal) = &error

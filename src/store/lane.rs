@@ -1,7 +1,7 @@
 //! The share of a database's connections that one kind of work may have, so that others never wait behind it.
 //! In: reads and writes that want a connection. Out: a place for each, in the order in which they came; or no, at once,
 //! when the queue could not be served in time.
-//! Owns: no more of this work holds or awaits a connection than there are places; nobody waits longer than [`MAX_WAIT`].
+//! Owns: no more of this work holds or awaits a connection than there are places; no wait is longer than [`MAX_WAIT`].
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
@@ -13,7 +13,7 @@ use tokio::time::timeout;
 
 use super::error::Error;
 
-/// How long anybody waits for a place. A queue that is longer than this serves nobody: those at its end would have gone.
+/// How long to wait for a place at most. A longer queue is of no use: those at its end would have gone.
 pub const MAX_WAIT: Duration = Duration::from_secs(1);
 /// How many wait at most, however fast it goes: their requests are in memory.
 pub const MAX_WAITING: usize = 512;
@@ -163,7 +163,7 @@ impl Drop for Place {
     }
 }
 
-/// Somebody who waits, counted until they don't.
+/// A wait for a place, counted until it ends.
 struct Waiting<'a> {
     count: &'a AtomicUsize,
     /// How many wait, this one included.

@@ -1,4 +1,4 @@
-//! What stands between this process and PostgreSQL, found out before anybody works there.
+//! What stands between this process and PostgreSQL, found out before work begins there.
 //! In: an address. Out: whether a connection has a session to itself, or a sentence for the operator.
 //! Owns: no statement is prepared by name, and nothing is set for a session, where the session may be another one's
 //! next.

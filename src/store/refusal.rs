@@ -7,7 +7,7 @@
 pub(super) enum Cause {
     /// The statement, or a value in it, is wrong: it would be refused tomorrow too.
     Statement,
-    /// Somebody else was in the way; the connection is as good as before.
+    /// Another transaction was in the way; the connection is as good as before.
     Others,
     /// No room on the disk, no memory, no place for a connection.
     Shortage,

@@ -20,7 +20,7 @@ const TABLE: &str = "\
         execution_time BIGINT NOT NULL \
     )";
 
-/// Applies what lacks. `connection` is nobody else's, and is closed afterwards, which rolls back what has failed.
+/// Applies what lacks. `connection` is used for nothing else, and is closed afterwards, which rolls back what has failed.
 ///
 /// # Errors
 /// [`OpenError::Newer`], [`OpenError::Foreign`], [`OpenError::Migration`].
@@ -73,7 +73,7 @@ async fn applied(connection: &mut AnyConnection) -> Result<Vec<(i64, Vec<u8>)>, 
     Ok(applied)
 }
 
-/// The migration that a binary has to know at least; out of reach where nobody says.
+/// The migration that a binary has to know at least; out of reach where none is named.
 async fn floor(connection: &mut AnyConnection) -> i64 {
     let row = connection.fetch_one("SELECT migration FROM schema_floor WHERE id = 1").await;
     row.and_then(|row| row.try_get(0)).unwrap_or(i64::MAX)

@@ -26,7 +26,7 @@ impl Database {
     /// Whether the database can be written now, found out within `patience`.
     ///
     /// # Errors
-    /// [`Error::Unavailable`] and [`Error::Slow`] when it cannot, and nobody else has written meanwhile.
+    /// [`Error::Unavailable`] and [`Error::Slow`] when it cannot, and no other write has succeeded meanwhile.
     pub async fn check_writable(&self, patience: Duration) -> Result<(), Error> {
         let before = self.condition.writes();
         let probe = self.clone().with_time_limit(patience);
@@ -44,7 +44,7 @@ impl Database {
         }
     }
 
-    /// Writes something that needs space, which nobody gets to see.
+    /// Writes something that needs space, which no reader gets to see.
     async fn write_and_delete(&self) -> Result<(), Error> {
         let insert = match self.dialect() {
             Dialect::Sqlite => TAKES_SPACE_OF_SQLITE,

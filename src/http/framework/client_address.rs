@@ -180,8 +180,8 @@ mod tests {
     fn client_address_cannot_be_chosen_by_untrusted_peers() {
         assert_eq!(client("203.0.113.9", &["1.2.3.4"], &[]), "203.0.113.9");
         assert_eq!(client("203.0.113.9", &["1.2.3.4"], &["10.0.0.0/8"]), "203.0.113.9");
-        let stranger = forwarded("203.0.113.9", &[b"\xff"], &["10.0.0.0/8"]);
-        assert_eq!(stranger.unreadable, None, "what strangers say fills no log");
+        let untrusted = forwarded("203.0.113.9", &[b"\xff"], &["10.0.0.0/8"]);
+        assert_eq!(untrusted.unreadable, None, "what untrusted peers say fills no log");
     }
 
     #[test]

@@ -140,7 +140,7 @@ impl SessionApi {
         identity: Data<&Arc<Identity>>,
     ) -> Result<Answer<Token>, Declared<TokenRefusals>> {
         let token = identity.issuer.issue(&signed_in.user, &signed_in.session, signed_in.found_at).await?;
-        // Somebody may have ended the session while the token was made.
+        // The session may have been ended while the token was made.
         if identity.sessions.has_ended(&signed_in.session.id) {
             return Err(Code::Unauthorized.into());
         }

@@ -151,7 +151,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn hold_back_paces_the_refusals_of_a_crowd_and_nobody_who_asks_one_after_the_other() {
+    async fn hold_back_paces_the_refusals_of_a_crowd_and_not_those_of_one_who_asks_one_after_the_other() {
         let in_flight = Arc::new(InFlight::default());
         let is_told_within =
             async |subject: &str, span| timeout(span, in_flight.hold_back(subject)).await.is_ok();
@@ -161,7 +161,7 @@ mod tests {
             let _ = poll!(refusal.as_mut());
         }
         assert!(!is_told_within("ada", Duration::from_secs(1)).await);
-        assert!(is_told_within("bob", 2 * PACE).await, "nobody else waits");
+        assert!(is_told_within("bob", 2 * PACE).await, "no other subject waits");
         // Whoever is held takes no place, and whoever hangs up is counted no more.
         assert!(in_flight.enter("ada").is_some());
         drop(held);
