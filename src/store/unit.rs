@@ -168,7 +168,7 @@ impl Database {
     /// an `async` closure over borrowed values may move between threads.
     ///
     /// # Errors
-    /// Those of `work`; [`Error::Slow`] when everything together took too long, and then it may or may not have happened;
+    /// Those of `work`; [`Error::Slow`] when everything together took too long once it had its turn, and then it may or may not have happened;
     /// [`Error::Abandoned`] when `work` went on after one of its statements had failed.
     pub async fn write<T, E, F>(&self, work: impl Fn(Unit) -> F + Send) -> Result<T, E>
     where
@@ -176,8 +176,8 @@ impl Database {
         E: From<Error> + Send,
         F: Future<Output = Result<T, E>> + Send,
     {
+        let place = self.enter(Access::Write).await?.map(Arc::new);
         let whole = async {
-            let place = self.enter(Access::Write).await?.map(Arc::new);
             let mut attempt = 1;
             loop {
                 let shared = Arc::new(Shared {
