@@ -5,7 +5,7 @@
 use super::database::Dialect;
 use super::error::Error;
 use super::rows::{Columns, FromColumns, entities};
-use super::scope::{Scope, Transactional};
+use super::scope::{Scope, Statement, Transactional};
 use super::users::user_columns;
 use crate::model::credential::{Credential, PASSWORD_PROVIDER};
 use crate::model::user::User;
@@ -55,19 +55,44 @@ impl<S: Scope> CredentialRepository<S> {
     /// # Errors
     /// [`Error::Conflict`] when the user has one of this provider, [`Error::ForeignKeyViolation`] when the user is gone.
     pub async fn insert(&self, credential: &Credential, password_hash: &str) -> Result<(), Error> {
-        let statement = sqlx::query(concat!(
-            "INSERT INTO accounts (",
-            columns!(),
-            ", password_hash) VALUES ($1, $2, $3, $4, $5, $6, $7)"
-        ))
-        .bind(&credential.id)
-        .bind(&credential.user_id)
-        .bind(&credential.provider_id)
-        .bind(&credential.account_id)
-        .bind(credential.created_at.millis())
-        .bind(credential.updated_at.millis())
-        .bind(password_hash);
+        let statement = with_values(
+            concat!("INSERT INTO accounts (", columns!(), ", password_hash) VALUES ($1, $2, $3, $4, $5, $6, $7)"),
+            credential,
+            password_hash,
+        );
         self.scope.execute(statement).await.map(drop)
+    }
+
+    /// The same, if the user is there; where they are not, nothing happens.
+    ///
+    /// # Errors
+    /// [`Error::Conflict`] when the user has one of this provider.
+    pub async fn insert_if_user(&self, credential: &Credential, password_hash: &str) -> Result<(), Error> {
+        let statement = with_values(
+            concat!(
+                "INSERT INTO accounts (",
+                columns!(),
+                ", password_hash) SELECT $1, $2, $3, $4, $5, $6, $7 WHERE EXISTS (SELECT 1 FROM users WHERE id = $2)"
+            ),
+            credential,
+            password_hash,
+        );
+        self.scope.execute(statement).await.map(drop)
+    }
+
+    /// Replaces a password whatever it was; says whether the user had one.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn set_password(&self, user_id: &str, new: &str, now: Timestamp) -> Result<bool, Error> {
+        let statement = sqlx::query(
+            "UPDATE accounts SET password_hash = $3, updated_at = $4 WHERE user_id = $1 AND provider_id = $2",
+        )
+        .bind(user_id)
+        .bind(PASSWORD_PROVIDER)
+        .bind(new)
+        .bind(now.millis());
+        Ok(self.scope.execute(statement).await? == 1)
     }
 
     /// The user with this address and the hash of their password, if they have one.
@@ -182,4 +207,20 @@ impl<S: Transactional> CredentialRepository<S> {
         .bind(proved);
         if self.scope.execute(statement).await? == 1 { Ok(()) } else { Err(Error::Conflict) }
     }
+}
+
+/// The values of a new credential, in the order of its columns.
+fn with_values<'q>(
+    statement: &'static str,
+    credential: &'q Credential,
+    password_hash: &'q str,
+) -> Statement<'q> {
+    sqlx::query(statement)
+        .bind(&credential.id)
+        .bind(&credential.user_id)
+        .bind(&credential.provider_id)
+        .bind(&credential.account_id)
+        .bind(credential.created_at.millis())
+        .bind(credential.updated_at.millis())
+        .bind(password_hash)
 }

@@ -15,6 +15,8 @@ use super::credentials::CredentialRepository;
 use super::database::{Database, Dialect};
 use super::error::Error;
 use super::lane::{Access, Place};
+use super::mail_requests::MailRequestRepository;
+use super::mailed_tokens::MailedTokenRepository;
 use super::scope::{Scope, Statement, Transactional, storable};
 use super::sessions::SessionRepository;
 use super::tasks::TaskRepository;
@@ -65,6 +67,16 @@ impl Unit {
     /// The sessions.
     pub fn sessions(&self) -> SessionRepository<&Self> {
         SessionRepository::new(self)
+    }
+
+    /// The tokens that were mailed.
+    pub fn mailed_tokens(&self) -> MailedTokenRepository<&Self> {
+        MailedTokenRepository::new(self)
+    }
+
+    /// Mail that was asked for.
+    pub fn mail_requests(&self) -> MailRequestRepository<&Self> {
+        MailRequestRepository::new(self)
     }
 
     /// The tasks.
@@ -150,6 +162,16 @@ impl Database {
     /// The sessions, each statement by itself.
     pub fn sessions(&self) -> SessionRepository<Self> {
         SessionRepository::new(self.clone())
+    }
+
+    /// The tokens that were mailed, each statement by itself.
+    pub fn mailed_tokens(&self) -> MailedTokenRepository<Self> {
+        MailedTokenRepository::new(self.clone())
+    }
+
+    /// Mail that was asked for, each statement by itself.
+    pub fn mail_requests(&self) -> MailRequestRepository<Self> {
+        MailRequestRepository::new(self.clone())
     }
 
     /// The tasks, each statement by itself.
