@@ -5,6 +5,7 @@ pub mod algorithms;
 pub mod contract;
 pub mod credential;
 pub mod key_rows;
+pub mod message;
 pub mod sealed;
 pub mod session;
 pub mod signing_key;
