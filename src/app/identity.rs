@@ -8,12 +8,14 @@ use super::error::Error;
 use super::keys::{KeyWorker, KeysHalf};
 use super::peers::Peers;
 use super::storage::Storage;
-use crate::config::{Config, IssuerSecrets, TokenMode, TrustedOrigins};
+use crate::config::{Config, IssuerSecrets, MailUrl, TokenMode, TrustedOrigins};
 use crate::http::IdentityParts;
 use crate::http::identity::{Cookies, Identity};
 use crate::identity::tokens::{Issuer, Signature, TokenProfile};
 use crate::identity::{Accounts, Devices, Sessions};
 use crate::keys::keyring::Keyring;
+use crate::mail::Outbox;
+use crate::mail::outbox::Delivery;
 use crate::password::Passwords;
 use crate::store::Database;
 use signet_verify::crypto::{Algorithm, MacKey};
@@ -29,6 +31,8 @@ pub(super) struct IdentityHalf {
     pub(super) keyring: Arc<Keyring>,
     /// The hashing threads.
     pub(super) passwords: Arc<Passwords>,
+    /// Where mail is promised.
+    pub(super) outbox: Arc<Outbox>,
     database: Database,
     sessions: Arc<Sessions>,
 }
@@ -50,8 +54,12 @@ impl IdentityHalf {
         if storage.requests.credentials().has_imported_passwords().await? {
             passwords.expect_imported();
         }
+        let delivery = if matches!(config.mail.url, MailUrl::Off) { Delivery::Off } else { Delivery::On };
+        let Environment { clock, entropy } = environment.clone();
+        let outbox = Arc::new(Outbox::new(delivery, keys.vault, entropy, clock));
         Ok(Self {
             secrets: keys.secrets,
+            outbox,
             keyring: worker.keyring(),
             worker,
             passwords,

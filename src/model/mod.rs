@@ -6,6 +6,7 @@ pub mod contract;
 pub mod credential;
 pub mod key_rows;
 pub mod mailed_token;
+pub mod message;
 pub mod sealed;
 pub mod session;
 pub mod signing_key;

@@ -56,7 +56,11 @@ impl<S: Scope> CredentialRepository<S> {
     /// [`Error::Conflict`] when the user has one of this provider, [`Error::ForeignKeyViolation`] when the user is gone.
     pub async fn insert(&self, credential: &Credential, password_hash: &str) -> Result<(), Error> {
         let statement = with_values(
-            concat!("INSERT INTO accounts (", columns!(), ", password_hash) VALUES ($1, $2, $3, $4, $5, $6, $7)"),
+            concat!(
+                "INSERT INTO accounts (",
+                columns!(),
+                ", password_hash) VALUES ($1, $2, $3, $4, $5, $6, $7)"
+            ),
             credential,
             password_hash,
         );

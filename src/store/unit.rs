@@ -17,6 +17,7 @@ use super::error::Error;
 use super::lane::{Access, Place};
 use super::mail_requests::MailRequestRepository;
 use super::mailed_tokens::MailedTokenRepository;
+use super::outbox::OutboxRepository;
 use super::scope::{Scope, Statement, Transactional, storable};
 use super::sessions::SessionRepository;
 use super::tasks::TaskRepository;
@@ -82,6 +83,11 @@ impl Unit {
     /// The tasks.
     pub fn tasks(&self) -> TaskRepository<&Self> {
         TaskRepository::new(self)
+    }
+
+    /// The mail that is promised.
+    pub fn outbox(&self) -> OutboxRepository<&Self> {
+        OutboxRepository::new(self)
     }
 
     /// Notes that a statement has failed: then the unit can only be rolled back.
@@ -177,6 +183,11 @@ impl Database {
     /// The tasks, each statement by itself.
     pub fn tasks(&self) -> TaskRepository<Self> {
         TaskRepository::new(self.clone())
+    }
+
+    /// The mail that is promised, each statement by itself.
+    pub fn outbox(&self) -> OutboxRepository<Self> {
+        OutboxRepository::new(self.clone())
     }
 
     /// Does `work` in one transaction and commits it. An error of `work` rolls it back, and so does dropping the future,

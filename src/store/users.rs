@@ -93,12 +93,11 @@ impl<S: Scope> UserRepository<S> {
     /// # Errors
     /// When the database fails.
     pub async fn mark_verified(&self, user_id: &str, address: &str, now: Timestamp) -> Result<bool, Error> {
-        let statement = sqlx::query(
-            "UPDATE users SET email_verified = 1, updated_at = $3 WHERE id = $1 AND email = $2",
-        )
-        .bind(user_id)
-        .bind(address)
-        .bind(now.millis());
+        let statement =
+            sqlx::query("UPDATE users SET email_verified = 1, updated_at = $3 WHERE id = $1 AND email = $2")
+                .bind(user_id)
+                .bind(address)
+                .bind(now.millis());
         Ok(self.scope.execute(statement).await? == 1)
     }
 
