@@ -11,6 +11,7 @@ use super::storage::Storage;
 use crate::config::{Config, IssuerSecrets, MailUrl, TokenMode, TrustedOrigins};
 use crate::http::IdentityParts;
 use crate::http::identity::{Cookies, Identity};
+use crate::http::pages::Web;
 use crate::identity::tokens::{Issuer, Signature, TokenProfile};
 use crate::identity::{Accounts, Devices, Sessions};
 use crate::keys::keyring::Keyring;
@@ -104,7 +105,9 @@ impl IdentityHalf {
             origins,
             clock,
         };
+        let web = Web::embedded(&config.mail.app_name);
         IdentityParts {
+            web: if self.outbox.is_on() { web.with_mail() } else { web },
             identity: Arc::new(identity),
             keyring: self.keyring.clone(),
             base_url: base_url.to_owned(),
