@@ -24,6 +24,7 @@ async fn drive(app: &TestApp, script: &str) {
         .arg(format!("{}/tests/web/{script}", env!("CARGO_MANIFEST_DIR")))
         .env("SIGNET_TEST_CLIENTS", folder)
         .env("SIGNET_TEST_BASE", &app.base_url)
+        .env("SIGNET_TEST_MAIL", app.folder.path().join("mail"))
         .env("CHROMIUM", browser)
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
@@ -74,6 +75,25 @@ async fn account_page_lets_users_manage_their_account() {
 #[tokio::test(flavor = "multi_thread")]
 async fn pages_are_accessible_light_fit_every_screen_and_ask_no_other_host() {
     on_a_manual_clock("pages.mjs").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn pages_behind_the_links_of_mails_reset_confirm_change_and_delete_when_a_button_is_pressed() {
+    on_a_manual_clock("mail.mjs").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn sign_up_and_sign_in_pages_lead_through_the_confirmation_of_an_address_that_is_demanded() {
+    let demanding = |settings: &mut Settings| settings.set("SIGNET_REQUIRE_VERIFIED_EMAIL", "on");
+    let app = TestApp::builder().with(demanding).start().await;
+    drive(&app, "verified.mjs").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn pages_of_a_server_without_mail_promise_none() {
+    let silent = |settings: &mut Settings| settings.set("SIGNET_MAIL", "off");
+    let app = TestApp::builder().with(silent).start().await;
+    drive(&app, "without_mail.mjs").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
