@@ -6,13 +6,14 @@ use std::sync::Arc;
 use super::environment::Environment;
 use super::error::Error;
 use super::keys::{KeyWorker, KeysHalf};
+use super::mailing::mailing;
 use super::peers::Peers;
 use super::storage::Storage;
 use crate::config::{Config, IssuerSecrets, MailUrl, TokenMode, TrustedOrigins};
 use crate::http::IdentityParts;
 use crate::http::identity::{Cookies, Identity};
 use crate::identity::tokens::{Issuer, Signature, TokenProfile};
-use crate::identity::{Accounts, Devices, Sessions};
+use crate::identity::{Accounts, Devices, Mailing, Sessions};
 use crate::keys::keyring::Keyring;
 use crate::mail::Outbox;
 use crate::mail::outbox::Delivery;
@@ -33,6 +34,8 @@ pub(super) struct IdentityHalf {
     pub(super) passwords: Arc<Passwords>,
     /// Where mail is promised.
     pub(super) outbox: Arc<Outbox>,
+    /// How mail is asked for.
+    pub(super) mailing: Arc<Mailing>,
     database: Database,
     sessions: Arc<Sessions>,
 }
@@ -45,6 +48,7 @@ impl IdentityHalf {
     pub(super) async fn start(
         config: &Config,
         storage: &Storage,
+        base_url: &str,
         peers: &Peers,
         environment: &Environment,
     ) -> Result<Self, Error> {
@@ -57,9 +61,11 @@ impl IdentityHalf {
         let delivery = if matches!(config.mail.url, MailUrl::Off) { Delivery::Off } else { Delivery::On };
         let Environment { clock, entropy } = environment.clone();
         let outbox = Arc::new(Outbox::new(delivery, keys.vault, entropy, clock));
+        let mailing = mailing(config, base_url, outbox.clone(), peers.limiter.clone());
         Ok(Self {
             secrets: keys.secrets,
             outbox,
+            mailing,
             keyring: worker.keyring(),
             worker,
             passwords,
@@ -93,7 +99,8 @@ impl IdentityHalf {
             devices.clone(),
             clock.clone(),
             entropy,
-        );
+        )
+        .with_mail(self.mailing.clone());
         let identity = Identity {
             accounts,
             sessions: self.sessions.clone(),
@@ -101,6 +108,7 @@ impl IdentityHalf {
             keyring: self.keyring.clone(),
             cookies: Cookies::new(&self.secrets.shared, base_url),
             devices,
+            base_url: base_url.to_owned(),
             origins,
             clock,
         };

@@ -13,6 +13,7 @@ use super::writer::MetricWriter;
 use crate::http::framework::shares::Kind;
 use crate::http::server::ConnectionLimit;
 use crate::http::tasks::Resource;
+use crate::identity::Mailing;
 use crate::keys::keyring::Keyring;
 use crate::model::signing_key::KeyState;
 use crate::password::Passwords;
@@ -38,6 +39,8 @@ pub struct Sources {
     pub tasks: Option<(Arc<Resource>, Database)>,
     /// The hashing threads, where this process signs people in.
     pub passwords: Option<Arc<Passwords>>,
+    /// How mail is asked for, where this process signs people in.
+    pub mailing: Option<Arc<Mailing>>,
     /// Limits.
     pub limiter: Arc<Limiter>,
     /// Ended sessions.
@@ -73,6 +76,9 @@ impl Collector for Sources {
         }
         if let Some(passwords) = &self.passwords {
             hashing(passwords, &mut page)?;
+        }
+        if let Some(mailing) = &self.mailing {
+            mail_requests(mailing, &mut page)?;
         }
         page.counters(
             "signet_rate_limit_decisions",
@@ -331,4 +337,17 @@ fn own_process(page: &mut MetricWriter<'_>) -> fmt::Result {
         Some(value) => page.gauge(name, help, value),
         None => Ok(()),
     })
+}
+
+fn mail_requests(mailing: &Mailing, page: &mut MetricWriter<'_>) -> fmt::Result {
+    page.counters(
+        "signet_mail_requests",
+        "Requests for mail that were worked off, whether or not mail went out",
+        mailing.handled().map(|(kind, count)| ([("kind", kind.name())], count)),
+    )?;
+    page.counter(
+        "signet_mail_requests_bounded",
+        "Requests for mail that came to nothing because their mailbox had had enough for a day",
+        mailing.bounded(),
+    )
 }
