@@ -9,6 +9,7 @@ mod http;
 mod identity;
 mod instances;
 mod keys;
+mod mail;
 mod maintenance;
 mod notifying;
 mod peers;
@@ -74,7 +75,7 @@ impl App {
         let peers = Peers::join(&config, &storage, &environment).await?;
         let role = config.server.role;
         let identity = match role.serves_identity() {
-            true => Some(IdentityHalf::start(&config, &storage, &peers, &environment).await?),
+            true => Some(IdentityHalf::start(&config, &base_url, &storage, &peers, &environment).await?),
             false => None,
         };
         let resource = match role.serves_tasks() {
@@ -171,6 +172,7 @@ fn workers(
     environment: &Environment,
 ) -> Vec<Worker> {
     let key_cache = resource.as_ref().and_then(ResourceHalf::key_cache);
+    let mail = identity.as_ref().map_or_else(Vec::new, |half| half.mail.workers());
     let key_worker = identity.map(|half| half.worker);
     let mut workers = vec![
         maintenance::recall(&peers, storage, environment),
@@ -178,6 +180,7 @@ fn workers(
         maintenance::follow_deletions(&peers, storage),
     ];
     workers.extend(key_worker.as_ref().map(|_| maintenance::cleanup(&peers, storage, environment)));
+    workers.extend(mail);
     workers.extend(resource.as_ref().and_then(ResourceHalf::warm_up));
     workers.extend(instances::workers(peers, key_worker.clone(), key_cache));
     workers.extend(key_worker.map(|worker| {

@@ -141,6 +141,7 @@ impl TestApp {
             ("SIGNET_KEYS_DIR", path("keys")),
             ("DATABASE_URL", format!("sqlite:{}", path("signet.db"))),
             ("BETTER_AUTH_SECRET", SECRET.to_owned()),
+            ("SIGNET_MAIL", format!("file:{}", path("mail"))),
         ]);
         Builder { settings, clock: None, folder }
     }
