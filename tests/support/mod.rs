@@ -14,6 +14,7 @@ pub mod postgres_server;
 pub mod redis;
 mod skipping;
 pub mod small_disk;
+pub mod smtp;
 pub mod wait;
 
 use std::path::Path;

@@ -8,6 +8,7 @@ mod limits;
 mod reset_password;
 mod secrecy;
 mod sign_up;
+mod tokens;
 mod verify_email;
 
 use serde_json::{Value, json};
