@@ -6,17 +6,17 @@ use std::sync::Arc;
 use super::environment::Environment;
 use super::error::Error;
 use super::keys::{KeyWorker, KeysHalf};
+use super::mail::MailHalf;
+use super::mailing::mailing;
 use super::peers::Peers;
 use super::storage::Storage;
-use crate::config::{Config, IssuerSecrets, MailUrl, TokenMode, TrustedOrigins};
+use crate::config::{Config, IssuerSecrets, TokenMode, TrustedOrigins};
 use crate::http::IdentityParts;
 use crate::http::identity::{Cookies, Identity};
 use crate::http::pages::Web;
 use crate::identity::tokens::{Issuer, Signature, TokenProfile};
-use crate::identity::{Accounts, Devices, Sessions};
+use crate::identity::{Accounts, Devices, Mailing, Sessions};
 use crate::keys::keyring::Keyring;
-use crate::mail::Outbox;
-use crate::mail::outbox::Delivery;
 use crate::password::Passwords;
 use crate::store::Database;
 use signet_verify::crypto::{Algorithm, MacKey};
@@ -32,8 +32,10 @@ pub(super) struct IdentityHalf {
     pub(super) keyring: Arc<Keyring>,
     /// The hashing threads.
     pub(super) passwords: Arc<Passwords>,
-    /// Where mail is promised.
-    pub(super) outbox: Arc<Outbox>,
+    /// How mail is asked for.
+    pub(super) mailing: Arc<Mailing>,
+    /// Where mail is promised, and what delivers it.
+    pub(super) mail: MailHalf,
     database: Database,
     sessions: Arc<Sessions>,
 }
@@ -45,6 +47,7 @@ impl IdentityHalf {
     /// [`Error`]; a server that cannot sign must not start.
     pub(super) async fn start(
         config: &Config,
+        base_url: &str,
         storage: &Storage,
         peers: &Peers,
         environment: &Environment,
@@ -55,12 +58,12 @@ impl IdentityHalf {
         if storage.requests.credentials().has_imported_passwords().await? {
             passwords.expect_imported();
         }
-        let delivery = if matches!(config.mail.url, MailUrl::Off) { Delivery::Off } else { Delivery::On };
-        let Environment { clock, entropy } = environment.clone();
-        let outbox = Arc::new(Outbox::new(delivery, keys.vault, entropy, clock));
+        let mail = MailHalf::open(config, base_url, keys.vault, storage, environment)?;
+        let mailing = mailing(config, base_url, mail.outbox.clone(), peers.limiter.clone());
         Ok(Self {
             secrets: keys.secrets,
-            outbox,
+            mail,
+            mailing,
             keyring: worker.keyring(),
             worker,
             passwords,
@@ -72,7 +75,7 @@ impl IdentityHalf {
     /// What the operator should know about this start.
     pub(super) fn startup_notices(&self) -> Vec<String> {
         let created = self.secrets.created.iter().map(|file| format!("generated {}", file.display()));
-        created.chain(self.secrets.warnings.iter().cloned()).collect()
+        created.chain(self.secrets.warnings.iter().cloned()).chain(self.mail.startup_notice()).collect()
     }
 
     /// What the paths of this half work with.
@@ -94,7 +97,8 @@ impl IdentityHalf {
             devices.clone(),
             clock.clone(),
             entropy,
-        );
+        )
+        .with_mail(self.mailing.clone());
         let identity = Identity {
             accounts,
             sessions: self.sessions.clone(),
@@ -102,6 +106,7 @@ impl IdentityHalf {
             keyring: self.keyring.clone(),
             cookies: Cookies::new(&self.secrets.shared, base_url),
             devices,
+            base_url: base_url.to_owned(),
             origins,
             clock,
         };

@@ -9,6 +9,8 @@ mod http;
 mod identity;
 mod instances;
 mod keys;
+mod mail;
+mod mailing;
 mod maintenance;
 mod notifying;
 mod peers;
@@ -74,7 +76,7 @@ impl App {
         let peers = Peers::join(&config, &storage, &environment).await?;
         let role = config.server.role;
         let identity = match role.serves_identity() {
-            true => Some(IdentityHalf::start(&config, &storage, &peers, &environment).await?),
+            true => Some(IdentityHalf::start(&config, &base_url, &storage, &peers, &environment).await?),
             false => None,
         };
         let resource = match role.serves_tasks() {
@@ -171,6 +173,8 @@ fn workers(
     environment: &Environment,
 ) -> Vec<Worker> {
     let key_cache = resource.as_ref().and_then(ResourceHalf::key_cache);
+    let mailing = identity.as_ref().map(|half| half.mailing.clone());
+    let mail = identity.as_ref().map_or_else(Vec::new, |half| half.mail.workers());
     let key_worker = identity.map(|half| half.worker);
     let mut workers = vec![
         maintenance::recall(&peers, storage, environment),
@@ -178,6 +182,11 @@ fn workers(
         maintenance::follow_deletions(&peers, storage),
     ];
     workers.extend(key_worker.as_ref().map(|_| maintenance::cleanup(&peers, storage, environment)));
+    if let Some(mailing) = mailing {
+        workers.push(mailing::requests(mailing, storage, environment));
+        workers.push(mailing::cleanup(storage, environment));
+    }
+    workers.extend(mail);
     workers.extend(resource.as_ref().and_then(ResourceHalf::warm_up));
     workers.extend(instances::workers(peers, key_worker.clone(), key_cache));
     workers.extend(key_worker.map(|worker| {

@@ -34,6 +34,11 @@ pub enum Error {
     /// A file that holds no key to import.
     #[error("no key was imported: {0}")]
     Transfer(#[from] key_formats::Error),
+    /// Messages that are not there, sent already, or being delivered.
+    #[error(
+        "not tried again, since they are not there, are sent, or are being delivered at this moment: {0}"
+    )]
+    NoSuchMessage(String),
     /// A text that is no token.
     #[error(transparent)]
     Token(#[from] super::inspect::Error),
@@ -59,7 +64,12 @@ impl Error {
             Self::App(error) => error.is_usage(),
             Self::Settings(_) | Self::NotAKid | Self::NotADuration => true,
             Self::KeyFile(_) | Self::Transfer(_) => true,
-            Self::Keys(_) | Self::Token(_) | Self::Output(_) | Self::Log(_) | Self::Runtime(_) => false,
+            Self::Keys(_)
+            | Self::Token(_)
+            | Self::NoSuchMessage(_)
+            | Self::Output(_)
+            | Self::Log(_)
+            | Self::Runtime(_) => false,
             #[cfg(feature = "otlp")]
             Self::Traces(_) => false,
         };

@@ -9,12 +9,14 @@ mod inspect;
 mod json;
 mod keys;
 mod log;
+mod mail;
 mod migrate;
 mod output;
 mod runtime;
 mod serve;
 mod shapes;
 mod standard_output;
+mod table;
 #[cfg(feature = "otlp")]
 mod traces;
 
@@ -26,6 +28,7 @@ use signet::http::ops::docs;
 
 pub use error::Error;
 use keys::KeysCommand;
+use mail::MailCommand;
 use output::Output;
 use runtime::with_config;
 use standard_output::print_text;
@@ -54,6 +57,9 @@ pub enum Command {
     /// Look after the signing keys
     #[command(subcommand)]
     Keys(KeysCommand),
+    /// Look after mail that waits or could not be sent
+    #[command(subcommand)]
+    Mail(MailCommand),
     /// Print an OpenAPI document
     Openapi {
         /// Which API
@@ -159,6 +165,7 @@ pub fn run(command: Command) -> Result<(), Error> {
             with_config(&settings, |config| migrate::run(config, output))
         }
         Command::Keys(command) => keys::run(command),
+        Command::Mail(command) => mail::run(command),
         Command::Config(ConfigCommand::Check { output, settings }) => check::run(&settings, output),
         Command::Token(TokenCommand::Inspect { token, .. }) => Ok(inspect::run(token)?),
         Command::Openapi { document, .. } => print_text(document.text()).map_err(Error::Output),

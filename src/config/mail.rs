@@ -2,11 +2,15 @@
 //! In: the settings of the group `Mail`. Out: [`Mail`].
 //! Owns: no password of a mail server is shown.
 
+use std::net::IpAddr;
 use std::path::PathBuf;
+
+use url::Url;
 
 use super::error::Error;
 use super::mail_url::MailUrl;
 use super::reader::Reader;
+use super::server::{BASE_URL, BaseUrl};
 use super::setting::{Empty, Group, Kind, Setting, Unset, show_switch, switch};
 
 const MAIL: Setting<MailUrl> = Setting {
@@ -27,7 +31,7 @@ const MAIL_FROM: Setting<Option<Sender>> = Setting {
     flag: "mail-from",
     value_name: "ADDRESS",
     help: "Sender of mail, such as \"Example <no-reply@example.com>\"",
-    default: "SIGNET_APP_NAME <no-reply@HOST of BETTER_AUTH_URL>",
+    default: "Signet <no-reply@HOST of BETTER_AUTH_URL>",
     unset: Unset::Is(|| None),
     kind: Kind::Plain,
     parse: |text| {
@@ -36,11 +40,7 @@ const MAIL_FROM: Setting<Option<Sender>> = Setting {
             .into()
     })
     },
-    show: |sender| {
-        sender
-            .as_ref()
-            .map_or_else(|| "no-reply at the host of BETTER_AUTH_URL".to_owned(), Sender::to_string)
-    },
+    show: |sender| sender.as_ref().map_or_else(|| MAIL_FROM.default.to_owned(), Sender::to_string),
 };
 
 const APP_NAME: Setting<String> = Setting {
@@ -155,6 +155,22 @@ impl std::fmt::Display for Sender {
     }
 }
 
+impl Mail {
+    /// Who mail is from, where `base_url` is the public base URL: what the operator says, or else `no-reply` at its host.
+    pub fn sender(&self, base_url: &str) -> Sender {
+        self.from.clone().unwrap_or_else(|| {
+            let host = Url::parse(base_url).ok().and_then(|url| url.host_str().map(str::to_owned));
+            let host = host.unwrap_or_else(|| "localhost".to_owned());
+            let domain = match host.trim_matches(['[', ']']).parse::<IpAddr>() {
+                Ok(IpAddr::V4(address)) => format!("[{address}]"),
+                Ok(IpAddr::V6(address)) => format!("[IPv6:{address}]"),
+                Err(_) => host,
+            };
+            Sender { name: self.app_name.clone(), address: format!("no-reply@{domain}") }
+        })
+    }
+}
+
 pub(super) fn read(reader: &mut Reader<'_>) -> Option<Mail> {
     let url = reader.read(&MAIL);
     let from = reader.read(&MAIL_FROM);
@@ -168,11 +184,15 @@ pub(super) fn read(reader: &mut Reader<'_>) -> Option<Mail> {
         ));
         return None;
     }
-    Some(Mail {
+    let mail = Mail {
         url: url?,
         from: from?,
         app_name: app_name?,
         templates: templates?,
         require_verified_email: require_verified_email?,
-    })
+    };
+    if let Some(base_url) = reader.peek(&BASE_URL).as_ref().and_then(BaseUrl::given) {
+        reader.report(&MAIL_FROM, mail.sender(base_url).to_string());
+    }
+    Some(mail)
 }

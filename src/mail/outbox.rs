@@ -5,62 +5,63 @@
 use std::fmt;
 use std::sync::Arc;
 
-use serde::{Deserialize, Serialize};
 use signet_verify::clock::{Clock, Entropy, Timestamp, random_alphanumeric};
 use tokio::sync::Notify;
 use zeroize::Zeroizing;
 
-use super::error::Error;
+use super::compose::{Posting, compose, is_sender};
+use super::error::{Error, StartError};
 use super::letter::Letter;
+use super::templates::Templates;
+use crate::config::{Mail, MailUrl, Sender};
 use crate::model::message::Message;
 use crate::vault::{self, Purpose, Sealed, Vault};
 
 /// Letters and digits of the id of a message.
 const ID_LENGTH: usize = 32;
+/// The longest message, in bytes: templates and links are far shorter.
+const LONGEST: usize = 256 * 1024;
 
 /// Where letters become messages. Shared by everything that promises mail.
 pub struct Outbox {
-    delivery: Delivery,
+    url: MailUrl,
+    sender: Sender,
+    templates: Templates,
     vault: Arc<Vault>,
     entropy: Arc<dyn Entropy>,
     clock: Arc<dyn Clock>,
     woken: Notify,
 }
 
-/// Whether mail goes anywhere.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Delivery {
-    /// To a server or to files.
-    On,
-    /// `SIGNET_MAIL=off`.
-    Off,
-}
-
-/// What is sealed of a message.
-#[derive(Serialize, Deserialize)]
-pub struct Posting {
-    /// The address of the sender.
-    pub from: String,
-    /// The address of the receiver.
-    pub to: String,
-    /// The whole message (RFC 5322), the same at every attempt.
-    pub text: String,
-}
-
 impl Outbox {
-    /// An outbox whose messages are sealed by `vault`.
-    pub fn new(
-        delivery: Delivery,
+    /// An outbox whose messages are sealed by `vault`; `base_url` is the public base URL.
+    ///
+    /// # Errors
+    /// [`StartError`] for templates that cannot be used, and for a sender that no mail can be from.
+    pub fn open(
+        settings: &Mail,
+        base_url: &str,
         vault: Arc<Vault>,
         entropy: Arc<dyn Entropy>,
         clock: Arc<dyn Clock>,
-    ) -> Self {
-        Self { delivery, vault, entropy, clock, woken: Notify::new() }
+    ) -> Result<Self, StartError> {
+        let templates = Templates::load(&settings.app_name, settings.templates.as_deref())?;
+        let sender = settings.sender(base_url);
+        if !is_sender(&sender) {
+            return Err(StartError::Sender(sender.address));
+        }
+        let url = settings.url.clone();
+        Ok(Self { url, sender, templates, vault, entropy, clock, woken: Notify::new() })
     }
 
     /// Whether mail goes anywhere; false for `SIGNET_MAIL=off`, and then nothing may be promised.
     pub fn is_on(&self) -> bool {
-        self.delivery == Delivery::On
+        !matches!(self.url, MailUrl::Off)
+    }
+
+    /// Who mail is from.
+    pub fn sender(&self) -> &Sender {
+        &self.sender
     }
 
     /// Writes a letter as a message, ready to be kept. Does no input or output.
@@ -70,11 +71,11 @@ impl Outbox {
     pub fn write(&self, letter: &Letter<'_>) -> Result<Message, Error> {
         let id = random_alphanumeric(&*self.entropy, ID_LENGTH)?;
         let created_at = self.clock.now();
-        let posting = Posting {
-            from: String::new(),
-            to: letter.to.to_owned(),
-            text: letter.content.link().unwrap_or_default().to_owned(),
-        };
+        let rendered = self.templates.render(letter)?;
+        let posting = compose(&self.sender, letter.to, rendered, &id, created_at)?;
+        if posting.text.len() > LONGEST {
+            return Err(Error::Rendering(format!("it has more than {LONGEST} bytes")));
+        }
         let sealed = seal(&self.vault, &id, created_at, &posting)?;
         Ok(Message { id, kind: letter.content.kind(), sealed, created_at })
     }
@@ -85,14 +86,24 @@ impl Outbox {
     }
 
     /// Completes when a message was committed since it was last asked.
-    pub async fn woken(&self) {
+    pub(super) async fn woken(&self) {
         self.woken.notified().await;
+    }
+
+    /// Opens a message that was sealed in this row.
+    pub(super) fn open_sealed(
+        &self,
+        id: &str,
+        created_at: Timestamp,
+        sealed: &Sealed,
+    ) -> Result<Posting, vault::Error> {
+        open(&self.vault, id, created_at, sealed)
     }
 }
 
 impl fmt::Debug for Outbox {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Outbox").field("delivery", &self.delivery).finish_non_exhaustive()
+        f.debug_struct("Outbox").field("url", &self.url).finish_non_exhaustive()
     }
 }
 

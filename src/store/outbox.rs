@@ -266,18 +266,24 @@ impl<S: Scope> OutboxRepository<S> {
     /// When the database fails.
     pub async fn load(&self) -> Result<Vec<Load>, Error> {
         let statement = sqlx::query(
-            "SELECT state, CAST(COUNT(*) AS BIGINT), MIN(created_at) FROM outbox WHERE state <> 'sent' GROUP BY state",
+            "SELECT state, CAST(COUNT(*) AS BIGINT), MIN(created_at) FROM outbox \
+             WHERE state IN ('waiting', 'parked') GROUP BY state",
         );
         entities(&self.scope.fetch_all(statement).await?)
     }
 
-    /// Deletes what was sent or parked long enough ago, [`SWEPT_AT_ONCE`] rows at most; says how many went.
+    /// Deletes what was sent or parked long enough ago, and what has waited for as long as a parked message stays while no
+    /// instance delivered any; [`SWEPT_AT_ONCE`] rows at most. Says how many went.
     ///
     /// # Errors
     /// When the database fails.
     pub async fn sweep(&self, now: Timestamp) -> Result<u64, Error> {
-        let delete = "DELETE FROM outbox WHERE id IN \
-                      (SELECT id FROM outbox WHERE state IN ('sent', 'parked') AND due_at <= $1 LIMIT $2)";
-        self.scope.execute(sqlx::query(delete).bind(now.millis()).bind(SWEPT_AT_ONCE as i64)).await
+        let delete = "DELETE FROM outbox WHERE id IN (SELECT id FROM outbox \
+                      WHERE (state IN ('sent', 'parked') AND due_at <= $1) OR (state = 'waiting' AND give_up_at <= $2) LIMIT $3)";
+        let statement = sqlx::query(delete)
+            .bind(now.millis())
+            .bind(now.before(PARKED_KEPT_FOR).millis())
+            .bind(SWEPT_AT_ONCE as i64);
+        self.scope.execute(statement).await
     }
 }

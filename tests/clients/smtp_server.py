@@ -70,7 +70,7 @@ class Server(SMTP):
             await self.push("220 ready\r\n250 but only in the clear")
         elif self.way == "starttls-inject":
             # What an attacker on the way puts before the handshake: the answer to the EHLO that comes after it.
-            self.transport.write(b"220 ready\r\n250 injected\r\n")
+            self.transport.write(b"220 ready\r\n250-mail.test\r\n250 AUTH PLAIN LOGIN\r\n")
             self.push, push = self.swallow_once, self.push
             self.real_push = push
             await super().smtp_STARTTLS(arg)

@@ -6,6 +6,7 @@ mod crowd;
 mod json;
 mod key_set;
 mod logs;
+mod mail;
 mod restore;
 mod rights;
 mod rotation;

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::{Arc, Mutex};
 
+use base64::Engine as _;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -162,6 +163,11 @@ impl SmtpServer {
         messages.filter(|message| message["to"][0] == address).map(Received).collect()
     }
 
+    /// All messages so far, in the order in which they came.
+    pub fn messages(&self) -> Vec<Received> {
+        self.events("message").into_iter().map(Received).collect()
+    }
+
     /// Waits for the first message to `address`.
     pub async fn message_to(&self, address: &str) -> Received {
         let what = format!("a message to {address}");
@@ -220,6 +226,12 @@ impl Received {
     /// What a strict reader finds wrong with it.
     pub fn defects(&self) -> &[Value] {
         self.0["defects"].as_array().unwrap()
+    }
+
+    /// The whole of it as it came.
+    pub fn raw(&self) -> String {
+        let bytes = base64::engine::general_purpose::STANDARD.decode(self.0["raw"].as_str().unwrap());
+        String::from_utf8(bytes.unwrap()).unwrap()
     }
 
     /// Whether it came over TLS.
