@@ -112,7 +112,7 @@ impl IdentityHalf {
         };
         let web = Web::embedded(&config.mail.app_name);
         IdentityParts {
-            web: if self.outbox.is_on() { web.with_mail() } else { web },
+            web: if self.mail.outbox.is_on() { web.with_mail() } else { web },
             identity: Arc::new(identity),
             keyring: self.keyring.clone(),
             base_url: base_url.to_owned(),

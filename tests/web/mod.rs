@@ -11,7 +11,7 @@ use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::process::Command;
 
 use crate::clients::{browser, installed};
-use crate::support::TestApp;
+use crate::support::{Builder, TestApp};
 
 /// Where a script asks for the time to pass: `@@ advance SECONDS`, answered by a line.
 const ORDER: &str = "@@ advance ";
@@ -47,8 +47,15 @@ async fn drive(app: &TestApp, script: &str) {
     assert!(printed.contains("# fail 0") && !printed.contains("# pass 0"), "{printed}");
 }
 
+/// A server that writes its mail where scripts look for it.
+fn with_mail() -> Builder {
+    TestApp::builder().with_folder(|settings, folder| {
+        settings.set("SIGNET_MAIL", format!("file:{}", folder.join("mail").display()));
+    })
+}
+
 async fn on_a_manual_clock(script: &str) {
-    let app = TestApp::builder().manual_clock().start().await;
+    let app = with_mail().manual_clock().start().await;
     drive(&app, script).await;
 }
 
@@ -85,14 +92,13 @@ async fn pages_behind_the_links_of_mails_reset_confirm_change_and_delete_when_a_
 #[tokio::test(flavor = "multi_thread")]
 async fn sign_up_and_sign_in_pages_lead_through_the_confirmation_of_an_address_that_is_demanded() {
     let demanding = |settings: &mut Settings| settings.set("SIGNET_REQUIRE_VERIFIED_EMAIL", "on");
-    let app = TestApp::builder().with(demanding).start().await;
+    let app = with_mail().with(demanding).start().await;
     drive(&app, "verified.mjs").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn pages_of_a_server_without_mail_promise_none() {
-    let silent = |settings: &mut Settings| settings.set("SIGNET_MAIL", "off");
-    let app = TestApp::builder().with(silent).start().await;
+    let app = TestApp::start().await;
     drive(&app, "without_mail.mjs").await;
 }
 

@@ -11,6 +11,7 @@ use std::sync::Arc;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use bytes::Bytes;
+use minijinja::HtmlEscape;
 use poem::error::NotFoundError;
 use poem::http::header::{CONTENT_SECURITY_POLICY, HeaderName};
 use poem::http::{Method, StatusCode};
@@ -166,7 +167,7 @@ impl Web {
         Self {
             assets: Arc::new(assets),
             version,
-            app_name: as_markup(app_name),
+            app_name: HtmlEscape(app_name).to_string(),
             serves_tasks: false,
             sends_mail: false,
         }
@@ -252,12 +253,6 @@ fn without(text: &str, begin: &str, end: &str) -> String {
         rest = after.split_once(end).map_or("", |(_, after)| after);
     }
     kept + rest
-}
-
-/// A text that stands for itself in markup, between tags and in an attribute.
-fn as_markup(text: &str) -> String {
-    let escapes = [('&', "&amp;"), ('<', "&lt;"), ('>', "&gt;"), ('"', "&quot;"), ('\'', "&#39;")];
-    escapes.into_iter().fold(text.to_owned(), |text, (character, escape)| text.replace(character, escape))
 }
 
 fn media_type(path: &str) -> &'static str {
