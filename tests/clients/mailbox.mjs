@@ -1,7 +1,7 @@
 // The mail that people get: files of a folder, read with a library of others.
 // In: a folder with a file for each message. Out: the messages to an address, one after the other, and the links in them.
 import assert from "node:assert/strict";
-import { readFile, readdir } from "node:fs/promises";
+import { readFile, readdir, stat } from "node:fs/promises";
 import { createRequire } from "node:module";
 import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
@@ -40,9 +40,15 @@ export class Mailbox {
   /** The messages to `address` that were not handed out yet, in the order in which they came. */
   async unread(address) {
     const names = await readdir(this.#folder).catch(() => []);
-    for (const name of names.filter((name) => name.endsWith(".eml") && !this.#seen.has(name)).sort()) {
+    const fresh = names.filter((name) => name.endsWith(".eml") && !this.#seen.has(name));
+    const found = await Promise.all(fresh.map(async (name) => {
+      const path = join(this.#folder, name);
+      return { name, came: (await stat(path, { bigint: true })).mtimeNs, message: await PostalMime.parse(await readFile(path)) };
+    }));
+    for (const { name, message } of found.sort((a, b) => Number(a.came - b.came))) {
+      if (this.#seen.has(name)) continue;
       this.#seen.add(name);
-      this.#messages.set(name, await PostalMime.parse(await readFile(join(this.#folder, name))));
+      this.#messages.set(name, message);
     }
     return [...this.#messages].filter(([, { to }]) => to[0].address === address).map(([name, message]) => ({ name, message }));
   }

@@ -76,7 +76,7 @@ test("a forgotten password is replaced with the link of a mail, which ends every
   await page.getByLabel("New password").fill(NEW_PASSWORD);
   await press(page, "Save the password");
   await page.getByText("Your password is saved, and you are signed out everywhere.").waitFor();
-  await mail.next(email, /password/i);
+  await mail.next(email, /was changed/);
   await phone.goto(`${base}/account`);
   await phone.waitForURL("**/sign-in?next=%2Faccount");
 

@@ -28,9 +28,9 @@ test("signing up leads to one's mail, and from there to signing in", async () =>
   const { page, context } = await person();
   await signUp(page, "ada@example.com");
   assert.deepEqual(await context.cookies(), [], "no session yet");
+  await mail.next("ada@example.com");
   await press(page, "Send the link again");
   await page.getByText("A new link is on its way to ada@example.com.").first().waitFor();
-  await mail.next("ada@example.com");
   await confirm(page, await mail.next("ada@example.com"));
   await page.getByRole("main").getByRole("link", { name: "Sign in" }).click();
   await signIn(page, "ada@example.com");
