@@ -1,4 +1,4 @@
-//! The unmodified better-auth client through every flow by mail, with a mail server that wants TLS and a login.
+//! The unmodified better-auth client through every flow by mail, with a mail server that wants STARTTLS and a login.
 
 use std::path::Path;
 use std::time::Duration;
@@ -39,16 +39,15 @@ fn tokens(mail: &SmtpServer) -> Vec<String> {
 }
 
 #[rstest]
-#[case::optional("optional", "off", Security::StartTls)]
-#[case::demanded("demanded", "on", Security::Tls)]
+#[case("optional", "off")]
+#[case("demanded", "on")]
 #[tokio::test(flavor = "multi_thread")]
 async fn better_auth_client_unmodified_goes_through_every_flow_by_mail(
     #[case] verification: &str,
     #[case] demanded: &str,
-    #[case] security: Security,
 ) {
     let Some(packages) = installed() else { return };
-    let Some(mail) = SmtpServer::start(security) else { return };
+    let Some(mail) = SmtpServer::start(Security::StartTls) else { return };
     let folder = tempfile::tempdir().unwrap();
     let inbox = folder.path().join("inbox");
     std::fs::create_dir(&inbox).unwrap();

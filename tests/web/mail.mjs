@@ -16,6 +16,11 @@ function isLedTo(page, name) {
   return page.waitForFunction((name) => document.activeElement.matches("h1") && document.activeElement.textContent === name, name);
 }
 
+/** Where the next link of a mail to this page of ours leads. */
+async function linkTo(path, email) {
+  return placeOf(await mail.next(email, new RegExp(`${path}#`)));
+}
+
 /** What is shown now keeps no user out, in light and in dark. */
 async function isAccessible(page, where) {
   for (const colorScheme of ["light", "dark"]) {
@@ -64,8 +69,7 @@ test("a forgotten password is replaced with the link of a mail, which ends every
   await press(page, "Send me a link");
   await page.getByText("This is not an e-mail address.").waitFor();
   await requestReset(page, email);
-  const place = placeOf(await mail.next(email));
-  assert.equal(new URL(place).pathname, "/reset-password");
+  const place = await linkTo("/reset-password", email);
   await scan(place);
 
   await follow(page, place, "Choose a password");
@@ -104,7 +108,7 @@ test("the page says the same of an address without an account, and no mail goes 
   const { email } = await member("known", "/account");
   await page.getByLabel("E-mail address").fill(email);
   await press(page, "Send me a link");
-  await mail.next(email);
+  await linkTo("/reset-password", email);
   assert.deepEqual(await mail.unread("nobody-at-all@example.com"), []);
 });
 
@@ -112,9 +116,9 @@ test("of two links the newer works, also when it is pasted into the tab of the o
   const { email } = await member("ned", "/account");
   const { page } = await person();
   await requestReset(page, email);
-  const older = placeOf(await mail.next(email));
+  const older = await linkTo("/reset-password", email);
   await requestReset(page, email);
-  const newer = placeOf(await mail.next(email));
+  const newer = await linkTo("/reset-password", email);
   await follow(page, older, "Choose a password");
   await page.getByLabel("New password").fill(NEW_PASSWORD);
   await press(page, "Save the password");
@@ -136,7 +140,7 @@ test("a frontend that names our page as redirectTo reaches it with the token in 
   await page.goto(`${base}/`);
   const asked = await ask(page, "/api/auth/request-password-reset", post({ email, redirectTo: "/reset-password" }));
   assert.equal(asked.status, 200);
-  const { text } = await mail.next(email);
+  const { text } = await mail.next(email, /\/reset-password\//);
   const link = new URL(text.match(/https?:\/\/\S+/)[0]);
   assert.match(link.pathname, /^\/api\/auth\/reset-password\/./);
   const led = await context.request.get(base + link.pathname + link.search, { maxRedirects: 0 });
@@ -156,10 +160,10 @@ test("a frontend that names our page as redirectTo reaches it with the token in 
 test("an address is confirmed by a press on the page that the mail leads to", async () => {
   const { page, email, context } = await member("vera", "/account");
   await page.getByText("Not confirmed", { exact: true }).waitFor();
+  await linkTo("/verify-email", email);
   await press(page, "Send me the link");
   await page.getByText(`A new link is on its way to ${email}.`).first().waitFor();
-  const place = placeOf(await mail.next(email));
-  assert.equal(new URL(place).pathname, "/verify-email");
+  const place = await linkTo("/verify-email", email);
   await scan(place);
 
   const tab = await context.newPage();
@@ -179,21 +183,20 @@ test("an address is confirmed by a press on the page that the mail leads to", as
   await isLedTo(tab, "This link doesn’t work");
   assert.equal(await tab.getByLabel("E-mail address").inputValue(), email);
   await press(tab, "Send me a new link");
-  await tab.getByText("Your address is confirmed already.").waitFor();
+  await tab.getByRole("alert").filter({ hasText: "Your address is confirmed already." }).waitFor();
   await isAccessible(tab, "a link that does not work");
 });
 
 test("a link to confirm works for one who is not signed in, and leads on to signing in", async () => {
-  const { page: owner, email } = await member("wim", "/account");
-  await press(owner, "Send me the link");
-  const older = placeOf(await mail.next(email));
+  const { email } = await member("wim", "/account");
+  const older = await linkTo("/verify-email", email);
   const { page } = await person();
   await page.goto(`${base}/verify-email`);
   await isLedTo(page, "This link doesn’t work");
   await page.getByLabel("E-mail address").fill(email);
   await press(page, "Send me a new link");
   await isLedTo(page, "Check your mail");
-  const newer = placeOf(await mail.next(email));
+  const newer = await linkTo("/verify-email", email);
   await follow(page, older, "Confirm your address");
   await press(page, "Confirm my address");
   await isLedTo(page, "This link doesn’t work");
@@ -207,6 +210,7 @@ test("a link to confirm works for one who is not signed in, and leads on to sign
 test("an address is changed when the new one is confirmed, and the old one is told", async () => {
   const { page, email, context } = await member("chris", "/account");
   const { email: taken } = await member("taken", "/account");
+  await linkTo("/verify-email", taken);
   const change = async (address) => {
     await page.getByLabel("New address").fill(address);
     await press(page, "Change address");
@@ -221,7 +225,7 @@ test("an address is changed when the new one is confirmed, and the old one is to
   await change("christina@example.com");
   await page.getByRole("status").filter({ hasText: "Open the link that we send to christina@example.com" }).waitFor();
   await isAccessible(page, "a change of address was asked for");
-  const place = placeOf(await mail.next("christina@example.com"));
+  const place = await linkTo("/verify-email", "christina@example.com");
   await mail.next(email, /christina@example\.com/);
   assert.deepEqual(await mail.unread(taken), []);
   await page.reload();
@@ -253,9 +257,7 @@ async function requestDeletion(page, email) {
   await press(dialog, "Send me the link");
   await page.getByRole("status").filter({ hasText: "We have sent you a mail." }).waitFor();
   await dialog.waitFor({ state: "hidden" });
-  const place = placeOf(await mail.next(email));
-  assert.equal(new URL(place).pathname, "/delete-account");
-  return place;
+  return linkTo("/delete-account", email);
 }
 
 test("an account is deleted by a press on the page that the mail leads to, by its user who signs in there", async () => {
@@ -317,7 +319,7 @@ test("pages of links are reached and used with the keyboard alone", async () => 
   await page.keyboard.type(email);
   await page.keyboard.press("Enter");
   await isLedTo(page, "Check your mail");
-  await page.goto(placeOf(await mail.next(email)));
+  await page.goto(await linkTo("/reset-password", email));
   await heading(page, "Choose a password").waitFor();
   await page.keyboard.press("Tab");
   await page.keyboard.press("Enter");

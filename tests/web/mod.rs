@@ -116,9 +116,9 @@ async fn rotation_is_not_noticed_on_the_pages() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn sign_in_page_says_how_long_to_wait_after_too_many_attempts() {
+async fn pages_say_how_long_to_wait_after_too_many_attempts() {
     let limited = |settings: &mut Settings| settings.set("SIGNET_RATE_LIMIT", "on");
-    let app = TestApp::builder().with(limited).start().await;
+    let app = with_mail().with(limited).start().await;
     drive(&app, "limits.mjs").await;
 }
 
