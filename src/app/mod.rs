@@ -15,6 +15,7 @@ mod peers;
 mod resource;
 mod sockets;
 mod storage;
+mod users;
 mod workers;
 
 use std::net::SocketAddr;
@@ -30,6 +31,7 @@ use self::peers::Peers;
 use self::resource::ResourceHalf;
 use self::sockets::Sockets;
 pub use self::storage::Storage;
+pub use self::users::UsersHalf;
 use self::workers::{Worker, Workers};
 use crate::config::{BaseUrl, Config};
 use crate::http::Parts;

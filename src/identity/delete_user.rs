@@ -14,7 +14,7 @@ use crate::store::SessionFilter;
 
 /// How much longer than their sessions deleted users are remembered. Whoever verifies elsewhere has a clock and a leeway of
 /// their own, of 300 s at most, and an instance that is cut off for less than this hears of them afterwards.
-const LONGER_THAN_SESSIONS: Duration = Duration::from_secs(3600);
+pub(super) const LONGER_THAN_SESSIONS: Duration = Duration::from_secs(3600);
 
 impl Accounts {
     /// Deletes the user who is signed in, with everything that is theirs. A password is proved where one is given;

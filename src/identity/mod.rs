@@ -16,6 +16,7 @@ mod sign_out;
 mod sign_up;
 pub mod tokens;
 mod update_user;
+mod users;
 mod verify_password;
 
 pub use accounts::Accounts;
@@ -26,3 +27,4 @@ pub use error::Error;
 pub use proofs::PASSWORD_LENGTH;
 pub use sessions::{Device, Expiry, Found, Sessions, SignedIn, Slide};
 pub use sign_up::NewAccount;
+pub use users::{Profile, Users};

@@ -3,6 +3,7 @@
 mod balancer;
 pub mod crash;
 mod crowd;
+mod import;
 mod json;
 mod key_set;
 mod logs;
@@ -14,6 +15,7 @@ mod start_errors;
 mod streams;
 mod tls;
 mod topology;
+mod users;
 mod writers;
 
 use std::os::unix::fs::PermissionsExt;
