@@ -18,6 +18,7 @@ mod peers;
 mod resource;
 mod sockets;
 mod storage;
+mod users;
 mod workers;
 
 use std::net::SocketAddr;
@@ -34,6 +35,7 @@ use self::peers::Peers;
 use self::resource::ResourceHalf;
 use self::sockets::Sockets;
 pub use self::storage::Storage;
+pub use self::users::UsersHalf;
 use self::workers::{Worker, Workers};
 use crate::config::{BaseUrl, Config};
 use crate::http::Parts;

@@ -10,6 +10,7 @@ use signet::mail::Language;
 use signet::model::user::User;
 
 use crate::cli::error::Error;
+use crate::cli::log;
 use crate::cli::output::Output;
 
 /// The longest name, in characters, as where people sign up themselves.
@@ -54,19 +55,22 @@ pub async fn run(config: Config, invite: Invite, output: Output) -> Result<(), E
         Tag::En => Language::English,
         Tag::De => Language::German,
     };
+    if !config.server.role.serves_identity() {
+        let why = "The role `resource` has no users; invite them at the identity service.";
+        return output.print(|| format!("{why}\n"), || json!({}));
+    }
     let half = InvitationsHalf::open(&config, &Environment::system()).await?;
+    let log = log::start_for_verb()?;
     let invited = half.invitations.invite(&address, &name, language).await;
-    let printed = match invited {
-        Ok(user) => output.print(
-            || format!("{} is invited as {}; a running server sends the mail.\n", user.email, user.id),
-            || document(&user),
-        ),
-        Err(error) => Err(error.into()),
-    };
     half.close().await;
-    printed
+    log.end().await;
+    let user = invited?;
+    output.print(
+        || format!("{} is invited as {}; a running server sends the mail.\n", user.email, user.id),
+        || document(&user),
+    )
 }
 
 fn document(user: &User) -> serde_json::Value {
-    json!({ "invited": { "id": user.id, "email": user.email } })
+    json!({ "id": user.id, "email": user.email })
 }
