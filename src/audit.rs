@@ -91,6 +91,33 @@ pub enum Event<'a> {
         /// The session that they did it in.
         session: &'a str,
     },
+    /// An operator gave a user another password, which ended their sessions.
+    PasswordSet {
+        /// Whose it is.
+        user: &'a str,
+        /// How many sessions ended.
+        count: usize,
+        /// Who did it.
+        actor: &'a str,
+    },
+    /// An operator ended the sessions of a user.
+    SessionsEnded {
+        /// Whose they were.
+        user: &'a str,
+        /// How many ended.
+        count: usize,
+        /// Who did it.
+        actor: &'a str,
+    },
+    /// An operator removed a user, with everything that was theirs.
+    UserRemoved {
+        /// Who they were.
+        user: &'a str,
+        /// How many sessions ended.
+        count: usize,
+        /// Who did it.
+        actor: &'a str,
+    },
     /// Something happened to a signing key.
     SigningKey {
         /// What happened: `announced`, `activated`, `revoked` and so on.
@@ -146,8 +173,19 @@ fn line(happened: Event<'_>) -> Line<'_> {
         ..Line::default()
     };
     let of = |action, user| Line { action, outcome: "done", user: Some(user), ..Line::default() };
+    let ordered = |action, user, count, actor| Line {
+        action,
+        outcome: "done",
+        user: Some(user),
+        sessions: Some(count),
+        actor: Some(actor),
+        ..Line::default()
+    };
     match happened {
         Event::SignedUp { user, session } => Line { session, ..of("sign_up", user) },
+        Event::PasswordSet { user, count, actor } => ordered("set_password", user, count, actor),
+        Event::SessionsEnded { user, count, actor } => ordered("end_sessions", user, count, actor),
+        Event::UserRemoved { user, count, actor } => ordered("remove_user", user, count, actor),
         Event::SignedIn { user, session } => did("sign_in", user, session),
         Event::SignInRefused { refusal, user } => {
             Line { action: "sign_in", outcome: refusal.name(), user, ..Line::default() }

@@ -55,8 +55,8 @@ impl IdentityHalf {
         let keys = KeysHalf::over(storage.upkeep.clone(), peers.redis.clone(), config, environment)?;
         let worker = Arc::new(KeyWorker::start(keys.rotation).await?);
         let passwords = Arc::new(Passwords::start(environment.entropy.clone())?);
-        if storage.requests.credentials().has_imported_passwords().await? {
-            passwords.expect_imported();
+        for hash in storage.requests.credentials().hashes_of_each_kind(&passwords.todays_begin()).await? {
+            passwords.expect_imported(&hash);
         }
         let mail = MailHalf::open(config, base_url, keys.vault, storage, environment)?;
         let mailing = mailing(config, base_url, mail.outbox.clone(), peers.limiter.clone());

@@ -21,7 +21,7 @@ use signet_verify::clock::Timestamp;
 
 /// How much longer than their sessions deleted users are remembered. Whoever verifies elsewhere has a clock and a leeway of
 /// their own, of 300 s at most, and an instance that is cut off for less than this hears of them afterwards.
-const LONGER_THAN_SESSIONS: Duration = Duration::from_secs(3600);
+pub(super) const LONGER_THAN_SESSIONS: Duration = Duration::from_secs(3600);
 
 /// What users show who want to delete their account.
 #[derive(Clone, Copy, Debug, Default)]

@@ -23,6 +23,7 @@ mod sign_out;
 mod sign_up;
 pub mod tokens;
 mod update_user;
+mod users;
 mod verify_email;
 mod verify_password;
 
@@ -38,4 +39,5 @@ pub use mailing::{MailOptions, Mailing, Unverified};
 pub use proofs::PASSWORD_LENGTH;
 pub use sessions::{Device, Expiry, Found, Sessions, SignedIn, Slide};
 pub use sign_up::NewAccount;
+pub use users::{Profile, Users};
 pub use verify_email::Proved;

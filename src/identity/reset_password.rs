@@ -16,7 +16,7 @@ use crate::model::session::Revocation;
 use crate::model::user::User;
 use crate::password::Requester;
 use crate::secret::{OpaqueToken, Password};
-use crate::store::{self, SessionFilter, Unit};
+use crate::store::{SessionFilter, Unit};
 
 impl Accounts {
     /// Asks for a link to set a new password. Whether there is such a user is looked up after the answer.
@@ -61,11 +61,7 @@ impl Accounts {
         let reset = self
             .database
             .write(|unit| async move { self.reset(&unit, token, (credential_id, hash), language).await });
-        let (user, ended) = match reset.await {
-            // Two first passwords at once.
-            Err(Error::Store(store::Error::Conflict)) => Err(Error::InvalidToken(TokenUse::SetPassword)),
-            reset => reset,
-        }?;
+        let (user, ended) = reset.await?;
         self.sessions.revoke(ended);
         self.wake_outbox();
         audit::record(Event::PasswordReset { user: &user.id });
@@ -86,15 +82,9 @@ impl Accounts {
         tokens.delete_powerful_of(&token.user_id).await?;
         let user = unit.users().by_id(&token.user_id).await?.filter(|user| user.email == token.address);
         let user = user.ok_or_else(gone)?;
-        let credentials = unit.credentials();
-        if !credentials.set_password(&user.id, password_hash, ending.at).await? {
-            let credential = Credential {
-                created_at: ending.at,
-                updated_at: ending.at,
-                ..Credential::password(credential_id.to_owned(), &user)
-            };
-            credentials.insert(&credential, password_hash).await?;
-        }
+        let first = Credential::password(credential_id.to_owned(), &user);
+        let credential = Credential { created_at: ending.at, updated_at: ending.at, ..first };
+        unit.credentials().put_password(&credential, password_hash).await?;
         let ended = unit.sessions().end(&user.id, SessionFilter::All, ending).await?;
         if !user.email_verified {
             unit.users().mark_verified(&user.id, &token.address, ending.at).await?;

@@ -46,4 +46,4 @@ pub use scope::{Scope, Transactional};
 pub use sessions::{SessionFilter, SessionRepository};
 pub use tasks::{EndedOwner, TaskRepository};
 pub use unit::Unit;
-pub use users::UserRepository;
+pub use users::{UserRepository, UserSummary};

@@ -3,7 +3,7 @@
 //! Owns: an address belongs to one user; a unique index is the judge.
 
 use super::error::Error;
-use super::rows::{Columns, FromColumns, entity};
+use super::rows::{Columns, FromColumns, entities, entity};
 use super::scope::{Scope, Statement};
 use crate::model::user::{ImageChange, ProfileChange, User};
 use signet_verify::clock::Timestamp;
@@ -35,6 +35,33 @@ impl FromColumns for User {
             image: columns.next()?,
             created_at: columns.moment()?,
             updated_at: columns.moment()?,
+        })
+    }
+}
+
+/// A user without the picture, for lists.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UserSummary {
+    /// The id.
+    pub id: String,
+    /// The address, in lower case.
+    pub email: String,
+    /// Whether the address has been proved.
+    pub email_verified: bool,
+    /// The name.
+    pub name: String,
+    /// When the user signed up.
+    pub created_at: Timestamp,
+}
+
+impl FromColumns for UserSummary {
+    fn from_columns(columns: &mut Columns<'_>) -> Result<Self, Error> {
+        Ok(Self {
+            id: columns.next()?,
+            email: columns.next()?,
+            email_verified: columns.flag()?,
+            name: columns.next()?,
+            created_at: columns.moment()?,
         })
     }
 }
@@ -120,6 +147,33 @@ impl<S: Scope> UserRepository<S> {
         .bind(to)
         .bind(now.millis());
         Ok(self.scope.execute(statement).await? == 1)
+    }
+
+    /// Keeps a user who was another service's, unless the id or the address is here already; says whether they are kept.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn insert_moved(&self, user: &User) -> Result<bool, Error> {
+        let statement = with_values(
+            concat!(
+                "INSERT INTO users (",
+                user_columns!(""),
+                ") VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT DO NOTHING"
+            ),
+            user,
+        );
+        Ok(self.scope.execute(statement).await? == 1)
+    }
+
+    /// The users after the one with the id `after`, in the order of their ids.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn page(&self, after: &str, limit: u32) -> Result<Vec<UserSummary>, Error> {
+        let statement = sqlx::query(
+            "SELECT id, email, email_verified, name, created_at FROM users WHERE id > $1 ORDER BY id LIMIT $2",
+        );
+        entities(&self.scope.fetch_all(statement.bind(after).bind(i64::from(limit))).await?)
     }
 
     /// Changes a profile, and says whether there was such a user.

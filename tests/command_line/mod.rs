@@ -3,6 +3,8 @@
 mod balancer;
 pub mod crash;
 mod crowd;
+mod import;
+mod invite;
 mod json;
 mod key_set;
 mod logs;
@@ -15,6 +17,7 @@ mod start_errors;
 mod streams;
 mod tls;
 mod topology;
+mod users;
 mod writers;
 
 use std::os::unix::fs::PermissionsExt;
