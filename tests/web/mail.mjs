@@ -249,6 +249,24 @@ test("an address is changed when the new one is confirmed, and the old one is to
   await signIn(elsewhere, "christina@example.com");
 });
 
+test("the link of a change of address does nothing for another user who is signed in, and waits for its own", async () => {
+  const { page, email } = await member("ines", "/account");
+  await page.getByLabel("New address").fill("ines-new@example.com");
+  await press(page, "Change address");
+  const place = await linkTo("/verify-email", "ines-new@example.com");
+  const { page: other } = await member("jonas", "/account");
+  await follow(other, place, "Confirm your address");
+  await press(other, "Confirm my address");
+  await other.getByRole("alert").filter({ hasText: "You are signed in as another user" }).waitFor();
+  await page.reload();
+  await page.locator("#email", { hasText: email }).waitFor();
+  await follow(page, place, "Confirm your address");
+  await press(page, "Confirm my address");
+  await page.getByText("Your address is ines-new@example.com from now on").waitFor();
+  await page.getByRole("main").getByRole("link", { name: "Your account" }).click();
+  await page.locator("#email", { hasText: "ines-new@example.com" }).waitFor();
+});
+
 /** Asks for the deletion on the account page; hands on where the mail leads. */
 async function requestDeletion(page, email) {
   await press(page, "Delete my account…");
