@@ -75,7 +75,8 @@ pub(super) fn redis(config: &config::Storage) -> Result<Option<Arc<Redis>>, Erro
     Ok(config.redis_url.as_ref().map(Redis::new).transpose()?.map(Arc::new))
 }
 
-fn sessions(
+/// The sessions that `database` keeps.
+pub(super) fn sessions(
     database: &Database,
     config: &Config,
     revocations: &Arc<Revocations>,

@@ -2,6 +2,7 @@
 
 use std::process::ExitCode;
 
+use signet::identity;
 use signet::keys::key_formats;
 use signet::keys::rotation;
 use signet::model::contract;
@@ -9,6 +10,9 @@ use signet::{app, config};
 
 /// Exit code for settings and arguments that cannot be used, the same that clap uses.
 const EXIT_USAGE: u8 = 2;
+
+/// Exit code for people who stand against each other: the operator decides.
+const EXIT_CONFLICTS: u8 = 3;
 
 /// Why a verb failed; each line that it prints is one sentence.
 #[derive(Debug, thiserror::Error)]
@@ -34,6 +38,23 @@ pub enum Error {
     /// A file that holds no key to import.
     #[error("no key was imported: {0}")]
     Transfer(#[from] key_formats::Error),
+    /// Messages that are not there, sent already, or being delivered.
+    #[error(
+        "not tried again, since they are not there, are sent, or are being delivered at this moment: {0}"
+    )]
+    NoSuchMessage(String),
+    /// An argument that should name a user.
+    #[error("there is no user with this address or id; `signet users list` prints them")]
+    NoSuchUser,
+    /// An order about a user that was not carried out.
+    #[error("nothing was done: {0}")]
+    Users(#[source] identity::Error),
+    /// The standard input.
+    #[error("the standard input cannot be read: {0}")]
+    Input(#[source] std::io::Error),
+    /// People who were not moved in.
+    #[error(transparent)]
+    Import(#[from] super::import::Error),
     /// A text that is no token.
     #[error(transparent)]
     Token(#[from] super::inspect::Error),
@@ -53,12 +74,23 @@ pub enum Error {
 }
 
 impl Error {
-    /// 2 where other settings or arguments would help, as clap has it; 1 otherwise.
+    /// 2 where other settings or arguments would help, as clap has it; 3 for conflicts of an import; 1 otherwise.
     pub fn exit_code(&self) -> ExitCode {
+        if let Self::Import(super::import::Error::Conflicts(_)) = self {
+            return ExitCode::from(EXIT_CONFLICTS);
+        }
         let is_usage = match self {
             Self::App(error) => error.is_usage(),
+            Self::Import(error) => error.is_usage(),
             Self::Settings(_) | Self::NotAKid | Self::NotADuration => true,
             Self::KeyFile(_) | Self::Transfer(_) => true,
+            Self::Users(error) => matches!(
+                error,
+                identity::Error::PasswordTooShort
+                    | identity::Error::PasswordTooLong
+                    | identity::Error::VerificationMailOff
+            ),
+            Self::NoSuchUser | Self::NoSuchMessage(_) | Self::Input(_) => false,
             Self::Keys(_) | Self::Token(_) | Self::Output(_) | Self::Log(_) | Self::Runtime(_) => false,
             #[cfg(feature = "otlp")]
             Self::Traces(_) => false,

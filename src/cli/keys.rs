@@ -142,7 +142,11 @@ pub fn run(command: KeysCommand) -> Result<(), Error> {
 }
 
 impl<A: Args> With<A> {
-    fn run<F>(self, verb: impl FnOnce(Config, A, Output) -> F) -> Result<(), Error>
+    /// Judges the settings and runs a verb with the arguments.
+    ///
+    /// # Errors
+    /// Those of the verb, and [`Error::Settings`].
+    pub fn run<F>(self, verb: impl FnOnce(Config, A, Output) -> F) -> Result<(), Error>
     where
         F: Future<Output = Result<(), Error>>,
     {
@@ -274,7 +278,10 @@ async fn rewrap(config: Config, Rewrap { dry_run }: Rewrap, output: Output) -> R
 }
 
 /// The keys of this deployment; none for the role that has none, which is said.
-async fn open(config: &Config, output: Output) -> Result<Option<KeysHalf>, Error> {
+///
+/// # Errors
+/// [`Error::App`], [`Error::Output`].
+pub async fn open(config: &Config, output: Output) -> Result<Option<KeysHalf>, Error> {
     if !config.server.role.serves_identity() {
         let why = "The role `resource` has no signing keys; look after them at the identity service.";
         return output.print(|| format!("{why}\n"), || json!({})).map(|()| None);
@@ -283,7 +290,7 @@ async fn open(config: &Config, output: Output) -> Result<Option<KeysHalf>, Error
 }
 
 /// Whom the record of the keys names for orders from here: the person, as far as the system says who it is.
-fn operator() -> String {
+pub fn operator() -> String {
     let name = ["SUDO_USER", "USER", "LOGNAME"].into_iter().find_map(|name| std::env::var(name).ok());
     let sound = |name: &String| {
         (1..=64).contains(&name.len()) && name.chars().all(|c| !c.is_control() && !c.is_whitespace())

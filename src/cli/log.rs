@@ -24,7 +24,19 @@ pub struct Log {
 /// # Errors
 /// [`Error::Traces`], [`Error::Log`].
 pub fn start(collector: Option<&str>) -> Result<Log, Error> {
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
+    start_at("info", collector)
+}
+
+/// The same for a verb that does something worth a line of the audit log: those lines, and what is wrong.
+///
+/// # Errors
+/// [`Error::Log`].
+pub fn start_for_verb() -> Result<Log, Error> {
+    start_at("warn,signet::audit=info", None)
+}
+
+fn start_at(usual: &str, collector: Option<&str>) -> Result<Log, Error> {
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(usual));
     let filter = match format!("{TARGET}=off").parse() {
         Ok(no_spans) => filter.add_directive(no_spans),
         Err(_) => filter,

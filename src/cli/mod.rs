@@ -5,18 +5,22 @@
 mod buffered_writer;
 mod check;
 mod error;
+mod import;
 mod inspect;
 mod json;
 mod keys;
 mod log;
+mod mail;
 mod migrate;
 mod output;
 mod runtime;
 mod serve;
 mod shapes;
 mod standard_output;
+mod table;
 #[cfg(feature = "otlp")]
 mod traces;
+mod users;
 
 use std::ffi::OsString;
 
@@ -25,11 +29,14 @@ use signet::config::Settings;
 use signet::http::ops::docs;
 
 pub use error::Error;
+use import::ImportCommand;
 use keys::KeysCommand;
+use mail::MailCommand;
 use output::Output;
 use runtime::with_config;
 use standard_output::print_text;
 pub use standard_output::tell;
+use users::UsersCommand;
 
 #[derive(Parser)]
 #[command(
@@ -54,6 +61,15 @@ pub enum Command {
     /// Look after the signing keys
     #[command(subcommand)]
     Keys(KeysCommand),
+    /// Look after mail that waits or could not be sent
+    #[command(subcommand)]
+    Mail(MailCommand),
+    /// Help users who cannot help themselves
+    #[command(subcommand)]
+    Users(UsersCommand),
+    /// Move people in from another service
+    #[command(subcommand)]
+    Import(ImportCommand),
     /// Print an OpenAPI document
     Openapi {
         /// Which API
@@ -159,6 +175,9 @@ pub fn run(command: Command) -> Result<(), Error> {
             with_config(&settings, |config| migrate::run(config, output))
         }
         Command::Keys(command) => keys::run(command),
+        Command::Mail(command) => mail::run(command),
+        Command::Users(command) => users::run(command),
+        Command::Import(command) => import::run(command),
         Command::Config(ConfigCommand::Check { output, settings }) => check::run(&settings, output),
         Command::Token(TokenCommand::Inspect { token, .. }) => Ok(inspect::run(token)?),
         Command::Openapi { document, .. } => print_text(document.text()).map_err(Error::Output),

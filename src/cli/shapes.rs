@@ -7,12 +7,17 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use signet::app::RECALL_EVERY;
 use signet::config::{Report, Source};
+use signet::identity::Profile;
 use signet::keys::commands::{ForcedRotation, Requested, Revoked, Rewrapped};
 use signet::keys::import_export::Imported;
 use signet::keys::listing::{Line, Next};
 use signet::keys::timeline::{Entry, calendar};
 use signet::model::contract::Contract;
+use signet::model::credential::Credential;
 use signet::model::key_rows::KeyEvent;
+use signet::model::session::{Remember, Session};
+use signet::model::user::User;
+use signet::store::UserSummary;
 use signet_verify::clock::Timestamp;
 
 /// Of `keys list`.
@@ -113,6 +118,58 @@ pub fn rewrapped(done: &Rewrapped) -> Value {
         "current": done.current.iter().map(AsRef::<str>::as_ref).collect::<Vec<_>>(),
         "unreadable": unreadable.collect::<Vec<_>>(),
     })
+}
+
+/// Of `users list`.
+pub fn users(users: &[UserSummary], next: Option<&str>) -> Value {
+    let user = |user: &UserSummary| {
+        json!({
+            "id": user.id,
+            "email": user.email,
+            "email_verified": user.email_verified,
+            "name": user.name,
+            "created_at": user.created_at.iso_8601(),
+        })
+    };
+    json!({ "users": users.iter().map(user).collect::<Vec<_>>(), "next": next })
+}
+
+/// Of `users show`.
+pub fn user(Profile { user, accounts, sessions }: &Profile) -> Value {
+    let account = |account: &Credential| {
+        json!({
+            "id": account.id,
+            "provider": account.provider_id,
+            "account_id": account.account_id,
+            "created_at": account.created_at.iso_8601(),
+        })
+    };
+    let session = |session: &Session| {
+        json!({
+            "id": session.id,
+            "created_at": session.created_at.iso_8601(),
+            "expires_at": session.expires_at.iso_8601(),
+            "remembered": session.remember == Remember::Yes,
+            "ip_address": session.ip_address,
+            "user_agent": session.user_agent,
+        })
+    };
+    json!({
+        "id": user.id,
+        "email": user.email,
+        "email_verified": user.email_verified,
+        "name": user.name,
+        "image": user.image,
+        "created_at": user.created_at.iso_8601(),
+        "updated_at": user.updated_at.iso_8601(),
+        "accounts": accounts.iter().map(account).collect::<Vec<_>>(),
+        "sessions": sessions.iter().map(session).collect::<Vec<_>>(),
+    })
+}
+
+/// Of `users set-password`, `users end-sessions` and `users remove`.
+pub fn sessions_ended(user: &User, ended: usize) -> Value {
+    json!({ "id": user.id, "sessions_ended": ended })
 }
 
 /// Of `config check`; the contract is of the keys, which the role `resource` does not have.

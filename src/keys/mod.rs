@@ -2,6 +2,7 @@
 //! In: settings, master keys, rows. Out: what this process signs with and publishes now.
 //! Owns: of each algorithm there is always exactly one key that signs, and every cache has had the time to fetch it.
 
+pub mod better_auth;
 pub mod commands;
 pub mod generator;
 pub mod import_export;

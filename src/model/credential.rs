@@ -25,6 +25,11 @@ pub struct Credential {
 }
 
 impl Credential {
+    /// Whether it is a password.
+    pub fn is_password(&self) -> bool {
+        self.provider_id == PASSWORD_PROVIDER
+    }
+
     /// The password of a user who signs up.
     pub fn password(id: String, user: &User) -> Self {
         Self {

@@ -2,12 +2,14 @@
 //! In: passwords and stored hashes. Out: new hashes, and whether a password fits one.
 //! Owns: at most one computation per core, Argon2's in memory that its thread keeps; the excess is told to come back.
 
+mod bcrypt_hash;
 mod imported;
 mod phc;
+mod stored;
 
 use std::num::NonZeroUsize;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::Duration;
 
@@ -15,9 +17,10 @@ use argon2::{Algorithm, Argon2, Block, Params, Version};
 use parking_lot::Mutex;
 use subtle::ConstantTimeEq;
 use tokio::sync::oneshot;
+use zeroize::Zeroizing;
 
-use self::imported::ImportedHash;
 use self::phc::StoredHash;
+use self::stored::{Spelling, Stored};
 use crate::secret::Password;
 use signet_verify::clock::{Entropy, EntropyUnavailable};
 
@@ -113,34 +116,24 @@ pub struct Passwords {
     entropy: Arc<dyn Entropy>,
     params: Params,
     /// What a password is compared with when there is no such user, so that this costs the same.
-    decoy: StoredHash,
-    /// Whether some users still have the hash that Better Auth made.
-    imported: AtomicBool,
+    decoy: Stored,
+    /// One hash of nothing for each other kind that some users still have.
+    imported: Mutex<Vec<Stored>>,
 }
 
-/// A stored hash of either kind.
-#[derive(Clone)]
-enum Target {
-    Own(StoredHash),
-    Imported(ImportedHash),
-}
+/// How many kinds of imported hashes are told apart; each makes a wrong password dearer.
+const MAX_KINDS: usize = 8;
 
-impl Target {
-    fn parse(text: &str) -> Option<Self> {
-        StoredHash::parse(text).map(Self::Own).or_else(|| ImportedHash::parse(text).map(Self::Imported))
-    }
-
-    fn hash(&self) -> &[u8] {
-        match self {
-            Self::Own(StoredHash { hash, .. }) | Self::Imported(ImportedHash { hash, .. }) => hash,
-        }
-    }
+/// Whether a password can be compared with this stored hash.
+pub fn is_verifiable(stored: &str) -> bool {
+    Stored::parse(stored).is_some()
 }
 
 struct Job {
     permit: Permit,
     password: Password,
-    target: Target,
+    spelling: Spelling,
+    target: Stored,
     reply: oneshot::Sender<Result<Vec<u8>, Error>>,
 }
 
@@ -171,8 +164,9 @@ impl Passwords {
         }
         let mut decoy_hash = vec![0; HASH_BYTES];
         entropy.fill(&mut decoy_hash)?;
-        let decoy = StoredHash { params: params.clone(), salt: salt(&*entropy)?, hash: decoy_hash };
-        Ok(Self { queue, threads, counts, entropy, params, decoy, imported: AtomicBool::new(false) })
+        let (algorithm, salt) = (Algorithm::Argon2id, salt(&*entropy)?);
+        let decoy = Stored::Argon2(StoredHash { algorithm, params: params.clone(), salt, hash: decoy_hash });
+        Ok(Self { queue, threads, counts, entropy, params, decoy, imported: Mutex::default() })
     }
 
     /// Takes a place in the queue, if there is one for this requester.
@@ -200,17 +194,40 @@ impl Passwords {
     /// See [`Error`].
     pub async fn hash(&self, permit: Permit, password: &Password) -> Result<String, Error> {
         let mut target = StoredHash {
+            algorithm: Algorithm::Argon2id,
             params: self.params.clone(),
             salt: salt(&*self.entropy)?,
             hash: vec![0; HASH_BYTES],
         };
-        target.hash = self.compute(permit, password, Target::Own(target.clone())).await?;
+        let empty = Stored::Argon2(target.clone());
+        target.hash = self.compute(permit, password, Spelling::Normal, empty).await?;
         Ok(target.print())
     }
 
-    /// Some users still have the hash that Better Auth made, which takes longer to compare with.
-    pub fn expect_imported(&self) {
-        self.imported.store(true, Ordering::Relaxed);
+    /// What every hash begins with that is made today.
+    pub fn todays_begin(&self) -> String {
+        phc::begin(Algorithm::Argon2id, &self.params)
+    }
+
+    /// Some users still have hashes of the kind of this one, which take another time to compare with.
+    pub fn expect_imported(&self, stored: &str) {
+        if let Some(stored) = Stored::parse(stored) {
+            self.expect(&stored);
+        }
+    }
+
+    fn expect(&self, stored: &Stored) {
+        let kind = stored.kind();
+        let mut imported = self.imported.lock();
+        if kind == self.decoy.kind() || imported.iter().any(|known| known.kind() == kind) {
+            return;
+        }
+        match imported.len() {
+            MAX_KINDS => {
+                tracing::warn!(?kind, "more kinds of password hashes than are told apart by their time")
+            }
+            _ => imported.push(stored.decoy()),
+        }
     }
 
     /// Compares a password with a stored hash. Without one, or with one that can't be read, it does the same work and says [`Comparison::Wrong`].
@@ -224,34 +241,59 @@ impl Passwords {
         stored: Option<&str>,
     ) -> Result<Comparison, Error> {
         let requester = permit.1;
-        let known = stored.and_then(Target::parse);
+        let known = stored.and_then(Stored::parse);
         if stored.is_some() && known.is_none() {
             tracing::error!("a stored password hash cannot be read; nobody can sign in with it");
         }
-        if matches!(known, Some(Target::Imported(_))) {
-            self.expect_imported();
+        if let Some(known) = &known {
+            self.expect(known);
         }
-        let target = known.clone().unwrap_or_else(|| Target::Own(self.decoy.clone()));
-        let computed = self.compute(permit, password, target.clone()).await?;
-        if known.is_some() && bool::from(computed.ct_eq(target.hash())) {
-            let is_todays = matches!(&target, Target::Own(stored) if stored.params == self.params);
+        let target = known.as_ref().unwrap_or(&self.decoy);
+        let fitting = self.repeat(Some(permit), requester, password, target).await?;
+        if let (Some(known), Some(spelling)) = (&known, fitting) {
+            let is_todays = known.is_of(&self.params) && spelling == Spelling::Normal;
             return Ok(if is_todays { Comparison::Fits } else { Comparison::FitsOutdated });
         }
-        // As long as there are hashes of two kinds, a wrong password costs one of each, whoever it is tried for.
-        if self.imported.load(Ordering::Relaxed) {
-            let other = match target {
-                Target::Own(_) => Target::Imported(ImportedHash::decoy()),
-                Target::Imported(_) => Target::Own(self.decoy.clone()),
-            };
-            self.compute(self.enter(requester)?, password, other).await?;
+        // As long as there are hashes of several kinds, a wrong password costs one of each, whoever it is tried for.
+        let others: Vec<Stored> = {
+            let imported = self.imported.lock();
+            let all = std::iter::once(&self.decoy).chain(imported.iter());
+            all.filter(|decoy| decoy.kind() != target.kind()).cloned().collect()
+        };
+        for decoy in &others {
+            self.repeat(None, requester, password, decoy).await?;
         }
         Ok(Comparison::Wrong)
     }
 
+    /// Computes what the password comes to, in every spelling that `target` may have been made of; says which one fits.
+    async fn repeat(
+        &self,
+        mut permit: Option<Permit>,
+        requester: Requester,
+        password: &Password,
+        target: &Stored,
+    ) -> Result<Option<Spelling>, Error> {
+        for spelling in target.spellings(password) {
+            let permit = permit.take().map_or_else(|| self.enter(requester), Ok)?;
+            let computed = self.compute(permit, password, *spelling, target.clone()).await?;
+            if bool::from(computed.ct_eq(target.hash())) {
+                return Ok(Some(*spelling));
+            }
+        }
+        Ok(None)
+    }
+
     #[tracing::instrument(name = "hash a password", target = "signet::trace", skip_all)]
-    async fn compute(&self, permit: Permit, password: &Password, target: Target) -> Result<Vec<u8>, Error> {
+    async fn compute(
+        &self,
+        permit: Permit,
+        password: &Password,
+        spelling: Spelling,
+        target: Stored,
+    ) -> Result<Vec<u8>, Error> {
         let (reply, answer) = oneshot::channel();
-        let job = Job { permit, password: password.clone(), target, reply };
+        let job = Job { permit, password: password.clone(), spelling, target, reply };
         self.queue.send(job).map_err(|_| Error::Failed("the pool is gone".to_owned()))?;
         answer.await.map_err(|_| Error::Failed("the thread is gone".to_owned()))?
     }
@@ -287,34 +329,38 @@ fn work(jobs: &Mutex<Receiver<Job>>, counts: &Counts) {
     let mut memory: Vec<Block> = Vec::new();
     loop {
         let next = jobs.lock().recv();
-        let Ok(Job { permit, password, target, reply }) = next else { return };
+        let Ok(Job { permit, password, spelling, target, reply }) = next else { return };
         drop(permit);
         // Whoever asked may have hung up while waiting.
         if reply.is_closed() {
             continue;
         }
-        let computed = compute(&password, &target, &mut memory);
+        let text = match spelling {
+            Spelling::Normal => password.normalized(),
+            Spelling::AsTyped => Zeroizing::new(password.expose().to_owned()),
+        };
+        let computed = compute(text.as_bytes(), &target, &mut memory);
         counts.hashed.fetch_add(1, Ordering::Relaxed);
         let _hung_up = reply.send(computed);
     }
 }
 
-fn compute(password: &Password, target: &Target, memory: &mut Vec<Block>) -> Result<Vec<u8>, Error> {
-    let normal = password.normalized();
+fn compute(password: &[u8], target: &Stored, memory: &mut Vec<Block>) -> Result<Vec<u8>, Error> {
     let target = match target {
-        Target::Own(target) => target,
-        Target::Imported(target) => {
+        Stored::Argon2(target) => target,
+        Stored::Scrypt(target) => {
             let refused = || Error::Failed("scrypt refused its parameters".to_owned());
-            return target.repeat(normal.as_bytes()).ok_or_else(refused);
+            return target.repeat(password).ok_or_else(refused);
         }
+        Stored::Bcrypt(target) => return Ok(target.repeat(password)),
     };
-    let argon2 = Argon2::new(Algorithm::Argon2id, Version::V0x13, target.params.clone());
+    let argon2 = Argon2::new(target.algorithm, Version::V0x13, target.params.clone());
     if memory.len() < target.params.block_count() {
         memory.resize(target.params.block_count(), Block::default());
     }
     let mut hash = vec![0; target.hash.len()];
     argon2
-        .hash_password_into_with_memory(normal.as_bytes(), &target.salt, &mut hash, memory.as_mut_slice())
+        .hash_password_into_with_memory(password, &target.salt, &mut hash, memory.as_mut_slice())
         .map_err(|error| Error::Failed(error.to_string()))?;
     Ok(hash)
 }

@@ -1,5 +1,5 @@
 //! Stored password hashes, in the PHC string format.
-//! In: `$argon2id$v=19$m=…,t=…,p=…$salt$hash`. Out: parameters, salt and hash.
+//! In: `$argon2id$v=19$m=…,t=…,p=…$salt$hash`, or the same of Argon2i. Out: parameters, salt and hash.
 //! Owns: the cost of a stored hash is bounded, so that an imported row can't become a memory bomb.
 
 use argon2::{Algorithm, Params, Version};
@@ -9,6 +9,7 @@ use base64::engine::general_purpose::STANDARD_NO_PAD;
 /// A hash with all that is needed to repeat it.
 #[derive(Clone, PartialEq, Eq)]
 pub(super) struct StoredHash {
+    pub(super) algorithm: Algorithm,
     pub(super) params: Params,
     pub(super) salt: Vec<u8>,
     pub(super) hash: Vec<u8>,
@@ -18,10 +19,15 @@ pub(super) struct StoredHash {
 const MAX_COST: (u32, u32, u32) = (256 * 1024, 16, 16);
 
 impl StoredHash {
-    /// Reads a PHC string; none if it is not Argon2id version 19 within the bounds.
+    /// Reads a PHC string; none if it is not Argon2id or Argon2i of version 19 within the bounds.
     pub(super) fn parse(text: &str) -> Option<Self> {
         let parts: Vec<&str> = text.split('$').collect();
-        let ["", "argon2id", "v=19", costs, salt, hash] = parts[..] else { return None };
+        let ["", name, "v=19", costs, salt, hash] = parts[..] else { return None };
+        let algorithm = match name {
+            "argon2id" => Algorithm::Argon2id,
+            "argon2i" => Algorithm::Argon2i,
+            _ => return None,
+        };
         let costs: Vec<&str> = costs.split(',').collect();
         let [m, t, p] = costs[..] else { return None };
         let m = m.strip_prefix("m=")?.parse().ok()?;
@@ -34,6 +40,7 @@ impl StoredHash {
         let hash = STANDARD_NO_PAD.decode(hash).ok()?;
         let params = Params::new(m, t, p, Some(hash.len())).ok()?;
         ((8..=64).contains(&salt.len()) && (16..=64).contains(&hash.len())).then_some(Self {
+            algorithm,
             params,
             salt,
             hash,
@@ -43,16 +50,23 @@ impl StoredHash {
     /// The PHC string.
     pub(super) fn print(&self) -> String {
         format!(
-            "${}$v={}$m={},t={},p={}${}${}",
-            Algorithm::Argon2id,
-            u32::from(Version::V0x13),
-            self.params.m_cost(),
-            self.params.t_cost(),
-            self.params.p_cost(),
+            "{}{}${}",
+            begin(self.algorithm, &self.params),
             STANDARD_NO_PAD.encode(&self.salt),
             STANDARD_NO_PAD.encode(&self.hash),
         )
     }
+}
+
+/// What every hash with these parameters begins with.
+pub(super) fn begin(algorithm: Algorithm, params: &Params) -> String {
+    format!(
+        "${algorithm}$v={}$m={},t={},p={}$",
+        u32::from(Version::V0x13),
+        params.m_cost(),
+        params.t_cost(),
+        params.p_cost(),
+    )
 }
 
 #[cfg(test)]
@@ -63,7 +77,9 @@ mod tests {
 
     #[test]
     fn parse_reads_back_a_printed_hash() {
-        assert_eq!(StoredHash::parse(VALID).unwrap().print(), VALID);
+        for text in [VALID, &VALID.replace("argon2id", "argon2i")] {
+            assert_eq!(StoredHash::parse(text).unwrap().print(), text);
+        }
     }
 
     #[test]
@@ -71,7 +87,7 @@ mod tests {
         for text in [
             "",
             "$argon2id$v=19$m=64,t=2,p=1$c29tZXNhbHQ$",
-            &VALID.replace("argon2id", "argon2i"),
+            &VALID.replace("argon2id", "argon2d"),
             &VALID.replace("v=19", "v=16"),
             &VALID.replace("m=64", "m=4294967295"),
             &VALID.replace("t=2", "t=1000"),

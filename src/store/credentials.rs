@@ -5,7 +5,7 @@
 use super::database::Dialect;
 use super::error::Error;
 use super::rows::{Columns, FromColumns, entities};
-use super::scope::{Scope, Transactional};
+use super::scope::{Scope, Statement, Transactional};
 use super::users::user_columns;
 use crate::model::credential::{Credential, PASSWORD_PROVIDER};
 use crate::model::user::User;
@@ -55,18 +55,32 @@ impl<S: Scope> CredentialRepository<S> {
     /// # Errors
     /// [`Error::Conflict`] when the user has one of this provider, [`Error::ForeignKeyViolation`] when the user is gone.
     pub async fn insert(&self, credential: &Credential, password_hash: &str) -> Result<(), Error> {
-        let statement = sqlx::query(concat!(
-            "INSERT INTO accounts (",
-            columns!(),
-            ", password_hash) VALUES ($1, $2, $3, $4, $5, $6, $7)"
-        ))
-        .bind(&credential.id)
-        .bind(&credential.user_id)
-        .bind(&credential.provider_id)
-        .bind(&credential.account_id)
-        .bind(credential.created_at.millis())
-        .bind(credential.updated_at.millis())
-        .bind(password_hash);
+        let statement = with_values(
+            concat!(
+                "INSERT INTO accounts (",
+                columns!(),
+                ", password_hash) VALUES ($1, $2, $3, $4, $5, $6, $7)"
+            ),
+            credential,
+            password_hash,
+        );
+        self.scope.execute(statement).await.map(drop)
+    }
+
+    /// The same, if the user is there; where they are not, nothing happens.
+    ///
+    /// # Errors
+    /// [`Error::Conflict`] when the user has one of this provider.
+    pub async fn insert_if_user(&self, credential: &Credential, password_hash: &str) -> Result<(), Error> {
+        let statement = with_values(
+            concat!(
+                "INSERT INTO accounts (",
+                columns!(),
+                ", password_hash) SELECT $1, $2, $3, $4, $5, $6, $7 WHERE EXISTS (SELECT 1 FROM users WHERE id = $2)"
+            ),
+            credential,
+            password_hash,
+        );
         self.scope.execute(statement).await.map(drop)
     }
 
@@ -94,16 +108,97 @@ impl<S: Scope> CredentialRepository<S> {
         row.map_or(Ok(None), |row| Columns::of(&row).next())
     }
 
-    /// Whether any password still has a hash that another program made: ours begin with a dollar sign.
+    /// One password hash of each kind that does not begin as `todays`: of each program and cost that made some.
     ///
     /// # Errors
     /// When the database fails.
-    pub async fn has_imported_passwords(&self) -> Result<bool, Error> {
+    pub async fn hashes_of_each_kind(&self, todays: &str) -> Result<Vec<String>, Error> {
+        // Of a hash of Argon2 all but salt and hash tells what it costs, of bcrypt the first seven characters.
         let statement = sqlx::query(
-            "SELECT 1 FROM accounts WHERE provider_id = $1 AND password_hash NOT LIKE '$%' LIMIT 1",
+            "SELECT MIN(password_hash) FROM accounts WHERE provider_id = $1 AND password_hash NOT LIKE $2 GROUP BY \
+             CASE WHEN password_hash LIKE '$argon2%' THEN rtrim(rtrim(rtrim(password_hash, $3), '$'), $3) \
+             WHEN password_hash LIKE '$2%' THEN substr(password_hash, 1, 7) ELSE '' END LIMIT 32",
         )
-        .bind(PASSWORD_PROVIDER);
-        Ok(self.scope.fetch_optional(statement).await?.is_some())
+        .bind(PASSWORD_PROVIDER)
+        .bind(format!("{todays}%"))
+        .bind("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/");
+        self.scope.fetch_all(statement).await?.iter().map(|row| Columns::of(row).next()).collect()
+    }
+
+    /// Keeps a credential that another service has made, unless its id or its account at the provider is here already;
+    /// says whether it is kept. A credential that is no password has no hash.
+    ///
+    /// # Errors
+    /// [`Error::ForeignKeyViolation`] when the user is gone.
+    pub async fn insert_moved(
+        &self,
+        credential: &Credential,
+        password_hash: Option<&str>,
+    ) -> Result<bool, Error> {
+        let statement = sqlx::query(concat!(
+            "INSERT INTO accounts (",
+            columns!(),
+            ", password_hash) VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT DO NOTHING"
+        ))
+        .bind(&credential.id)
+        .bind(&credential.user_id)
+        .bind(&credential.provider_id)
+        .bind(&credential.account_id)
+        .bind(credential.created_at.millis())
+        .bind(credential.updated_at.millis())
+        .bind(password_hash);
+        Ok(self.scope.execute(statement).await? == 1)
+    }
+
+    /// Replaces the password of a user whatever it was, or gives them one.
+    ///
+    /// # Errors
+    /// [`Error::ForeignKeyViolation`] when the user is gone.
+    pub async fn put_password(&self, credential: &Credential, password_hash: &str) -> Result<(), Error> {
+        let replace = sqlx::query(
+            "UPDATE accounts SET password_hash = $3, updated_at = $4 WHERE user_id = $1 AND provider_id = $2",
+        )
+        .bind(&credential.user_id)
+        .bind(&credential.provider_id)
+        .bind(password_hash)
+        .bind(credential.updated_at.millis());
+        if self.scope.execute(replace).await? > 0 {
+            return Ok(());
+        }
+        let statement = sqlx::query(concat!(
+            "INSERT INTO accounts (",
+            columns!(),
+            ", password_hash) VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (provider_id, account_id) DO UPDATE SET \
+             password_hash = excluded.password_hash, updated_at = excluded.updated_at"
+        ))
+        .bind(&credential.id)
+        .bind(&credential.user_id)
+        .bind(&credential.provider_id)
+        .bind(&credential.account_id)
+        .bind(credential.created_at.millis())
+        .bind(credential.updated_at.millis())
+        .bind(password_hash);
+        self.scope.execute(statement).await.map(drop)
+    }
+
+    /// What identifies the credentials after the one with the id `after`, in the order of their ids, with the hashes of
+    /// passwords.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn page(&self, after: &str, limit: u32) -> Result<Vec<(Credential, Option<String>)>, Error> {
+        let statement = sqlx::query(concat!(
+            "SELECT ",
+            columns!(),
+            ", password_hash FROM accounts WHERE id > $1 ORDER BY id LIMIT $2"
+        ))
+        .bind(after)
+        .bind(i64::from(limit));
+        let read = |row| {
+            let mut columns = Columns::of(row);
+            Ok((columns.entity()?, columns.next()?))
+        };
+        self.scope.fetch_all(statement).await?.iter().map(read).collect()
     }
 
     /// Replaces a password hash, but only if it is still `old`: of two changes at once, one wins.
@@ -182,4 +277,20 @@ impl<S: Transactional> CredentialRepository<S> {
         .bind(proved);
         if self.scope.execute(statement).await? == 1 { Ok(()) } else { Err(Error::Conflict) }
     }
+}
+
+/// The values of a new credential, in the order of its columns.
+fn with_values<'q>(
+    statement: &'static str,
+    credential: &'q Credential,
+    password_hash: &'q str,
+) -> Statement<'q> {
+    sqlx::query(statement)
+        .bind(&credential.id)
+        .bind(&credential.user_id)
+        .bind(&credential.provider_id)
+        .bind(&credential.account_id)
+        .bind(credential.created_at.millis())
+        .bind(credential.updated_at.millis())
+        .bind(password_hash)
 }

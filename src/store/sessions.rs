@@ -48,6 +48,14 @@ const INSERT: &str = concat!(
     ", token_hash) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)"
 );
 
+/// The same, unless the session has ended here, or its id or its token is here already.
+const INSERT_MOVED: &str = concat!(
+    "INSERT INTO sessions (",
+    session_columns!(""),
+    ", token_hash) SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9 \
+     WHERE NOT EXISTS (SELECT 1 FROM revoked_sessions WHERE session_id = $1) ON CONFLICT DO NOTHING"
+);
+
 /// The same, as long as the password is still what was proved. SQLite has one writer at a time; PostgreSQL makes whoever
 /// changes the password or deletes it wait for this session, and this session for them.
 macro_rules! insert_proved {
@@ -124,6 +132,15 @@ impl<S: Scope> SessionRepository<S> {
     /// [`Error::ForeignKeyViolation`] when the user is gone.
     pub async fn insert(&self, session: &Session, token_hash: &[u8; 32]) -> Result<(), Error> {
         self.scope.execute(with_values(INSERT, session, token_hash)).await.map(drop)
+    }
+
+    /// Keeps a session that another service has opened, unless it has ended here, or its id or its token is here already;
+    /// says whether it is kept.
+    ///
+    /// # Errors
+    /// [`Error::ForeignKeyViolation`] when the user is gone.
+    pub async fn insert_moved(&self, session: &Session, token_hash: &[u8; 32]) -> Result<bool, Error> {
+        Ok(self.scope.execute(with_values(INSERT_MOVED, session, token_hash)).await? == 1)
     }
 
     /// Keeps a new session, as long as `password_hash` is still the hash of the user's password; says whether it was.

@@ -15,6 +15,9 @@ use super::credentials::CredentialRepository;
 use super::database::{Database, Dialect};
 use super::error::Error;
 use super::lane::{Access, Place};
+use super::mail_requests::MailRequestRepository;
+use super::mailed_tokens::MailedTokenRepository;
+use super::outbox::OutboxRepository;
 use super::scope::{Scope, Statement, Transactional, storable};
 use super::sessions::SessionRepository;
 use super::tasks::TaskRepository;
@@ -67,9 +70,24 @@ impl Unit {
         SessionRepository::new(self)
     }
 
+    /// The tokens that were mailed.
+    pub fn mailed_tokens(&self) -> MailedTokenRepository<&Self> {
+        MailedTokenRepository::new(self)
+    }
+
+    /// Mail that was asked for.
+    pub fn mail_requests(&self) -> MailRequestRepository<&Self> {
+        MailRequestRepository::new(self)
+    }
+
     /// The tasks.
     pub fn tasks(&self) -> TaskRepository<&Self> {
         TaskRepository::new(self)
+    }
+
+    /// The mail that is promised.
+    pub fn outbox(&self) -> OutboxRepository<&Self> {
+        OutboxRepository::new(self)
     }
 
     /// Notes that a statement has failed: then the unit can only be rolled back.
@@ -152,9 +170,24 @@ impl Database {
         SessionRepository::new(self.clone())
     }
 
+    /// The tokens that were mailed, each statement by itself.
+    pub fn mailed_tokens(&self) -> MailedTokenRepository<Self> {
+        MailedTokenRepository::new(self.clone())
+    }
+
+    /// Mail that was asked for, each statement by itself.
+    pub fn mail_requests(&self) -> MailRequestRepository<Self> {
+        MailRequestRepository::new(self.clone())
+    }
+
     /// The tasks, each statement by itself.
     pub fn tasks(&self) -> TaskRepository<Self> {
         TaskRepository::new(self.clone())
+    }
+
+    /// The mail that is promised, each statement by itself.
+    pub fn outbox(&self) -> OutboxRepository<Self> {
+        OutboxRepository::new(self.clone())
     }
 
     /// Does `work` in one transaction and commits it. An error of `work` rolls it back, and so does dropping the future,

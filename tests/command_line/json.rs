@@ -5,6 +5,7 @@ use std::path::Path;
 use std::process::Output;
 
 use serde_json::{Value, json};
+use sqlx::Connection;
 
 use super::server::{Server, printed, run};
 
@@ -57,7 +58,7 @@ fn assert_shape(place: &str, shown: &Value, example: &Value) {
 
 /// The document that a verb prints, which has the shape of its example.
 #[track_caller]
-fn document(verb: &str, ran: &Output) -> Value {
+pub fn document(verb: &str, ran: &Output) -> Value {
     assert!(ran.status.success(), "{verb}: {}", printed(ran));
     let shown: Value = serde_json::from_slice(&ran.stdout)
         .unwrap_or_else(|fault| panic!("{verb}: {fault}: {}", printed(ran)));
@@ -178,6 +179,34 @@ fn config_check_migrate_and_token_inspect_print_documents_of_the_shapes_that_are
     assert_eq!(serde_json::from_slice::<Value>(&plain.stdout).unwrap(), inspected, "JSON in any case");
 }
 
+#[tokio::test]
+async fn users_verbs_and_import_print_documents_of_the_shapes_that_are_written_down() {
+    let folder = tempfile::tempdir().unwrap();
+    let theirs = folder.path().join("theirs.db");
+    let options = sqlx::sqlite::SqliteConnectOptions::new().filename(theirs).create_if_missing(true);
+    let mut old = sqlx::SqliteConnection::connect_with(&options).await.unwrap();
+    let tables = r#"CREATE TABLE "user" (id, email, emailVerified, name, createdAt, updatedAt, plan);
+         CREATE TABLE account (id, userId, providerId, accountId, password, createdAt, updatedAt);
+         CREATE TABLE session (id, userId, token, createdAt, updatedAt, expiresAt);
+         INSERT INTO "user" VALUES ('ada', 'ada@example.com', 0, 'Ada', '2025-01-01', '2025-01-01', 'gold');
+         INSERT INTO account VALUES ('a', 'ada', 'github', '4711', NULL, '2025-01-01', '2025-01-01'),
+           ('b', 'gone', 'github', '4712', NULL, '2025-01-01', '2025-01-01');
+         INSERT INTO session VALUES ('s', 'ada', 'token', '2025-01-01', '2025-01-01', '2099-01-01')"#;
+    sqlx::raw_sql(tables).execute(&mut old).await.unwrap();
+    let says = |verb: &str, more: &[&str]| says(folder.path(), verb, more);
+    let moved = says("import better-auth --json", &["sqlite:theirs.db", "--sessions"]);
+    assert_eq!(moved["conflicts"], json!([{ "id": "b", "reason": "no_such_user" }]));
+    assert_eq!(says("users list --json", &[])["users"][0]["id"], "ada");
+    let shown = says("users show --json", &["ada@example.com"]);
+    assert_eq!(
+        (&shown["accounts"][0]["provider"], &shown["sessions"][0]["id"]),
+        (&json!("github"), &json!("s"))
+    );
+    assert_eq!(says("users end-sessions --json", &["ada"])["sessions_ended"], 1);
+    assert_eq!(says("users invite --json", &["bob@example.com"])["email"], "bob@example.com");
+    assert_eq!(says("users remove --json", &["ada"])["id"], "ada");
+}
+
 #[test]
 fn json_is_an_option_of_every_verb_but_serve() {
     let folder = tempfile::tempdir().unwrap();
@@ -203,5 +232,6 @@ fn json_is_an_option_of_every_verb_but_serve() {
             seen += 1;
         }
     }
-    assert_eq!(seen, 11, "serve, six of keys, openapi, config check, migrate, token inspect");
+    let all = "serve, six of keys, six of users, import better-auth, two of mail, openapi, config check, migrate, token inspect";
+    assert_eq!(seen, 20, "{all}");
 }

@@ -3,9 +3,12 @@
 mod balancer;
 pub mod crash;
 mod crowd;
+mod import;
+mod invite;
 mod json;
 mod key_set;
 mod logs;
+mod mail;
 mod restore;
 mod rights;
 mod rotation;
@@ -14,6 +17,7 @@ mod start_errors;
 mod streams;
 mod tls;
 mod topology;
+mod users;
 mod writers;
 
 use std::os::unix::fs::PermissionsExt;

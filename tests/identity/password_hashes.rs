@@ -68,8 +68,22 @@ async fn sign_in_with_a_wrong_password_costs_every_user_the_same_while_some_hash
     .unwrap();
     let folder = app.folder.clone();
     app.stop().await;
-    let app = TestApp::in_folder(folder).start().await;
+    let app = TestApp::in_folder(folder.clone()).start().await;
     assert_eq!(costs(&app).await, [2, 2, 2]);
+    // A kind more, which a running server learns of when it meets it.
+    let bcrypt = "$2a$06$m0CrhHm10qJ3lXRY.5zDGO3rS2KdeeWLuGmsfGlMfOxih58VYVfxe";
+    let argon2 = "$argon2id$v=19$m=1024,t=1,p=1$c29tZXNhbHQ$CTFhFdXPJO1aFaMaO6Mm5c8y7cJHAph8ArZWb2GRPPc";
+    for (hash, kinds) in [(bcrypt, 3), (argon2, 4)] {
+        let carol = app.signed_up(&format!("carol{kinds}")).await;
+        let replace = sqlx::query("UPDATE accounts SET password_hash = $1 WHERE user_id = $2");
+        replace.bind(hash).bind(&carol.id).execute(&pool(&app).await).await.unwrap();
+        let body = json!({ "email": format!("carol{kinds}@example.com"), "password": "a wrong password" });
+        app.anonymous().post("/api/auth/sign-in/email", &body).await.expect(401);
+        assert_eq!(costs(&app).await, [kinds; 3]);
+    }
+    app.stop().await;
+    let app = TestApp::in_folder(folder).start().await;
+    assert_eq!(costs(&app).await, [4, 4, 4]);
 }
 
 #[tokio::test]

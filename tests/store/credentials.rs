@@ -59,12 +59,35 @@ async fn replace_password_lets_one_of_two_at_once_win(#[values(Sqlite, Postgres)
 
 #[rstest]
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn has_imported_passwords_as_long_as_one_has_no_dollar_sign(#[values(Sqlite, Postgres)] kind: Kind) {
+async fn hashes_of_each_kind_holds_one_of_each_program_and_cost_but_todays(
+    #[values(Sqlite, Postgres)] kind: Kind,
+) {
     let Some(fresh) = Fresh::open(kind).await else { return };
     let credentials = fresh.database.credentials();
-    assert!(!credentials.has_imported_passwords().await.unwrap());
-    let ada = fresh.sign_up("ada", 1).await;
-    assert!(credentials.has_imported_passwords().await.unwrap());
-    credentials.replace_password(&ada.id, HASH, "$argon2id$", START).await.unwrap();
-    assert!(!credentials.has_imported_passwords().await.unwrap());
+    let todays = "$argon2id$v=19$m=19456,t=2,p=1$";
+    assert!(credentials.hashes_of_each_kind(todays).await.unwrap().is_empty());
+    let hashes = [
+        "$argon2id$v=19$m=19456,t=2,p=1$c29tZXNhbHQ$CTFhFdXPJO1aFaMaO6Mm5c8y7cJHAph8ArZWb2GRPPc",
+        "$argon2id$v=19$m=65536,t=2,p=1$c29tZXNhbHQ$CTFhFdXPJO1aFaMaO6Mm5c8y7cJHAph8ArZWb2GRPPc",
+        "$argon2id$v=19$m=65536,t=2,p=1$b3RoZXJzYWx0$ATFhFdXPJO1aFaMaO6Mm5c8y7cJHAph8ArZWb2GRPPc",
+        "$argon2i$v=19$m=65536,t=2,p=1$c29tZXNhbHQ$CTFhFdXPJO1aFaMaO6Mm5c8y7cJHAph8ArZWb2GRPPc",
+        "$2a$06$DCq7YPn5Rq63x1Lad4cll.TV4S6ytwfsfvkgY8jIucDrjc8deX1s.",
+        "$2a$06$m0CrhHm10qJ3lXRY.5zDGO3rS2KdeeWLuGmsfGlMfOxih58VYVfxe",
+        "$2a$10$m0CrhHm10qJ3lXRY.5zDGO3rS2KdeeWLuGmsfGlMfOxih58VYVfxe",
+        crate::identity::IMPORTED,
+    ];
+    for (number, hash) in hashes.iter().enumerate() {
+        let person = fresh.sign_up(&format!("person{number}"), number as u8).await;
+        credentials.replace_password(&person.id, HASH, hash, START).await.unwrap();
+    }
+    let found = credentials.hashes_of_each_kind(todays).await.unwrap();
+    let kinds = [&hashes[1..3], &hashes[3..4], &hashes[4..6], &hashes[6..7], &hashes[7..]];
+    assert_eq!(found.len(), kinds.len(), "{found:?}");
+    for kind in kinds {
+        assert_eq!(
+            found.iter().filter(|hash| kind.contains(&hash.as_str())).count(),
+            1,
+            "{kind:?}: {found:?}"
+        );
+    }
 }

@@ -76,7 +76,7 @@ async fn read_ends_when_another_transaction_holds_a_lock() {
     let (credentials, keys) = (database.credentials(), Keys::new(database.clone()));
     let (by_email, imported, session, live, history) = tokio::join!(
         credentials.by_email("ada@example.com"),
-        credentials.has_imported_passwords(),
+        credentials.hashes_of_each_kind("$argon2id$"),
         async { database.sessions().by_token_hash(&[1; 32]).await },
         keys.live(),
         keys.events(),
