@@ -6,12 +6,12 @@
 /// Something that is worth a line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Event<'a> {
-    /// A user signed up and was signed in.
+    /// A user signed up.
     SignedUp {
         /// The new user.
         user: &'a str,
-        /// Their first session.
-        session: &'a str,
+        /// Their first session; none where the address has to be verified first.
+        session: Option<&'a str>,
     },
     /// A password opened a session.
     SignedIn {
@@ -56,6 +56,33 @@ pub enum Event<'a> {
         user: &'a str,
         /// The session that they did it in.
         session: &'a str,
+    },
+    /// A link was mailed to a user.
+    LinkMailed {
+        /// What it is for: `reset_password`, `verify_email` and so on.
+        purpose: &'a str,
+        /// Who.
+        user: &'a str,
+    },
+    /// A user proved that an address is theirs.
+    EmailVerified {
+        /// Who.
+        user: &'a str,
+    },
+    /// A user has a new address, which is proved.
+    EmailChanged {
+        /// Who.
+        user: &'a str,
+    },
+    /// A password was set by a link that was mailed, and every session has ended.
+    PasswordReset {
+        /// Whose it is.
+        user: &'a str,
+    },
+    /// An operator invited a user.
+    UserInvited {
+        /// Who.
+        user: &'a str,
     },
     /// A user deleted their account, with everything in it.
     UserDeleted {
@@ -111,6 +138,8 @@ pub enum Refusal {
     WrongCredentials,
     /// Too many passwords had been tried before.
     Limited,
+    /// The password was right, but the address has to be verified first.
+    Unverified,
 }
 
 /// The fields of a line; those that an event does not have are left out.
@@ -143,6 +172,7 @@ fn line(happened: Event<'_>) -> Line<'_> {
         session: Some(session),
         ..Line::default()
     };
+    let of = |action, user| Line { action, outcome: "done", user: Some(user), ..Line::default() };
     let ordered = |action, user, count, actor| Line {
         action,
         outcome: "done",
@@ -152,10 +182,10 @@ fn line(happened: Event<'_>) -> Line<'_> {
         ..Line::default()
     };
     match happened {
+        Event::SignedUp { user, session } => Line { session, ..of("sign_up", user) },
         Event::PasswordSet { user, count, actor } => ordered("set_password", user, count, actor),
         Event::SessionsEnded { user, count, actor } => ordered("end_sessions", user, count, actor),
         Event::UserRemoved { user, count, actor } => ordered("remove_user", user, count, actor),
-        Event::SignedUp { user, session } => did("sign_up", user, session),
         Event::SignedIn { user, session } => did("sign_in", user, session),
         Event::SignInRefused { refusal, user } => {
             Line { action: "sign_in", outcome: refusal.name(), user, ..Line::default() }
@@ -171,6 +201,11 @@ fn line(happened: Event<'_>) -> Line<'_> {
         Event::ProofRefused { refusal, user, session } => {
             Line { outcome: refusal.name(), ..did("prove_password", user, session) }
         }
+        Event::LinkMailed { purpose, user } => Line { event: Some(purpose), ..of("mail_link", user) },
+        Event::EmailVerified { user } => of("verify_email", user),
+        Event::EmailChanged { user } => of("change_email", user),
+        Event::PasswordReset { user } => of("reset_password", user),
+        Event::UserInvited { user } => of("invite_user", user),
         Event::PasswordChanged { user, session } => did("change_password", user, session),
         Event::UserDeleted { user, session } => did("delete_account", user, session),
         Event::SigningKey { event, kid, actor, reason } => Line {
@@ -190,6 +225,7 @@ impl Refusal {
         match self {
             Self::WrongCredentials => "wrong_credentials",
             Self::Limited => "limited",
+            Self::Unverified => "unverified",
         }
     }
 }

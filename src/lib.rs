@@ -22,6 +22,8 @@ pub mod password;
 
 pub mod keys;
 
+pub mod mail;
+
 pub mod identity;
 
 pub mod resource;

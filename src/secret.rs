@@ -52,6 +52,28 @@ impl fmt::Debug for Password {
     }
 }
 
+/// What this process proves itself with at a mail server. Its `Debug` shows nothing, since it may be short.
+#[derive(Clone)]
+pub struct MailPassword(Zeroizing<String>);
+
+impl MailPassword {
+    /// Takes over the text.
+    pub fn new(text: String) -> Self {
+        Self(Zeroizing::new(text))
+    }
+
+    /// The text itself, for the mail server and nothing else.
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for MailPassword {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("MailPassword(..)")
+    }
+}
+
 /// The 32-byte key that seals private keys at rest.
 #[derive(Clone)]
 pub struct MasterKey(Zeroizing<[u8; 32]>);
@@ -114,8 +136,9 @@ mod tests {
     fn debug_shows_no_secret() {
         let text = "correct horse battery staple 0123456789";
         let seen = format!(
-            "{:?} {:?} {:?} {:?} {:?}",
+            "{:?} {:?} {:?} {:?} {:?} {:?}",
             Password::new(text.to_owned()),
+            MailPassword::new(text.to_owned()),
             SharedSecret::new(text.to_owned()).unwrap(),
             OpaqueToken::new(text.to_owned()),
             PrivateKey::ed25519([0x41; 32]),

@@ -20,15 +20,18 @@ const SCHEME: u8 = 1;
 pub enum Purpose {
     /// The private half of a signing key.
     SigningKey,
+    /// The address and the text of a message in the outbox.
+    Message,
 }
 
 impl Purpose {
-    const ALL: [Self; 1] = [Self::SigningKey];
+    const ALL: [Self; 2] = [Self::SigningKey, Self::Message];
 
     /// What the key is derived with. It is part of everything that was ever sealed and never changes.
     fn label(self) -> &'static [u8] {
         match self {
             Self::SigningKey => b"signet: seal signing keys with AES-256-GCM",
+            Self::Message => b"signet: seal messages with AES-256-GCM",
         }
     }
 }

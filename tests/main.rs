@@ -10,6 +10,7 @@ mod contract;
 mod hostile;
 mod instances;
 mod keys;
+mod mail;
 mod resource;
 mod simulation;
 mod store;

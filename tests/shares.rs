@@ -9,6 +9,7 @@ use h2::client::{ResponseFuture, SendRequest};
 use poem::{EndpointExt, IntoResponse, Request, Response};
 use signet::http::framework::shares::{Kind, Share};
 use signet::http::server::{Bounds, ConnectionLimit, serve};
+use signet_verify::clock::{Clock, SystemClock};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::sync::Semaphore;
@@ -349,6 +350,25 @@ async fn requests_of_one_address_are_bounded_and_others_and_probes_are_served() 
     for answer in held {
         assert!(answer.await.unwrap().ends_with("served"));
     }
+}
+
+#[tokio::test]
+async fn refusals_over_http_2_are_told_to_one_client_a_thousand_times_a_second_at_most() {
+    // ONE may hold nothing, so that every request of it is refused.
+    let requests = Share { each: 0, all: 1000 };
+    let server = Server::start(ConnectionLimit::new(Bounds { requests, ..bounds() })).await;
+    let (asking, clock) = (server.h2(ONE, 1 << 16).await, SystemClock::new());
+    let began = clock.monotonic();
+    for _ in 0..10 {
+        let batch: Vec<_> = (0..40).map(|_| ask(&asking, "/")).collect();
+        for refused in futures_util::future::join_all(batch).await {
+            let error = whole(refused.unwrap()).await.unwrap_err();
+            assert_eq!(error.reason(), Some(h2::Reason::REFUSED_STREAM));
+        }
+    }
+    // The last ones may be told before they are waited for.
+    assert!(clock.monotonic() - began >= Duration::from_millis(9 * 40), "{:?}", clock.monotonic() - began);
+    assert_eq!(server.limit.shares().refused(Kind::Requests), 400);
 }
 
 #[tokio::test]

@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 
 use crate::config;
 use crate::keys::rotation;
+use crate::mail;
 use crate::model::contract;
 use crate::password;
 use crate::store::{self, OpenError};
@@ -45,6 +46,9 @@ pub enum Error {
     /// Redis.
     #[error("REDIS_URL cannot be used: {0}")]
     Redis(#[from] redis::RedisError),
+    /// The templates or the sender of mail, or the way to the mail server.
+    #[error(transparent)]
+    Mail(#[from] mail::StartError),
     /// The key set of the identity service elsewhere.
     #[error("SIGNET_JWKS_URL cannot be used: {0}")]
     KeySet(#[from] endpoint::Error),
@@ -54,7 +58,7 @@ impl Error {
     /// Whether other settings would help.
     pub fn is_usage(&self) -> bool {
         match self {
-            Self::Setting(_) | Self::Contract(_) | Self::KeySet(_) | Self::Redis(_) => true,
+            Self::Setting(_) | Self::Contract(_) | Self::KeySet(_) | Self::Redis(_) | Self::Mail(_) => true,
             Self::NoSharedSecret | Self::Open(OpenError::Address) => true,
             Self::Listen { .. } | Self::Open(_) | Self::Store(_) | Self::Keys(_) | Self::Hashing(_) => false,
         }

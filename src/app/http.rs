@@ -53,6 +53,8 @@ pub(super) fn parts(
         verifier: verifier.clone(),
         tasks: resource.map(|half| (half.service.clone(), half.database.clone())),
         passwords: identity.map(|half| half.passwords.clone()),
+        mailing: identity.map(|half| half.mailing.clone()),
+        mail: identity.map(|half| half.mail.status.clone()),
         limiter: peers.limiter.clone(),
         revocations: peers.revocations.clone(),
         redis: peers.redis.clone(),

@@ -6,13 +6,16 @@ use std::sync::Arc;
 use super::environment::Environment;
 use super::error::Error;
 use super::keys::{KeyWorker, KeysHalf};
+use super::mail::MailHalf;
+use super::mailing::mailing;
 use super::peers::Peers;
 use super::storage::Storage;
 use crate::config::{Config, IssuerSecrets, TokenMode, TrustedOrigins};
 use crate::http::IdentityParts;
 use crate::http::identity::{Cookies, Identity};
+use crate::http::pages::Web;
 use crate::identity::tokens::{Issuer, Signature, TokenProfile};
-use crate::identity::{Accounts, Devices, Sessions};
+use crate::identity::{Accounts, Devices, Mailing, Sessions};
 use crate::keys::keyring::Keyring;
 use crate::password::Passwords;
 use crate::store::Database;
@@ -29,6 +32,10 @@ pub(super) struct IdentityHalf {
     pub(super) keyring: Arc<Keyring>,
     /// The hashing threads.
     pub(super) passwords: Arc<Passwords>,
+    /// How mail is asked for.
+    pub(super) mailing: Arc<Mailing>,
+    /// Where mail is promised, and what delivers it.
+    pub(super) mail: MailHalf,
     database: Database,
     sessions: Arc<Sessions>,
 }
@@ -40,6 +47,7 @@ impl IdentityHalf {
     /// [`Error`]; a server that cannot sign must not start.
     pub(super) async fn start(
         config: &Config,
+        base_url: &str,
         storage: &Storage,
         peers: &Peers,
         environment: &Environment,
@@ -50,8 +58,12 @@ impl IdentityHalf {
         for hash in storage.requests.credentials().hashes_of_each_kind(&passwords.todays_begin()).await? {
             passwords.expect_imported(&hash);
         }
+        let mail = MailHalf::open(config, base_url, keys.vault, storage, environment)?;
+        let mailing = mailing(config, base_url, mail.outbox.clone(), peers.limiter.clone());
         Ok(Self {
             secrets: keys.secrets,
+            mail,
+            mailing,
             keyring: worker.keyring(),
             worker,
             passwords,
@@ -63,7 +75,7 @@ impl IdentityHalf {
     /// What the operator should know about this start.
     pub(super) fn startup_notices(&self) -> Vec<String> {
         let created = self.secrets.created.iter().map(|file| format!("generated {}", file.display()));
-        created.chain(self.secrets.warnings.iter().cloned()).collect()
+        created.chain(self.secrets.warnings.iter().cloned()).chain(self.mail.startup_notice()).collect()
     }
 
     /// What the paths of this half work with.
@@ -85,7 +97,8 @@ impl IdentityHalf {
             devices.clone(),
             clock.clone(),
             entropy,
-        );
+        )
+        .with_mail(self.mailing.clone());
         let identity = Identity {
             accounts,
             sessions: self.sessions.clone(),
@@ -93,10 +106,13 @@ impl IdentityHalf {
             keyring: self.keyring.clone(),
             cookies: Cookies::new(&self.secrets.shared, base_url),
             devices,
+            base_url: base_url.to_owned(),
             origins,
             clock,
         };
+        let web = Web::embedded(&config.mail.app_name);
         IdentityParts {
+            web: if self.mail.outbox.is_on() { web.with_mail() } else { web },
             identity: Arc::new(identity),
             keyring: self.keyring.clone(),
             base_url: base_url.to_owned(),

@@ -29,6 +29,8 @@ pub(super) type KeyWorker = RotationWorker<KeyRepository>;
 pub struct KeysHalf {
     /// The secrets, generated where none are given.
     pub secrets: IssuerSecrets,
+    /// What seals private keys and mail.
+    pub vault: Arc<Vault>,
     /// What may be done with the keys.
     pub rotation: Rotation<KeyRepository>,
     /// Where the rows are.
@@ -59,9 +61,9 @@ impl KeysHalf {
         let Environment { clock, entropy } = environment.clone();
         let secrets = config.secrets.load_or_generate(&*entropy)?;
         let generator = Arc::new(SystemGenerator::new(entropy.clone()));
-        let vault = Vault::new(secrets.master.clone(), secrets.retired_masters.clone(), entropy);
+        let vault = Arc::new(Vault::new(secrets.master.clone(), secrets.retired_masters.clone(), entropy));
         let rows = Notifying::new(Keys::new(database.clone()), redis);
-        let rotation = Rotation::new(rows, Arc::new(vault), generator, contract(config)?, clock);
-        Ok(Self { secrets, rotation, database })
+        let rotation = Rotation::new(rows, vault.clone(), generator, contract(config)?, clock);
+        Ok(Self { secrets, vault, rotation, database })
     }
 }

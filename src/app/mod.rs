@@ -8,7 +8,10 @@ mod error;
 mod http;
 mod identity;
 mod instances;
+mod inviting;
 mod keys;
+mod mail;
+mod mailing;
 mod maintenance;
 mod notifying;
 mod peers;
@@ -25,6 +28,7 @@ pub use self::bounds::{contract, session_bound};
 pub use self::environment::Environment;
 pub use self::error::Error;
 use self::identity::IdentityHalf;
+pub use self::inviting::InvitationsHalf;
 pub use self::keys::KeysHalf;
 pub use self::maintenance::RECALL_EVERY;
 use self::peers::Peers;
@@ -76,7 +80,7 @@ impl App {
         let peers = Peers::join(&config, &storage, &environment).await?;
         let role = config.server.role;
         let identity = match role.serves_identity() {
-            true => Some(IdentityHalf::start(&config, &storage, &peers, &environment).await?),
+            true => Some(IdentityHalf::start(&config, &base_url, &storage, &peers, &environment).await?),
             false => None,
         };
         let resource = match role.serves_tasks() {
@@ -173,6 +177,8 @@ fn workers(
     environment: &Environment,
 ) -> Vec<Worker> {
     let key_cache = resource.as_ref().and_then(ResourceHalf::key_cache);
+    let mailing = identity.as_ref().map(|half| half.mailing.clone());
+    let mail = identity.as_ref().map_or_else(Vec::new, |half| half.mail.workers());
     let key_worker = identity.map(|half| half.worker);
     let mut workers = vec![
         maintenance::recall(&peers, storage, environment),
@@ -180,6 +186,11 @@ fn workers(
         maintenance::follow_deletions(&peers, storage),
     ];
     workers.extend(key_worker.as_ref().map(|_| maintenance::cleanup(&peers, storage, environment)));
+    if let Some(mailing) = mailing {
+        workers.push(mailing::requests(mailing, storage, environment));
+        workers.push(mailing::cleanup(storage, environment));
+    }
+    workers.extend(mail);
     workers.extend(resource.as_ref().and_then(ResourceHalf::warm_up));
     workers.extend(instances::workers(peers, key_worker.clone(), key_cache));
     workers.extend(key_worker.map(|worker| {

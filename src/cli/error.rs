@@ -38,6 +38,11 @@ pub enum Error {
     /// A file that holds no key to import.
     #[error("no key was imported: {0}")]
     Transfer(#[from] key_formats::Error),
+    /// Messages that are not there, sent already, or being delivered.
+    #[error(
+        "not tried again, since they are not there, are sent, or are being delivered at this moment: {0}"
+    )]
+    NoSuchMessage(String),
     /// An argument that should name a user.
     #[error("there is no user with this address or id; `signet users list` prints them")]
     NoSuchUser,
@@ -79,10 +84,13 @@ impl Error {
             Self::Import(error) => error.is_usage(),
             Self::Settings(_) | Self::NotAKid | Self::NotADuration => true,
             Self::KeyFile(_) | Self::Transfer(_) => true,
-            Self::Users(error) => {
-                matches!(error, identity::Error::PasswordTooShort | identity::Error::PasswordTooLong)
-            }
-            Self::NoSuchUser | Self::Input(_) => false,
+            Self::Users(error) => matches!(
+                error,
+                identity::Error::PasswordTooShort
+                    | identity::Error::PasswordTooLong
+                    | identity::Error::VerificationMailOff
+            ),
+            Self::NoSuchUser | Self::NoSuchMessage(_) | Self::Input(_) => false,
             Self::Keys(_) | Self::Token(_) | Self::Output(_) | Self::Log(_) | Self::Runtime(_) => false,
             #[cfg(feature = "otlp")]
             Self::Traces(_) => false,

@@ -10,12 +10,14 @@ mod inspect;
 mod json;
 mod keys;
 mod log;
+mod mail;
 mod migrate;
 mod output;
 mod runtime;
 mod serve;
 mod shapes;
 mod standard_output;
+mod table;
 #[cfg(feature = "otlp")]
 mod traces;
 mod users;
@@ -29,6 +31,7 @@ use signet::http::ops::docs;
 pub use error::Error;
 use import::ImportCommand;
 use keys::KeysCommand;
+use mail::MailCommand;
 use output::Output;
 use runtime::with_config;
 use standard_output::print_text;
@@ -58,6 +61,9 @@ pub enum Command {
     /// Look after the signing keys
     #[command(subcommand)]
     Keys(KeysCommand),
+    /// Look after mail that waits or could not be sent
+    #[command(subcommand)]
+    Mail(MailCommand),
     /// Help users who cannot help themselves
     #[command(subcommand)]
     Users(UsersCommand),
@@ -169,6 +175,7 @@ pub fn run(command: Command) -> Result<(), Error> {
             with_config(&settings, |config| migrate::run(config, output))
         }
         Command::Keys(command) => keys::run(command),
+        Command::Mail(command) => mail::run(command),
         Command::Users(command) => users::run(command),
         Command::Import(command) => import::run(command),
         Command::Config(ConfigCommand::Check { output, settings }) => check::run(&settings, output),

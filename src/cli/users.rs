@@ -1,5 +1,7 @@
 //! `signet users …`: helping users who cannot help themselves, also while servers run.
 
+mod invite;
+
 use std::io::Read;
 
 use clap::{Args, Subcommand};
@@ -29,6 +31,8 @@ pub enum UsersCommand {
     List(With<List>),
     /// Show what is kept of a user: address, ways to sign in, sessions
     Show(With<Whom>),
+    /// Make an account for a person, and mail them a link to set a password
+    Invite(With<invite::Invite>),
     /// Give a user another password, read from the standard input; their sessions end
     SetPassword(With<SetPassword>),
     /// Sign a user out everywhere; their tokens are refused
@@ -71,6 +75,7 @@ pub fn run(command: UsersCommand) -> Result<(), Error> {
     match command {
         UsersCommand::List(given) => given.run(list),
         UsersCommand::Show(given) => given.run(show),
+        UsersCommand::Invite(given) => given.run(invite::run),
         UsersCommand::SetPassword(given) => given.run(set_password),
         UsersCommand::EndSessions(given) => given.run(end_sessions),
         UsersCommand::Remove(given) => given.run(remove),

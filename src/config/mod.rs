@@ -13,6 +13,8 @@ mod flags;
 mod generated;
 mod guessable;
 mod limits;
+mod mail;
+mod mail_url;
 mod master_key;
 mod origin;
 mod pattern;
@@ -33,6 +35,8 @@ mod web_url;
 pub use database::DatabaseUrl;
 pub use error::Error;
 pub use limits::Limits;
+pub use mail::{Mail, Sender};
+pub use mail_url::{Login, MailUrl, Protection, SmtpServer};
 pub use origin::TrustedOrigins;
 pub use pattern::OriginPattern;
 pub use reader::Line;
@@ -80,6 +84,8 @@ concerns! {
     storage: Storage,
     /// How tokens are signed and verified, and when signing keys change.
     tokens: Tokens,
+    /// How people are written to.
+    mail: Mail,
     /// What users may keep.
     tasks: Tasks,
     /// Whose tokens to trust; present exactly for the role `resource`.

@@ -79,6 +79,8 @@ pub struct IdentityParts {
     pub base_url: String,
     /// The algorithms that tokens are signed with, that of session tokens first.
     pub algorithms: Vec<&'static str>,
+    /// The pages.
+    pub web: Web,
 }
 
 impl std::fmt::Debug for Parts {
@@ -95,7 +97,7 @@ impl std::fmt::Debug for IdentityParts {
 
 /// Every path of this process, inside its layers.
 pub fn endpoint(parts: Parts) -> BoxEndpoint<'static, Response> {
-    let web = parts.identity.as_ref().map(|_| Web::embedded());
+    let web = parts.identity.as_ref().map(|parts| parts.web.clone());
     let web = if parts.resource.is_some() { web.map(Web::with_tasks) } else { web };
     let (identity, tasks) = (docs::identity_document(), docs::tasks_document());
     // The documents name only what this process serves.
@@ -207,7 +209,7 @@ fn routes(parts: Parts, web: Option<&Web>, [identity_document, tasks_document]: 
     };
     let router = match parts.identity {
         None => router,
-        Some(IdentityParts { identity, keyring, base_url, algorithms }) => {
+        Some(IdentityParts { identity, keyring, base_url, algorithms, web: _ }) => {
             let key_set = well_known::KeySetEndpoint::new(keyring, parts.clock);
             let discovery = well_known::discovery(&base_url, &algorithms);
             let router = mount(router, "/.well-known/jwks.json", key_set);

@@ -66,12 +66,20 @@ pub struct Route {
 }
 
 const WINDOW: Duration = Duration::from_secs(10);
+const MINUTE: Duration = Duration::from_secs(60);
 
 /// Where passwords are tried, or accounts made: three in ten seconds.
 const SIGN_INS: &Rule = &Rule { name: "sign-in", burst: 3, window: WINDOW };
 const SIGN_UPS: &Rule = &Rule { name: "sign-up", burst: 3, window: WINDOW };
 /// Devices that have signed in before: ten of them at one address.
 const SIGN_INS_OF_DEVICES: &Rule = &Rule { name: "sign-in-device", burst: 30, window: WINDOW };
+
+/// Where mail is asked for: three in a minute.
+const VERIFICATION_MAIL: &Rule = &Rule { name: "verification-mail", burst: 3, window: MINUTE };
+const RESET_MAIL: &Rule = &Rule { name: "reset-mail", burst: 3, window: MINUTE };
+const CHANGE_MAIL: &Rule = &Rule { name: "change-mail", burst: 3, window: MINUTE };
+/// Links whose path holds a token: counted together, whatever the token.
+const LINKS: &Rule = &Rule { name: "link", burst: 100, window: WINDOW };
 
 /// Everything else of the identity API: a hundred in ten seconds.
 const IDENTITY: &Rule = &Rule { name: "identity", burst: 100, window: WINDOW };
@@ -114,6 +122,14 @@ pub const ROUTES: &[Route] = &[
     at("/api/auth/revoke-other-sessions", ORDINARY),
     at("/api/auth/update-user", ORDINARY),
     at("/api/auth/delete-user", ORDINARY),
+    at("/api/auth/delete-user/callback", ORDINARY),
+    at("/api/auth/send-verification-email", strict(VERIFICATION_MAIL)),
+    at("/api/auth/verify-email", ORDINARY),
+    at("/api/auth/change-email", strict(CHANGE_MAIL)),
+    at("/api/auth/request-password-reset", strict(RESET_MAIL)),
+    at("/api/auth/forget-password", strict(RESET_MAIL)),
+    at("/api/auth/reset-password", ORDINARY),
+    at("/api/auth/reset-password/{token}", strict(LINKS)),
     at("/api/auth/list-accounts", ORDINARY),
     at("/api/auth/error", ORDINARY),
     // Cheap, public and cached: verifiers behind one address must never be turned away.
@@ -127,6 +143,10 @@ pub const ROUTES: &[Route] = &[
     at("/", PAGE),
     at("/sign-up", PAGE),
     at("/sign-in", PAGE),
+    at("/forgot-password", PAGE),
+    at("/reset-password", PAGE),
+    at("/verify-email", PAGE),
+    at("/delete-account", PAGE),
     at("/tasks", PAGE),
     at("/account", PAGE),
     at("/.well-known/change-password", API),

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use super::devices::Devices;
 use super::email::Email;
 use super::error::Error;
+use super::mailing::Mailing;
 use super::proofs::Proofs;
 use super::sessions::{Device, Sessions};
 use crate::model::credential::Credential;
@@ -19,6 +20,8 @@ pub struct Accounts {
     pub(super) database: Database,
     pub(super) sessions: Arc<Sessions>,
     pub(super) proofs: Proofs,
+    /// Where mail is on.
+    pub(super) mailing: Option<Arc<Mailing>>,
     devices: Arc<Devices>,
     pub(super) clock: Arc<dyn Clock>,
     pub(super) entropy: Arc<dyn Entropy>,
@@ -31,7 +34,7 @@ impl std::fmt::Debug for Accounts {
 }
 
 impl Accounts {
-    /// The accounts that `database` keeps.
+    /// The accounts that `database` keeps, without mail.
     pub fn new(
         database: Database,
         sessions: Arc<Sessions>,
@@ -42,7 +45,7 @@ impl Accounts {
         entropy: Arc<dyn Entropy>,
     ) -> Self {
         let proofs = Proofs::new(database.clone(), passwords, limiter, devices.clone(), clock.clone());
-        Self { database, sessions, proofs, devices, clock, entropy }
+        Self { database, sessions, proofs, mailing: None, devices, clock, entropy }
     }
 
     /// How a user can sign in.

@@ -1,6 +1,6 @@
 //! Replacing a password.
 //! In: a user who is signed in, the old password and the new one. Out: a new session, if the others are to end.
-//! Owns: of two changes at once one wins; no session that ended, or was opened with the old password, brings about a new
+//! Owns: links that were mailed before set no password and change no address any more; of two changes at once one wins; no session that ended, or was opened with the old password, brings about a new
 //! one.
 
 use super::accounts::Accounts;
@@ -53,6 +53,7 @@ impl Accounts {
     async fn replace(&self, current: &SignedIn, old: &str, new: &str) -> Result<(), Error> {
         let (user_id, now) = (&current.user.id, self.clock.now());
         let replaced = self.database.write(|unit| async move {
+            unit.mailed_tokens().delete_powerful_of(user_id).await?;
             unit.credentials().replace_password(user_id, old, new, now).await?;
             let lives = unit.sessions().lives(user_id, &current.session.id).await?;
             if lives { Ok(()) } else { Err(Error::SessionEnded) }
@@ -73,6 +74,7 @@ impl Accounts {
         let (user_id, ending) = (&opened.user.id, self.sessions.ending());
         let (session, token_hash) = (&opened.session, &opened.token.hash());
         let ended = self.database.write(|unit| async move {
+            unit.mailed_tokens().delete_powerful_of(user_id).await?;
             unit.credentials().replace_password(user_id, old, new, ending.at).await?;
             let ended = unit.sessions().end(user_id, SessionFilter::All, ending).await?;
             if !current.is_among(&ended) {

@@ -17,7 +17,7 @@ use crate::sync::revocations::Revocations;
 use signet_verify::clock::{Clock, Entropy, EntropyUnavailable, Timestamp, random_alphanumeric};
 
 /// Letters and digits of ids and tokens; 32 of them are about 190 bits.
-const ID_LENGTH: usize = 32;
+pub(super) const ID_LENGTH: usize = 32;
 /// What we keep of the name that a program gives itself, in characters.
 const USER_AGENT_LENGTH: usize = 512;
 

@@ -109,6 +109,7 @@ impl Users {
         let made = Credential::password(new_id(&*self.entropy)?, user);
         let credential = &Credential { created_at: ending.at, updated_at: ending.at, ..made };
         let ended = self.database.write(|unit| async move {
+            unit.mailed_tokens().delete_powerful_of(&credential.user_id).await?;
             unit.credentials().put_password(credential, hash).await?;
             unit.sessions().end(&credential.user_id, SessionFilter::All, ending).await
         });
@@ -141,6 +142,7 @@ impl Users {
         let (user_id, ending) = (&user.id, self.sessions.ending());
         let forget_at = ending.forget_at.after(LONGER_THAN_SESSIONS);
         let ended = self.database.write(|unit| async move {
+            unit.mailed_tokens().delete_of(user_id).await?;
             unit.credentials().delete_of(user_id).await?;
             let ended = unit.sessions().end(user_id, SessionFilter::All, ending).await?;
             unit.tasks().end_owner(user_id, forget_at).await?;

@@ -5,6 +5,8 @@ pub mod algorithms;
 pub mod contract;
 pub mod credential;
 pub mod key_rows;
+pub mod mailed_token;
+pub mod message;
 pub mod sealed;
 pub mod session;
 pub mod signing_key;

@@ -144,7 +144,8 @@ impl std::fmt::Debug for Passwords {
 }
 
 impl Passwords {
-    /// Starts one thread per core, at the lowest priority: a storm of sign-ins then takes only what others leave.
+    /// Starts one thread per core, at a low priority: a storm of sign-ins takes little of what others need, and others who
+    /// keep the processors busy leave it a tenth of one.
     ///
     /// # Errors
     /// [`Error::Failed`] when a thread can't be started, [`Error::Entropy`] without randomness.
@@ -315,9 +316,14 @@ fn salt(entropy: &dyn Entropy) -> Result<Vec<u8>, EntropyUnavailable> {
     Ok(salt)
 }
 
+/// How much lower the priority of these threads is: beside one ordinary thread that never rests, each gets a tenth of a
+/// processor. At the lowest priority, 19, it would be a seventieth, and whatever keeps the processors busy would keep
+/// everybody from signing in.
+const NICENESS: i32 = 10;
+
 /// The life of one thread: takes jobs until the pool is dropped.
 fn work(jobs: &Mutex<Receiver<Job>>, counts: &Counts) {
-    if let Err(error) = rustix::process::nice(19) {
+    if let Err(error) = rustix::process::nice(NICENESS) {
         tracing::warn!(%error, "a hashing thread keeps its ordinary priority");
     }
     let mut memory: Vec<Block> = Vec::new();

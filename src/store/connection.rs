@@ -14,7 +14,7 @@ use tracing::Instrument;
 
 use super::database::{Database, Dialect};
 use super::error::Error;
-use super::lane::{Access, Place};
+use super::lane::Place;
 
 /// How long a rollback may take; a connection that takes longer is closed, which rolls back too.
 const ROLLBACK_TIMEOUT: Duration = Duration::from_secs(5);
@@ -37,10 +37,9 @@ impl Connection {
     pub(super) async fn for_statement(
         database: &Database,
         pool: &AnyPool,
-        access: Access,
+        place: Option<Place>,
     ) -> Result<Self, Error> {
-        let place = database.enter(access).await?.map(Arc::new);
-        let mut connection = Self::acquire(database, pool, place).await?;
+        let mut connection = Self::acquire(database, pool, place.map(Arc::new)).await?;
         if database.shares_sessions() {
             connection.begin().await?;
         }

@@ -5,7 +5,7 @@
 use super::database::Dialect;
 use super::error::Error;
 use super::rows::{Columns, FromColumns, entities};
-use super::scope::{Scope, Transactional};
+use super::scope::{Scope, Statement, Transactional};
 use super::users::user_columns;
 use crate::model::credential::{Credential, PASSWORD_PROVIDER};
 use crate::model::user::User;
@@ -55,18 +55,32 @@ impl<S: Scope> CredentialRepository<S> {
     /// # Errors
     /// [`Error::Conflict`] when the user has one of this provider, [`Error::ForeignKeyViolation`] when the user is gone.
     pub async fn insert(&self, credential: &Credential, password_hash: &str) -> Result<(), Error> {
-        let statement = sqlx::query(concat!(
-            "INSERT INTO accounts (",
-            columns!(),
-            ", password_hash) VALUES ($1, $2, $3, $4, $5, $6, $7)"
-        ))
-        .bind(&credential.id)
-        .bind(&credential.user_id)
-        .bind(&credential.provider_id)
-        .bind(&credential.account_id)
-        .bind(credential.created_at.millis())
-        .bind(credential.updated_at.millis())
-        .bind(password_hash);
+        let statement = with_values(
+            concat!(
+                "INSERT INTO accounts (",
+                columns!(),
+                ", password_hash) VALUES ($1, $2, $3, $4, $5, $6, $7)"
+            ),
+            credential,
+            password_hash,
+        );
+        self.scope.execute(statement).await.map(drop)
+    }
+
+    /// The same, if the user is there; where they are not, nothing happens.
+    ///
+    /// # Errors
+    /// [`Error::Conflict`] when the user has one of this provider.
+    pub async fn insert_if_user(&self, credential: &Credential, password_hash: &str) -> Result<(), Error> {
+        let statement = with_values(
+            concat!(
+                "INSERT INTO accounts (",
+                columns!(),
+                ", password_hash) SELECT $1, $2, $3, $4, $5, $6, $7 WHERE EXISTS (SELECT 1 FROM users WHERE id = $2)"
+            ),
+            credential,
+            password_hash,
+        );
         self.scope.execute(statement).await.map(drop)
     }
 
@@ -263,4 +277,20 @@ impl<S: Transactional> CredentialRepository<S> {
         .bind(proved);
         if self.scope.execute(statement).await? == 1 { Ok(()) } else { Err(Error::Conflict) }
     }
+}
+
+/// The values of a new credential, in the order of its columns.
+fn with_values<'q>(
+    statement: &'static str,
+    credential: &'q Credential,
+    password_hash: &'q str,
+) -> Statement<'q> {
+    sqlx::query(statement)
+        .bind(&credential.id)
+        .bind(&credential.user_id)
+        .bind(&credential.provider_id)
+        .bind(&credential.account_id)
+        .bind(credential.created_at.millis())
+        .bind(credential.updated_at.millis())
+        .bind(password_hash)
 }

@@ -13,8 +13,10 @@ use tokio::time::timeout;
 
 use super::error::Error;
 
-/// How long to wait for a place at most. A longer queue is of no use: those at its end would have gone.
-pub const MAX_WAIT: Duration = Duration::from_secs(1);
+/// How long to wait for a place at most, which comes before the time limit of the work itself. It is long enough for as many
+/// writes as one user may have under way on a disk that takes 60 ms for each; a longer queue is of no use, since those at
+/// its end would have gone.
+pub const MAX_WAIT: Duration = Duration::from_secs(4);
 /// How many wait at most, however fast it goes: their requests are in memory.
 pub const MAX_WAITING: usize = 512;
 
@@ -220,10 +222,10 @@ mod tests {
     #[tokio::test]
     async fn enter_turns_away_at_once_whoever_could_not_be_served_in_time() {
         let (clock, lane) = lane(Places { reads: 1, writes: 2 });
-        // Each of the last ones kept its place for 0.6 s.
+        // Each of the last ones kept its place for 2.4 s.
         for _ in 0..100 {
             let place = lane.enter(Access::Write).await.unwrap();
-            clock.advance(Duration::from_millis(600));
+            clock.advance(Duration::from_millis(2400));
             drop(place);
         }
         let _both = (lane.enter(Access::Write).await.unwrap(), lane.enter(Access::Write).await.unwrap());

@@ -6,10 +6,10 @@
 //! together is a unit of work, [`Database::write`].
 //!
 //! # The order of statements
-//! Units that touch rows of the same user touch them in this order, so that no two wait for each other: `accounts`,
-//! `sessions`, `revoked_sessions`, `ended_owners`, `tasks`, `users`. The credential comes first because a sign-in depends
-//! on it, and the user last because every session refers to it. Rows that a unit has just made are exempt: only it can
-//! see them.
+//! Units that touch rows of the same user touch them in this order, so that no two wait for each other: `mail_requests`,
+//! `mailboxes`, `mailed_tokens`, `accounts`, `sessions`, `revoked_sessions`, `ended_owners`, `tasks`, `users`. What was
+//! mailed comes first because all that follows depends on it, then the credential because a sign-in depends on it, and the
+//! user last because every session refers to it. Rows that a unit has just made are exempt: only it can see them.
 
 mod adding;
 mod condition;
@@ -19,6 +19,9 @@ mod database;
 mod error;
 pub mod keys;
 mod lane;
+pub mod mail_requests;
+pub mod mailed_tokens;
+pub mod outbox;
 mod pooler;
 mod refusal;
 mod rows;
@@ -36,6 +39,9 @@ pub use credentials::CredentialRepository;
 pub use database::{Connections, Database, Dialect};
 pub use error::{Error, OpenError};
 pub use lane::LaneLoad;
+pub use mail_requests::MailRequestRepository;
+pub use mailed_tokens::MailedTokenRepository;
+pub use outbox::OutboxRepository;
 pub use scope::{Scope, Transactional};
 pub use sessions::{SessionFilter, SessionRepository};
 pub use tasks::{EndedOwner, TaskRepository};

@@ -63,12 +63,16 @@ pub trait Transactional: Scope {}
 /// Runs one statement by itself.
 macro_rules! run_alone {
     ($database:expr, $pool:expr, $access:expr, $statement:expr, $method:ident) => {
-        $database.within(async {
-            let mut connection = Connection::for_statement($database, $pool, $access).await?;
-            let outcome = run_on!(&mut connection, $statement, $method)?;
-            connection.commit().await?;
-            Ok(outcome)
-        })
+        async {
+            let place = $database.enter($access).await?;
+            let work = async {
+                let mut connection = Connection::for_statement($database, $pool, place).await?;
+                let outcome = run_on!(&mut connection, $statement, $method)?;
+                connection.commit().await?;
+                Ok(outcome)
+            };
+            $database.within(work).await
+        }
     };
 }
 

@@ -15,6 +15,9 @@ use super::credentials::CredentialRepository;
 use super::database::{Database, Dialect};
 use super::error::Error;
 use super::lane::{Access, Place};
+use super::mail_requests::MailRequestRepository;
+use super::mailed_tokens::MailedTokenRepository;
+use super::outbox::OutboxRepository;
 use super::scope::{Scope, Statement, Transactional, storable};
 use super::sessions::SessionRepository;
 use super::tasks::TaskRepository;
@@ -67,9 +70,24 @@ impl Unit {
         SessionRepository::new(self)
     }
 
+    /// The tokens that were mailed.
+    pub fn mailed_tokens(&self) -> MailedTokenRepository<&Self> {
+        MailedTokenRepository::new(self)
+    }
+
+    /// Mail that was asked for.
+    pub fn mail_requests(&self) -> MailRequestRepository<&Self> {
+        MailRequestRepository::new(self)
+    }
+
     /// The tasks.
     pub fn tasks(&self) -> TaskRepository<&Self> {
         TaskRepository::new(self)
+    }
+
+    /// The mail that is promised.
+    pub fn outbox(&self) -> OutboxRepository<&Self> {
+        OutboxRepository::new(self)
     }
 
     /// Notes that a statement has failed: then the unit can only be rolled back.
@@ -152,9 +170,24 @@ impl Database {
         SessionRepository::new(self.clone())
     }
 
+    /// The tokens that were mailed, each statement by itself.
+    pub fn mailed_tokens(&self) -> MailedTokenRepository<Self> {
+        MailedTokenRepository::new(self.clone())
+    }
+
+    /// Mail that was asked for, each statement by itself.
+    pub fn mail_requests(&self) -> MailRequestRepository<Self> {
+        MailRequestRepository::new(self.clone())
+    }
+
     /// The tasks, each statement by itself.
     pub fn tasks(&self) -> TaskRepository<Self> {
         TaskRepository::new(self.clone())
+    }
+
+    /// The mail that is promised, each statement by itself.
+    pub fn outbox(&self) -> OutboxRepository<Self> {
+        OutboxRepository::new(self.clone())
     }
 
     /// Does `work` in one transaction and commits it. An error of `work` rolls it back, and so does dropping the future,
@@ -168,7 +201,7 @@ impl Database {
     /// an `async` closure over borrowed values may move between threads.
     ///
     /// # Errors
-    /// Those of `work`; [`Error::Slow`] when everything together took too long, and then it may or may not have happened;
+    /// Those of `work`; [`Error::Slow`] when everything together took too long once it had its turn, and then it may or may not have happened;
     /// [`Error::Abandoned`] when `work` went on after one of its statements had failed.
     pub async fn write<T, E, F>(&self, work: impl Fn(Unit) -> F + Send) -> Result<T, E>
     where
@@ -176,8 +209,8 @@ impl Database {
         E: From<Error> + Send,
         F: Future<Output = Result<T, E>> + Send,
     {
+        let place = self.enter(Access::Write).await?.map(Arc::new);
         let whole = async {
-            let place = self.enter(Access::Write).await?.map(Arc::new);
             let mut attempt = 1;
             loop {
                 let shared = Arc::new(Shared {

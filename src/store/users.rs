@@ -3,8 +3,8 @@
 //! Owns: an address belongs to one user; a unique index is the judge.
 
 use super::error::Error;
-use super::rows::{Columns, FromColumns, entities};
-use super::scope::Scope;
+use super::rows::{Columns, FromColumns, entities, entity};
+use super::scope::{Scope, Statement};
 use crate::model::user::{ImageChange, ProfileChange, User};
 use signet_verify::clock::Timestamp;
 
@@ -82,38 +82,26 @@ impl<S: Scope> UserRepository<S> {
     /// # Errors
     /// [`Error::Conflict`] when the address is taken.
     pub async fn insert(&self, user: &User) -> Result<(), Error> {
-        let statement = sqlx::query(concat!(
-            "INSERT INTO users (",
-            user_columns!(""),
-            ") VALUES ($1, $2, $3, $4, $5, $6, $7)"
-        ))
-        .bind(&user.id)
-        .bind(&user.email)
-        .bind(i64::from(user.email_verified))
-        .bind(&user.name)
-        .bind(user.image.as_ref())
-        .bind(user.created_at.millis())
-        .bind(user.updated_at.millis());
+        let statement = with_values(
+            concat!("INSERT INTO users (", user_columns!(""), ") VALUES ($1, $2, $3, $4, $5, $6, $7)"),
+            user,
+        );
         self.scope.execute(statement).await.map(drop)
     }
 
-    /// Keeps a user who was another service's, unless the id or the address is here already; says whether they are kept.
+    /// Keeps a new user, unless the address is taken; says whether it did.
     ///
     /// # Errors
     /// When the database fails.
-    pub async fn insert_moved(&self, user: &User) -> Result<bool, Error> {
-        let statement = sqlx::query(concat!(
-            "INSERT INTO users (",
-            user_columns!(""),
-            ") VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT DO NOTHING"
-        ))
-        .bind(&user.id)
-        .bind(&user.email)
-        .bind(i64::from(user.email_verified))
-        .bind(&user.name)
-        .bind(user.image.as_ref())
-        .bind(user.created_at.millis())
-        .bind(user.updated_at.millis());
+    pub async fn insert_if_free(&self, user: &User) -> Result<bool, Error> {
+        let statement = with_values(
+            concat!(
+                "INSERT INTO users (",
+                user_columns!(""),
+                ") VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (email) DO NOTHING"
+            ),
+            user,
+        );
         Ok(self.scope.execute(statement).await? == 1)
     }
 
@@ -122,9 +110,59 @@ impl<S: Scope> UserRepository<S> {
     /// # Errors
     /// When the database fails.
     pub async fn by_id(&self, user_id: &str) -> Result<Option<User>, Error> {
-        let statement = sqlx::query(concat!("SELECT ", user_columns!(""), " FROM users WHERE id = $1"));
-        let row = self.scope.fetch_optional(statement.bind(user_id)).await?;
-        row.map(|row| Columns::of(&row).entity()).transpose()
+        let statement =
+            sqlx::query(concat!("SELECT ", user_columns!(""), " FROM users WHERE id = $1")).bind(user_id);
+        self.scope.fetch_optional(statement).await?.as_ref().map(entity).transpose()
+    }
+
+    /// Notes that the address of a user is proved, as long as it is still `address`; says whether it was.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn mark_verified(&self, user_id: &str, address: &str, now: Timestamp) -> Result<bool, Error> {
+        let statement =
+            sqlx::query("UPDATE users SET email_verified = 1, updated_at = $3 WHERE id = $1 AND email = $2")
+                .bind(user_id)
+                .bind(address)
+                .bind(now.millis());
+        Ok(self.scope.execute(statement).await? == 1)
+    }
+
+    /// Gives a user a new address that is proved, as long as the old one is still `from`; says whether it was.
+    ///
+    /// # Errors
+    /// [`Error::Conflict`] when the address is taken.
+    pub async fn change_email(
+        &self,
+        user_id: &str,
+        from: &str,
+        to: &str,
+        now: Timestamp,
+    ) -> Result<bool, Error> {
+        let statement = sqlx::query(
+            "UPDATE users SET email = $3, email_verified = 1, updated_at = $4 WHERE id = $1 AND email = $2",
+        )
+        .bind(user_id)
+        .bind(from)
+        .bind(to)
+        .bind(now.millis());
+        Ok(self.scope.execute(statement).await? == 1)
+    }
+
+    /// Keeps a user who was another service's, unless the id or the address is here already; says whether they are kept.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn insert_moved(&self, user: &User) -> Result<bool, Error> {
+        let statement = with_values(
+            concat!(
+                "INSERT INTO users (",
+                user_columns!(""),
+                ") VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT DO NOTHING"
+            ),
+            user,
+        );
+        Ok(self.scope.execute(statement).await? == 1)
     }
 
     /// The users after the one with the id `after`, in the order of their ids.
@@ -173,4 +211,16 @@ impl<S: Scope> UserRepository<S> {
         let statement = sqlx::query("DELETE FROM users WHERE id = $1").bind(user_id);
         Ok(self.scope.execute(statement).await? == 1)
     }
+}
+
+/// The values of a new user, in the order of its columns.
+fn with_values<'q>(statement: &'static str, user: &'q User) -> Statement<'q> {
+    sqlx::query(statement)
+        .bind(&user.id)
+        .bind(&user.email)
+        .bind(i64::from(user.email_verified))
+        .bind(&user.name)
+        .bind(user.image.as_ref())
+        .bind(user.created_at.millis())
+        .bind(user.updated_at.millis())
 }

@@ -1,61 +1,10 @@
 // The unmodified better-auth client against a running Signet: once with cookies, as in a browser, once with a bearer.
 // usage: node better-auth.mjs BASE_URL ORIGIN
 import assert from "node:assert/strict";
-import { createRequire } from "node:module";
-import { pathToFileURL } from "node:url";
-
-const require = createRequire(`${process.env.SIGNET_TEST_CLIENTS}/package.json`);
-const load = (name) => import(pathToFileURL(require.resolve(name)).href);
-const { createAuthClient } = await load("better-auth/client");
-const { jwtClient } = await load("better-auth/client/plugins");
+import { browser, createAuthClient, ok, refused, withBearer, withCookies } from "./better-auth-client.mjs";
 
 const [baseURL, origin] = process.argv.slice(2);
 const password = "correct horse battery";
-
-/** A fetch that keeps cookies and says where it comes from, as a browser does. */
-function browser() {
-  const jar = new Map();
-  return async (input, init = {}) => {
-    const headers = new Headers(init.headers);
-    headers.set("origin", origin);
-    if (jar.size) headers.set("cookie", [...jar].map(([name, value]) => `${name}=${value}`).join("; "));
-    const response = await fetch(input, { ...init, headers });
-    for (const line of response.headers.getSetCookie()) {
-      const [name, value] = line.split(";")[0].split(/=(.*)/s);
-      if (/max-age=0(;|$)/i.test(line)) jar.delete(name);
-      else jar.set(name, value);
-    }
-    return response;
-  };
-}
-
-function withCookies() {
-  return createAuthClient({ baseURL, plugins: [jwtClient()], fetchOptions: { customFetchImpl: browser() } });
-}
-
-/** As the documentation of the bearer plugin shows it. */
-function withBearer() {
-  let token = "";
-  return createAuthClient({
-    baseURL,
-    plugins: [jwtClient()],
-    fetchOptions: {
-      onSuccess: ({ response }) => {
-        token = response.headers.get("set-auth-token") ?? token;
-      },
-      auth: { type: "Bearer", token: () => token },
-    },
-  });
-}
-
-const ok = ({ data, error }) => {
-  assert.equal(error, null, JSON.stringify(error));
-  return data;
-};
-const refused = ({ data, error }, status, code) => {
-  assert.equal(data, null);
-  assert.deepEqual({ status: error.status, code: error.code }, { status, code });
-};
 
 async function journey(name, client) {
   const email = `${name}@example.com`;
@@ -111,12 +60,12 @@ async function journey(name, client) {
   assert.equal(ok(await client.signOut()).success, true);
 }
 
-const cookies = withCookies();
+const cookies = withCookies(baseURL, browser(origin));
 await journey("cookies", cookies);
 assert.equal(ok(await cookies.getSession()), null, "signed out is null and no error");
 refused(await cookies.token(), 401, "UNAUTHORIZED");
 
-await journey("bearer", withBearer());
+await journey("bearer", withBearer(baseURL));
 
 // Node's own fetch: Sec-Fetch-Mode, but neither Origin nor Cookie.
 const plain = createAuthClient({ baseURL });

@@ -3,6 +3,7 @@
 mod examples;
 mod frontends;
 mod generators;
+mod mail;
 mod moving;
 mod schemathesis;
 

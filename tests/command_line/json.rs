@@ -58,7 +58,7 @@ fn assert_shape(place: &str, shown: &Value, example: &Value) {
 
 /// The document that a verb prints, which has the shape of its example.
 #[track_caller]
-fn document(verb: &str, ran: &Output) -> Value {
+pub fn document(verb: &str, ran: &Output) -> Value {
     assert!(ran.status.success(), "{verb}: {}", printed(ran));
     let shown: Value = serde_json::from_slice(&ran.stdout)
         .unwrap_or_else(|fault| panic!("{verb}: {fault}: {}", printed(ran)));
@@ -203,6 +203,7 @@ async fn users_verbs_and_import_print_documents_of_the_shapes_that_are_written_d
         (&json!("github"), &json!("s"))
     );
     assert_eq!(says("users end-sessions --json", &["ada"])["sessions_ended"], 1);
+    assert_eq!(says("users invite --json", &["bob@example.com"])["email"], "bob@example.com");
     assert_eq!(says("users remove --json", &["ada"])["id"], "ada");
 }
 
@@ -231,6 +232,6 @@ fn json_is_an_option_of_every_verb_but_serve() {
             seen += 1;
         }
     }
-    let all = "serve, six of keys, five of users, import better-auth, openapi, config check, migrate, token inspect";
-    assert_eq!(seen, 17, "{all}");
+    let all = "serve, six of keys, six of users, import better-auth, two of mail, openapi, config check, migrate, token inspect";
+    assert_eq!(seen, 20, "{all}");
 }

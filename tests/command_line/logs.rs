@@ -116,7 +116,7 @@ async fn log_says_why_a_token_was_refused_and_the_answer_does_not() {
 #[tokio::test]
 async fn audit_names_each_event_of_security_and_no_email_address() {
     let folder = tempfile::tempdir().unwrap();
-    let server = Server::start(folder.path(), &[]);
+    let server = Server::start(folder.path(), &[("SIGNET_MAIL", "off")]);
     let caller = server.caller();
     let ada = caller.post("/api/auth/sign-up/email", &sign_up_body("ada@example.com")).await.expect(200);
     let user = ada["user"]["id"].clone();

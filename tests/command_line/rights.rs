@@ -73,7 +73,7 @@ async fn roles_let_each_process_do_its_work_and_nothing_else() {
 
 /// What neither role may do, and what the role of resource processes may not even read.
 async fn have_no_other_right(identity: &str, resource: &str) {
-    for table in ["users", "accounts", "sessions", "signing_keys", "keyring", "key_events"] {
+    for table in ["users", "accounts", "sessions", "signing_keys", "keyring", "key_events", "outbox"] {
         for statement in [
             format!("SELECT * FROM {table}"),
             format!("SELECT 1 FROM {table}"),

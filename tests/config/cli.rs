@@ -41,7 +41,14 @@ fn help_lists_every_setting_with_its_default_and_no_secret() {
         declared().filter(|setting| setting.file_name().is_some()).map(|setting| setting.name).collect();
     assert_eq!(
         secrets,
-        ["BETTER_AUTH_SECRET", "SIGNET_MASTER_KEY", "SIGNET_MASTER_KEYS_OLD", "DATABASE_URL", "REDIS_URL"]
+        [
+            "BETTER_AUTH_SECRET",
+            "SIGNET_MASTER_KEY",
+            "SIGNET_MASTER_KEYS_OLD",
+            "DATABASE_URL",
+            "REDIS_URL",
+            "SIGNET_MAIL"
+        ]
     );
     let variables: Vec<(&str, &str)> = secrets.iter().map(|name| (*name, "hunter2")).collect();
     let output = signet(home.path(), &variables, &["serve", "--help"], b"");

@@ -2,6 +2,7 @@
 
 mod cli;
 mod generated;
+mod mail;
 mod origins;
 mod readme;
 mod rules;

@@ -116,6 +116,8 @@ impl Operation {
                 path = replaced(&path, format!("{{{name}}}").as_bytes(), &text);
             } else if let Some(text) = at(&Place::Query(name.clone())) {
                 query.push([name.as_bytes(), b"=", &text.encoded()].concat());
+            } else if let Some(usual) = self.usual_parameter(name) {
+                query.push([name.as_bytes(), b"=", usual].concat());
             }
         }
         if let Some(text) = at(&Place::UnknownParameter) {
@@ -155,6 +157,27 @@ impl Operation {
         request.extend_from_slice(b"\r\n");
         request.extend(body);
         request
+    }
+
+    /// What a parameter of the query says when no text stands in its place.
+    fn usual_parameter(&self, name: &str) -> Option<&'static [u8]> {
+        match (self.id.as_str(), name) {
+            ("verifyEmail" | "deleteUserCallback", "token") => Some(b"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"),
+            ("resetPasswordCallback", "callbackURL") => Some(b"/"),
+            _ => None,
+        }
+    }
+
+    /// Whether it needs a token that was mailed, and says so of any other.
+    pub fn needs_mail(&self) -> bool {
+        [
+            "verifyEmail",
+            "verifyEmailWithToken",
+            "resetPassword",
+            "resetPasswordCallback",
+            "deleteUserCallback",
+        ]
+        .contains(&self.id.as_str())
     }
 
     fn body(&self, person: &Person, hostile: Option<(&Place, &Hostile)>) -> (&'static [u8], Vec<u8>) {
@@ -197,6 +220,7 @@ impl Operation {
             (_, "newPassword") => NEW_PASSWORD.to_owned(),
             (_, "name") => "Ada".to_owned(),
             (_, "token") => "A".repeat(32),
+            (_, "newEmail") => person.next_email(),
             (_, "title") => "milk".to_owned(),
             (_, "user_id") => "me".to_owned(),
             (_, "id") => person.task.clone(),

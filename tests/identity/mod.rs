@@ -9,6 +9,7 @@ mod hs256;
 mod interleavings;
 mod key_set;
 mod limits;
+mod mail_flows;
 mod moved;
 mod password_hashes;
 mod postgres;

@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use rstest::rstest;
 use signet::identity::{
-    Accounts, Device, Devices, Email, Error, Found, NewAccount, OtherSessions, Sessions, SignedIn, Slide,
+    Accounts, Device, Devices, Email, Error, Found, MailOptions, NewAccount, OtherSessions, Sessions,
+    SignedIn, Slide,
 };
 use signet::model::session::Remember;
 use signet::model::task::{Task, TaskFilter};
@@ -84,6 +85,7 @@ fn new_account(name: &str) -> NewAccount {
         password: secret(PASSWORD),
         image: None,
         remember: Remember::Yes,
+        mail: MailOptions::default(),
     }
 }
 

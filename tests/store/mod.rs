@@ -2,6 +2,8 @@
 
 mod credentials;
 mod limits;
+mod mail_requests;
+mod mailed_tokens;
 mod migrations;
 mod older_version;
 mod plans;

@@ -5,6 +5,7 @@
 pub mod caller;
 pub mod fresh_database;
 pub mod gate;
+pub mod letters;
 pub mod nginx;
 pub mod pause;
 pub mod pgbouncer;
@@ -13,6 +14,7 @@ pub mod postgres_server;
 pub mod redis;
 mod skipping;
 pub mod small_disk;
+pub mod smtp;
 pub mod wait;
 
 use std::path::Path;
@@ -140,6 +142,8 @@ impl TestApp {
             ("SIGNET_KEYS_DIR", path("keys")),
             ("DATABASE_URL", format!("sqlite:{}", path("signet.db"))),
             ("BETTER_AUTH_SECRET", SECRET.to_owned()),
+            // What is about mail says where it goes: see `letters`.
+            ("SIGNET_MAIL", "off".to_owned()),
         ]);
         Builder { settings, clock: None, folder }
     }
@@ -178,6 +182,12 @@ impl Builder {
     /// Changes a setting.
     pub fn with(mut self, change: impl FnOnce(&mut Settings)) -> Self {
         change(&mut self.settings);
+        self
+    }
+
+    /// Changes settings that name a place in the folder of the server.
+    pub fn with_folder(mut self, change: impl FnOnce(&mut Settings, &Path)) -> Self {
+        change(&mut self.settings, self.folder.path());
         self
     }
 

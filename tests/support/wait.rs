@@ -13,11 +13,20 @@ pub const LONGEST: Duration = Duration::from_secs(60);
 /// When it never does.
 #[track_caller]
 pub fn until(what: &str, holds: impl AsyncFn() -> bool) -> impl Future<Output = ()> {
+    until_for(LONGEST, what, holds)
+}
+
+/// The same, for what takes a minute and longer by itself.
+///
+/// # Panics
+/// When it does not hold within `longest`.
+#[track_caller]
+pub fn until_for(longest: Duration, what: &str, holds: impl AsyncFn() -> bool) -> impl Future<Output = ()> {
     let asked_at = std::panic::Location::caller();
     async move {
         let clock = SystemClock::new();
         while !holds().await {
-            assert!(clock.monotonic() < LONGEST, "never: {what} ({asked_at})");
+            assert!(clock.monotonic() < longest, "never: {what} ({asked_at})");
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
     }

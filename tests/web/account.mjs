@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 
-import { PASSWORD, advance, ask, base, bearing, member, person, requestsTo, signIn, tokenOf } from "./browser.mjs";
+import { PASSWORD, advance, ask, base, member, person, signIn } from "./browser.mjs";
 
 const IPHONE = "Mozilla/5.0 (iPhone; CPU iPhone OS 18_1 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/18.1 Mobile/15E148 Safari/604.1";
 const NEW_PASSWORD = "another good password";
@@ -135,31 +135,4 @@ test("a day after signing in the password is asked for before sessions are shown
   await page.getByText("This one").waitFor();
   assert.equal(await sessions(page).count(), 1, "the session that was confirmed takes the place of the old one");
   await confirm.waitFor({ state: "hidden" });
-});
-
-test("an account is deleted with the password, and nothing of it is left", async () => {
-  const { page, email, context } = await member("gone", "/account");
-  await shown(page);
-  const token = await tokenOf(page);
-  const tab = await context.newPage();
-  await tab.goto(`${base}/tasks`);
-  await page.getByRole("button", { name: "Delete my account…" }).click();
-  const dialog = page.getByRole("dialog", { name: "Delete your account?" });
-  await dialog.getByRole("button", { name: "Keep my account" }).click();
-  await dialog.waitFor({ state: "hidden" });
-  const deletions = requestsTo(page, /delete-user$/);
-  await page.getByRole("button", { name: "Delete my account…" }).click();
-  await dialog.getByLabel("Password", { exact: true }).fill("wrong password");
-  await dialog.getByRole("button", { name: "Delete for good" }).click();
-  await dialog.getByText("This is not your current password.").waitFor();
-  await dialog.getByLabel("Password", { exact: true }).fill(PASSWORD);
-  await dialog.getByRole("button", { name: "Delete for good" }).click();
-  await page.getByText("Your account and everything in it is gone.").waitFor();
-  await tab.waitForURL("**/sign-in");
-  assert.equal(deletions.length, 2);
-  assert.equal((await ask(page, "/api/me/tasks", bearing(token))).status, 401);
-  await page.getByLabel("E-mail address").fill(email);
-  await page.getByLabel("Password", { exact: true }).fill(PASSWORD);
-  await page.getByRole("button", { name: "Sign in" }).click();
-  await page.getByText("address or the password is wrong").waitFor();
 });

@@ -7,6 +7,8 @@ import { createInterface } from "node:readline";
 import { after, afterEach } from "node:test";
 import { pathToFileURL } from "node:url";
 
+import { Mailbox, linkOf } from "../clients/mailbox.mjs";
+
 export const require = createRequire(`${process.env.SIGNET_TEST_CLIENTS}/package.json`);
 const { chromium } = (await import(pathToFileURL(require.resolve("playwright-core")).href)).default;
 
@@ -57,11 +59,23 @@ export async function person(options = {}) {
   context.on("request", (request) => {
     const url = new URL(request.url());
     if (url.origin !== new URL(base).origin) troubles.push(`asks another host: ${url}`);
-    if (/password|battery|eyJ/.test(url.search)) troubles.push(`a secret in an address: ${url}`);
+    if (/battery|eyJ|token=/.test(url.pathname + url.search)) troubles.push(`a secret in an address: ${url}`);
+    if (request.headers().referer) troubles.push(`a referrer: ${request.headers().referer}`);
   });
   const page = await context.newPage();
   await page.clock.install();
   return { context, page };
+}
+
+/** The mail of this server. */
+export const mail = new Mailbox(process.env.SIGNET_TEST_MAIL);
+
+/** Where the link of a message leads at this server, whose tokens are in no part of an address that is sent or logged. */
+export function placeOf(message) {
+  const { pathname, search, hash } = linkOf(message);
+  assert.equal(search, "");
+  assert.match(hash, /^#token=[A-Za-z0-9_-]{20,}$/);
+  return base + pathname + hash;
 }
 
 /** Takes back the troubles that a test has caused on purpose; says how many there were. */

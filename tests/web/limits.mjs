@@ -15,3 +15,15 @@ test("who tries too often is told how long to wait", async () => {
   }
   await page.getByRole("alert").filter({ hasText: /Too many attempts\. Try again in \d+ seconds?\./ }).waitFor();
 });
+
+test("who asks for mail too often is told how long to wait", async () => {
+  const { page } = await person();
+  await page.goto(`${base}/forgot-password`);
+  for (let attempt = 0; attempt < 3; attempt++) {
+    await page.getByLabel("E-mail address").fill(`user-${attempt}@example.com`);
+    await page.getByRole("button", { name: "Send me a link" }).click();
+    await page.getByRole("button", { name: "try another address" }).click();
+  }
+  await page.getByRole("button", { name: "Send me a link" }).click();
+  await page.getByRole("alert").filter({ hasText: /Too many attempts\. Try again in \d+ seconds?\./ }).waitFor();
+});

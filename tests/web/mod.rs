@@ -11,7 +11,7 @@ use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::process::Command;
 
 use crate::clients::{browser, installed};
-use crate::support::TestApp;
+use crate::support::{Builder, TestApp};
 
 /// Where a script asks for the time to pass: `@@ advance SECONDS`, answered by a line.
 const ORDER: &str = "@@ advance ";
@@ -24,6 +24,7 @@ async fn drive(app: &TestApp, script: &str) {
         .arg(format!("{}/tests/web/{script}", env!("CARGO_MANIFEST_DIR")))
         .env("SIGNET_TEST_CLIENTS", folder)
         .env("SIGNET_TEST_BASE", &app.base_url)
+        .env("SIGNET_TEST_MAIL", app.folder.path().join("mail"))
         .env("CHROMIUM", browser)
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
@@ -46,8 +47,15 @@ async fn drive(app: &TestApp, script: &str) {
     assert!(printed.contains("# fail 0") && !printed.contains("# pass 0"), "{printed}");
 }
 
+/// A server that writes its mail where scripts look for it.
+fn with_mail() -> Builder {
+    TestApp::builder().with_folder(|settings, folder| {
+        settings.set("SIGNET_MAIL", format!("file:{}", folder.join("mail").display()));
+    })
+}
+
 async fn on_a_manual_clock(script: &str) {
-    let app = TestApp::builder().manual_clock().start().await;
+    let app = with_mail().manual_clock().start().await;
     drive(&app, script).await;
 }
 
@@ -77,6 +85,24 @@ async fn pages_are_accessible_light_fit_every_screen_and_ask_no_other_host() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn pages_behind_the_links_of_mails_reset_confirm_change_and_delete_when_a_button_is_pressed() {
+    on_a_manual_clock("mail.mjs").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn sign_up_and_sign_in_pages_lead_through_the_confirmation_of_an_address_that_is_demanded() {
+    let demanding = |settings: &mut Settings| settings.set("SIGNET_REQUIRE_VERIFIED_EMAIL", "on");
+    let app = with_mail().with(demanding).start().await;
+    drive(&app, "verified.mjs").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn pages_of_a_server_without_mail_promise_none() {
+    let app = TestApp::start().await;
+    drive(&app, "without_mail.mjs").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn rotation_is_not_noticed_on_the_pages() {
     let often = |settings: &mut Settings| {
         settings.set("SIGNET_JWKS_MAX_AGE", "1s");
@@ -90,9 +116,9 @@ async fn rotation_is_not_noticed_on_the_pages() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn sign_in_page_says_how_long_to_wait_after_too_many_attempts() {
+async fn pages_say_how_long_to_wait_after_too_many_attempts() {
     let limited = |settings: &mut Settings| settings.set("SIGNET_RATE_LIMIT", "on");
-    let app = TestApp::builder().with(limited).start().await;
+    let app = with_mail().with(limited).start().await;
     drive(&app, "limits.mjs").await;
 }
 

@@ -6,7 +6,17 @@ use signet::config::Settings;
 
 use crate::support::{Caller, Reply, TestApp};
 
-const PAGES: [&str; 5] = ["/", "/sign-up", "/sign-in", "/tasks", "/account"];
+const PAGES: [&str; 9] = [
+    "/",
+    "/sign-up",
+    "/sign-in",
+    "/forgot-password",
+    "/reset-password",
+    "/verify-email",
+    "/delete-account",
+    "/tasks",
+    "/account",
+];
 
 /// Asks as a browser that goes to a page.
 async fn visit(app: &TestApp, path: &str) -> Reply {
@@ -79,6 +89,20 @@ async fn not_found_is_a_page_for_browsers_and_json_for_programs() {
 }
 
 #[tokio::test]
+async fn pages_bear_the_name_that_the_operator_gave_as_text_and_not_as_markup() {
+    let named = |settings: &mut Settings| settings.set("SIGNET_APP_NAME", "Käse & <b>\"Söhne\" {{assets}}");
+    let app = TestApp::builder().with(named).start().await;
+    for path in PAGES {
+        let page = visit(&app, path).await;
+        let name = "Käse &amp; &lt;b&gt;&quot;Söhne&quot; {{assets}}";
+        let title = page.text.split_once("<title>").unwrap().1.split_once("</title>").unwrap().0;
+        assert!(title.contains(name), "{path}: {title}");
+        assert!(page.text.contains(&format!("<span class=\"wordmark\">{name}</span>")), "{path}");
+        assert!(!page.text.contains("<b>"), "{path}");
+    }
+}
+
+#[tokio::test]
 async fn well_known_change_password_leads_password_managers_to_the_page() {
     let app = TestApp::start().await;
     let reply = app.anonymous().get("/.well-known/change-password").await;
@@ -97,7 +121,7 @@ async fn pages_are_served_only_where_their_api_is() {
         })
     };
     let identity = role("identity").start().await;
-    for path in ["/", "/sign-up", "/sign-in", "/account"] {
+    for path in PAGES.into_iter().filter(|path| *path != "/tasks") {
         let page = visit(&identity, path).await;
         assert_eq!(page.status.as_u16(), 200, "{path}");
         assert!(!page.text.contains("/tasks"), "{path} leads to no tasks");
@@ -106,7 +130,7 @@ async fn pages_are_served_only_where_their_api_is() {
     // There is no sign-in at a resource service: it shows its API.
     let resource = role("resource").start().await;
     assert_eq!(visit(&resource, "/").await.location(), "/docs");
-    for path in ["/sign-up", "/sign-in", "/tasks", "/account"] {
+    for path in PAGES.into_iter().filter(|path| *path != "/") {
         visit(&resource, path).await.assert_error(404, "NOT_FOUND");
     }
 }

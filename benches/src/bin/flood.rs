@@ -7,7 +7,7 @@
 //! account or of as many as `--accounts` says; `--unlimited` turns the limits off, so that all of it reaches the database.
 
 use std::collections::BTreeMap;
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
@@ -20,6 +20,8 @@ use signet_benches::client::{Connection, get, post};
 use signet_benches::process::Process;
 use signet_verify::clock::{Clock, SystemClock};
 
+/// Where the flood comes from; the others ask by way of a proxy at 127.0.0.1.
+const FLOODING: (Ipv4Addr, u16) = (Ipv4Addr::new(127, 0, 0, 2), 0);
 const CONNECTIONS: usize = 100;
 const STREAMS: usize = 100;
 /// How many others there are, and how long each waits between signing out and in again: as the limit for an account asks.
@@ -153,7 +155,9 @@ async fn flood_on_one_connection(
     over: Arc<AtomicBool>,
     answers: Answers,
 ) -> Result<(), h2::Error> {
-    let stream = tokio::net::TcpStream::connect(address).await.unwrap();
+    let socket = tokio::net::TcpSocket::new_v4().unwrap();
+    socket.bind(FLOODING.into()).unwrap();
+    let Ok(stream) = socket.connect(address).await else { return Ok(()) };
     let (sender, connection) = h2::client::handshake(stream).await?;
     let driving = tokio::spawn(connection);
     let mut streams = Vec::new();
@@ -225,7 +229,7 @@ fn millis(nanos: &[u64], share: f64) -> String {
 
 async fn measure(binary: &Path, url: Option<&str>, options: &Options) {
     let folder = tempfile::tempdir().unwrap();
-    let mut settings = vec![("SIGNET_RATE_LIMIT", options.limits), ("SIGNET_TRUSTED_PROXIES", "127.0.0.0/8")];
+    let mut settings = vec![("SIGNET_RATE_LIMIT", options.limits), ("SIGNET_TRUSTED_PROXIES", "127.0.0.1/32")];
     settings.extend(url.map(|url| ("DATABASE_URL", url)));
     let signet = Process::signet(binary, folder.path(), &settings).await;
     let address = signet.address;

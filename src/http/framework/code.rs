@@ -118,7 +118,28 @@ codes! {
     SessionExpired: IDENTITY, 400 "SESSION_EXPIRED", "Session expired. Re-authenticate to perform this action.",
         "`delete-user` without a password, a day or more after signing in";
     InvalidDeletionToken: IDENTITY, 404 "INVALID_TOKEN", "Invalid token",
-        "`delete-user` with a `token`: none is ever sent here";
+        "`delete-user` with a `token` that was not mailed to the user who is signed in, has expired or is spent";
+    InvalidVerificationToken: IDENTITY, 401 "INVALID_TOKEN", "Invalid token",
+        "`verify-email` with a token that was never mailed, is spent, or was mailed to an address that does not count any more";
+    InvalidResetToken: IDENTITY, 400 "INVALID_TOKEN", "Invalid token",
+        "`reset-password` without a token, or with one that was never mailed, has expired or is spent";
+    TokenExpired: IDENTITY, 401 "TOKEN_EXPIRED", "Token expired", "`verify-email` with a token that has expired";
+    InvalidUser: IDENTITY, 401 "INVALID_USER", "Invalid user",
+        "`verify-email` with the token of a change of address, by another user than the one who is signed in";
+    FailedToGetUserInfo: IDENTITY, 404 "FAILED_TO_GET_USER_INFO", "Failed to get user info",
+        "`delete-user/callback` where no user is signed in";
+    EmailNotVerified: IDENTITY, 403 "EMAIL_NOT_VERIFIED", "Email not verified",
+        "the password was right, but the address has to be verified first (`SIGNET_REQUIRE_VERIFIED_EMAIL`)";
+    EmailMismatch: IDENTITY, 400 "EMAIL_MISMATCH", "Email mismatch",
+        "`send-verification-email` of a user who is signed in, for another address than theirs";
+    EmailAlreadyVerified: IDENTITY, 400 "EMAIL_ALREADY_VERIFIED", "Email is already verified",
+        "`send-verification-email` of a user who is signed in and has done so";
+    EmailIsTheSame: IDENTITY, 400 "EMAIL_IS_THE_SAME", "Email is the same",
+        "`change-email` to the address that the user has";
+    VerificationEmailNotEnabled: IDENTITY, 400 "VERIFICATION_EMAIL_NOT_ENABLED",
+        "Verification email isn't enabled", "mail is off (`SIGNET_MAIL`)";
+    ResetPasswordDisabled: IDENTITY, 400 "RESET_PASSWORD_DISABLED", "Reset password isn't enabled",
+        "mail is off (`SIGNET_MAIL`)";
     SessionNotFresh: IDENTITY, 403 "SESSION_NOT_FRESH", "Session is not fresh",
         "`list-sessions` a day or more after signing in";
     MissingOrNullOrigin: IDENTITY, 403 "MISSING_OR_NULL_ORIGIN", "Missing or null Origin",
@@ -139,9 +160,11 @@ codes! {
     DeferSessionRequired: IDENTITY, 405 "METHOD_NOT_ALLOWED_DEFER_SESSION_REQUIRED",
         "POST method requires deferSessionRefresh to be enabled in session config", "`POST /get-session`";
     TooManyRequests: IDENTITY, 429 "TOO_MANY_REQUESTS", "Too many requests. Please try again later.",
-        "limits per address or per account; `Retry-After`, `X-Retry-After`";
+        "limits per address, per account or per mailbox; `Retry-After`, `X-Retry-After`";
     SignInBusy: IDENTITY, 503 "SIGN_IN_BUSY", "Too many people are signing in. Please try again later.",
         "too many passwords are waiting; `Retry-After`";
+    MailBusy: IDENTITY, 503 "MAIL_BUSY", "Too many people wait for mail. Please try again later.",
+        "so much mail was asked for that no more can be kept; `Retry-After`";
     SigningUnavailable: IDENTITY, 503 "SIGNING_UNAVAILABLE",
         "There is no key to sign with. Please try again later.", "no key can sign now; `Retry-After`";
 

@@ -12,6 +12,8 @@ pub mod fields;
 pub mod headers;
 pub mod layers;
 pub mod operations;
+pub mod query;
+pub mod redirect;
 pub mod request_log;
 pub mod secret_field;
 pub mod shares;

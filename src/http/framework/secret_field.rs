@@ -70,6 +70,11 @@ impl TokenField {
     pub fn expose(&self) -> &str {
         self.0.expose()
     }
+
+    /// The token, for the use case.
+    pub fn into_token(self) -> OpaqueToken {
+        self.0
+    }
 }
 
 impl From<OpaqueToken> for TokenField {

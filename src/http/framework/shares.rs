@@ -5,8 +5,20 @@
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Weak};
+use std::time::Duration;
 
 use parking_lot::Mutex;
+
+/// How long a refusal is held back for each one of the same client that is: so one client hears a thousand a second at
+/// most, and whoever sends one request after the other hears it at once.
+const PACE: Duration = Duration::from_millis(1);
+/// How long it is held back at most: a process that stops waits for whom it owes an answer.
+const LONGEST_HOLD: Duration = Duration::from_secs(5);
+
+/// How long to hold back a refusal in a crowd of as many.
+pub fn hold_for(crowd: u64) -> Duration {
+    LONGEST_HOLD.min(PACE * u32::try_from(crowd).unwrap_or(u32::MAX))
+}
 
 /// What is held.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -73,6 +85,8 @@ struct Holding {
     /// None: counted among all, with no share of its own.
     holder: Option<String>,
     held: [AtomicU64; KINDS],
+    /// Refusals that are held back.
+    held_back: AtomicU64,
 }
 
 /// Something that is held until this is dropped.
@@ -81,6 +95,13 @@ pub struct Held {
     account: Account,
     kind: Kind,
     amount: AtomicU64,
+}
+
+/// Refusals that their client has not been told yet, counted until this is dropped.
+#[derive(Debug)]
+pub struct HeldBack {
+    account: Account,
+    refusals: u64,
 }
 
 impl Shares {
@@ -104,6 +125,7 @@ impl Shares {
             shares: self.clone(),
             holder: Some(holder.clone()),
             held: Default::default(),
+            held_back: AtomicU64::new(0),
         });
         holders.insert(holder, Arc::downgrade(&new));
         Account(new)
@@ -111,7 +133,12 @@ impl Shares {
 
     /// An account that only the bound of all together holds for.
     pub fn exempt(self: &Arc<Self>) -> Account {
-        Account(Arc::new(Holding { shares: self.clone(), holder: None, held: Default::default() }))
+        Account(Arc::new(Holding {
+            shares: self.clone(),
+            holder: None,
+            held: Default::default(),
+            held_back: AtomicU64::new(0),
+        }))
     }
 
     /// How much may be held of a kind.
@@ -146,7 +173,7 @@ impl Account {
     /// # Errors
     /// [`Full`], and then nothing more is held.
     pub fn take(&self, kind: Kind, amount: u64) -> Result<Held, Full> {
-        let Holding { shares, holder, held } = &*self.0;
+        let Holding { shares, holder, held, .. } = &*self.0;
         let (all, own) = (&shares.held[kind as usize], &held[kind as usize]);
         let left = shares.bound(kind).all.saturating_sub(all.fetch_add(amount, Ordering::Relaxed));
         let wanted = own.fetch_add(amount, Ordering::Relaxed).saturating_add(amount);
@@ -175,6 +202,12 @@ impl Account {
             Some(_) => self.held(kind) >= each.min(left) / 4 * 3,
             None => left <= all / 4,
         }
+    }
+
+    /// Counts `refusals` as held back.
+    pub fn hold_back(&self, refusals: u64) -> HeldBack {
+        self.0.held_back.fetch_add(refusals, Ordering::Relaxed);
+        HeldBack { account: self.clone(), refusals }
     }
 
     /// How much this one holds.
@@ -209,6 +242,19 @@ impl Held {
 impl Drop for Held {
     fn drop(&mut self) {
         self.give_back(u64::MAX);
+    }
+}
+
+impl HeldBack {
+    /// For how long, which depends on how many others of the same client are.
+    pub fn span(&self) -> Duration {
+        hold_for(self.account.0.held_back.load(Ordering::Relaxed))
+    }
+}
+
+impl Drop for HeldBack {
+    fn drop(&mut self) {
+        self.account.0.held_back.fetch_sub(self.refusals, Ordering::Relaxed);
     }
 }
 
@@ -258,6 +304,20 @@ mod tests {
         assert!(held.len() >= 80 && held.len() < 100, "{}", held.len());
         let newcomer = shares.account("200".to_owned());
         assert!(newcomer.take(Kind::Unsent, 1).is_ok(), "there is room for whoever holds nothing yet");
+    }
+
+    #[test]
+    fn hold_back_lasts_the_longer_the_more_refusals_of_the_same_client_are_held_back() {
+        let shares = shares(1, 100);
+        let one = shares.account("1".to_owned());
+        let first = one.hold_back(1);
+        assert_eq!(first.span(), PACE);
+        let crowd = shares.account("1".to_owned()).hold_back(99);
+        assert_eq!((first.span(), crowd.span()), (100 * PACE, 100 * PACE));
+        assert_eq!(shares.account("2".to_owned()).hold_back(1).span(), PACE, "no other client waits");
+        drop(crowd);
+        assert_eq!(first.span(), PACE);
+        assert_eq!(one.hold_back(u64::MAX / 2).span(), LONGEST_HOLD);
     }
 
     #[test]

@@ -6,7 +6,8 @@ use poem_openapi::Object;
 use poem_openapi::types::MaybeUndefined;
 
 use super::fields::{
-    CurrentPassword, EmailField, FirstPassword, ImageUrl, Name, NewPassword, RedirectUrl, SignInEmail,
+    CurrentPassword, EmailField, ExistingEmail, FirstPassword, ImageUrl, Name, NewPassword, RedirectUrl,
+    SignInEmail,
 };
 use crate::http::framework::fields::{Fields, FromFields, Named, Presence, members};
 use crate::http::framework::secret_field::TokenField;
@@ -121,11 +122,12 @@ members!(ChangePassword {
 /// What proves that users may delete their account.
 #[derive(Object)]
 pub struct DeleteUser {
-    /// The password; without it, signing in has to have been less than a day ago.
+    /// The password; without it and without mail, signing in has to have been less than a day ago.
     pub password: Option<CurrentPassword>,
-    /// Accepted for compatibility, and never right: no token is sent by e-mail here.
+    /// The token that was mailed.
     pub token: Option<TokenField>,
-    /// A path here, or a URL on a trusted origin; accepted for compatibility.
+    /// Where the link that is mailed leads in the end: a path here, or a URL on a trusted origin. A page of ours asks once
+    /// more if it is left out.
     #[oai(rename = "callbackURL")]
     pub callback_url: Option<RedirectUrl>,
 }
@@ -140,3 +142,62 @@ pub struct VerifyPassword {
 }
 
 members!(VerifyPassword { password: "password" });
+
+/// Which address to prove.
+#[derive(Object)]
+pub struct SendVerificationEmail {
+    /// The address.
+    pub email: ExistingEmail,
+    /// Where the link leads in the end: a path here, or a URL on a trusted origin. A page of ours if it is left out.
+    #[oai(rename = "callbackURL")]
+    pub callback_url: Option<RedirectUrl>,
+}
+
+members!(SendVerificationEmail { email: "email", callback_url: "callbackURL" });
+
+/// What proves an address.
+#[derive(Object)]
+pub struct VerifyEmail {
+    /// The token that was mailed.
+    pub token: TokenField,
+}
+
+members!(VerifyEmail { token: "token" });
+
+/// Whose password was forgotten.
+#[derive(Object)]
+pub struct RequestPasswordReset {
+    /// The address.
+    pub email: ExistingEmail,
+    /// The page where the user chooses a new password: a path here, or a URL on a trusted origin. It gets the token as
+    /// `?token=`. A page of ours if it is left out.
+    #[oai(rename = "redirectTo")]
+    pub redirect_to: Option<RedirectUrl>,
+}
+
+members!(RequestPasswordReset { email: "email", redirect_to: "redirectTo" });
+
+/// What to set the password to.
+#[derive(Object)]
+pub struct ResetPassword {
+    /// 8 to 128 UTF-16 code units: at least eight letters, or four emoji.
+    #[oai(rename = "newPassword")]
+    pub new_password: NewPassword,
+    /// The token that was mailed.
+    pub token: Option<TokenField>,
+}
+
+members!(ResetPassword { new_password: "newPassword", token: "token" });
+
+/// What to change the address to.
+#[derive(Object)]
+pub struct ChangeEmail {
+    /// The new address.
+    #[oai(rename = "newEmail")]
+    pub new_email: EmailField,
+    /// Where the link leads in the end: a path here, or a URL on a trusted origin. A page of ours if it is left out.
+    #[oai(rename = "callbackURL")]
+    pub callback_url: Option<RedirectUrl>,
+}
+
+members!(ChangeEmail { new_email: "newEmail", callback_url: "callbackURL" });

@@ -112,6 +112,27 @@ impl ToJSON for SignInEmail {
     }
 }
 
+/// The address of a user who is there, perhaps; who was moved may have an international one.
+#[derive(Debug)]
+pub struct ExistingEmail(pub Email);
+
+string_type!(ExistingEmail, address_schema());
+text_from_json!(ExistingEmail);
+
+impl TextMember for ExistingEmail {
+    const RULE: Text = ADDRESS;
+
+    fn from_text(text: String) -> Result<Self, &'static str> {
+        Email::parse_existing(&text).map(Self).ok_or("Invalid email address")
+    }
+}
+
+impl ToJSON for ExistingEmail {
+    fn to_json(&self) -> Option<Value> {
+        Some(self.0.as_str().into())
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;

@@ -2,6 +2,7 @@
 //! In: requests below `/api/auth`. Out: answers that the unmodified `better-auth` client understands.
 
 mod account;
+mod address;
 mod bodies;
 mod cookie;
 mod device_cookie;
@@ -11,6 +12,7 @@ mod objects;
 mod origin;
 mod public;
 mod request;
+mod reset;
 mod service;
 mod session;
 mod sign_in;
@@ -32,11 +34,25 @@ use crate::http::framework::error::ApiError;
 pub const BASE_PATH: &str = "/api/auth";
 
 /// The operations.
-pub type Apis = (sign_in::SignInApi, public::PublicApi, session::SessionApi, account::AccountApi);
+pub type Apis = (
+    sign_in::SignInApi,
+    public::PublicApi,
+    session::SessionApi,
+    account::AccountApi,
+    address::AddressApi,
+    reset::ResetApi,
+);
 
 /// The operations, to be described alone or together with others.
 pub fn apis() -> Apis {
-    (sign_in::SignInApi, public::PublicApi, session::SessionApi, account::AccountApi)
+    (
+        sign_in::SignInApi,
+        public::PublicApi,
+        session::SessionApi,
+        account::AccountApi,
+        address::AddressApi,
+        reset::ResetApi,
+    )
 }
 
 /// The described service; also the source of `openapi/identity.json`.
@@ -44,7 +60,7 @@ pub fn service() -> OpenApiService<Apis, ()> {
     OpenApiService::new(apis(), "Signet identity API", env!("CARGO_PKG_VERSION"))
         .description(
             "Signs people up and in, and hands them short-lived JWTs. The HTTP contract of Better Auth's e-mail and \
-             password core, JWT plugin and bearer plugin: the unmodified `better-auth` client works against it.\n\n\
+             password core with its flows by mail, JWT plugin and bearer plugin: the unmodified `better-auth` client works against it.\n\n\
              A request that carries a cookie and changes something must come from a trusted origin (`Origin`, or \
              else `Referer`). Every error is `{\"code\", \"message\"}`; programs compare `code`.",
         )

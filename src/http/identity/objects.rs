@@ -148,8 +148,9 @@ impl From<Credential> for AccountObject {
 /// What signing up answers.
 #[derive(Object, Serialize)]
 pub struct SignedUp {
-    /// The session token.
-    pub token: TokenField,
+    /// The session token; null where the address has to be verified first.
+    #[oai(nullable)]
+    pub token: Option<TokenField>,
     /// The new user.
     pub user: UserObject,
 }
@@ -205,6 +206,25 @@ pub struct Success {
 pub struct Alive {
     /// Always true.
     pub ok: bool,
+}
+
+/// What proving an address answers.
+#[derive(Object, Serialize)]
+pub struct EmailVerified {
+    /// Always true.
+    pub status: bool,
+    /// The user with the new address, after a change of it; else null.
+    #[oai(nullable)]
+    pub user: Option<UserObject>,
+}
+
+/// Mail is on its way, if the address is known.
+#[derive(Object, Serialize)]
+pub struct ResetRequested {
+    /// Always true.
+    pub status: bool,
+    /// Says so in words.
+    pub message: String,
 }
 
 /// What deleting oneself answers.

@@ -5,12 +5,13 @@
 use std::ops::Deref;
 use std::sync::Arc;
 
-use poem::http::header::USER_AGENT;
+use poem::http::header::{ACCEPT_LANGUAGE, USER_AGENT};
 use poem::{FromRequest, Request, RequestBody, Result};
 use poem_openapi::registry::{MetaRequest, MetaSecurityScheme, Registry};
 use poem_openapi::{ApiExtractor, ApiExtractorType, ExtractParamOptions};
 use serde_json::Value;
 
+use super::fields::RedirectUrl;
 use super::origin;
 use super::service::Identity;
 use crate::config::TrustedOrigins;
@@ -22,10 +23,13 @@ use crate::http::framework::code::Code;
 use crate::http::framework::error::ApiError;
 use crate::http::framework::fields::FromFields;
 use crate::http::framework::headers;
+use crate::http::framework::query;
 use crate::identity::Device;
 use crate::identity::Found;
+use crate::identity::MailOptions;
 use crate::identity::SignedIn;
 use crate::identity::Slide;
+use crate::mail::Language;
 use crate::secret::OpaqueToken;
 
 /// Members of bodies that name a place to go on to, and the code when it is not trusted.
@@ -55,6 +59,7 @@ async fn read<T: FromFields>(
     let document = body::read(request, body, Api::Identity, media_types).await?;
     origin::check_cookie_request(request.headers(), &identity.cookies, &identity.origins)?;
     check_redirects(document.as_ref(), &identity.origins)?;
+    check_redirects_in_query(request, &identity.origins)?;
     let schemas = match media_types {
         MediaTypes::Json => &["record"][..],
         // Better Auth's sign-in and sign-up have two schemas, and it names both.
@@ -121,6 +126,48 @@ fn check_redirects(document: Option<&Value>, origins: &TrustedOrigins) -> Result
         }
     }
     Ok(())
+}
+
+/// The same members may stand in the query of a request that changes something.
+fn check_redirects_in_query(request: &Request, origins: &TrustedOrigins) -> Result<(), Code> {
+    let query = request.uri().query().unwrap_or_default();
+    for (name, place) in url::form_urlencoded::parse(query.as_bytes()) {
+        let field = REDIRECT_FIELDS.iter().find(|(field, _)| name == *field);
+        if let Some((_, code)) = field.filter(|_| !place.is_empty() && !origins.trusts_url(&place)) {
+            return Err(*code);
+        }
+    }
+    Ok(())
+}
+
+/// The `callbackURL` of a link, if it has one and it is trusted; it may be empty.
+///
+/// # Errors
+/// 400 when it is given twice, 403 `INVALID_CALLBACK_URL`.
+pub fn checked_callback(request: &Request, identity: &Identity) -> Result<Option<String>, ApiError> {
+    let callback = query::optional(request, "callbackURL")?;
+    match &callback {
+        Some(place) if !place.is_empty() && !identity.origins.trusts_url(place) => {
+            Err(Code::InvalidCallbackUrl.into())
+        }
+        _ => Ok(callback),
+    }
+}
+
+/// What a request says about the mail that it asks for.
+pub fn mail_options(callback: Option<RedirectUrl>, language: &PreferredLanguage) -> MailOptions {
+    let callback = callback.map(|place| place.0).filter(|place| !place.is_empty());
+    MailOptions { callback, language: language.0 }
+}
+
+/// The language that the client prefers, of those that mail is written in.
+#[derive(Clone, Copy, Debug)]
+pub struct PreferredLanguage(pub Language);
+
+impl<'a> FromRequest<'a> for PreferredLanguage {
+    async fn from_request(request: &'a Request, _: &mut RequestBody) -> Result<Self> {
+        Ok(Self(Language::of(headers::first(request.headers(), &ACCEPT_LANGUAGE).as_deref())))
+    }
 }
 
 /// How the OpenAPI document calls the two ways to present a session.
@@ -228,6 +275,41 @@ impl<'a> ApiExtractor<'a> for PresentedToken {
         _: ExtractParamOptions<Self::ParamType>,
     ) -> Result<Self> {
         Ok(Self(identity(request)?.cookies.session_token(request.headers())))
+    }
+}
+
+/// The user who is signed in, if one is: a session that has ended is none.
+#[derive(Debug)]
+pub struct MaybeSession(pub Option<SignedIn>);
+
+impl<'a> ApiExtractor<'a> for MaybeSession {
+    const TYPES: &'static [ApiExtractorType] = &[ApiExtractorType::SecurityScheme];
+    type ParamType = ();
+    type ParamRawType = ();
+
+    fn register(registry: &mut Registry) {
+        register_credentials(registry);
+    }
+
+    fn security_schemes() -> Vec<&'static str> {
+        CREDENTIALS.to_vec()
+    }
+
+    fn has_security_fallback() -> bool {
+        true
+    }
+
+    async fn from_request(
+        request: &'a Request,
+        _: &mut RequestBody,
+        _: ExtractParamOptions<Self::ParamType>,
+    ) -> Result<Self> {
+        let identity = identity(request)?;
+        let presented = identity.cookies.session_token(request.headers());
+        match identity.sessions.authenticate(presented, Slide::No).await.map_err(ApiError::from)? {
+            Found::SignedIn(signed_in) => Ok(Self(Some(*signed_in))),
+            Found::Ended | Found::NoToken => Ok(Self(None)),
+        }
     }
 }
 

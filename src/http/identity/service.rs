@@ -27,6 +27,8 @@ pub struct Identity {
     pub cookies: Cookies,
     /// Devices that have signed in before.
     pub devices: Arc<Devices>,
+    /// The public base URL, without a slash at its end.
+    pub base_url: String,
     /// Who may act for a browser.
     pub origins: Arc<TrustedOrigins>,
     /// The time.

@@ -7,12 +7,13 @@ use poem_openapi::OpenApi;
 
 use super::bodies::{Nothing, SignIn, SignUp};
 use super::objects::{SignedInAnswer, SignedUp, Success};
-use super::request::{Client, Input, PresentedToken, SignInInput};
+use super::request::{Client, Input, PreferredLanguage, PresentedToken, SignInInput, mail_options};
 use super::service::{Identity, Tag};
 use super::session::SetsSession;
 use crate::http::framework::answer::{Answer, Declared, refusals};
 use crate::http::framework::code::Code;
-use crate::identity::NewAccount;
+use crate::http::framework::error::ApiError;
+use crate::identity::{Email, Error, MailOptions, NewAccount, Unverified};
 use crate::model::session::Remember;
 
 refusals!(
@@ -36,12 +37,14 @@ pub struct SignInApi;
 impl SignInApi {
     /// Sign up
     ///
-    /// Makes a user with a password and signs them in.
+    /// Makes a user with a password and signs them in; where the address has to be verified first, `token` is null, and the
+    /// answer to an address that is taken is the same.
     #[oai(path = "/sign-up/email", method = "post", tag = "Tag::Entry", operation_id = "signUpEmail")]
     async fn sign_up(
         &self,
         input: SignInInput<SignUp>,
         client: Client,
+        language: PreferredLanguage,
         identity: Data<&Arc<Identity>>,
     ) -> Result<Answer<SignedUp, 200, SetsSession>, Declared<SignUpRefusals>> {
         let SignInInput(body) = input;
@@ -51,12 +54,17 @@ impl SignInApi {
             password: body.password.into_password(),
             image: body.image.map(|image| image.0),
             remember: remember(body.remember_me),
+            mail: mail_options(body.callback_url, &language),
         };
+        if identity.accounts.unverified() == Unverified::Refused {
+            let user = identity.accounts.sign_up_unverified(new).await?;
+            return Ok(Answer::new(SignedUp { token: None, user: user.into() }));
+        }
         let email = new.email.clone();
         let signed_in = identity.accounts.sign_up(new, &client.0).await?;
         let mut headers = identity.cookies.set_session(&signed_in);
         identity.cookies.set_device(&mut headers, &identity.accounts.remember_device(&email, &client.0)?);
-        Ok(Answer::new(SignedUp { token: signed_in.token.into(), user: signed_in.user.into() })
+        Ok(Answer::new(SignedUp { token: Some(signed_in.token.into()), user: signed_in.user.into() })
             .headers(headers))
     }
 
@@ -69,13 +77,20 @@ impl SignInApi {
         &self,
         input: SignInInput<SignIn>,
         client: Client,
+        language: PreferredLanguage,
         identity: Data<&Arc<Identity>>,
     ) -> Result<Answer<SignedInAnswer, 200, SetsSession>, Declared<SignInRefusals>> {
         let SignInInput(body) = input;
         let email = body.email.0.ok_or(Code::InvalidEmail)?;
         let password = body.password.into_password();
         let remember = remember(body.remember_me);
-        let signed_in = identity.accounts.sign_in(&email, &password, remember, &client.0).await?;
+        let signed_in = match identity.accounts.sign_in(&email, &password, remember, &client.0).await {
+            Err(Error::EmailNotVerified) => {
+                let options = mail_options(body.callback_url, &language);
+                return Err(verify_first(&identity, &email, &options).await.into());
+            }
+            signed_in => signed_in?,
+        };
         let mut headers = identity.cookies.set_session(&signed_in);
         identity.cookies.set_device(&mut headers, &identity.accounts.remember_device(&email, &client.0)?);
         let url = body.callback_url.map(|url| url.0);
@@ -105,6 +120,15 @@ impl SignInApi {
     ) -> Result<Answer<Success>, Declared<SignOutRefusals>> {
         identity.sessions.sign_out(presented.0).await?;
         Ok(Answer::new(Success { success: true }).headers(identity.cookies.clear()))
+    }
+}
+
+/// What a user is told who has the right password and has not verified their address: another link is mailed to them.
+async fn verify_first(identity: &Identity, email: &Email, options: &MailOptions) -> ApiError {
+    match identity.accounts.send_verification(email, None, options).await {
+        // They have had a few just now.
+        Ok(()) | Err(Error::Throttled(_)) => Code::EmailNotVerified.into(),
+        Err(error) => error.into(),
     }
 }
 

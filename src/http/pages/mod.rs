@@ -11,6 +11,7 @@ use std::sync::Arc;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use bytes::Bytes;
+use minijinja::HtmlEscape;
 use poem::error::NotFoundError;
 use poem::http::header::{CONTENT_SECURITY_POLICY, HeaderName};
 use poem::http::{Method, StatusCode};
@@ -48,45 +49,78 @@ struct Page {
 const HOME: Page = Page {
     name: "home",
     style: "home",
-    title: "Signet: sign in once, prove it anywhere",
+    title: "{{app}}: sign in once, prove it anywhere",
     main: include_str!("../../../web/pages/home.html"),
     for_members: false,
 };
 const SIGN_UP: Page = Page {
     name: "sign-up",
     style: "entry",
-    title: "Create an account · Signet",
+    title: "Create an account · {{app}}",
     main: include_str!("../../../web/pages/sign-up.html"),
     for_members: false,
 };
 const SIGN_IN: Page = Page {
     name: "sign-in",
     style: "entry",
-    title: "Sign in · Signet",
+    title: "Sign in · {{app}}",
     main: include_str!("../../../web/pages/sign-in.html"),
     for_members: false,
+};
+const FORGOT_PASSWORD: Page = Page {
+    name: "forgot-password",
+    style: "entry",
+    title: "Forgot your password? · {{app}}",
+    main: include_str!("../../../web/pages/forgot-password.html"),
+    for_members: false,
+};
+const RESET_PASSWORD: Page = Page {
+    name: "reset-password",
+    style: "entry",
+    title: "Choose a password · {{app}}",
+    main: include_str!("../../../web/pages/reset-password.html"),
+    for_members: false,
+};
+const VERIFY_EMAIL: Page = Page {
+    name: "verify-email",
+    style: "entry",
+    title: "Confirm your address · {{app}}",
+    main: include_str!("../../../web/pages/verify-email.html"),
+    for_members: false,
+};
+const DELETE_ACCOUNT: Page = Page {
+    name: "delete-account",
+    style: "entry",
+    title: "Delete your account · {{app}}",
+    main: include_str!("../../../web/pages/delete-account.html"),
+    for_members: true,
 };
 const TASKS: Page = Page {
     name: "tasks",
     style: "tasks",
-    title: "Tasks · Signet",
+    title: "Tasks · {{app}}",
     main: include_str!("../../../web/pages/tasks.html"),
     for_members: true,
 };
 const ACCOUNT: Page = Page {
     name: "account",
     style: "account",
-    title: "Account · Signet",
+    title: "Account · {{app}}",
     main: include_str!("../../../web/pages/account.html"),
     for_members: true,
 };
 const NOT_FOUND: Page = Page {
     name: "not-found",
     style: "home",
-    title: "Not found · Signet",
+    title: "Not found · {{app}}",
     main: include_str!("../../../web/pages/not-found.html"),
     for_members: false,
 };
+
+/// The pages for people who are signed in; after signing in they begin at the first.
+const ALL_FOR_MEMBERS: &str = "/tasks /account /delete-account";
+/// The same, without those of tasks.
+const ACCOUNT_FOR_MEMBERS: &str = "/account /delete-account";
 
 /// What pages may do: run our scripts, show our styles and pictures, call our API. No markup is made from text
 /// (Trusted Types), and a form that a script did not take over goes nowhere: a password must not end in an address.
@@ -101,16 +135,19 @@ const OPENER: HeaderName = HeaderName::from_static("cross-origin-opener-policy")
 const SHARING: HeaderName = HeaderName::from_static("cross-origin-resource-policy");
 
 /// The app of a process.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Web {
     assets: Arc<HashMap<String, StaticDocument>>,
     version: String,
+    /// What people read as its name, as markup.
+    app_name: String,
     serves_tasks: bool,
+    sends_mail: bool,
 }
 
 impl Web {
-    /// The app that is built into the binary, beside an identity service.
-    pub fn embedded() -> Self {
+    /// The app that is built into the binary, beside an identity service of this name.
+    pub fn embedded(app_name: &str) -> Self {
         let mut paths: Vec<_> = Assets::iter().collect();
         paths.sort();
         let mut assets = HashMap::new();
@@ -127,13 +164,25 @@ impl Web {
             assets.insert(path.into_owned(), document);
         }
         let version = URL_SAFE_NO_PAD.encode(&version.finish()[..9]);
-        Self { assets: Arc::new(assets), version, serves_tasks: false }
+        Self {
+            assets: Arc::new(assets),
+            version,
+            app_name: HtmlEscape(app_name).to_string(),
+            serves_tasks: false,
+            sends_mail: false,
+        }
     }
 
     /// The same app, with the page of the tasks API that this process serves.
     #[must_use]
     pub fn with_tasks(self) -> Self {
         Self { serves_tasks: true, ..self }
+    }
+
+    /// The same app, with what needs an identity service that sends mail.
+    #[must_use]
+    pub fn with_mail(self) -> Self {
+        Self { sends_mail: true, ..self }
     }
 
     /// The page that a browser gets with a 404.
@@ -149,6 +198,10 @@ impl Web {
         let router = mount(router, "/", self.page(&HOME));
         let router = mount(router, "/sign-up", self.page(&SIGN_UP));
         let router = mount(router, "/sign-in", self.page(&SIGN_IN));
+        let router = mount(router, "/forgot-password", self.page(&FORGOT_PASSWORD));
+        let router = mount(router, "/reset-password", self.page(&RESET_PASSWORD));
+        let router = mount(router, "/verify-email", self.page(&VERIFY_EMAIL));
+        let router = mount(router, "/delete-account", self.page(&DELETE_ACCOUNT));
         let router = mount(router, "/account", self.page(&ACCOUNT));
         let router = mount(router, "/.well-known/change-password", change_password);
         let router = mount(router, "/assets/{version}/{*path}", assets);
@@ -168,20 +221,22 @@ impl Web {
     fn page(&self, page: &Page) -> StaticDocument {
         let assets = format!("/assets/{}", self.version);
         let html = LAYOUT.replace("{{main}}", page.main.trim_end());
-        let html = if self.serves_tasks {
-            html.replace("<!-- tasks -->", "").replace("<!-- /tasks -->", "")
-        } else {
-            without(&html, "<!-- tasks -->", "<!-- /tasks -->")
-        };
+        let parts = [("tasks", self.serves_tasks), ("mail", self.sends_mail), ("no-mail", !self.sends_mail)];
+        let html = parts.into_iter().fold(html, |html, (name, is_there)| {
+            let (begin, end) = (format!("<!-- {name} -->"), format!("<!-- /{name} -->"));
+            if is_there { html.replace(&begin, "").replace(&end, "") } else { without(&html, &begin, &end) }
+        });
         let html = html
             .replace("{{title}}", page.title)
             .replace("{{name}}", page.name)
             .replace("{{style}}", page.style)
             .replace("{{preload}}", &self.preloads(page.name))
             .replace("{{assets}}", &assets)
-            .replace("{{pages}}", if self.serves_tasks { "/tasks /account" } else { "/account" })
+            .replace("{{pages}}", if self.serves_tasks { ALL_FOR_MEMBERS } else { ACCOUNT_FOR_MEMBERS })
             .replace("{{who}}", if page.for_members { "member" } else { "guest" })
-            .replace("{{version}}", env!("CARGO_PKG_VERSION"));
+            .replace("{{version}}", env!("CARGO_PKG_VERSION"))
+            // Last: nothing in a name is taken for one of the places above.
+            .replace("{{app}}", &self.app_name);
         StaticDocument::new("text/html; charset=utf-8", html)
             .with_header(CONTENT_SECURITY_POLICY, POLICY)
             .with_header(OPENER, "same-origin")

@@ -24,6 +24,8 @@ pub(super) struct Activity {
     pub(super) sent: AtomicU64,
     idle_checks: AtomicU32,
     displaced: Notify,
+    refused: AtomicU64,
+    is_refused: Notify,
 }
 
 impl Activity {
@@ -71,6 +73,18 @@ impl Activity {
     /// Others need its place.
     pub fn displace(&self) {
         self.displaced.notify_one();
+    }
+
+    /// A request of its client was refused, as there are too many.
+    pub fn note_refusal(&self) {
+        self.refused.fetch_add(1, Ordering::Relaxed);
+        self.is_refused.notify_one();
+    }
+
+    /// Completes when requests were refused, and says how many.
+    pub async fn refused(&self) -> u64 {
+        self.is_refused.notified().await;
+        self.refused.swap(0, Ordering::Relaxed)
     }
 
     /// Completes when others need its place.

@@ -64,7 +64,7 @@ impl Connection {
         let bounds = limit.bounds;
         let protocols = protocols(&limit);
         let service = {
-            let activity = activity.clone();
+            let (activity, account) = (activity.clone(), account.clone());
             let requests = Requests { endpoint, limit, activity: activity.clone(), account, local, remote };
             let requests = Arc::new(requests);
             service_fn(move |request: hyper::Request<Incoming>| {
@@ -81,6 +81,15 @@ impl Connection {
                 ended = connection.as_mut() => return log(ended),
                 _ = stopped.changed() => break Cause::Wanted,
                 () = activity.displaced() => break Cause::Wanted,
+                refused = activity.refused() => {
+                    let held_back = account.hold_back(refused);
+                    // Nothing is read meanwhile, so that a client which asks again at once has to wait.
+                    tokio::select! {
+                        _ = stopped.changed() => break Cause::Wanted,
+                        () = activity.displaced() => break Cause::Wanted,
+                        () = tokio::time::sleep(held_back.span()) => {}
+                    }
+                }
                 () = tokio::time::sleep(bounds.idle_timeout / IDLE_CHECKS) => {
                     match watch.check(activity.snapshot()) {
                         Verdict::Open => activity.set_idle_checks(watch.idle_checks()),

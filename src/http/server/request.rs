@@ -86,6 +86,10 @@ impl Requests {
                 Either::Right(Box::pin(self.work(request, running, admitted, account)))
             }
             Err(_) if version == Version::HTTP_2 => {
+                // A proxy is not held back for one of those whom it speaks for.
+                if self.account.holder().is_some() {
+                    self.activity.note_refusal();
+                }
                 Either::Left(ready(Err(h2::Reason::REFUSED_STREAM.into())))
             }
             Err(_) => Either::Left(ready(Ok(self.refusal()))),

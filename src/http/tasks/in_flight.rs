@@ -7,19 +7,14 @@ use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
 
 use parking_lot::Mutex;
+
+use crate::http::framework::shares::hold_for;
 
 /// How many requests of one subject are worked on at once. A page asks for a handful, a program that copies a list for
 /// some dozens.
 pub const PER_SUBJECT: u32 = 64;
-
-/// How long a refusal waits for each request of its subject that is here: so one subject hears a thousand a second at most,
-/// and whoever sends one after the other hears it at once.
-const PACE: Duration = Duration::from_millis(1);
-/// How long it waits at most: a process that stops waits for whom it owes an answer.
-const LONGEST_HOLD: Duration = Duration::from_secs(5);
 
 /// The requests that are here, by their subject.
 #[derive(Debug, Default)]
@@ -78,7 +73,7 @@ impl InFlight {
             crowd = count.working + count.held;
             true
         });
-        tokio::time::sleep(LONGEST_HOLD.min(PACE * crowd)).await;
+        tokio::time::sleep(hold_for(u64::from(crowd))).await;
     }
 
     fn count(
@@ -131,6 +126,8 @@ impl Drop for Place {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use futures_util::poll;
     use tokio::time::timeout;
 
@@ -155,17 +152,17 @@ mod tests {
         let in_flight = Arc::new(InFlight::default());
         let is_told_within =
             async |subject: &str, span| timeout(span, in_flight.hold_back(subject)).await.is_ok();
-        assert!(is_told_within("ada", 2 * PACE).await);
+        assert!(is_told_within("ada", 2 * hold_for(1)).await);
         let mut held: Vec<_> = (0..2000).map(|_| Box::pin(in_flight.hold_back("ada"))).collect();
         for refusal in &mut held {
             let _ = poll!(refusal.as_mut());
         }
         assert!(!is_told_within("ada", Duration::from_secs(1)).await);
-        assert!(is_told_within("bob", 2 * PACE).await, "no other subject waits");
+        assert!(is_told_within("bob", 2 * hold_for(1)).await, "no other subject waits");
         // Whoever is held takes no place, and whoever hangs up is counted no more.
         assert!(in_flight.enter("ada").is_some());
         drop(held);
         assert!(in_flight.is_empty());
-        assert!(is_told_within("ada", 2 * PACE).await);
+        assert!(is_told_within("ada", 2 * hold_for(1)).await);
     }
 }

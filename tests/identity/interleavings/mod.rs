@@ -3,6 +3,7 @@
 //! In: every pair of operations with every place at which one of them can be overtaken; any three in any order.
 //! Owns: a step is what an operation does between two waits: for a statement, a hash, a lock.
 
+mod mailed;
 mod operations;
 mod promises;
 mod schedule;

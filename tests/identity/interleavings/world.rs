@@ -31,7 +31,7 @@ use crate::support::SECRET;
 const TOKEN_LIFE: Duration = Duration::from_secs(900);
 
 /// How much time passes with each step; all the steps of a unit of work fit into the time that it may take.
-const STEP: Duration = Duration::from_millis(20);
+pub const STEP: Duration = Duration::from_millis(20);
 
 /// How the hash of the first password was made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,10 +42,10 @@ pub enum Hash {
 }
 
 pub struct World {
-    fresh: Fresh,
-    instances: [Instance; 2],
-    passwords: Arc<Passwords>,
-    clock: Arc<ManualClock>,
+    pub fresh: Fresh,
+    pub instances: [Instance; 2],
+    pub passwords: Arc<Passwords>,
+    pub clock: Arc<ManualClock>,
     own_hash: String,
     accounts: std::cell::Cell<u32>,
     /// While there is one subscriber alone, `tracing` asks the subscriber of whichever thread comes first to a line
@@ -96,12 +96,7 @@ impl World {
 
     /// Runs `operations` on a new account, every other one at the other instance, and looks what has become of it.
     pub async fn run(&self, hash: Hash, operations: &[Operation], turns: &[Turn]) -> After {
-        let number = self.accounts.replace(self.accounts.get() + 1);
-        let email = Email::parse(&format!("ada{number}@example.com")).unwrap();
-        let first_sessions = [0, 1].map(|place| format!("session{number}x{place}"));
-        let tokens = first_sessions.clone().map(|id| OpaqueToken::new(format!("token of {id}")));
-        let hash = if hash == Hash::Own { self.own_hash.as_str() } else { IMPORTED };
-        let user_id = self.keep_account(number, &email, hash, &first_sessions, &tokens).await;
+        let (_, email, user_id, first_sessions, tokens) = self.new_account(hash).await;
 
         let lines = Lines::default();
         let heard = tracing_subscriber::registry().with(lines.clone());
@@ -127,6 +122,17 @@ impl World {
             fitting: self.fitting(operations, stored.as_deref()).await,
             audit: lines.0.lock().clone(),
         }
+    }
+
+    /// A new account: its number, address and user, and its sessions with their tokens.
+    pub async fn new_account(&self, hash: Hash) -> (u32, Email, String, [String; 2], [OpaqueToken; 2]) {
+        let number = self.accounts.replace(self.accounts.get() + 1);
+        let email = Email::parse(&format!("ada{number}@example.com")).unwrap();
+        let sessions = [0, 1].map(|place| format!("session{number}x{place}"));
+        let tokens = sessions.clone().map(|id| OpaqueToken::new(format!("token of {id}")));
+        let hash = if hash == Hash::Own { self.own_hash.as_str() } else { IMPORTED };
+        let user_id = self.keep_account(number, &email, hash, &sessions, &tokens).await;
+        (number, email, user_id, sessions, tokens)
     }
 
     async fn keep_account(

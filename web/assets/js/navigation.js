@@ -3,7 +3,7 @@
 // Owns: an address leads to no other place than a page of ours, whatever it says.
 
 /** What a page may be told when it is come to. Only these words travel in addresses, never a text. */
-const NOTICES = ["ended", "signed-out", "signed-up", "deleted"];
+const NOTICES = ["ended", "signed-out", "signed-up", "deleted", "reset"];
 
 /** The pages for people who are signed in; the first is where they begin. */
 function pages() {
@@ -19,13 +19,13 @@ export function isForMembers() {
   return pages().includes(location.pathname);
 }
 
-/** The page that was wanted before signing in. */
-export function wanted() {
+/** The page that was wanted before signing in, with the token of a mail's link if one is carried there. */
+export function wanted(token = null) {
   const text = new URLSearchParams(location.search).get("next");
   if (text === null || !URL.canParse(text, location.origin)) return home();
   const place = new URL(text, location.origin);
   const isOurs = place.origin === location.origin && pages().includes(place.pathname);
-  return isOurs ? place.pathname + place.search + place.hash : home();
+  return isOurs ? place.pathname + place.search + (token === null ? place.hash : fragment(token)) : home();
 }
 
 /** What this page is told, once: it does not stay in the address. */
@@ -38,10 +38,33 @@ export function takeNotice() {
   return NOTICES.includes(notice) ? notice : null;
 }
 
-/** To the sign-in page, from where one comes back to `next`; this page unless said otherwise. */
-export function goToSignIn(notice = null, next = location.pathname + location.search) {
+/**
+ * The token in the address, once: it stays neither there nor in the history. The links of our mails carry it in the fragment,
+ * which no log and no referrer sees; the API hands it on in the query where a page of ours was named as `redirectTo`.
+ */
+export function takeToken() {
+  const query = new URLSearchParams(location.search);
+  const token = new URLSearchParams(location.hash.slice(1)).get("token") ?? query.get("token");
+  if (token !== null) {
+    query.delete("token");
+    history.replaceState(null, "", location.pathname + (query.size ? `?${query}` : ""));
+  }
+  // A link that is pasted into this tab is no new page for the browser.
+  addEventListener("hashchange", () => location.hash.startsWith(fragment("")) && location.reload());
+  return token || null;
+}
+
+function fragment(token) {
+  return `#token=${encodeURIComponent(token)}`;
+}
+
+/**
+ * To the sign-in page, from where one comes back to `next`; this page unless said otherwise. A token goes along where no log and
+ * no referrer sees it.
+ */
+export function goToSignIn(notice = null, next = location.pathname + location.search, token = null) {
   const query = new URLSearchParams();
   if (next !== null && next !== home()) query.set("next", next);
   if (notice !== null) query.set("notice", notice);
-  location.assign(`/sign-in${query.size ? `?${query}` : ""}`);
+  location.assign(`/sign-in${query.size ? `?${query}` : ""}${token === null ? "" : fragment(token)}`);
 }

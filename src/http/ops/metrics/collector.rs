@@ -13,14 +13,16 @@ use super::writer::MetricWriter;
 use crate::http::framework::shares::Kind;
 use crate::http::server::ConnectionLimit;
 use crate::http::tasks::Resource;
+use crate::identity::Mailing;
 use crate::keys::keyring::Keyring;
+use crate::mail;
 use crate::model::signing_key::KeyState;
 use crate::password::Passwords;
 use crate::store::Database;
 use crate::sync::limiter::Limiter;
 use crate::sync::redis::Redis;
 use crate::sync::revocations::Revocations;
-use signet_verify::clock::Clock;
+use signet_verify::clock::{Clock, Timestamp};
 use signet_verify::crypto::Algorithm;
 use signet_verify::verifier::Verifier;
 
@@ -38,6 +40,10 @@ pub struct Sources {
     pub tasks: Option<(Arc<Resource>, Database)>,
     /// The hashing threads, where this process signs people in.
     pub passwords: Option<Arc<Passwords>>,
+    /// How mail is asked for, where this process signs people in.
+    pub mailing: Option<Arc<Mailing>>,
+    /// What the delivery of mail counts, where this process delivers it.
+    pub mail: Option<Arc<mail::Status>>,
     /// Limits.
     pub limiter: Arc<Limiter>,
     /// Ended sessions.
@@ -73,6 +79,12 @@ impl Collector for Sources {
         }
         if let Some(passwords) = &self.passwords {
             hashing(passwords, &mut page)?;
+        }
+        if let Some(mailing) = &self.mailing {
+            mail_requests(mailing, &mut page)?;
+        }
+        if let Some(status) = &self.mail {
+            delivery(&status.counts(), self.clock.now(), &mut page)?;
         }
         page.counters(
             "signet_rate_limit_decisions",
@@ -321,6 +333,31 @@ fn hashing(passwords: &Passwords, page: &mut MetricWriter<'_>) -> fmt::Result {
     )
 }
 
+fn delivery(counts: &mail::Counts, now: Timestamp, page: &mut MetricWriter<'_>) -> fmt::Result {
+    page.gauges(
+        "signet_mail_messages",
+        "Messages that wait to be sent, and that are parked, of all instances",
+        [
+            ([("state", "waiting")], counts.messages_waiting as f64),
+            ([("state", "parked")], counts.messages_parked as f64),
+        ],
+    )?;
+    page.gauge(
+        "signet_mail_oldest_waiting_seconds",
+        "Time since the oldest waiting message was written; 0 when none waits",
+        counts.oldest_waiting.map_or(0.0, |oldest| now.since(oldest).as_secs_f64()),
+    )?;
+    page.counters(
+        "signet_mail_deliveries",
+        "Attempts of this process to send a message, by what became of it",
+        [
+            ([("result", "sent")], counts.sent),
+            ([("result", "postponed")], counts.postponed),
+            ([("result", "parked")], counts.parked),
+        ],
+    )
+}
+
 fn own_process(page: &mut MetricWriter<'_>) -> fmt::Result {
     let gauges = [
         ("process_resident_memory_bytes", "Resident memory", process::resident_bytes()),
@@ -331,4 +368,17 @@ fn own_process(page: &mut MetricWriter<'_>) -> fmt::Result {
         Some(value) => page.gauge(name, help, value),
         None => Ok(()),
     })
+}
+
+fn mail_requests(mailing: &Mailing, page: &mut MetricWriter<'_>) -> fmt::Result {
+    page.counters(
+        "signet_mail_requests",
+        "Requests for mail that were worked off, whether or not mail went out",
+        mailing.handled().map(|(kind, count)| ([("kind", kind.name())], count)),
+    )?;
+    page.counter(
+        "signet_mail_requests_bounded",
+        "Requests for mail that came to nothing because their mailbox had had enough for a day",
+        mailing.bounded(),
+    )
 }

@@ -75,7 +75,7 @@ impl Requests {
         let code = response.data::<Code>().map_or("", |code| code.as_str());
         // By path: an answer from a layer, such as a limit, is one too.
         if request.method == Method::POST && route == SIGN_IN {
-            let outcome = outcome(status);
+            let outcome = outcome(status, response.data());
             self.sign_ins.get_or_create(&Outcome { outcome }).inc();
         }
         self.durations.get_or_create(&Route { route }).observe(took.as_secs_f64());
@@ -84,8 +84,9 @@ impl Requests {
     }
 }
 
-fn outcome(status: u16) -> &'static str {
+fn outcome(status: u16, code: Option<&Code>) -> &'static str {
     match status {
+        403 if code == Some(&Code::EmailNotVerified) => "unverified",
         200..=299 => "signed_in",
         401 => "wrong_credentials",
         429 => "limited",

@@ -1,4 +1,4 @@
-// Deleting the account.
+// Deleting the account: at once, or with the link of a mail where the server sends any.
 
 import { forget, withSession } from "../session.js";
 import { byId } from "../ui/dom.js";
@@ -13,7 +13,12 @@ export function start() {
     clear(form);
   });
   take(form, async ({ password }) => {
-    await withSession("/api/auth/delete-user", { method: "POST", body: { password } });
-    forget("deleted");
+    const { body } = await withSession("/api/auth/delete-user", { method: "POST", body: { password } });
+    if (body.message === "User deleted") {
+      forget("deleted");
+      return;
+    }
+    dialog.close();
+    byId("delete-sent").textContent = "We have sent you a mail. Open its link within a day, and confirm there that everything shall be deleted.";
   });
 }

@@ -1,5 +1,6 @@
 // Your account: who you are, how you sign in, where you are signed in, and what your token says.
 
+import * as address from "../account/address.js";
 import * as deleteAccount from "../account/delete-account.js";
 import * as password from "../account/password.js";
 import * as profile from "../account/profile.js";
@@ -7,15 +8,14 @@ import * as sessions from "../account/sessions.js";
 import * as token from "../account/token.js";
 import * as drafts from "../drafts.js";
 import * as session from "../session.js";
-import { byId, show } from "../ui/dom.js";
+import { show } from "../ui/dom.js";
 import { start } from "../ui/header.js";
 import { explained } from "../messages.js";
 
 start();
 try {
   const { claims } = await session.token();
-  byId("email").textContent = claims.email;
-  for (const input of document.querySelectorAll("input[name=username]")) input.value = claims.email;
+  address.start(claims);
   profile.start(claims, drafts.take(claims.sub).get("profile"));
   password.start();
   sessions.start();

@@ -8,7 +8,8 @@ import { byId, element } from "./dom.js";
 
 /** Which field an error is about, whatever the form. */
 const FIELDS = {
-  INVALID_EMAIL: ["email"],
+  INVALID_EMAIL: ["email", "newEmail"],
+  EMAIL_IS_THE_SAME: ["newEmail"],
   USER_ALREADY_EXISTS_USE_ANOTHER_EMAIL: ["email"],
   PASSWORD_TOO_SHORT: ["newPassword", "password"],
   PASSWORD_TOO_LONG: ["newPassword", "password"],

@@ -1,0 +1,149 @@
+//! Where messages are handed over: a mail server, or a folder.
+//! In: whole messages. Out: that the next one has it, or why not, and whether trying again may help.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use tokio::time::timeout;
+
+use super::compose::Posting;
+use super::error::StartError;
+use super::file;
+use super::smtp::{Ready, Smtp};
+use crate::config::{MailUrl, Sender};
+use signet_verify::clock::Timestamp;
+
+/// How long the steps of a delivery may take.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// Connecting, and the greeting.
+    pub greeting: Duration,
+    /// The answer to a command.
+    pub step: Duration,
+    /// Everything up to the point where the message can be handed over.
+    pub prepared: Duration,
+    /// Handing it over: from its first byte to the word that it was taken.
+    pub handed_over: Duration,
+}
+
+impl Limits {
+    /// Those of a server: generous for a machine that scans messages, and short enough that one that hangs holds up
+    /// others for little more than a minute.
+    pub const USUAL: Self = Self {
+        greeting: Duration::from_secs(20),
+        step: Duration::from_secs(15),
+        prepared: Duration::from_secs(40),
+        handed_over: Duration::from_secs(30),
+    };
+}
+
+/// Where messages go, and how long that may take.
+#[derive(Debug)]
+pub struct Transport {
+    way: Way,
+    limits: Limits,
+}
+
+#[derive(Debug)]
+enum Way {
+    /// To a server.
+    Smtp(Box<Smtp>),
+    /// Into files.
+    Folder(PathBuf),
+}
+
+/// A message that can be handed over now.
+pub struct Prepared {
+    place: Place,
+    limit: Duration,
+}
+
+enum Place {
+    /// To a server that waits for it.
+    Smtp(Ready),
+    /// Into a file.
+    Folder(PathBuf),
+}
+
+/// Why a message was not handed over.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Failure {
+    /// Whether trying again may help.
+    pub prospect: Prospect,
+    /// What happened; neither an address nor a link.
+    pub problem: String,
+}
+
+/// Whether trying again may help.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Prospect {
+    /// It may.
+    Temporary,
+    /// The server will never take this message.
+    Permanent,
+}
+
+impl Failure {
+    /// One after which trying again may help.
+    pub fn temporary(problem: impl Into<String>) -> Self {
+        Self { prospect: Prospect::Temporary, problem: problem.into() }
+    }
+}
+
+impl Transport {
+    /// The way that the setting names; none for `off`. The name in the address of the sender is what we call ourselves.
+    ///
+    /// # Errors
+    /// [`StartError::Tls`].
+    pub fn new(url: &MailUrl, sender: &Sender, limits: Limits) -> Result<Option<Self>, StartError> {
+        let way = match url {
+            MailUrl::Off => return Ok(None),
+            MailUrl::Folder(folder) => Way::Folder(folder.clone()),
+            MailUrl::Smtp(server) => Way::Smtp(Box::new(Smtp::new(server.clone(), sender, limits)?)),
+        };
+        Ok(Some(Self { way, limits }))
+    }
+
+    /// Does everything up to the point where the message itself is handed over; may be left off at any time.
+    ///
+    /// # Errors
+    /// [`Failure`].
+    pub async fn prepare(&self, posting: &Posting) -> Result<Prepared, Failure> {
+        let place = match &self.way {
+            Way::Folder(folder) => Place::Folder(folder.clone()),
+            Way::Smtp(smtp) => {
+                let ready = timeout(self.limits.prepared, smtp.prepare(posting)).await;
+                Place::Smtp(ready.map_err(|_| Failure::temporary("the mail server took too long"))??)
+            }
+        };
+        Ok(Prepared { place, limit: self.limits.handed_over })
+    }
+}
+
+impl Prepared {
+    /// Hands the message over. Left off, it may or may not have been taken.
+    ///
+    /// # Errors
+    /// [`Failure`].
+    pub async fn hand_over(self, id: &str, created_at: Timestamp, posting: Posting) -> Result<(), Failure> {
+        match self.place {
+            Place::Smtp(ready) => {
+                let taken = timeout(self.limit, ready.hand_over(&posting.text)).await;
+                let silent = || Failure::temporary("the mail server did not say whether it took the message");
+                taken.map_err(|_| silent())?
+            }
+            Place::Folder(folder) => {
+                let id = id.to_owned();
+                let write = move || file::write(&folder, &id, created_at, &posting.text);
+                let written = tokio::task::spawn_blocking(write).await.map_err(|error| unwritten(&error))?;
+                let path = written.map_err(|error| unwritten(&error))?;
+                tracing::info!(file = %path.display(), "mail was written to a file");
+                Ok(())
+            }
+        }
+    }
+}
+
+fn unwritten(why: &dyn std::fmt::Display) -> Failure {
+    Failure::temporary(format!("no file was written: {why}"))
+}

@@ -1,0 +1,289 @@
+//! Mail as an operator sees it: over TLS, past a crash, and on the command line.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use rstest::rstest;
+use serde_json::{Value, json};
+use signet::mail::{Content, Language, Letter, Outbox};
+use signet::store::Database;
+use tempfile::TempDir;
+
+use super::json::document;
+use super::server::{Server, printed, run, until};
+use crate::mail::office::{LINK, beside};
+use crate::support::smtp::{PASSWORD, Security, SmtpServer, USER};
+use crate::support::wait::until_for;
+
+/// A folder that a server has been started in before, so that it has a master key and a schema; and what promises mail
+/// there, as the requests of a server do.
+struct Deployment {
+    folder: TempDir,
+    outbox: Arc<Outbox>,
+    database: Database,
+}
+
+impl Deployment {
+    async fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        Server::start(folder.path(), &[("SIGNET_MAIL", "off")]).terminate();
+        let url = format!("sqlite:{}", folder.path().join("signet.db").display());
+        let (outbox, database) = beside(folder.path(), &url, "file:unused").await;
+        Self { folder, outbox, database }
+    }
+
+    fn path(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// Promises a letter to `to`; the id of its message.
+    async fn promise(&self, to: &str) -> String {
+        let content = Content::ResetPassword { link: LINK };
+        let letter = Letter { to, name: "Ada", language: Language::English, content };
+        let message = self.outbox.write(&letter).unwrap();
+        let kept = &message;
+        self.database.write(|unit| async move { unit.outbox().insert(kept).await }).await.unwrap();
+        message.id
+    }
+
+    /// Starts a server that sends mail by way of `smtp`, whose certificate it trusts.
+    fn serve(&self, smtp: &SmtpServer) -> Server {
+        let (url, certificate) = (smtp.url(), smtp.certificate().display().to_string());
+        let settings =
+            [("SIGNET_MAIL", url.as_str()), ("SSL_CERT_FILE", &certificate), ("RUST_LOG", "trace")];
+        Server::start(self.path(), &settings)
+    }
+
+    /// What `signet mail list --json` says of the message.
+    fn listed(&self, id: &str) -> Value {
+        let output = run(self.path(), &["mail", "list", "--json"], &[]);
+        let document = document("mail list --json", &output);
+        let messages = document["messages"].as_array().unwrap();
+        messages.iter().find(|message| message["id"] == id).cloned().expect("the message is listed")
+    }
+
+    /// Waits until a message was tried and failed; what is listed of it then.
+    async fn has_failed(&self, id: &str) -> Value {
+        until("the message was tried", async || self.listed(id)["problem"].is_string()).await;
+        self.listed(id)
+    }
+}
+
+/// What must not stand in a log.
+fn assert_private(log: &str) {
+    for private in [PASSWORD, "S3CRET", "ada@example.com", LINK, "reset-password#"] {
+        assert!(!log.contains(private), "{private}: {log}");
+    }
+}
+
+#[rstest]
+#[tokio::test(flavor = "multi_thread")]
+async fn serve_sends_mail_over_tls_with_a_login(
+    #[values(Security::StartTls, Security::Tls)] security: Security,
+) {
+    let Some(smtp) = SmtpServer::start(security) else { return };
+    let deployment = Deployment::new().await;
+    let server = deployment.serve(&smtp);
+    let id = deployment.promise("ada@example.com").await;
+    let message = smtp.message_to("ada@example.com").await;
+    assert!(message.was_encrypted());
+    assert_eq!((message.user(), message.link()), (Some(USER), LINK));
+    until("it is noted", async || deployment.listed(&id)["state"] == "sent").await;
+    assert!(deployment.listed(&id)["to"].is_null());
+    let (status, log) = server.terminate();
+    assert!(status.success());
+    assert_private(&log);
+}
+
+#[rstest]
+#[case::no_starttls("no-starttls")]
+#[case::starttls_refused("starttls-454")]
+#[case::starttls_in_the_clear("starttls-lie")]
+#[tokio::test(flavor = "multi_thread")]
+async fn serve_sends_a_server_that_lies_about_tls_neither_password_nor_mail(#[case] way: &str) {
+    let Some(mut smtp) = SmtpServer::start(Security::StartTls) else { return };
+    let deployment = Deployment::new().await;
+    smtp.treat_all_connections(way);
+    let server = deployment.serve(&smtp);
+    let id = deployment.promise("ada@example.com").await;
+    let listed = deployment.has_failed(&id).await;
+    assert_eq!((&listed["state"], &listed["to"]), (&json!("waiting"), &json!("ada@example.com")), "{listed}");
+    assert!(smtp.count("connected") >= 1);
+    assert_eq!((smtp.count("login"), smtp.count("mail")), (0, 0), "{listed}");
+    // Nothing is lost: the same server, once it is honest.
+    smtp.treat_all_connections("");
+    let retried = run(deployment.path(), &["mail", "retry", &id], &[]);
+    assert!(retried.status.success(), "{}", printed(&retried));
+    assert!(smtp.message_to("ada@example.com").await.was_encrypted());
+    assert_private(&server.terminate().1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn serve_takes_no_answer_from_before_the_handshake_for_one_from_after_it() {
+    let Some(mut smtp) = SmtpServer::start(Security::StartTls) else { return };
+    let deployment = Deployment::new().await;
+    // Each answer would then be taken for that to the next command, and a refusal for a success.
+    smtp.treat_all_connections("starttls-inject");
+    let server = deployment.serve(&smtp);
+    let id = deployment.promise("ada@example.com").await;
+    let listed = deployment.has_failed(&id).await;
+    assert!(listed["state"] == "waiting" && smtp.count("mail") == 0, "{listed}");
+    assert!(smtp.events("login").iter().all(|login| login["encrypted"] == true));
+    assert_private(&server.terminate().1);
+}
+
+#[rstest]
+#[tokio::test(flavor = "multi_thread")]
+async fn serve_believes_no_certificate_that_the_machine_does_not_trust(
+    #[values(Security::StartTls, Security::Tls)] security: Security,
+) {
+    let Some(smtp) = SmtpServer::start(security) else { return };
+    let deployment = Deployment::new().await;
+    let server = Server::start(deployment.path(), &[("SIGNET_MAIL", &smtp.url())]);
+    let id = deployment.promise("ada@example.com").await;
+    let listed = deployment.has_failed(&id).await;
+    assert!(listed["problem"].as_str().unwrap().contains("certificate"), "{listed}");
+    assert_eq!((smtp.count("login"), smtp.count("mail")), (0, 0));
+    assert_private(&server.terminate().1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn kill_between_the_answer_and_the_delivery_loses_no_mail_and_doubles_none() {
+    let Some(mut smtp) = SmtpServer::start(Security::Login) else { return };
+    let deployment = Deployment::new().await;
+    // One that no process has seen yet.
+    let unseen = deployment.promise("unseen@example.com").await;
+    // And one that a process has claimed, and is about to hand over.
+    smtp.treat_message_to("ada@example.com", "rcpt-hang");
+    let server = deployment.serve(&smtp);
+    let id = deployment.promise("ada@example.com").await;
+    smtp.has_seen("hangs", 1).await;
+    server.kill();
+    let server = deployment.serve(&smtp);
+    smtp.message_to("unseen@example.com").await;
+    // A claim ends after a minute.
+    let arrived = async || !smtp.messages_to("ada@example.com").is_empty();
+    until_for(Duration::from_secs(180), "the message of the process that was killed", arrived).await;
+    for id in [&unseen, &id] {
+        until("it is noted", async || deployment.listed(id)["state"] == "sent").await;
+    }
+    server.terminate();
+    for address in ["unseen@example.com", "ada@example.com"] {
+        assert_eq!(smtp.messages_to(address).len(), 1, "{address}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn serve_writes_mail_into_files_and_says_where() {
+    let deployment = Deployment::new().await;
+    let server = Server::start(deployment.path(), &[]);
+    deployment.promise("ada@example.com").await;
+    server.logs("mail was written to a file").await;
+    let log = server.terminate().1;
+    let line = log.lines().find(|line| line.contains("mail was written to a file")).unwrap();
+    let line: Value = serde_json::from_str(line).unwrap();
+    let file = deployment.path().join(line["file"].as_str().unwrap());
+    assert!(std::fs::read_to_string(&file).unwrap().contains("To: ada@example.com"), "{file:?}");
+    assert!(log.contains("SIGNET_MAIL names a mail server"), "{log}");
+    assert_private(&log);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn mail_list_and_retry_show_and_try_what_is_parked() {
+    let Some(mut smtp) = SmtpServer::start(Security::Login) else { return };
+    let deployment = Deployment::new().await;
+    let empty = printed(&run(deployment.path(), &["mail", "list"], &[]));
+    assert_eq!(empty, "There are no such messages.\n");
+    let addresses = ["ada@example.com", "bob@example.com", "cy@example.com"];
+    for address in addresses {
+        smtp.treat_message_to(address, "rcpt-550");
+    }
+    let server = deployment.serve(&smtp);
+    let mut ids = Vec::new();
+    for address in addresses {
+        ids.push(deployment.promise(address).await);
+    }
+    for id in &ids {
+        until("it is parked", async || deployment.listed(id)["state"] == "parked").await;
+    }
+    let table = printed(&run(deployment.path(), &["mail", "list", "--state", "parked"], &[]));
+    let lines: Vec<&str> = table.lines().collect();
+    assert_eq!(lines.len(), 4, "{table}");
+    assert!(lines[0].starts_with("ID ") && lines[0].ends_with("PROBLEM"), "{table}");
+    for part in ["parked", "reset-password", "ada@example.com", "550"] {
+        assert!(table.contains(part), "{part}: {table}");
+    }
+    assert_eq!(printed(&run(deployment.path(), &["mail", "list", "--limit", "1"], &[])).lines().count(), 2);
+    let none = printed(&run(deployment.path(), &["mail", "list", "--state", "waiting"], &[]));
+    assert_eq!(none, "There are no such messages.\n");
+
+    let refused = run(deployment.path(), &["mail", "retry", &ids[0], "nothing-of-this-name", "--json"], &[]);
+    assert_eq!(refused.status.code(), Some(1));
+    let said: Value = serde_json::from_slice(&refused.stdout).unwrap();
+    assert_eq!(said, json!({ "retried": 1, "not_retried": ["nothing-of-this-name"] }));
+    smtp.message_to("ada@example.com").await;
+    let retried = run(deployment.path(), &["mail", "retry", "--parked", "--json"], &[]);
+    assert_eq!(document("mail retry --json", &retried)["retried"], 2);
+    for address in &addresses[1..] {
+        smtp.message_to(address).await;
+    }
+    assert_eq!(run(deployment.path(), &["mail", "retry"], &[]).status.code(), Some(2));
+    let sent = run(deployment.path(), &["mail", "retry", &ids[0]], &[]);
+    assert_eq!(sent.status.code(), Some(1), "{}", printed(&sent));
+    server.terminate();
+}
+
+#[test]
+fn serve_refuses_templates_and_senders_that_cannot_be_used() {
+    let folder = tempfile::tempdir().unwrap();
+    let templates = folder.path().join("templates");
+    std::fs::create_dir(&templates).unwrap();
+    let refusal = |name: &str, text: &str| {
+        std::fs::write(templates.join(name), text).unwrap();
+        let settings = [("SIGNET_MAIL_TEMPLATES", "templates"), ("SIGNET_LISTEN", "127.0.0.1:0")];
+        let output = run(folder.path(), &["serve"], &settings);
+        std::fs::remove_file(templates.join(name)).unwrap();
+        assert_eq!(output.status.code(), Some(2), "{}", printed(&output));
+        let said = printed(&output);
+        let sentence =
+            said.lines().find(|line| line.starts_with("signet: ")).unwrap_or_else(|| panic!("{said}"));
+        assert!(sentence.contains("SIGNET_MAIL_TEMPLATES") && sentence.contains(name), "{sentence}");
+        sentence.to_owned()
+    };
+    let good = "Subject: Reset\nAction: Go\n\nHello {{ name }}\n\n{{ link }}\n";
+    for (name, text, part) in [
+        ("reset-pasword.en.txt", good, "takes the place of no template"),
+        ("reset-password.en.txt", "Hello\n\n{{ link }}\n", "Subject"),
+        ("reset-password.en.txt", "Subject: Reset\n\n{{ link }}\n", "Action"),
+        ("reset-password.en.txt", "Subject: Reset\nAction: Go\n\nHello\n", "link"),
+        ("reset-password.en.txt", "Subject: Reset\nAction: Go\n\n{{ link }}\n\n{{ nmae }}\n", "undefined"),
+        ("reset-password.de.txt", "Subject: Reset\nAction: Go\n\n{{ link }}\n\n{% if %}\n", "line 6"),
+        ("account-deleted.en.txt", "Subject: Gone\n\n{{ link }}\n", "undefined"),
+        ("layout.html", "<html></html>", "link"),
+        ("reset-password.en.html", "<p>{{ paragraphs[0].text }}</p>", "link"),
+    ] {
+        let sentence = refusal(name, text);
+        assert!(sentence.contains(part), "{name}: {sentence}");
+    }
+    let settings = [("SIGNET_MAIL_FROM", "no sender"), ("SIGNET_LISTEN", "127.0.0.1:0")];
+    let output = run(folder.path(), &["serve"], &settings);
+    assert!(
+        output.status.code() == Some(2) && printed(&output).contains("SIGNET_MAIL_FROM"),
+        "{}",
+        printed(&output)
+    );
+}
+
+#[test]
+fn serve_takes_an_operators_template_in_the_place_of_ours() {
+    let folder = tempfile::tempdir().unwrap();
+    let templates = folder.path().join("templates");
+    std::fs::create_dir(&templates).unwrap();
+    std::fs::write(templates.join("reset-password.en.txt"), "Subject: Mine\nAction: Go\n\n{{ link }}\n")
+        .unwrap();
+    std::fs::write(templates.join("notes~"), "an editor's").unwrap();
+    let server = Server::start(folder.path(), &[("SIGNET_MAIL_TEMPLATES", "templates")]);
+    let (status, log) = server.terminate();
+    assert!(status.success(), "{log}");
+}
