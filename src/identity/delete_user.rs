@@ -171,7 +171,7 @@ impl Accounts {
         }
         unit.tasks().end_owner(user_id, kept_until(ending)).await?;
         unit.users().delete(user_id).await?;
-        if let Some(told) = self.notice(&current.user, language, Content::AccountDeleted)? {
+        if let Some(told) = self.notice(&current.user, language, Content::AccountDeleted) {
             unit.outbox().insert(&told).await?;
         }
         Ok(ended)

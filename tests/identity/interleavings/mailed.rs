@@ -11,6 +11,7 @@ use signet::model::session::Remember;
 use signet::model::user::User;
 use signet::password::{Comparison, Requester};
 use signet::secret::OpaqueToken;
+use signet_verify::clock::Clock;
 
 use super::operations::{Instance, Typed};
 use super::schedule::{Running, run};
