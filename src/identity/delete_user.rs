@@ -138,7 +138,7 @@ impl Accounts {
                 Grounds::Token(hash) => {
                     let tokens = unit.mailed_tokens();
                     let token = tokens.consume(hash, TokenUse::DeleteUser, ending.at).await?;
-                    if !token.is_some_and(|token| token.user_id == *user_id) {
+                    if token.is_none_or(|token| token.user_id != *user_id) {
                         // Of another user, it is spent all the same: it was shown where it does not belong.
                         return Ok(None);
                     }
