@@ -5,7 +5,6 @@
 use std::time::{Duration, UNIX_EPOCH};
 
 use lettre::Address;
-use lettre::address::Envelope;
 use lettre::message::header::{ContentTransferEncoding, ContentType, Header, HeaderName, HeaderValue};
 use lettre::message::{Mailbox, Message, MultiPart, SinglePart};
 use signet_verify::clock::Timestamp;
@@ -62,7 +61,6 @@ pub fn compose(
     let from: Address = sender.address.parse().map_err(|_| Error::Address)?;
     let to: Address = ascii_domain(to).and_then(|to| to.parse().ok()).ok_or(Error::Address)?;
     let name = Some(sender.name.clone()).filter(|name| !name.is_empty());
-    let envelope = Envelope::new(Some(from.clone()), vec![to.clone()]).map_err(|_| Error::Address)?;
     let millis = u64::try_from(now.millis()).unwrap_or(0);
     let part = |kind: ContentType, text: String| {
         SinglePart::builder().header(kind).header(ContentTransferEncoding::QuotedPrintable).body(text)
@@ -75,8 +73,6 @@ pub fn compose(
         .date(UNIX_EPOCH + Duration::from_millis(millis))
         .message_id(Some(format!("<{id}@{}>", from.domain())))
         .header(AutoSubmitted)
-        // Not read from the headers, where an address of a bare machine is not understood.
-        .envelope(envelope)
         .multipart(
             MultiPart::alternative()
                 .boundary(format!("part-{id}"))
