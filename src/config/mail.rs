@@ -162,8 +162,8 @@ impl Mail {
             let host = Url::parse(base_url).ok().and_then(|url| url.host_str().map(str::to_owned));
             let host = host.unwrap_or_else(|| "localhost".to_owned());
             let domain = match host.trim_matches(['[', ']']).parse::<IpAddr>() {
-                Ok(IpAddr::V4(address)) => format!("[{address}]"),
-                Ok(IpAddr::V6(address)) => format!("[IPv6:{address}]"),
+                // A header with an address literal is not understood by what writes our messages.
+                Ok(IpAddr::V4(_) | IpAddr::V6(_)) => "localhost".to_owned(),
                 Err(_) => host,
             };
             Sender { name: self.app_name.clone(), address: format!("no-reply@{domain}") }

@@ -52,14 +52,13 @@ impl Accounts {
         Ok(())
     }
 
-    /// Writes a letter that says what has happened, where mail is on.
-    pub(super) fn notice(
-        &self,
-        user: &User,
-        language: Language,
-        content: Content<'_>,
-    ) -> Result<Option<Message>, Error> {
-        self.mailing().map(|mailing| mailing.letter(user, language, content)).transpose()
+    /// Writes a letter that says what has happened, where mail is on. What has happened does not depend on it: a user who was
+    /// moved here may have an address that no mail can be sent to.
+    pub(super) fn notice(&self, user: &User, language: Language, content: Content<'_>) -> Option<Message> {
+        let written = self.mailing()?.letter(user, language, content);
+        written
+            .inspect_err(|error| tracing::error!(%error, user = user.id, "a notice cannot be written"))
+            .ok()
     }
 
     /// Tells the worker that requests were committed.

@@ -138,7 +138,7 @@ impl Accounts {
                 Grounds::Token(hash) => {
                     let tokens = unit.mailed_tokens();
                     let token = tokens.consume(hash, TokenUse::DeleteUser, ending.at).await?;
-                    if !token.is_some_and(|token| token.user_id == *user_id) {
+                    if token.is_none_or(|token| token.user_id != *user_id) {
                         // Of another user, it is spent all the same: it was shown where it does not belong.
                         return Ok(None);
                     }
@@ -171,7 +171,7 @@ impl Accounts {
         }
         unit.tasks().end_owner(user_id, kept_until(ending)).await?;
         unit.users().delete(user_id).await?;
-        if let Some(told) = self.notice(&current.user, language, Content::AccountDeleted)? {
+        if let Some(told) = self.notice(&current.user, language, Content::AccountDeleted) {
             unit.outbox().insert(&told).await?;
         }
         Ok(ended)

@@ -89,7 +89,7 @@ impl Accounts {
         if !user.email_verified {
             unit.users().mark_verified(&user.id, &token.address, ending.at).await?;
         }
-        if let Some(told) = self.notice(&user, language, Content::PasswordWasReset)? {
+        if let Some(told) = self.notice(&user, language, Content::PasswordWasReset) {
             unit.outbox().insert(&told).await?;
         }
         Ok((user, ended))

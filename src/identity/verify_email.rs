@@ -105,7 +105,7 @@ impl Accounts {
     ) -> Result<Proved, Error> {
         let gone = || Error::InvalidToken(TokenUse::ProveAddress);
         let old = unit.users().by_id(&token.user_id).await?.ok_or_else(gone)?;
-        let told = self.notice(&old, language, Content::AddressChanged { new: &token.address })?;
+        let told = self.notice(&old, language, Content::AddressChanged { new: &token.address });
         unit.mailed_tokens().delete_of(&old.id).await?;
         if !unit.users().change_email(&old.id, &old.email, &token.address, now).await? {
             return Err(gone());

@@ -10,6 +10,7 @@ const [documents] = process.argv.slice(2);
 const rules = {
   "info-license-url": "off", // two licences, and one URL at most
   "info-license-strict": "off",
+  "operation-2xx-response": "off", // a link leads on
   "operation-4xx-response": "off", // the key set and the liveness probe refuse no request
 };
 const config = await createConfig({ extends: ["recommended-strict"], rules });

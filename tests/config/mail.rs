@@ -17,8 +17,8 @@ fn mail_from_is_no_reply_at_the_host_of_the_base_url_unless_it_is_given() {
     let named = resolve(&given(&[("SIGNET_APP_NAME", "Tea & Co")])).mail;
     for (base_url, sender) in [
         ("https://id.example:8443", "Tea & Co <no-reply@id.example>"),
-        ("http://127.0.0.1:8080", "Tea & Co <no-reply@[127.0.0.1]>"),
-        ("http://[::1]:8080", "Tea & Co <no-reply@[IPv6:::1]>"),
+        ("http://127.0.0.1:8080", "Tea & Co <no-reply@localhost>"),
+        ("http://[::1]:8080", "Tea & Co <no-reply@localhost>"),
     ] {
         assert_eq!(named.sender(base_url).to_string(), sender);
     }

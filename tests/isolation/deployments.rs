@@ -143,6 +143,7 @@ async fn operations_of_identity_ask_for_a_session_or_stand_on_a_short_list() {
         "verifyEmail",
         "verifyEmailWithToken",
         "requestPasswordReset",
+        "forgetPassword",
         "resetPassword",
         "resetPasswordCallback",
         // Says 404 where no user is signed in.

@@ -83,7 +83,7 @@ impl Letter {
             let line = message.lines().find(|line| line.to_lowercase().starts_with(name));
             line.map(|line| line[name.len()..].trim().to_owned()).unwrap_or_default()
         };
-        let text = message.replace("=\n", "").replace("=3D", "=").replace("=3d", "=");
+        let text = message.replace("=\n", "").replace("=3D", "=");
         Self { to: header("to:"), subject: header("subject:"), text }
     }
 

@@ -83,14 +83,8 @@ impl<T: Type + Serialize + ToJSON, const STATUS: u16, H: ResponseHeaders> ApiRes
         let schema = if T::IS_REQUIRED {
             T::schema_ref()
         } else {
-            // `null` is an answer too. Said as one of two, since generators overlook `nullable` beside a reference.
-            let null = MetaSchema {
-                nullable: true,
-                enum_items: vec![serde_json::Value::Null],
-                ..MetaSchema::new("object")
-            };
-            let one_of = vec![T::schema_ref(), MetaSchemaRef::Inline(Box::new(null))];
-            MetaSchemaRef::Inline(Box::new(MetaSchema { one_of, ..MetaSchema::ANY }))
+            // `null` is an answer too.
+            MetaSchemaRef::Inline(Box::new(or_null(T::schema_ref())))
         };
         let description = match STATUS {
             201 => "Made.",
@@ -103,6 +97,13 @@ impl<T: Type + Serialize + ToJSON, const STATUS: u16, H: ResponseHeaders> ApiRes
     fn register(registry: &mut Registry) {
         T::register(registry);
     }
+}
+
+/// What is described by `schema`, or `null`. Said as one of two, since generators overlook `nullable` beside a reference.
+pub fn or_null(schema: MetaSchemaRef) -> MetaSchema {
+    let null =
+        MetaSchema { nullable: true, enum_items: vec![serde_json::Value::Null], ..MetaSchema::new("object") };
+    MetaSchema { one_of: vec![schema, MetaSchemaRef::Inline(Box::new(null))], ..MetaSchema::ANY }
 }
 
 /// 204: done, and nothing to say.

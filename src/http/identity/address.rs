@@ -9,7 +9,7 @@ use poem_openapi::OpenApi;
 use poem_openapi::param::Query;
 
 use super::bodies::{ChangeEmail, SendVerificationEmail, VerifyEmail};
-use super::objects::{EmailVerified, Status};
+use super::objects::{EmailVerified, Status, UserOrNull};
 use super::request::{
     CurrentSession, Input, MaybeSession, PreferredLanguage, checked_callback, mail_options,
 };
@@ -148,11 +148,11 @@ async fn prove(
 ) -> Result<(EmailVerified, HeaderMap), ApiError> {
     match identity.accounts.verify_email(&token, current, language).await? {
         Proved::Address(_) | Proved::Nothing(_) => {
-            Ok((EmailVerified { status: true, user: None }, HeaderMap::new()))
+            Ok((EmailVerified { status: true, user: UserOrNull(None) }, HeaderMap::new()))
         }
         Proved::NewAddress(user) => {
             let headers = current.map(|current| identity.cookies.set_session(current)).unwrap_or_default();
-            Ok((EmailVerified { status: true, user: Some(user.into()) }, headers))
+            Ok((EmailVerified { status: true, user: UserOrNull(Some(user.into())) }, headers))
         }
     }
 }

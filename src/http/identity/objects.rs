@@ -2,9 +2,15 @@
 //! In: domain values. Out: JSON with the member names of Better Auth.
 //! Owns: what holds a token has no `Debug` to print it with.
 
-use poem_openapi::Object;
-use serde::Serialize;
+use std::borrow::Cow;
 
+use poem_openapi::Object;
+use poem_openapi::registry::{MetaSchemaRef, Registry};
+use poem_openapi::types::{ParseError, ParseFromJSON, ParseResult, ToJSON, Type};
+use serde::Serialize;
+use serde_json::Value;
+
+use crate::http::framework::answer::or_null;
 use crate::http::framework::secret_field::TokenField;
 use crate::http::framework::timestamp_field::TimestampField;
 use crate::model::credential::Credential;
@@ -214,8 +220,51 @@ pub struct EmailVerified {
     /// Always true.
     pub status: bool,
     /// The user with the new address, after a change of it; else null.
-    #[oai(nullable)]
-    pub user: Option<UserObject>,
+    pub user: UserOrNull,
+}
+
+/// A user, or null. Said as one of two: generators overlook `nullable` beside a reference.
+#[derive(Serialize)]
+#[serde(transparent)]
+pub struct UserOrNull(pub Option<UserObject>);
+
+impl Type for UserOrNull {
+    const IS_REQUIRED: bool = true;
+    type RawValueType = Self;
+    type RawElementValueType = Self;
+
+    fn name() -> Cow<'static, str> {
+        "UserOrNull".into()
+    }
+
+    fn schema_ref() -> MetaSchemaRef {
+        MetaSchemaRef::Inline(Box::new(or_null(UserObject::schema_ref())))
+    }
+
+    fn register(registry: &mut Registry) {
+        UserObject::register(registry);
+    }
+
+    fn as_raw_value(&self) -> Option<&Self> {
+        Some(self)
+    }
+
+    fn raw_element_iter<'a>(&'a self) -> Box<dyn Iterator<Item = &'a Self> + 'a> {
+        Box::new(self.as_raw_value().into_iter())
+    }
+}
+
+impl ToJSON for UserOrNull {
+    fn to_json(&self) -> Option<Value> {
+        self.0.as_ref().map_or(Some(Value::Null), ToJSON::to_json)
+    }
+}
+
+/// It stands in answers alone.
+impl ParseFromJSON for UserOrNull {
+    fn parse_from_json(_: Option<Value>) -> ParseResult<Self> {
+        Err(ParseError::custom("not read"))
+    }
 }
 
 /// Mail is on its way, if the address is known.

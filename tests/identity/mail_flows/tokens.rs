@@ -342,7 +342,7 @@ impl World {
 #[test]
 fn tokens_work_once_for_their_purpose_and_their_user_in_any_sequence() {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
-    let runs = Runs { cases: 48, max_shrink_iters: 60, failure_persistence: None, ..Runs::default() };
+    let runs = Runs { cases: 16, max_shrink_iters: 30, failure_persistence: None, ..Runs::default() };
     let worked = std::cell::Cell::new(0);
     let outcome = TestRunner::new(runs).run(&prop::collection::vec(step(), 4..24), |steps| {
         runtime.block_on(async {
@@ -355,5 +355,5 @@ fn tokens_work_once_for_their_purpose_and_their_user_in_any_sequence() {
         })
     });
     outcome.unwrap();
-    assert!(worked.get() > 20, "links were used: {}", worked.get());
+    assert!(worked.get() > 10, "links were used: {}", worked.get());
 }
