@@ -60,7 +60,7 @@ pub fn compose(
 ) -> Result<Posting, Error> {
     let from: Address = sender.address.parse().map_err(|_| Error::Address)?;
     let to: Address = ascii_domain(to).and_then(|to| to.parse().ok()).ok_or(Error::Address)?;
-    let name = Some(sender.name.clone()).filter(|name| !name.is_empty());
+    let name = Some(on_one_line(&sender.name)).filter(|name| !name.is_empty());
     let millis = u64::try_from(now.millis()).unwrap_or(0);
     let part = |kind: ContentType, text: String| {
         SinglePart::builder().header(kind).header(ContentTransferEncoding::QuotedPrintable).body(text)
@@ -69,7 +69,7 @@ pub fn compose(
         .from(Mailbox::new(name, from.clone()))
         // The address alone: whoever made the account chose the name.
         .to(Mailbox::new(None, to.clone()))
-        .subject(rendered.subject)
+        .subject(on_one_line(&rendered.subject))
         .date(UNIX_EPOCH + Duration::from_millis(millis))
         .message_id(Some(format!("<{id}@{}>", from.domain())))
         .header(AutoSubmitted)
@@ -82,6 +82,11 @@ pub fn compose(
         .map_err(|error| Error::Rendering(error.to_string()))?;
     let text = String::from_utf8(message.formatted()).map_err(|error| Error::Rendering(error.to_string()))?;
     Ok(Posting { from: from.to_string(), to: to.to_string(), text })
+}
+
+/// A text that a header can hold: without control characters, on which the encoder of names gives up.
+fn on_one_line(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect::<String>().trim().to_owned()
 }
 
 /// The address with its domain as mail servers know it, in ASCII (RFC 5891).
