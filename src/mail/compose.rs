@@ -75,7 +75,8 @@ pub fn compose(
         .header(AutoSubmitted)
         .multipart(
             MultiPart::alternative()
-                .boundary(format!("part-{id}"))
+                // Quoted-printable text never holds "=_" (RFC 2045 section 6.7), so no text can end its part.
+                .boundary(format!("=_{id}"))
                 .singlepart(part(ContentType::TEXT_PLAIN, rendered.text))
                 .singlepart(part(ContentType::TEXT_HTML, rendered.html)),
         )
@@ -130,7 +131,7 @@ mod tests {
         if headers(head) != expected {
             return Some(format!("headers: {head}"));
         }
-        let boundary = format!("--part-{ID}");
+        let boundary = format!("--=_{ID}");
         let parts: Vec<&str> = body.split(boundary.as_str()).collect();
         let [before, plain, html, after] = &parts[..] else { return Some(format!("{} parts", parts.len())) };
         let of_parts = ["Content-Type", "Content-Transfer-Encoding"];
@@ -185,7 +186,7 @@ mod tests {
         #[test]
         fn compose_makes_the_same_structure_of_what_looks_like_mail(
             pieces in proptest::collection::vec(prop_oneof![
-                Just("\r\n"), Just("\n"), Just("\r"), Just("Bcc: eve@example.com"), Just("--part-"), Just(ID), Just("."),
+                Just("\r\n"), Just("\n"), Just("\r"), Just("Bcc: eve@example.com"), Just("--=_"), Just(ID), Just("."),
                 Just("--"), Just("=?utf-8?q?=0D=0A?="), Just("Content-Type: text/html"), Just("ü"), Just(" "), Just("\0"),
             ], 0..12),
         ) {
