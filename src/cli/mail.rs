@@ -156,6 +156,7 @@ fn shape(lines: &[Line]) -> Value {
             "next_attempt_at": due(true),
             "deleted_at": due(false),
             "attempts": entry.attempts,
+            "claimed": entry.claimed,
             "problem": entry.problem,
         })
     };

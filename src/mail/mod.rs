@@ -4,6 +4,7 @@
 //!
 //! [`Outbox::write`] makes a message of a letter, the transaction keeps it, and [`worker::Worker`] delivers it.
 
+mod attempt;
 mod compose;
 mod error;
 mod file;

@@ -13,9 +13,9 @@ use lettre::transport::smtp::extension::{ClientId, Extension, MailBodyParameter,
 use lettre::transport::smtp::response::Response;
 use tokio::time::timeout;
 
+use super::attempt::{Failure, Limits, Prospect};
 use super::compose::Posting;
 use super::error::StartError;
-use super::transport::{Failure, Limits, Prospect};
 use crate::config::{Protection, Sender, SmtpServer};
 
 /// How long one address of the server may take to answer; it may have several.

@@ -7,12 +7,12 @@
 //! operator has a `KIND.LANGUAGE.html`.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use minijinja::{Environment, UndefinedBehavior, Value};
 use rust_embed::RustEmbed;
 
-use super::error::Error;
+use super::error::{Error, Problem};
 use super::letter::{Content, Language, Letter};
 use crate::model::message::Kind;
 
@@ -38,24 +38,6 @@ pub struct Rendered {
     pub text: String,
     /// For readers of HTML.
     pub html: String,
-}
-
-/// Why the templates cannot be used: the rest of a sentence that begins with the name of the setting.
-#[derive(Debug, thiserror::Error)]
-pub enum Problem {
-    /// The folder or a file in it.
-    #[error("is {0:?}, where {1:?} cannot be read: {2}")]
-    Unreadable(PathBuf, String, #[source] std::io::Error),
-    /// A file that takes the place of none.
-    #[error(
-        "is {0:?}, where {1:?} takes the place of no template; their names are like {example}, {LAYOUT} or {html}",
-        example = "reset-password.en.txt",
-        html = "reset-password.en.html"
-    )]
-    Unknown(PathBuf, String),
-    /// A template that cannot be rendered, or leaves out what a person needs.
-    #[error("has a template {0:?} that cannot be used: {1}")]
-    Unusable(String, String),
 }
 
 /// The templates, each of which can be rendered.
@@ -245,6 +227,7 @@ fn greeting(name: &str) -> Option<&str> {
     let name = name.trim();
     let is_dotted = |word: &str| word.trim_end_matches('.').contains('.');
     let is_name = (1..=LONGEST_NAME).contains(&name.chars().count())
+        && name.starts_with(char::is_alphanumeric)
         && name.chars().all(|c| c.is_alphanumeric() || " .,'’-·".contains(c) || is_mark(c))
         && !name.split_whitespace().any(is_dotted)
         && name.split_whitespace().count() <= 6;
@@ -352,6 +335,7 @@ mod tests {
             "Ada\nHi",
             "x\u{202e}y",
             "1/2",
+            "--part",
             "{{ link }}",
             "You have won a price click it now",
             &"a".repeat(65),

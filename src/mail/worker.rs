@@ -13,10 +13,11 @@ use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use super::attempt::{Failure, Limits, Prospect};
 use super::compose::Posting;
 use super::outbox::Outbox;
 use super::status::Status;
-use super::transport::{Failure, Limits, Prepared, Prospect, Transport};
+use super::transport::{Prepared, Transport};
 use crate::model::message::{Claimed, Next};
 use crate::store::{Database, Error as StoreError};
 use crate::vault;
@@ -122,6 +123,7 @@ impl Shared {
     /// Claims messages that are due, `limit` at most.
     async fn claim(&self, limit: usize) -> Result<(Arc<str>, Vec<Claimed>), StoreError> {
         let rows = self.database.outbox();
+        self.status.note_load(&rows.load().await?);
         // A look costs no write; most of the time there is nothing.
         if rows.next_due().await?.is_none_or(|due| due > self.clock.now()) {
             return Ok(("".into(), Vec::new()));
@@ -134,7 +136,6 @@ impl Shared {
 
     /// Waits until there may be something to do.
     async fn wait(&self) {
-        self.status.note_load(&self.database.outbox().load().await.unwrap_or_default());
         let due = self.database.outbox().next_due().await.ok().flatten();
         let pause =
             due.map_or(LOOK_EVERY, |due| due.since(self.clock.now()).clamp(SHORTEST_WAIT, LOOK_EVERY));

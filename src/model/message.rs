@@ -145,6 +145,8 @@ pub struct Entry {
     pub due_at: Timestamp,
     /// How often it was tried.
     pub attempts: u32,
+    /// Whether an instance delivers it, or has ended while it did.
+    pub claimed: bool,
     /// What the last attempt came to.
     pub problem: Option<String>,
     /// Address and text, as long as they are needed.

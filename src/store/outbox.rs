@@ -59,6 +59,7 @@ impl FromColumns for Entry {
             created_at: columns.moment()?,
             due_at: columns.moment()?,
             attempts: attempts(columns)?,
+            claimed: columns.flag()?,
             problem: columns.next()?,
             sealed: match (columns.next()?, columns.next()?) {
                 (Some(bytes), Some(master_key)) => Some(Sealed { bytes, master_key }),
@@ -228,7 +229,8 @@ impl<S: Scope> OutboxRepository<S> {
     /// When the database fails.
     pub async fn list(&self, state: Option<State>, limit: u32) -> Result<Vec<Entry>, Error> {
         let statement = sqlx::query(
-            "SELECT id, kind, state, created_at, due_at, attempts, problem, sealed, master_key FROM outbox \
+            "SELECT id, kind, state, created_at, due_at, attempts, \
+             CAST(CASE WHEN lease IS NULL THEN 0 ELSE 1 END AS BIGINT), problem, sealed, master_key FROM outbox \
              WHERE ($1 = '' OR state = $1) ORDER BY created_at DESC, id LIMIT $2",
         )
         .bind(state.map_or("", State::name))

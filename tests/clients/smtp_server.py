@@ -19,6 +19,7 @@ import json
 import logging
 import ssl
 import sys
+import warnings
 
 from aiosmtpd.smtp import SMTP, AuthResult
 
@@ -158,6 +159,7 @@ async def main():
     parser.add_argument("--login")
     given = parser.parse_args()
     logging.getLogger("mail.log").setLevel(logging.CRITICAL)
+    warnings.simplefilter("ignore")
     loop = asyncio.get_running_loop()
     context = None
     if given.certificate:
@@ -175,7 +177,7 @@ async def main():
         hostname="mail.test",
         tls_context=context if starttls else None,
         auth_required=given.login is not None,
-        auth_require_tls=context is not None,
+        auth_require_tls=starttls,
         authenticator=authenticate,
         enable_SMTPUTF8=True,
         loop=loop,

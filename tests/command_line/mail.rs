@@ -152,14 +152,14 @@ async fn serve_believes_no_certificate_that_the_machine_does_not_trust(
 async fn kill_between_the_answer_and_the_delivery_loses_no_mail_and_doubles_none() {
     let Some(mut smtp) = SmtpServer::start(Security::Login) else { return };
     let deployment = Deployment::new().await;
-    // One that no process has seen yet.
-    let unseen = deployment.promise("unseen@example.com").await;
-    // And one that a process has claimed, and is about to hand over.
+    // One that a process has claimed, and is about to hand over.
     smtp.treat_message_to("ada@example.com", "rcpt-hang");
     let server = deployment.serve(&smtp);
     let id = deployment.promise("ada@example.com").await;
     smtp.has_seen("hangs", 1).await;
     server.kill();
+    // And one that no process has seen.
+    let unseen = deployment.promise("unseen@example.com").await;
     let server = deployment.serve(&smtp);
     smtp.message_to("unseen@example.com").await;
     // A claim ends after a minute.

@@ -79,7 +79,7 @@ async fn message_holds_names_and_addresses_as_data() {
         "visit evil.example.com now",
         "\"Ada\" <eve@example.com>",
         "--part-00000000000000000000000000000000--",
-        "Ñandú 🦤 O'Neill",
+        "Ñandú \u{1f9a4} O'Neill",
     ];
     let letters = names.map(|name| {
         let content = Content::AddressChanged { new: "\"<b>new</b>\r\nCc: eve@example.com\"@example.com" };
@@ -96,6 +96,6 @@ async fn message_holds_names_and_addresses_as_data() {
         for foreign in ["evil.example.com", "You have won", "alert(1)"] {
             assert!(!message.text().contains(foreign), "{name}: {}", message.text());
         }
-        assert!(message.text().starts_with("Hello,\n") || name.contains("Ñandú"), "{}", message.text());
+        assert!(message.text().lines().next() == Some("Hello,"), "{}", message.text());
     }
 }

@@ -12,7 +12,7 @@ use signet::model::message::{Entry, Message};
 use signet::secret::MasterKey;
 use signet::store::Database;
 use signet::vault::Vault;
-use signet_verify::clock::{Clock, ManualClock};
+use signet_verify::clock::ManualClock;
 use signet_verify::crypto::SystemEntropy;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -132,7 +132,7 @@ impl Instance {
         let what = format!("tried {attempts} times: {id}");
         until(&what, async || {
             let entry = self.entry(id).await;
-            entry.attempts == attempts && entry.problem.is_some() && entry.due_at > self.clock.now()
+            entry.attempts == attempts && entry.problem.is_some() && !entry.claimed
         })
         .await;
         self.entry(id).await
