@@ -11,7 +11,7 @@ use signet::{app, config};
 /// Exit code for settings and arguments that cannot be used, the same that clap uses.
 const EXIT_USAGE: u8 = 2;
 
-/// Exit code for people who stand against each other: the operator decides.
+/// Exit code for users of an import that conflict: the operator decides.
 const EXIT_CONFLICTS: u8 = 3;
 
 /// Why a verb failed; each line that it prints is one sentence.

@@ -8,7 +8,7 @@ use reqwest::Method;
 use reqwest::header::COOKIE;
 use rstest::rstest;
 use serde_json::{Value, json};
-use sqlx::{AnyPool, Row};
+use sqlx::{AnyPool, AssertSqlSafe, Row};
 use tempfile::TempDir;
 
 use super::{installed, run};
@@ -60,10 +60,16 @@ fn text<'a>(person: &'a Value, member: &str) -> &'a str {
 
 /// Runs the command beside a server that keeps its files in `folder`.
 async fn import(folder: &Path, arguments: &[&str]) -> Output {
+    let database = format!("sqlite:{}", folder.join("signet.db").display());
+    import_into(&database, folder, arguments).await
+}
+
+/// The same, where its database is another one.
+async fn import_into(database: &str, folder: &Path, arguments: &[&str]) -> Output {
     let path = |name: &str| folder.join(name);
     let mut command = tokio::process::Command::new(env!("CARGO_BIN_EXE_signet"));
     command.args(["import", "better-auth"]).args(arguments).current_dir(folder);
-    command.env("DATABASE_URL", format!("sqlite:{}", path("signet.db").display()));
+    command.env("DATABASE_URL", database);
     command.env("SIGNET_KEYS_DIR", path("keys")).env("BETTER_AUTH_SECRET", SECRET);
     command.env("BETTER_AUTH_URL", BASE_URL).output().await.unwrap()
 }
@@ -215,4 +221,30 @@ async fn import_reads_times_without_a_zone_in_the_zone_of_the_old_server() {
     let body = json!({ "email": person["email"], "password": person["password"] });
     let signed_in = app.anonymous().post("/api/auth/sign-in/email", &body).await.expect(200);
     assert_eq!(signed_in["user"]["createdAt"], person["createdAt"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn import_into_the_postgresql_database_of_the_old_server_leaves_its_tables_as_they_are() {
+    let Some(old) = Old::make("1.4", "postgres").await else { return };
+    let folder = std::sync::Arc::new(tempfile::tempdir().unwrap());
+    let arguments = [old.url.as_str(), "--sessions", "--json"];
+    for expected in [counts(3, 3, 0), counts(3, 0, 3)] {
+        let came = report(&import_into(&old.url, folder.path(), &arguments).await);
+        assert_eq!((&came["users"], &came["accounts"], &came["sessions"]), (&expected, &expected, &expected));
+    }
+    let pool = sqlx::PgPool::connect(&old.url).await.unwrap();
+    for table in ["\"user\"", "users", "account", "accounts", "session", "sessions"] {
+        let count = sqlx::query(AssertSqlSafe(format!("SELECT count(*) FROM {table}")));
+        assert_eq!(count.fetch_one(&pool).await.unwrap().get::<i64, _>(0), 3, "{table}");
+    }
+    let builder = TestApp::in_folder(folder).with(|settings| {
+        settings.set("BETTER_AUTH_URL", BASE_URL);
+        settings.set("DATABASE_URL", old.url.clone());
+    });
+    let app = builder.start().await;
+    for person in &old.people[..2] {
+        let bearer = app.anonymous().bearing(text(person, "token"));
+        assert_eq!(bearer.get("/api/auth/get-session").await.expect(200)["user"]["id"], person["id"]);
+        app.anonymous().bearing(text(person, "jwt")).get("/api/me/tasks").await.expect(200);
+    }
 }

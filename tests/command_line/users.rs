@@ -42,7 +42,7 @@ fn audit(ran: &Output) -> Value {
     line
 }
 
-/// Somebody who has signed up: their id, a session, and a JWT of it.
+/// A user who has signed up: their id, a session, and a JWT of it.
 async fn signed_up(server: &Server, email: &str) -> (String, Caller, Caller) {
     let answer = server.caller().post("/api/auth/sign-up/email", &sign_up_body(email)).await.expect(200);
     let session = server.caller().bearing(answer["token"].as_str().unwrap());
@@ -85,8 +85,12 @@ async fn users_list_and_show_say_who_there_is_and_nothing_that_proves_it() {
         let text = printed(&run(folder.path(), command, &[]));
         assert!(text.contains("ada@example.com") && !text.contains("$argon2"), "{text}");
     }
-    let nobody = run(folder.path(), &["users", "show", "nobody@example.com"], &[]);
-    assert!(nobody.status.code() == Some(1) && printed(&nobody).contains("no user"), "{}", printed(&nobody));
+    let unknown = run(folder.path(), &["users", "show", "unknown@example.com"], &[]);
+    assert!(
+        unknown.status.code() == Some(1) && printed(&unknown).contains("no user"),
+        "{}",
+        printed(&unknown)
+    );
 }
 
 #[tokio::test]
@@ -131,7 +135,7 @@ async fn users_set_password_gives_one_to_a_user_who_has_none() {
 }
 
 #[tokio::test]
-async fn users_end_sessions_signs_a_user_out_everywhere_and_nobody_else() {
+async fn users_end_sessions_signs_a_user_out_everywhere_and_no_other() {
     let folder = tempfile::tempdir().unwrap();
     let server = Server::start(folder.path(), &[]);
     let (id, session, api) = signed_up(&server, "ada@example.com").await;

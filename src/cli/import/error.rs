@@ -27,10 +27,10 @@ pub enum Error {
     /// There is nothing to open private keys with.
     #[error("--keys private wants the BETTER_AUTH_SECRET of the old server, which sealed them")]
     NoSecret,
-    /// People who would be taken for each other.
+    /// Users who would be taken for each other.
     #[error(
-        "nothing was written: {0} people stand against each other or against users here, by their ids in the report; mend them, \
-         or let everybody else come with --skip-conflicts"
+        "nothing was written: {0} users conflict with each other or with users here, by their ids in the report; mend them, \
+         or let all others come with --skip-conflicts"
     )]
     Conflicts(usize),
 }

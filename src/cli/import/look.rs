@@ -163,10 +163,11 @@ impl UserColumns {
         match here.users.get(id) {
             // Who came before may have another address by now, but was made at the same moment.
             Some(known) if *known == created_at => return Ok(Fate::Here),
+            Some(_) if here.addresses.get(address).is_some_and(|owner| owner == id) => return Ok(Fate::Here),
             Some(_) => return Err(Reason::IdTaken),
             None => {}
         }
-        if row.flag(self.banned) && !row.moment(self.ban_expires).is_some_and(|expires| expires <= now) {
+        if row.flag(self.banned) && row.moment(self.ban_expires).is_none_or(|expires| expires > now) {
             return Err(Reason::Banned);
         }
         if here.deleted.contains(id) {

@@ -1,7 +1,7 @@
 //! `signet import better-auth`: the people of a Better Auth move in, with passwords, sessions and keys.
 //! In: the address of its database. Out: their rows here, and a report of what came and what stayed behind.
 //! Owns: everything is looked at before anything is written; the source is only read; a second run adds what is new and
-//! changes nobody.
+//! changes no user.
 
 mod error;
 mod here;
@@ -54,7 +54,7 @@ pub enum ImportCommand {
 pub struct BetterAuth {
     /// Its database: postgres://USER:PASSWORD@HOST/NAME or sqlite:FILE; it is only read
     from_url: String,
-    /// Only look and report; exit code 3 where people stand against each other
+    /// Only look and report; exit code 3 where users conflict with each other
     #[arg(long)]
     dry_run: bool,
     /// The schema of PostgreSQL that its tables are in
@@ -72,7 +72,7 @@ pub struct BetterAuth {
     /// The zone of times in PostgreSQL that have none: that of the old server's TZ
     #[arg(long, value_name = "ZONE", default_value = "UTC")]
     timezone: String,
-    /// Let everybody else come where people stand against each other
+    /// Let all others come where users conflict with each other
     #[arg(long)]
     skip_conflicts: bool,
     /// Write the report to this file, as JSON

@@ -194,7 +194,7 @@ impl Report {
     }
 }
 
-/// An id of a strange database, as a terminal may show it.
+/// An id of another database, as a terminal may show it.
 fn shown(id: &str) -> String {
     id.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
 }

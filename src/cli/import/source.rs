@@ -96,7 +96,9 @@ impl Source {
                     .await?;
             }
             Dialect::Postgres => {
+                // Rows that a policy would hide are an error, and not left out in silence.
                 let begin = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SET LOCAL TimeZone = 'UTC'; \
+                             SET LOCAL row_security = off; \
                              SET LOCAL statement_timeout = 0; SET LOCAL idle_in_transaction_session_timeout = 0";
                 source.connection.execute(begin).await?;
                 source.check_timezone().await?;
