@@ -38,7 +38,7 @@ pub struct Prepared {
 
 enum Place {
     /// To a server that waits for it.
-    Smtp(Ready),
+    Smtp(Box<Ready>),
     /// Into a file.
     Folder(PathBuf),
 }
@@ -66,7 +66,9 @@ impl Transport {
             Way::Folder(folder) => Place::Folder(folder.clone()),
             Way::Smtp(smtp) => {
                 let ready = timeout(self.limits.prepared, smtp.prepare(posting)).await;
-                Place::Smtp(ready.map_err(|_| Failure::temporary("the mail server took too long"))??)
+                Place::Smtp(Box::new(
+                    ready.map_err(|_| Failure::temporary("the mail server took too long"))??,
+                ))
             }
         };
         Ok(Prepared { place, limit: self.limits.handed_over })

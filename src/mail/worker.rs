@@ -111,7 +111,7 @@ impl Worker {
         place: OwnedSemaphorePermit,
         stop: CancellationToken,
     ) {
-        let outcome = self.shared.attempt(&message, &lease, &stop).await;
+        let outcome = Box::pin(self.shared.attempt(&message, &lease, &stop)).await;
         if let Err(error) = self.shared.note(&message, &lease, outcome).await {
             tracing::warn!(message = message.id, %error, "what became of a message could not be noted; it is tried again");
         }
@@ -148,7 +148,7 @@ impl Shared {
             Ok(posting) => posting,
             Err(why) => return Outcome::Failed(unreadable(&why)),
         };
-        let prepared = match stop.run_until_cancelled(self.transport.prepare(&posting)).await {
+        let prepared = match stop.run_until_cancelled(Box::pin(self.transport.prepare(&posting))).await {
             None => return Outcome::Interrupted,
             Some(Err(failure)) => return Outcome::Failed(failure),
             Some(Ok(prepared)) => prepared,
