@@ -44,7 +44,7 @@ pub enum Protection {
     Tls,
     /// STARTTLS (RFC 3207), without which nothing is sent.
     StartTls,
-    /// None: the server is this machine.
+    /// STARTTLS where it is offered, with whatever certificate: the server is this machine.
     Loopback,
 }
 
@@ -165,7 +165,7 @@ impl SmtpServer {
         let (scheme, after) = match self.protection {
             Protection::Tls => ("smtps", ""),
             Protection::StartTls => ("smtp", " (STARTTLS demanded)"),
-            Protection::Loopback => ("smtp", " (no TLS within this machine)"),
+            Protection::Loopback => ("smtp", " (TLS where it is offered)"),
         };
         let login = match &self.login {
             Some(login) => format!("{}:{HIDDEN}@", login.user),
@@ -197,9 +197,9 @@ mod tests {
             ("smtp://u:p@Mail.Example.com:25", "smtp://u:***@mail.example.com:25 (STARTTLS demanded)"),
             ("smtp://10.0.0.7:25", "smtp://10.0.0.7:25 (STARTTLS demanded)"),
             ("smtp://localhost.example.com", "smtp://localhost.example.com:587 (STARTTLS demanded)"),
-            ("smtp://localhost:25", "smtp://localhost:25 (no TLS within this machine)"),
-            ("smtp://127.0.0.1:25/", "smtp://127.0.0.1:25 (no TLS within this machine)"),
-            ("smtp://[::1]:25", "smtp://[::1]:25 (no TLS within this machine)"),
+            ("smtp://localhost:25", "smtp://localhost:25 (TLS where it is offered)"),
+            ("smtp://127.0.0.1:25/", "smtp://127.0.0.1:25 (TLS where it is offered)"),
+            ("smtp://[::1]:25", "smtp://[::1]:25 (TLS where it is offered)"),
             ("smtp://127.0.0.1:25?tls=required", "smtp://127.0.0.1:25 (STARTTLS demanded)"),
             ("smtps://u:p@mail.example.com", "smtps://u:***@mail.example.com:465"),
             ("file:mail", "file:mail"),

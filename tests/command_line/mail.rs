@@ -96,6 +96,20 @@ async fn serve_sends_mail_over_tls_with_a_login(
     assert_private(&log);
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn serve_uses_the_tls_of_a_relay_on_this_machine_whatever_certificate_it_has() {
+    let Some(smtp) = SmtpServer::start(Security::StartTls) else { return };
+    let deployment = Deployment::new().await;
+    // Its certificate is not trusted, and it lets nobody sign in without TLS.
+    let url = smtp.url().replace("?tls=required", "");
+    let server = Server::start(deployment.path(), &[("SIGNET_MAIL", &url), ("RUST_LOG", "trace")]);
+    deployment.promise("ada@example.com").await;
+    let message = smtp.message_to("ada@example.com").await;
+    assert!(message.was_encrypted());
+    assert_eq!((message.user(), message.link()), (Some(USER), LINK));
+    assert_private(&server.terminate().1);
+}
+
 #[rstest]
 #[case::no_starttls("no-starttls")]
 #[case::starttls_refused("starttls-454")]
