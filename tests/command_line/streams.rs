@@ -56,7 +56,7 @@ fn run_with(folder: &Path, arguments: &[&str], [input, output, errors]: [State; 
 
 /// Every verb that ends by itself, with arguments that make it do its work, and whether it prints on the standard
 /// output.
-const VERBS: [(&[&str], bool); 17] = [
+const VERBS: [(&[&str], bool); 27] = [
     (&["--help"], false),
     (&["--version"], false),
     (&["no-such-verb"], false),
@@ -74,6 +74,16 @@ const VERBS: [(&[&str], bool); 17] = [
     (&["keys", "import", "-"], false),
     (&["keys", "rewrap"], true),
     (&["token", "inspect", "e30.e30.x"], true),
+    (&["mail", "list"], true),
+    (&["mail", "retry", "--parked"], true),
+    (&["mail", "retry", "unknown"], true),
+    (&["users", "list"], true),
+    (&["users", "show", "unknown"], false),
+    (&["users", "invite", "ada@example.com"], true),
+    (&["users", "set-password", "unknown", "--password-stdin"], false),
+    (&["users", "end-sessions", "unknown"], false),
+    (&["users", "remove", "unknown"], false),
+    (&["import", "better-auth", "sqlite:unknown.db"], false),
 ];
 
 /// The verbs that the help names, and those of their verbs.
