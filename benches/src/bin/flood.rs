@@ -229,7 +229,8 @@ fn millis(nanos: &[u64], share: f64) -> String {
 
 async fn measure(binary: &Path, url: Option<&str>, options: &Options) {
     let folder = tempfile::tempdir().unwrap();
-    let mut settings = vec![("SIGNET_RATE_LIMIT", options.limits), ("SIGNET_TRUSTED_PROXIES", "127.0.0.1/32")];
+    let mut settings =
+        vec![("SIGNET_RATE_LIMIT", options.limits), ("SIGNET_TRUSTED_PROXIES", "127.0.0.1/32")];
     settings.extend(url.map(|url| ("DATABASE_URL", url)));
     let signet = Process::signet(binary, folder.path(), &settings).await;
     let address = signet.address;
