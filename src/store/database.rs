@@ -3,8 +3,8 @@
 //! Owns: a SQLite file has one writer at a time, which waits for its turn here.
 
 use std::str::FromStr;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use signet_verify::clock::Clock;
@@ -93,7 +93,7 @@ impl Database {
         let in_memory =
             dialect == Dialect::Sqlite && (url.contains(":memory:") || url.contains("mode=memory"));
         let pool = |connections| {
-            let options = pool_options(dialect, connections, condition.clone());
+            let options = pool_options(dialect, connections, Arc::downgrade(&condition));
             match in_memory {
                 // What is in memory goes with its connection.
                 true => options.min_connections(1).idle_timeout(None).max_lifetime(None),
@@ -264,8 +264,8 @@ fn address(url: &str) -> Result<(Dialect, AnyConnectOptions), OpenError> {
     Ok((dialect, AnyConnectOptions::from_str(&url).map_err(|_| OpenError::Address)?))
 }
 
-/// A pool whose connections are all set up alike.
-fn pool_options(dialect: Dialect, connections: u32, condition: Arc<Condition>) -> AnyPoolOptions {
+/// A pool whose connections are all set up alike. It does not keep the condition, which keeps the pool.
+fn pool_options(dialect: Dialect, connections: u32, condition: Weak<Condition>) -> AnyPoolOptions {
     let set_up = match dialect {
         // FULL: a commit that was acknowledged survives a power cut, not only a crash of the process.
         Dialect::Sqlite => {
@@ -280,7 +280,8 @@ fn pool_options(dialect: Dialect, connections: u32, condition: Arc<Condition>) -
         .acquire_timeout(ACQUIRE_TIMEOUT)
         .after_connect(move |connection, _| {
             // A session that others get too is left as it is.
-            let set_up = (!condition.shares_sessions()).then_some(set_up);
+            let is_shared = condition.upgrade().is_some_and(|condition| condition.shares_sessions());
+            let set_up = (!is_shared).then_some(set_up);
             Box::pin(async move {
                 match set_up {
                     Some(set_up) => connection.execute(set_up).await.map(|_| ()),

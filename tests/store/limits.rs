@@ -7,9 +7,10 @@ use signet::keys::repository::KeyRepository;
 use signet::model::key_rows::Version;
 use signet::store::keys::Keys;
 use signet::store::{Database, Error};
-use sqlx::{AnyPool, Executor};
+use sqlx::{AnyPool, Executor, Row};
 
 use super::support::*;
+use crate::support::wait::until;
 
 /// Short enough to wait for.
 const LIMIT: Duration = Duration::from_millis(300);
@@ -96,4 +97,17 @@ fn store_error(error: signet::keys::repository::Error) -> Error {
         signet::keys::repository::Error::Database(error) => *error.downcast::<Error>().unwrap(),
         error => panic!("{error}"),
     }
+}
+
+#[tokio::test]
+async fn open_leaves_no_connection_behind_once_its_database_is_dropped() {
+    let Some(fresh) = Fresh::open(Postgres).await else { return };
+    fresh.sign_up("ada", 1).await;
+    let others = fresh.others().await;
+    drop(fresh);
+    let count = "SELECT COUNT(*) FROM pg_stat_activity WHERE datname = current_database()";
+    until("this test alone is connected", async || {
+        sqlx::query(count).fetch_one(&others).await.unwrap().get::<i64, _>(0) == 1
+    })
+    .await;
 }
