@@ -13,16 +13,18 @@ pub struct Limits {
     pub prepared: Duration,
     /// Handing it over: from its first byte to the word that it was taken.
     pub handed_over: Duration,
+    /// After how long the delivery holds up no other any more.
+    pub patience: Duration,
 }
 
 impl Limits {
-    /// Those of a server: generous for a machine that scans messages, and short enough that one that hangs holds up
-    /// others for little more than a minute.
+    /// Those of a server: generous for a machine that scans messages.
     pub const USUAL: Self = Self {
         greeting: Duration::from_secs(20),
         step: Duration::from_secs(15),
         prepared: Duration::from_secs(40),
         handed_over: Duration::from_secs(30),
+        patience: Duration::from_secs(4),
     };
 }
 

@@ -57,6 +57,11 @@ impl Transport {
         Ok(Some(Self { way, limits }))
     }
 
+    /// After how long a delivery holds up no other any more.
+    pub(super) fn patience(&self) -> Duration {
+        self.limits.patience
+    }
+
     /// Does everything up to the point where the message itself is handed over; may be left off at any time.
     ///
     /// # Errors

@@ -1,7 +1,7 @@
 //! Delivers what the outbox holds, beside the workers of other instances.
 //! In: rows that wait. Out: messages handed over, postponed or parked.
 //! Owns: a message is handed over only by whoever holds its claim at that moment, so that it goes out once while nothing
-//! crashes; one that hangs holds up no other but those that find every place taken.
+//! crashes; one that hangs keeps its place for some seconds only, and so holds up others for as long at most.
 
 use std::pin::pin;
 use std::sync::Arc;
@@ -22,7 +22,7 @@ use crate::model::message::{Claimed, Next};
 use crate::store::{Database, Error as StoreError};
 use crate::vault;
 
-/// How many messages are delivered side by side.
+/// How many deliveries are under way side by side that have not taken long yet.
 const PLACES: usize = 16;
 /// How long a claim holds. It is renewed before a message is handed over, and so outlasts that by half a minute, which is
 /// how far the clocks of two instances may differ. Whatever an instance that was killed had claimed is claimed again then.
@@ -34,6 +34,13 @@ const SHORTEST_WAIT: Duration = Duration::from_millis(50);
 /// How long to wait before it is noted once more that a message is sent, where the database did not answer.
 const NOTE_AGAIN_AFTER: Duration = Duration::from_secs(1);
 
+/// How many messages that hang another may find before it.
+const BEFORE_IT: u64 = 300;
+/// How long it may wait for them.
+const LONGEST_WAIT: Duration = Duration::from_secs(90);
+
+const _: () =
+    assert!(BEFORE_IT.div_ceil(PLACES as u64) * Limits::USUAL.patience.as_secs() <= LONGEST_WAIT.as_secs());
 const _: () = assert!(Limits::USUAL.prepared.as_secs() < LEASE.as_secs());
 const _: () = assert!(Limits::USUAL.handed_over.as_secs() + 30 <= LEASE.as_secs());
 
@@ -111,7 +118,16 @@ impl Worker {
         place: OwnedSemaphorePermit,
         stop: CancellationToken,
     ) {
-        let outcome = Box::pin(self.shared.attempt(&message, &lease, &stop)).await;
+        let mut attempt = Box::pin(self.shared.attempt(&message, &lease, &stop));
+        let mut place = Some(place);
+        let outcome = match timeout(self.shared.transport.patience(), &mut attempt).await {
+            Ok(outcome) => outcome,
+            Err(_) => {
+                // Perhaps it hangs. It may go on until its limits, and another begins in its place.
+                place = None;
+                attempt.await
+            }
+        };
         if let Err(error) = self.shared.note(&message, &lease, outcome).await {
             tracing::warn!(message = message.id, %error, "what became of a message could not be noted; it is tried again");
         }

@@ -28,6 +28,7 @@ pub const SHORT: Limits = Limits {
     step: Duration::from_secs(4),
     prepared: Duration::from_secs(8),
     handed_over: Duration::from_secs(4),
+    patience: Duration::from_secs(1),
 };
 
 /// An instance: an outbox, and a worker once it is started.
