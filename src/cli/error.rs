@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use signet::identity;
 use signet::keys::key_formats;
 use signet::keys::rotation;
+use signet::mail::rewrap::RewrapError;
 use signet::model::contract;
 use signet::{app, config};
 
@@ -38,6 +39,9 @@ pub enum Error {
     /// A file that holds no key to import.
     #[error("no key was imported: {0}")]
     Transfer(#[from] key_formats::Error),
+    /// Messages that could not be sealed anew.
+    #[error("mail cannot be sealed anew: {0}")]
+    Rewrap(#[from] RewrapError),
     /// Messages that are not there, sent already, or being delivered.
     #[error(
         "not tried again, since they are not there, are sent, or are being delivered at this moment: {0}"
@@ -91,7 +95,12 @@ impl Error {
                     | identity::Error::VerificationMailOff
             ),
             Self::NoSuchUser | Self::NoSuchMessage(_) | Self::Input(_) => false,
-            Self::Keys(_) | Self::Token(_) | Self::Output(_) | Self::Log(_) | Self::Runtime(_) => false,
+            Self::Keys(_)
+            | Self::Rewrap(_)
+            | Self::Token(_)
+            | Self::Output(_)
+            | Self::Log(_)
+            | Self::Runtime(_) => false,
             #[cfg(feature = "otlp")]
             Self::Traces(_) => false,
         };

@@ -13,6 +13,7 @@ use signet::keys::listing;
 use signet::keys::repository::KeyRepository;
 use signet::keys::rotation::{self, Order};
 use signet::keys::selection::Selection;
+use signet::mail::rewrap::rewrap as rewrap_messages;
 use signet::model::signing_key::ImportAs;
 use signet::store::keys::Keys;
 use signet_verify::crypto::Algorithm;
@@ -38,7 +39,7 @@ pub enum KeysCommand {
     Export(With<Export>),
     /// Let a key from elsewhere join: a PEM or JWK file, or what `keys export --sealed` wrote
     Import(With<Import>),
-    /// Seal every private key anew under the current master key, so that old ones can be thrown away
+    /// Seal every private key, and mail that is not sent yet, anew under the current master key, so that old ones can be thrown away
     Rewrap(With<Rewrap>),
 }
 
@@ -262,7 +263,9 @@ async fn rewrap(config: Config, Rewrap { dry_run }: Rewrap, output: Output) -> R
     let mode = if dry_run { commands::Rewrap::DryRun } else { commands::Rewrap::Write };
     let Some(keys) = open(&config, output).await? else { return Ok(()) };
     let outcome = keys.rotation.rewrap(operator().as_str(), mode).await?;
+    let messages = rewrap_messages(&keys.database, &keys.vault, mode).await?;
     let verb = if dry_run { "would be sealed anew" } else { "is sealed anew" };
+    let verb_of_messages = if dry_run { "would be sealed anew" } else { "sealed anew" };
     let text = || {
         let current = |kid: &Kid| format!("Key {kid} is sealed under the current master key already.\n");
         let rewrapped = outcome.rewrapped.iter().map(|kid| format!("Key {kid} {verb}.\n"));
@@ -270,9 +273,16 @@ async fn rewrap(config: Config, Rewrap { dry_run }: Rewrap, output: Output) -> R
         rewrapped
             .chain(outcome.current.iter().map(current))
             .chain(unreadable.map(|(kid, why)| format!("Key {kid} cannot be opened: {why}\n")))
+            .chain(std::iter::once(format!(
+                "Messages in the outbox: {} {verb_of_messages}.\n",
+                messages.rewrapped
+            )))
+            .chain(
+                messages.unreadable.iter().map(|(id, why)| format!("Message {id} cannot be opened: {why}\n")),
+            )
             .collect()
     };
-    let printed = output.print(text, || shapes::rewrapped(&outcome));
+    let printed = output.print(text, || shapes::rewrapped(&outcome, &messages));
     keys.database.close().await;
     printed
 }

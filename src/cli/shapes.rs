@@ -12,6 +12,7 @@ use signet::keys::commands::{ForcedRotation, Requested, Revoked, Rewrapped};
 use signet::keys::import_export::Imported;
 use signet::keys::listing::{Line, Next};
 use signet::keys::timeline::{Entry, calendar};
+use signet::mail::rewrap::RewrappedMessages;
 use signet::model::contract::Contract;
 use signet::model::credential::Credential;
 use signet::model::key_rows::KeyEvent;
@@ -111,12 +112,17 @@ pub fn imported(done: &Imported) -> Value {
 }
 
 /// Of `keys rewrap`; with a dry run, of what would be done.
-pub fn rewrapped(done: &Rewrapped) -> Value {
+pub fn rewrapped(done: &Rewrapped, messages: &RewrappedMessages) -> Value {
     let unreadable = done.unreadable.iter().map(|(kid, why)| json!({ "kid": kid.as_ref(), "why": why }));
+    let unreadable_messages = messages.unreadable.iter().map(|(id, why)| json!({ "id": id, "why": why }));
     json!({
         "rewrapped": done.rewrapped.iter().map(AsRef::<str>::as_ref).collect::<Vec<_>>(),
         "current": done.current.iter().map(AsRef::<str>::as_ref).collect::<Vec<_>>(),
         "unreadable": unreadable.collect::<Vec<_>>(),
+        "messages": {
+            "rewrapped": messages.rewrapped,
+            "unreadable": unreadable_messages.collect::<Vec<_>>(),
+        },
     })
 }
 

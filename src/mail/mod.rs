@@ -10,6 +10,7 @@ mod error;
 mod file;
 pub mod letter;
 pub mod outbox;
+pub mod rewrap;
 mod smtp;
 mod status;
 mod templates;

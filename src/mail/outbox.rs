@@ -108,7 +108,15 @@ impl fmt::Debug for Outbox {
 }
 
 /// Seals a message in its row.
-fn seal(vault: &Vault, id: &str, created_at: Timestamp, posting: &Posting) -> Result<Sealed, Error> {
+///
+/// # Errors
+/// When it cannot be sealed.
+pub(super) fn seal(
+    vault: &Vault,
+    id: &str,
+    created_at: Timestamp,
+    posting: &Posting,
+) -> Result<Sealed, Error> {
     let text = serde_json::to_vec(posting).map_err(|error| Error::Rendering(error.to_string()))?;
     let created = created_at.millis().to_be_bytes();
     Ok(vault.seal(Purpose::Message, &[id.as_bytes(), &created], &Zeroizing::new(text))?)

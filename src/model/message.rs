@@ -153,6 +153,17 @@ pub struct Entry {
     pub sealed: Option<Sealed>,
 }
 
+/// A message whose text is needed, as it lies sealed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SealedMessage {
+    /// The message.
+    pub id: String,
+    /// When it was written.
+    pub created_at: Timestamp,
+    /// Address and text.
+    pub sealed: Sealed,
+}
+
 /// How many messages there are in a state.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Load {

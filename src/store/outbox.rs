@@ -8,7 +8,7 @@ use super::error::Error;
 use super::rows::{Columns, FromColumns, entities};
 use super::scope::Scope;
 use crate::model::message::{
-    Claimed, Entry, Load, Message, PARKED_KEPT_FOR, SENT_KEPT_FOR, State, TRIED_FOR,
+    Claimed, Entry, Load, Message, PARKED_KEPT_FOR, SENT_KEPT_FOR, SealedMessage, State, TRIED_FOR,
 };
 use crate::model::sealed::Sealed;
 use signet_verify::clock::Timestamp;
@@ -65,6 +65,16 @@ impl FromColumns for Entry {
                 (Some(bytes), Some(master_key)) => Some(Sealed { bytes, master_key }),
                 _ => None,
             },
+        })
+    }
+}
+
+impl FromColumns for SealedMessage {
+    fn from_columns(columns: &mut Columns<'_>) -> Result<Self, Error> {
+        Ok(Self {
+            id: columns.next()?,
+            created_at: columns.moment()?,
+            sealed: Sealed { bytes: columns.next()?, master_key: columns.next()? },
         })
     }
 }
@@ -260,6 +270,40 @@ impl<S: Scope> OutboxRepository<S> {
             .bind(now.millis())
             .bind(now.after(TRIED_FOR).millis());
         self.scope.execute(statement).await
+    }
+
+    /// Up to `limit` messages that are not sealed under `master_key`, in the order of their ids after `after`.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn sealed_otherwise(
+        &self,
+        master_key: &str,
+        after: &str,
+        limit: u32,
+    ) -> Result<Vec<SealedMessage>, Error> {
+        let statement = sqlx::query(
+            "SELECT id, created_at, sealed, master_key FROM outbox \
+             WHERE sealed IS NOT NULL AND master_key <> $1 AND id > $2 ORDER BY id LIMIT $3",
+        )
+        .bind(master_key)
+        .bind(after)
+        .bind(i64::from(limit));
+        entities(&self.scope.fetch_all(statement).await?)
+    }
+
+    /// Keeps what a message was sealed as anew, unless its text is gone or was sealed anew meanwhile; says whether.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn reseal(&self, before: &SealedMessage, sealed: &Sealed) -> Result<bool, Error> {
+        let statement =
+            sqlx::query("UPDATE outbox SET sealed = $3, master_key = $4 WHERE id = $1 AND master_key = $2")
+                .bind(&before.id)
+                .bind(&before.sealed.master_key)
+                .bind(sealed.bytes.as_slice())
+                .bind(&sealed.master_key);
+        Ok(self.scope.execute(statement).await? == 1)
     }
 
     /// How many messages there are in each state that has any.

@@ -124,6 +124,7 @@ fn keys_verbs_print_documents_of_the_shapes_that_are_written_down() {
 
     let rewrapped = says("keys rewrap --json", &["--dry-run"]);
     assert_eq!(rewrapped["current"].as_array().unwrap().len(), 3, "{rewrapped}");
+    assert_eq!(rewrapped["messages"], json!({ "rewrapped": 0, "unreadable": [] }));
     server.terminate();
 }
 

@@ -4,10 +4,12 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use base64::Engine as _;
 use rstest::rstest;
 use serde_json::{Value, json};
 use signet::mail::{Content, Language, Letter, Outbox};
 use signet::store::Database;
+use signet_verify::clock::{Clock, SystemClock};
 use tempfile::TempDir;
 
 use super::json::document;
@@ -69,6 +71,9 @@ impl Deployment {
         self.listed(id)
     }
 }
+
+/// A master key that takes the place of the first.
+const NEW_MASTER_KEY: [u8; 32] = *b"\x8a\x11\xf3\x5e\xc4\x02\x9b\x77\xd8\x60\x3c\xe1\x45\xaf\x92\x1d\xb6\x0e\x7a\xc9\x53\xf8\x24\x8d\xe7\x39\x6b\xd1\x05\xca\x4f\x96";
 
 /// What must not stand in a log.
 fn assert_private(log: &str) {
@@ -189,6 +194,46 @@ async fn kill_between_the_answer_and_the_delivery_loses_no_mail_and_doubles_none
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn kill_after_the_answer_to_a_request_for_a_reset_loses_no_mail_and_doubles_none() {
+    let Some(mut smtp) = SmtpServer::start(Security::Login) else { return };
+    let deployment = Deployment::new().await;
+    let server = deployment.serve(&smtp);
+    let users = ["ada@example.com", "bob@example.com"];
+    for email in users {
+        let body = json!({ "name": "Ada", "email": email, "password": "correct horse battery" });
+        server.caller().post("/api/auth/sign-up/email", &body).await.expect(200);
+        smtp.message_to(email).await;
+    }
+    let ask = async |email: &str| {
+        let body = json!({ "email": email });
+        server.caller().post("/api/auth/request-password-reset", &body).await.expect(200);
+    };
+    // The process dies while it delivers the first, and as soon as it has answered the second.
+    smtp.treat_message_to("ada@example.com", "rcpt-hang");
+    ask("ada@example.com").await;
+    smtp.has_seen("hangs", 1).await;
+    ask("bob@example.com").await;
+    server.kill();
+    let server = deployment.serve(&smtp);
+    for email in users {
+        // A claim ends after a minute.
+        let arrived = async || smtp.messages_to(email).len() >= 2;
+        until_for(Duration::from_secs(180), "the message of the process that was killed", arrived).await;
+        let messages = smtp.messages_to(email);
+        let token = messages[1].link().split_once("/reset-password#token=").unwrap().1.to_owned();
+        let body = json!({ "newPassword": "another good password", "token": token });
+        server.caller().post("/api/auth/reset-password", &body).await.expect(200);
+        let body = json!({ "email": email, "password": "another good password" });
+        server.caller().post("/api/auth/sign-in/email", &body).await.expect(200);
+        // The third says that the password was reset.
+        let told = smtp.nth_message_to(email, 3).await;
+        assert!(!told.text().contains("token="), "{}", told.text());
+    }
+    assert_private(&server.terminate().1);
+    assert!(users.iter().all(|email| smtp.messages_to(email).len() == 3));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn serve_writes_mail_into_files_and_says_where() {
     let deployment = Deployment::new().await;
     let server = Server::start(deployment.path(), &[]);
@@ -300,4 +345,49 @@ fn serve_takes_an_operators_template_in_the_place_of_ours() {
     let server = Server::start(folder.path(), &[("SIGNET_MAIL_TEMPLATES", "templates")]);
     let (status, log) = server.terminate();
     assert!(status.success(), "{log}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn keys_rewrap_lets_mail_that_waits_or_is_parked_need_no_old_master_key() {
+    let deployment = Deployment::new().await;
+    let waiting = deployment.promise("ada@example.com").await;
+    let parked = deployment.promise("bob@example.com").await;
+    let rows = deployment.database.outbox();
+    let now = SystemClock::new().now();
+    // More than are read at once.
+    for number in 0..150 {
+        deployment.promise(&format!("user{number}@example.com")).await;
+    }
+    rows.claim("lease", 1000, now.after(Duration::from_secs(60)), now).await.unwrap();
+    assert!(rows.park(&parked, "lease", now, "no such user").await.unwrap());
+
+    let path = deployment.path().join("keys/master.key");
+    let old = std::fs::read_to_string(&path).unwrap();
+    std::fs::remove_file(&path).unwrap();
+    let (old, new) = (old.trim(), base64::engine::general_purpose::STANDARD.encode(NEW_MASTER_KEY));
+    let both = [("SIGNET_MASTER_KEY", new.as_str()), ("SIGNET_MASTER_KEYS_OLD", old)];
+    let rewrap = |more: &[&str], settings: &[(&str, &str)]| {
+        let arguments = [&["keys", "rewrap", "--json"], more].concat();
+        document("keys rewrap --json", &run(deployment.path(), &arguments, settings))["messages"].clone()
+    };
+    let rewrapped = |count: usize| json!({ "rewrapped": count, "unreadable": [] });
+    let without_old = rewrap(&["--dry-run"], &both[..1]);
+    assert_eq!(
+        (&without_old["rewrapped"], without_old["unreadable"].as_array().unwrap().len()),
+        (&json!(0), 152)
+    );
+    assert_eq!(rewrap(&["--dry-run"], &both), rewrapped(152));
+    assert_eq!(rewrap(&[], &both), rewrapped(152));
+    assert_eq!(rewrap(&[], &both), rewrapped(0), "all of it is");
+
+    let listed =
+        document("mail list --json", &run(deployment.path(), &["mail", "list", "--json"], &both[..1]));
+    for (id, state, to) in [(&waiting, "waiting", "ada@example.com"), (&parked, "parked", "bob@example.com")]
+    {
+        let messages = listed["messages"].as_array().unwrap();
+        let message = messages.iter().find(|message| message["id"] == **id).unwrap();
+        assert_eq!((&message["state"], &message["to"]), (&json!(state), &json!(to)));
+    }
+    let printed = printed(&run(deployment.path(), &["keys", "rewrap"], &both[..1]));
+    assert!(printed.contains("Messages in the outbox: 0 sealed anew.\n"), "{printed}");
 }
