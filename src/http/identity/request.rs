@@ -114,18 +114,26 @@ impl<'a, T: FromFields> ApiExtractor<'a> for SignInInput<T> {
     }
 }
 
-fn check_redirects(document: Option<&Value>, origins: &TrustedOrigins) -> Result<(), Code> {
+fn check_redirects(document: Option<&Value>, origins: &TrustedOrigins) -> Result<(), ApiError> {
     let Some(Value::Object(members)) = document else { return Ok(()) };
     for (member, code) in REDIRECT_FIELDS {
-        // An empty one names no place.
-        if let Some(Value::String(place)) = members.get(member)
-            && !place.is_empty()
-            && !origins.trusts_url(place)
-        {
-            return Err(code);
+        match members.get(member) {
+            // An empty one names no place.
+            Some(Value::String(place)) if !place.is_empty() && !origins.trusts_url(place) => {
+                return Err(code.into());
+            }
+            // Whatever JavaScript takes for true is meant as one.
+            Some(Value::Bool(true) | Value::Array(_) | Value::Object(_)) => return Err(no_text(code)),
+            Some(Value::Number(number)) if number.as_f64() != Some(0.0) => return Err(no_text(code)),
+            _ => {}
         }
     }
     Ok(())
+}
+
+/// The answer to a place that is no text: which member it is, the message of its other refusal says.
+fn no_text(code: Code) -> ApiError {
+    Code::ValidationError.saying(format!("{}: expected a string", code.message()))
 }
 
 /// The same members may stand in the query of a request that changes something.

@@ -54,14 +54,32 @@ async fn places_that_are_not_trusted_are_refused_in_body_and_query_of_every_flow
 #[tokio::test]
 async fn places_that_are_no_text_are_refused() {
     let (app, _) = start().await;
+    let body = |member: &str, value: Value| json!({ "email": "ada@example.com", member: value });
+    for path in ["request-password-reset", "send-verification-email"] {
+        for (member, label) in [
+            ("callbackURL", "callbackURL"),
+            ("redirectTo", "redirectURL"),
+            ("errorCallbackURL", "errorCallbackURL"),
+            ("newUserCallbackURL", "newUserCallbackURL"),
+        ] {
+            for value in [json!(7), json!(-0.5), json!(true), json!([]), json!({}), json!(["/"])] {
+                let reply = post(&app.anonymous(), path, body(member, value.clone())).await;
+                let expected = format!("Invalid {label}: expected a string");
+                assert_eq!(reply.json()["message"], expected, "{path} {member} {value}");
+                reply.assert_error(400, "VALIDATION_ERROR");
+            }
+        }
+    }
     for (path, member) in
         [("request-password-reset", "redirectTo"), ("send-verification-email", "callbackURL")]
     {
-        for value in [json!(7), json!([]), json!({})] {
-            let body = json!({ "email": "ada@example.com", member: value });
-            post(&app.anonymous(), path, body).await.assert_error(400, "VALIDATION_ERROR");
+        // What is false in JavaScript is left to the schema, which names the member.
+        for value in [json!(0), json!(false)] {
+            let reply = post(&app.anonymous(), path, body(member, value)).await;
+            assert!(reply.text.contains(&format!("[body.{member}] ")), "{}", reply.text);
+            reply.assert_error(400, "VALIDATION_ERROR");
         }
-        let long = json!({ "email": "ada@example.com", member: format!("/{}", "x".repeat(2048)) });
+        let long = body(member, format!("/{}", "x".repeat(2048)).into());
         post(&app.anonymous(), path, long).await.assert_error(400, "VALIDATION_ERROR");
     }
 }
