@@ -6,6 +6,7 @@ mod database;
 mod deletions;
 mod keys;
 mod limits;
+mod mail;
 mod operator;
 mod outages;
 mod pooler;
