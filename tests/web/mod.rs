@@ -11,7 +11,7 @@ use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::process::Command;
 
 use crate::clients::{browser, installed};
-use crate::support::{Builder, TestApp};
+use crate::support::{Builder, SECRET, TestApp};
 
 /// Where a script asks for the time to pass: `@@ advance SECONDS`, answered by a line.
 const ORDER: &str = "@@ advance ";
@@ -94,6 +94,23 @@ async fn sign_up_and_sign_in_pages_lead_through_the_confirmation_of_an_address_t
     let demanding = |settings: &mut Settings| settings.set("SIGNET_REQUIRE_VERIFIED_EMAIL", "on");
     let app = with_mail().with(demanding).start().await;
     drive(&app, "verified.mjs").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn invited_user_chooses_a_password_with_the_link_of_a_mail_and_signs_in() {
+    let app = with_mail().start().await;
+    let path = |name: &str| app.folder.path().join(name).display().to_string();
+    // As an operator does beside a running server, in both languages.
+    for (email, name, language) in [("ada@example.com", "Ada", "en"), ("bea@example.com", "Bea", "de")] {
+        let mut order = Command::new(env!("CARGO_BIN_EXE_signet"));
+        order.args(["users", "invite", email, "--name", name, "--language", language]);
+        order.env("BETTER_AUTH_SECRET", SECRET).env("BETTER_AUTH_URL", &app.base_url);
+        order.env("DATABASE_URL", format!("sqlite:{}", path("signet.db")));
+        order.env("SIGNET_KEYS_DIR", path("keys")).env("SIGNET_MAIL", format!("file:{}", path("mail")));
+        let ordered = order.output().await.unwrap();
+        assert!(ordered.status.success(), "{}", String::from_utf8_lossy(&ordered.stderr));
+    }
+    drive(&app, "invitation.mjs").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
