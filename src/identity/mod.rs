@@ -33,7 +33,7 @@ pub use delete_user::{Deletion, DeletionProof};
 pub use devices::{DeviceToken, Devices};
 pub use email::Email;
 pub use error::Error;
-pub use invite::Invitations;
+pub use invite::{Invitations, Prepared as PreparedInvitation};
 pub use mail_request_worker::{Handled, MailRequestWorker, Outcome};
 pub use mailing::{MailOptions, Mailing, Unverified};
 pub use proofs::PASSWORD_LENGTH;
