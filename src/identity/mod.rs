@@ -10,6 +10,7 @@ mod change_password;
 mod delete_user;
 mod devices;
 mod email;
+mod endings;
 mod error;
 mod invite;
 mod links;
