@@ -118,6 +118,35 @@ pub enum Event<'a> {
         /// Who did it.
         actor: &'a str,
     },
+    /// A client was added, changed or removed, or has another secret.
+    ClientChanged {
+        /// What happened: `added`, `changed`, `secret_changed`, `secret_rotated`, `removed`.
+        event: &'a str,
+        /// Its id.
+        client: &'a str,
+        /// Who did it, or `start`.
+        actor: &'a str,
+    },
+    /// A client got tokens, or was refused because what it showed had been used before.
+    ClientToken {
+        /// What happened: `code_redeemed`, `code_replayed`, `refreshed`, `refresh_token_reused`, `issued_to_machine`.
+        event: &'a str,
+        /// The client.
+        client: &'a str,
+        /// Who gave it; none where it asks for itself.
+        user: Option<&'a str>,
+        /// What it was given.
+        grant: Option<&'a str>,
+    },
+    /// A resource was added or changed.
+    ResourceChanged {
+        /// What happened: `added`, `changed`.
+        event: &'a str,
+        /// Its identifier.
+        resource: &'a str,
+        /// Who did it, or `start`.
+        actor: &'a str,
+    },
     /// Something happened to a signing key.
     SigningKey {
         /// What happened: `announced`, `activated`, `revoked` and so on.
@@ -152,15 +181,19 @@ struct Line<'a> {
     sessions: Option<usize>,
     event: Option<&'a str>,
     kid: Option<&'a str>,
+    client: Option<&'a str>,
+    resource: Option<&'a str>,
+    grant: Option<&'a str>,
     actor: Option<&'a str>,
     reason: Option<&'a str>,
 }
 
 /// Writes the line of an event.
 pub fn record(event: Event<'_>) {
-    let Line { action, outcome, user, session, sessions, event, kid, actor, reason } = line(event);
+    let Line { action, outcome, user, session, sessions, event, kid, client, resource, grant, actor, reason } =
+        line(event);
     tracing::info!(
-        target: "signet::audit", action, outcome, user, session, sessions, event, kid, actor, reason
+        target: "signet::audit", action, outcome, user, session, sessions, event, kid, client, resource, grant, actor, reason
     );
 }
 
@@ -208,6 +241,35 @@ fn line(happened: Event<'_>) -> Line<'_> {
         Event::UserInvited { user } => of("invite_user", user),
         Event::PasswordChanged { user, session } => did("change_password", user, session),
         Event::UserDeleted { user, session } => did("delete_account", user, session),
+        Event::ClientChanged { event, client, actor } => Line {
+            action: "client",
+            outcome: "done",
+            event: Some(event),
+            client: Some(client),
+            actor: Some(actor),
+            ..Line::default()
+        },
+        Event::ClientToken { event, client, user, grant } => Line {
+            action: "client_token",
+            outcome: if ["code_replayed", "refresh_token_reused"].contains(&event) {
+                "refused"
+            } else {
+                "done"
+            },
+            event: Some(event),
+            client: Some(client),
+            user,
+            grant,
+            ..Line::default()
+        },
+        Event::ResourceChanged { event, resource, actor } => Line {
+            action: "resource",
+            outcome: "done",
+            event: Some(event),
+            resource: Some(resource),
+            actor: Some(actor),
+            ..Line::default()
+        },
         Event::SigningKey { event, kid, actor, reason } => Line {
             action: "signing_key",
             outcome: "done",

@@ -26,6 +26,8 @@ pub mod mail;
 
 pub mod identity;
 
+pub mod oauth;
+
 pub mod resource;
 
 pub mod http;

@@ -128,6 +128,71 @@ impl fmt::Debug for OpaqueToken {
     }
 }
 
+/// A code, a refresh token or another bearer secret of OAuth, whose beginning says what it is.
+#[derive(Clone)]
+pub struct PrefixedToken(Zeroizing<String>);
+
+impl PrefixedToken {
+    /// Takes over the text.
+    pub fn new(text: String) -> Self {
+        Self(Zeroizing::new(text))
+    }
+
+    /// The text itself, for the answer to its owner.
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+
+    /// The SHA-256 that is stored and looked up in place of the token.
+    pub fn hash(&self) -> [u8; 32] {
+        sha256(self.0.as_bytes())
+    }
+}
+
+impl fmt::Debug for PrefixedToken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "PrefixedToken(sha256:{})", fingerprint(self.0.as_bytes()))
+    }
+}
+
+/// What a client proves itself with.
+#[derive(Clone)]
+pub struct ClientSecret(Zeroizing<String>);
+
+impl ClientSecret {
+    /// Takes over the text.
+    pub fn new(text: String) -> Self {
+        Self(Zeroizing::new(text))
+    }
+
+    /// Makes one.
+    ///
+    /// # Errors
+    /// Without randomness.
+    pub fn generate(
+        entropy: &dyn signet_verify::clock::Entropy,
+    ) -> Result<Self, signet_verify::clock::EntropyUnavailable> {
+        let text = signet_verify::clock::random_alphanumeric(entropy, 43)?;
+        Ok(Self::new(format!("signet_cs_{text}")))
+    }
+
+    /// The text itself.
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+
+    /// The SHA-256 that is stored.
+    pub fn hash(&self) -> [u8; 32] {
+        sha256(self.0.as_bytes())
+    }
+}
+
+impl fmt::Debug for ClientSecret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("ClientSecret(..)")
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -22,16 +22,19 @@ pub enum Purpose {
     SigningKey,
     /// The address and the text of a message in the outbox.
     Message,
+    /// The refresh token that took the place of another a moment ago.
+    RefreshToken,
 }
 
 impl Purpose {
-    const ALL: [Self; 2] = [Self::SigningKey, Self::Message];
+    const ALL: [Self; 3] = [Self::SigningKey, Self::Message, Self::RefreshToken];
 
     /// What the key is derived with. It is part of everything that was ever sealed and never changes.
     fn label(self) -> &'static [u8] {
         match self {
             Self::SigningKey => b"signet: seal signing keys with AES-256-GCM",
             Self::Message => b"signet: seal messages with AES-256-GCM",
+            Self::RefreshToken => b"signet: seal refresh tokens with AES-256-GCM",
         }
     }
 }

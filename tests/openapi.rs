@@ -6,7 +6,7 @@ use std::path::Path;
 use reqwest::Method;
 use serde_json::Value;
 use signet::http::framework::code::{Api, Code, Scope};
-use signet::http::ops::docs::{identity_document, tasks_document};
+use signet::http::ops::docs::{identity_document, oauth_document, tasks_document};
 use signet::http::routes::{ROUTES, Route};
 
 use crate::errors::sources;
@@ -29,8 +29,12 @@ pub fn golden(file: &str, made: &str) {
 }
 
 /// The documents with their APIs.
-fn documents() -> [(Api, &'static str, String); 2] {
-    [(Api::Identity, "identity", identity_document()), (Api::Tasks, "tasks", tasks_document())]
+fn documents() -> [(Api, &'static str, String); 3] {
+    [
+        (Api::Identity, "identity", identity_document()),
+        (Api::OAuth, "oauth", oauth_document()),
+        (Api::Tasks, "tasks", tasks_document()),
+    ]
 }
 
 /// Every operation of a document: its path, its method and what the document says of it.
@@ -55,7 +59,7 @@ fn golden_openapi_documents_are_what_this_version_serves() {
 
 #[test]
 fn operations_say_what_they_are_and_how_they_refuse() {
-    for (_, name, document) in documents() {
+    for (api, name, document) in documents() {
         let parsed: Value = serde_json::from_str(&document).unwrap();
         assert!(parsed["openapi"].as_str().unwrap().starts_with("3.0"));
         for (path, method, operation) in operations(&document) {
@@ -69,7 +73,8 @@ fn operations_say_what_they_are_and_how_they_refuse() {
                 assert!(!answer["description"].as_str().unwrap().is_empty(), "{place} {status}");
                 if status.as_str() >= "400" {
                     let schema = &answer["content"]["application/json"]["schema"]["$ref"];
-                    assert_eq!(schema, "#/components/schemas/Error", "{place} {status}");
+                    let error = if api == Api::OAuth { "OAuthError" } else { "Error" };
+                    assert_eq!(schema, &format!("#/components/schemas/{error}"), "{place} {status}");
                 }
             }
         }

@@ -8,6 +8,7 @@ use super::error::Error;
 use super::keys::{KeyWorker, KeysHalf};
 use super::mail::MailHalf;
 use super::mailing::mailing;
+use super::oauth::oauth;
 use super::peers::Peers;
 use super::storage::Storage;
 use crate::config::{Config, IssuerSecrets, TokenMode, TrustedOrigins};
@@ -19,6 +20,7 @@ use crate::identity::{Accounts, Devices, Mailing, Sessions};
 use crate::keys::keyring::Keyring;
 use crate::password::Passwords;
 use crate::store::Database;
+use crate::vault::Vault;
 use signet_verify::crypto::{Algorithm, MacKey};
 
 /// What a process that signs people in works with.
@@ -36,6 +38,8 @@ pub(super) struct IdentityHalf {
     pub(super) mailing: Arc<Mailing>,
     /// Where mail is promised, and what delivers it.
     pub(super) mail: MailHalf,
+    /// What seals refresh tokens.
+    vault: Arc<Vault>,
     database: Database,
     sessions: Arc<Sessions>,
 }
@@ -58,10 +62,12 @@ impl IdentityHalf {
         for hash in storage.requests.credentials().hashes_of_each_kind(&passwords.todays_begin()).await? {
             passwords.expect_imported(&hash);
         }
-        let mail = MailHalf::open(config, base_url, keys.vault, storage, environment)?;
+        let vault = keys.vault;
+        let mail = MailHalf::open(config, base_url, vault.clone(), storage, environment)?;
         let mailing = mailing(config, base_url, mail.outbox.clone(), peers.limiter.clone());
         Ok(Self {
             secrets: keys.secrets,
+            vault,
             mail,
             mailing,
             keyring: worker.keyring(),
@@ -99,10 +105,12 @@ impl IdentityHalf {
             entropy,
         )
         .with_mail(self.mailing.clone());
+        let issuer = Arc::new(self.issuer(config, base_url, environment));
+        let oauth = oauth(&self.database, &self.sessions, &issuer, &self.vault, peers, environment);
         let identity = Identity {
             accounts,
             sessions: self.sessions.clone(),
-            issuer: self.issuer(config, base_url, environment),
+            issuer,
             keyring: self.keyring.clone(),
             cookies: Cookies::new(&self.secrets.shared, base_url),
             devices,
@@ -114,6 +122,7 @@ impl IdentityHalf {
         IdentityParts {
             web: if self.mail.outbox.is_on() { web.with_mail() } else { web },
             identity: Arc::new(identity),
+            oauth,
             keyring: self.keyring.clone(),
             base_url: base_url.to_owned(),
             algorithms: match config.tokens.mode {

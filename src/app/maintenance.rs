@@ -9,7 +9,7 @@ use super::environment::Environment;
 use super::peers::Peers;
 use super::storage::Storage;
 use super::workers::{Next, Worker};
-use crate::store::{self, Database, sessions, tasks};
+use crate::store::{self, Database, grants, sessions, tasks};
 use signet_verify::clock::{Clock, Timestamp};
 
 /// How soon a session that was ended by another process is refused here, by way of the database alone.
@@ -54,6 +54,26 @@ pub(super) fn cleanup(peers: &Peers, storage: &Storage, environment: &Environmen
         async move {
             match outcome.note(rows.sweep().await) {
                 Some(deleted) if deleted >= sessions::SWEPT_AT_ONCE => Next::AtOnce,
+                _ => Next::AfterInterval,
+            }
+        }
+    })
+}
+
+/// Deletes codes, grants and assertions that have expired.
+pub(super) fn cleanup_of_oauth(storage: &Storage, environment: &Environment) -> Worker {
+    let (database, clock) = (storage.upkeep.clone(), environment.clock.clone());
+    let outcome = Outcome::of(storage, environment);
+    Worker::every("cleanup of what clients were given", CLEANUP_EVERY, move || {
+        let (database, outcome, now) = (database.clone(), outcome.clone(), clock.now());
+        async move {
+            let swept = [
+                outcome.note(database.authorization_codes().sweep(now).await),
+                outcome.note(database.grants().sweep(now).await),
+                outcome.note(database.client_assertions().sweep(now).await),
+            ];
+            match swept.into_iter().flatten().max() {
+                Some(deleted) if deleted >= grants::SWEPT_AT_ONCE => Next::AtOnce,
                 _ => Next::AfterInterval,
             }
         }

@@ -14,6 +14,7 @@ mod mail;
 mod mailing;
 mod maintenance;
 mod notifying;
+mod oauth;
 mod peers;
 mod resource;
 mod sockets;
@@ -185,7 +186,10 @@ fn workers(
         maintenance::forget(&peers, storage, environment),
         maintenance::follow_deletions(&peers, storage),
     ];
-    workers.extend(key_worker.as_ref().map(|_| maintenance::cleanup(&peers, storage, environment)));
+    if key_worker.is_some() {
+        workers.push(maintenance::cleanup(&peers, storage, environment));
+        workers.push(maintenance::cleanup_of_oauth(storage, environment));
+    }
     if let Some(mailing) = mailing {
         workers.push(mailing::requests(mailing, storage, environment));
         workers.push(mailing::cleanup(storage, environment));

@@ -98,6 +98,9 @@ pub enum Command {
 pub enum Document {
     /// Signing up and in, sessions, tokens
     Identity,
+    /// OAuth and OpenID Connect
+    #[value(name = "oauth")]
+    OAuth,
     /// The tasks API
     Tasks,
 }
@@ -188,6 +191,7 @@ impl Document {
     fn text(self) -> String {
         match self {
             Self::Identity => docs::identity_document(),
+            Self::OAuth => docs::oauth_document(),
             Self::Tasks => docs::tasks_document(),
         }
     }

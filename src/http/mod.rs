@@ -4,6 +4,7 @@
 
 pub mod framework;
 pub mod identity;
+pub mod oauth;
 pub mod ops;
 pub mod pages;
 pub mod routes;
@@ -73,6 +74,8 @@ pub struct Parts {
 pub struct IdentityParts {
     /// The use cases.
     pub identity: Arc<identity::Identity>,
+    /// OAuth and OpenID Connect.
+    pub oauth: Arc<oauth::OAuth>,
     /// The key set.
     pub keyring: Arc<Keyring>,
     /// The public base URL.
@@ -99,10 +102,15 @@ impl std::fmt::Debug for IdentityParts {
 pub fn endpoint(parts: Parts) -> BoxEndpoint<'static, Response> {
     let web = parts.identity.as_ref().map(|parts| parts.web.clone());
     let web = if parts.resource.is_some() { web.map(Web::with_tasks) } else { web };
-    let (identity, tasks) = (docs::identity_document(), docs::tasks_document());
+    let (identity, oauth, tasks) =
+        (docs::identity_document(), docs::oauth_document(), docs::tasks_document());
     // The documents name only what this process serves.
-    let served =
-        [parts.identity.is_some().then_some(&*identity), parts.resource.is_some().then_some(&*tasks)];
+    let signs_in = parts.identity.is_some();
+    let served = [
+        signs_in.then_some(&*identity),
+        signs_in.then_some(&*oauth),
+        parts.resource.is_some().then_some(&*tasks),
+    ];
     let operations = Operations::read(served.into_iter().flatten());
     let layers = Layers {
         trusted_proxies: parts.trusted_proxies.clone(),
@@ -115,7 +123,7 @@ pub fn endpoint(parts: Parts) -> BoxEndpoint<'static, Response> {
         limiter: parts.limiter.clone(),
         operations,
         not_found_page: web.as_ref().map(Web::not_found),
-        routes: routes(parts, web.as_ref(), [identity, tasks]),
+        routes: routes(parts, web.as_ref(), [identity, oauth, tasks]),
     };
     layers.boxed()
 }
@@ -197,11 +205,13 @@ pub fn metrics_endpoint(metrics: Arc<Metrics>) -> BoxEndpoint<'static, Response>
         .boxed()
 }
 
-fn routes(parts: Parts, web: Option<&Web>, [identity_document, tasks_document]: [String; 2]) -> Route {
+fn routes(parts: Parts, web: Option<&Web>, documents: [String; 3]) -> Route {
+    let [identity_document, oauth_document, tasks_document] = documents;
     let router = mount(Route::new(), "/healthz", health::liveness());
     let router = mount(router, "/readyz", health::ReadinessEndpoint(parts.readiness));
     let router = mount(router, "/docs", docs::DocsPage::default());
     let router = mount(router, "/openapi/identity.json", docs::document(identity_document));
+    let router = mount(router, "/openapi/oauth.json", docs::document(oauth_document));
     let router = mount(router, "/openapi/tasks.json", docs::document(tasks_document));
     let router = match web {
         Some(web) => web.mount(router),
@@ -209,11 +219,12 @@ fn routes(parts: Parts, web: Option<&Web>, [identity_document, tasks_document]: 
     };
     let router = match parts.identity {
         None => router,
-        Some(IdentityParts { identity, keyring, base_url, algorithms, web: _ }) => {
+        Some(IdentityParts { identity, oauth, keyring, base_url, algorithms, web: _ }) => {
             let key_set = well_known::KeySetEndpoint::new(keyring, parts.clock);
             let discovery = well_known::discovery(&base_url, &algorithms);
             let router = mount(router, "/.well-known/jwks.json", key_set);
             mount(router, "/.well-known/openid-configuration", discovery)
+                .nest_no_strip(oauth::BASE_PATH, oauth::endpoint(oauth))
                 .nest_no_strip(identity::BASE_PATH, identity::endpoint(identity))
         }
     };

@@ -43,6 +43,8 @@ pub enum Reader {
     Program,
     /// A page where a browser asks for one and nothing is there.
     Person,
+    /// A client of OAuth: JSON of the shape of RFC 6749 section 5.2.
+    Client,
 }
 
 /// What holds on a path.
@@ -88,6 +90,10 @@ const API: Policy = Policy { limit: Limit::None, origins: Origins::Trusted, read
 const PUBLIC: Policy = Policy { origins: Origins::Any, ..API };
 const PAGE: Policy = Policy { reader: Reader::Person, ..API };
 const ORDINARY: Policy = Policy { limit: Limit::AddressAndPath(IDENTITY), ..API };
+
+/// What clients ask for, from their servers: many users behind one address, and the client is counted by itself.
+const TOKENS: &Rule = &Rule { name: "oauth", burst: 600, window: WINDOW };
+const OAUTH: Policy = Policy { limit: Limit::AddressAndPath(TOKENS), reader: Reader::Client, ..PUBLIC };
 
 const fn strict(rule: &'static Rule) -> Policy {
     Policy { limit: Limit::Address(rule), ..API }
@@ -135,6 +141,7 @@ pub const ROUTES: &[Route] = &[
     // Cheap, public and cached: verifiers behind one address must never be turned away.
     at("/api/auth/jwks", PUBLIC),
     at("/api/auth/ok", API),
+    at("/api/auth/oauth2/token", OAUTH),
     at("/.well-known/jwks.json", PUBLIC),
     at("/.well-known/openid-configuration", PUBLIC),
     at("/api/{user_id}/tasks", API),
@@ -154,15 +161,17 @@ pub const ROUTES: &[Route] = &[
     at("/docs", PAGE),
     at("/openapi/identity.json", PUBLIC),
     at("/openapi/tasks.json", PUBLIC),
+    at("/openapi/oauth.json", PUBLIC),
     at("/healthz", API),
     at("/readyz", API),
     at("/metrics", API),
 ];
 
 /// What holds where nothing is, by the beginning of the path; the first that fits.
-const NOWHERE: [(&str, Policy); 7] = [
+const NOWHERE: [(&str, Policy); 8] = [
     ("/api/auth/sign-in/", strict(SIGN_INS)),
     ("/api/auth/sign-up/", strict(SIGN_UPS)),
+    ("/api/auth/oauth2/", OAUTH),
     (IDENTITY_PREFIX, ORDINARY),
     ("/api/", API),
     ("/.well-known/", API),

@@ -4,6 +4,7 @@
 //! one.
 
 use super::accounts::Accounts;
+use super::endings::{Grants, end};
 use super::error::Error;
 use super::proofs::{check_length, still_proved};
 use super::sessions::{Device, SignedIn};
@@ -76,7 +77,7 @@ impl Accounts {
         let ended = self.database.write(|unit| async move {
             unit.mailed_tokens().delete_powerful_of(user_id).await?;
             unit.credentials().replace_password(user_id, old, new, ending.at).await?;
-            let ended = unit.sessions().end(user_id, SessionFilter::All, ending).await?;
+            let ended = end(&unit, user_id, SessionFilter::All, Grants::All, ending).await?;
             if !current.is_among(&ended) {
                 return Err(Error::SessionEnded);
             }

@@ -6,6 +6,7 @@
 use std::time::Duration;
 
 use super::accounts::Accounts;
+use super::endings::{Ended, Grants, end};
 use super::error::Error;
 use super::mailing::MailOptions;
 use super::proofs::{PASSWORD_LENGTH, still_proved};
@@ -13,7 +14,6 @@ use super::sessions::SignedIn;
 use crate::audit::{self, Event};
 use crate::mail::{Content, Language};
 use crate::model::mailed_token::{RequestKind, TokenUse};
-use crate::model::session::Revocation;
 use crate::secret::{OpaqueToken, Password};
 use crate::store::sessions::Ending;
 use crate::store::{SessionFilter, Unit};
@@ -160,12 +160,12 @@ impl Accounts {
         current: &SignedIn,
         ending: Ending,
         language: Language,
-    ) -> Result<Vec<Revocation>, Error> {
+    ) -> Result<Ended, Error> {
         let user_id = &current.user.id;
         unit.mailed_tokens().delete_of(user_id).await?;
         // No sign-in succeeds from here on, so that the sessions which end are all that there are.
         unit.credentials().delete_of(user_id).await?;
-        let ended = unit.sessions().end(user_id, SessionFilter::All, ending).await?;
+        let ended = end(unit, user_id, SessionFilter::All, Grants::All, ending).await?;
         if !current.is_among(&ended) {
             return Err(Error::SessionEnded);
         }

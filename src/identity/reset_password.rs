@@ -4,6 +4,7 @@
 
 use super::accounts::Accounts;
 use super::email::Email;
+use super::endings::{Ended, Grants, end};
 use super::error::Error;
 use super::mailing::MailOptions;
 use super::proofs::check_length;
@@ -12,7 +13,6 @@ use crate::audit::{self, Event};
 use crate::mail::{Content, Language};
 use crate::model::credential::Credential;
 use crate::model::mailed_token::{RequestKind, TokenUse};
-use crate::model::session::Revocation;
 use crate::model::user::User;
 use crate::password::Requester;
 use crate::secret::{OpaqueToken, Password};
@@ -74,7 +74,7 @@ impl Accounts {
         token_hash: &[u8; 32],
         (credential_id, password_hash): (&str, &str),
         language: Language,
-    ) -> Result<(User, Vec<Revocation>), Error> {
+    ) -> Result<(User, Ended), Error> {
         let gone = || Error::InvalidToken(TokenUse::SetPassword);
         let ending = self.sessions.ending();
         let tokens = unit.mailed_tokens();
@@ -85,7 +85,7 @@ impl Accounts {
         let first = Credential::password(credential_id.to_owned(), &user);
         let credential = Credential { created_at: ending.at, updated_at: ending.at, ..first };
         unit.credentials().put_password(&credential, password_hash).await?;
-        let ended = unit.sessions().end(&user.id, SessionFilter::All, ending).await?;
+        let ended = end(unit, &user.id, SessionFilter::All, Grants::All, ending).await?;
         if !user.email_verified {
             unit.users().mark_verified(&user.id, &token.address, ending.at).await?;
         }

@@ -6,8 +6,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::devices::DeviceToken;
+use super::endings::{Ended, Grants, end};
 use super::error::Error;
 use crate::audit::{self, Event};
+use crate::model::amr::Amr;
 use crate::model::session::{Remember, Revocation, Session, Standing};
 use crate::model::user::User;
 use crate::secret::OpaqueToken;
@@ -60,8 +62,8 @@ pub enum Expiry {
 
 impl SignedIn {
     /// Whether this session is one of those that have ended.
-    pub(super) fn is_among(&self, ended: &[Revocation]) -> bool {
-        ended.iter().any(|revocation| revocation.session_id == self.session.id)
+    pub(super) fn is_among(&self, ended: &Ended) -> bool {
+        ended.sessions.iter().any(|revocation| revocation.session_id == self.session.id)
     }
 }
 
@@ -192,7 +194,7 @@ impl Sessions {
     /// When the database fails.
     pub async fn recall_revocations(&self) -> Result<(), store::Error> {
         let now = self.clock.now();
-        self.revoke(self.database.sessions().revoked(now).await?);
+        self.revoke_grants(self.database.sessions().revoked(now).await?);
         let deleted = self.database.tasks().ended(now).await?;
         self.revocations.deletions().done(deleted.into_iter().map(|owner| (owner.user_id, owner.forget_at)));
         Ok(())
@@ -224,6 +226,8 @@ impl Sessions {
             remember,
             ip_address: device.ip_address.clone(),
             user_agent: device.user_agent.chars().take(USER_AGENT_LENGTH).collect(),
+            authenticated_at: now,
+            amr: Amr::password(),
         };
         Ok(SignedIn { session, user, token, expiry: Expiry::Unchanged, found_at: now })
     }
@@ -245,8 +249,9 @@ impl Sessions {
     /// Ends sessions of a user, and refuses their JWTs from now on; says how many ended.
     pub(super) async fn end(&self, user_id: &str, filter: SessionFilter<'_>) -> Result<usize, store::Error> {
         let ending = self.ending();
-        let ended =
-            self.database.write(|unit| async move { unit.sessions().end(user_id, filter, ending).await });
+        let ended = self
+            .database
+            .write(|unit| async move { end(&unit, user_id, filter, Grants::Bound, ending).await });
         Ok(self.revoke(ended.await?))
     }
 
@@ -257,15 +262,23 @@ impl Sessions {
 
     /// When sessions end that end in a unit of work which begins now. Until its end others find them alive and issue tokens,
     /// which are remembered as well.
-    pub(super) fn ending(&self) -> Ending {
+    pub fn ending(&self) -> Ending {
         let at = self.clock.now();
         Ending { at, forget_at: at.after(self.tokens_outlive + self.database.time_limit()) }
     }
 
-    /// Refuses the JWTs of sessions that have ended, from now on; says how many there were.
-    pub(super) fn revoke(&self, ended: Vec<Revocation>) -> usize {
-        let count = ended.len();
-        self.revocations.end(ended.into_iter().map(|revoked| (revoked.session_id, revoked.forget_at)));
+    /// Refuses the tokens of what has ended, from now on; says how many sessions there were.
+    pub(super) fn revoke(&self, ended: Ended) -> usize {
+        let count = ended.sessions.len();
+        let all = ended.sessions.into_iter().chain(ended.grants);
+        self.revocations.end(all.map(|revoked| (revoked.session_id, revoked.forget_at)));
+        count
+    }
+
+    /// Refuses the access tokens of grants that have ended, from now on; says how many there were.
+    pub fn revoke_grants(&self, grants: Vec<Revocation>) -> usize {
+        let count = grants.len();
+        self.revoke(Ended { grants, ..Ended::default() });
         count
     }
 
@@ -282,7 +295,7 @@ impl Sessions {
             if !unit.sessions().lives(user_id, &current.session.id).await? {
                 return Err(Error::SessionEnded);
             }
-            Ok(unit.sessions().end(user_id, filter, ending).await?)
+            Ok(end(&unit, user_id, filter, Grants::Bound, ending).await?)
         });
         let count = self.revoke(ended.await?);
         audit::record(Event::SessionsRevoked { user: user_id, count });

@@ -1,9 +1,12 @@
-//! JWTs for people who are signed in.
-//! In: a user and a session. Out: a token signed with the active key, or with the shared secret in HS256 mode.
-//! Owns: a token outlives neither its session nor the time for which its key stays published.
+//! JWTs.
+//! In: a user and a session, or the claims of another kind of token. Out: a token signed with the active key of its
+//! algorithm; a session's with the shared secret in HS256 mode.
+//! Owns: a token outlives neither what it was made from nor the time for which its key stays published.
 
 use std::sync::Arc;
 use std::time::Duration;
+
+use serde::Serialize;
 
 use super::sessions::new_id;
 use crate::keys::keyring::Keyring;
@@ -12,7 +15,7 @@ use crate::model::user::User;
 use signet_verify::clock::Entropy;
 use signet_verify::clock::EntropyUnavailable;
 use signet_verify::clock::Timestamp;
-use signet_verify::crypto::MacKey;
+use signet_verify::crypto::{Algorithm, MacKey};
 use signet_verify::jose::claims::{IssuedClaims, UserClaims};
 use signet_verify::jose::sign;
 
@@ -75,6 +78,32 @@ impl Issuer {
         entropy: Arc<dyn Entropy>,
     ) -> Self {
         Self { keyring, signature, profile, entropy }
+    }
+
+    /// What every token of this deployment says about itself.
+    pub fn profile(&self) -> &TokenProfile {
+        &self.profile
+    }
+
+    /// A token with a type in its header, signed with the active key of `algorithm`, or of that of session tokens. It ends at
+    /// `until`, or earlier if its key does; `claims` are made for that moment, in whole seconds.
+    ///
+    /// # Errors
+    /// See [`Error`].
+    pub async fn sign<C: Serialize>(
+        &self,
+        algorithm: Option<Algorithm>,
+        typ: &'static str,
+        until: Timestamp,
+        claims: impl FnOnce(i64, Algorithm) -> C + Send,
+    ) -> Result<String, Error> {
+        let signer = match algorithm {
+            Some(algorithm) => self.keyring.signer_for_within(algorithm, RELOAD_TIMEOUT).await,
+            None => self.keyring.signer_within(RELOAD_TIMEOUT).await,
+        };
+        let signer = signer.ok_or(Error::NoKey)?;
+        let claims = claims(until.min(signer.latest_exp).seconds(), signer.key.public().algorithm());
+        Ok(sign::typed_jwt(&signer.key, &signer.kid, typ, &claims)?)
     }
 
     /// A token that says who was signed in at `found_at`, when the session was last known to live. Its life begins there:

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use super::delete_user::LONGER_THAN_SESSIONS;
 use super::email::Email;
+use super::endings::{Grants, end};
 use super::error::Error;
 use super::proofs::check_length;
 use super::sessions::{Sessions, new_id};
@@ -111,7 +112,7 @@ impl Users {
         let ended = self.database.write(|unit| async move {
             unit.mailed_tokens().delete_powerful_of(&credential.user_id).await?;
             unit.credentials().put_password(credential, hash).await?;
-            unit.sessions().end(&credential.user_id, SessionFilter::All, ending).await
+            end(&unit, &credential.user_id, SessionFilter::All, Grants::All, ending).await
         });
         let count = self.sessions.revoke(ended.await?);
         audit::record(Event::PasswordSet { user: &user.id, count, actor });
@@ -127,7 +128,7 @@ impl Users {
         let ended = self.database.write(|unit| async move {
             // A sign-in that is under way has its session before this, and that ends too, or after it.
             unit.credentials().hold_of(user_id).await?;
-            unit.sessions().end(user_id, SessionFilter::All, ending).await
+            end(&unit, user_id, SessionFilter::All, Grants::All, ending).await
         });
         let count = self.sessions.revoke(ended.await?);
         audit::record(Event::SessionsEnded { user: &user.id, count, actor });
@@ -144,7 +145,7 @@ impl Users {
         let ended = self.database.write(|unit| async move {
             unit.mailed_tokens().delete_of(user_id).await?;
             unit.credentials().delete_of(user_id).await?;
-            let ended = unit.sessions().end(user_id, SessionFilter::All, ending).await?;
+            let ended = end(&unit, user_id, SessionFilter::All, Grants::All, ending).await?;
             unit.tasks().end_owner(user_id, forget_at).await?;
             unit.users().delete(user_id).await?;
             Ok::<_, store::Error>(ended)

@@ -191,16 +191,25 @@ impl Keyring {
     /// The key that signs session tokens; if the rows are too old to tell (the machine has slept, say), once they have
     /// been read again. None if that takes longer than `limit`, or if there is no such key.
     pub async fn signer_within(&self, limit: Duration) -> Option<Arc<Signer>> {
+        self.within(limit, || self.signer()).await
+    }
+
+    /// The same for the key that signs with `algorithm`.
+    pub async fn signer_for_within(&self, algorithm: Algorithm, limit: Duration) -> Option<Arc<Signer>> {
+        self.within(limit, || self.signer_for(algorithm)).await
+    }
+
+    async fn within(&self, limit: Duration, find: impl Fn() -> Option<Arc<Signer>>) -> Option<Arc<Signer>> {
         let mut reread = std::pin::pin!(self.reread.notified());
         reread.as_mut().enable();
-        if let Some(signer) = self.signer() {
+        if let Some(signer) = find() {
             return Some(signer);
         }
         if self.age(&self.view()) <= self.contract.reload() {
             return None; // reading again would not help
         }
         tokio::time::timeout(limit, reread).await.ok()?;
-        self.signer()
+        find()
     }
 
     /// How old the rows are as far as signing goes. Where wall time was set back since they were read, it is unknown,

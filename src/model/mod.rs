@@ -2,11 +2,16 @@
 //! In: fields and the time. Out: what they mean; no database, no HTTP, no randomness.
 
 pub mod algorithms;
+pub mod amr;
+pub mod client;
 pub mod contract;
 pub mod credential;
+pub mod grant;
 pub mod key_rows;
 pub mod mailed_token;
 pub mod message;
+pub mod resource_server;
+pub mod scope;
 pub mod sealed;
 pub mod session;
 pub mod signing_key;

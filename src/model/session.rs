@@ -6,6 +6,8 @@ use std::time::Duration;
 
 use signet_verify::clock::Timestamp;
 
+use super::amr::Amr;
+
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// Life of a remembered session, counted from when its expiry last slid.
@@ -55,6 +57,10 @@ pub struct Session {
     pub ip_address: String,
     /// The program that signed in; empty when unknown.
     pub user_agent: String,
+    /// When the user last proved who they are.
+    pub authenticated_at: Timestamp,
+    /// How they did.
+    pub amr: Amr,
 }
 
 /// What time has made of a session.
@@ -116,6 +122,8 @@ mod tests {
             remember,
             ip_address: String::new(),
             user_agent: String::new(),
+            authenticated_at: START,
+            amr: Amr::password(),
         }
     }
 

@@ -7,16 +7,20 @@
 //!
 //! # The order of statements
 //! Units that touch rows of the same user touch them in this order, so that no two wait for each other: `mail_requests`,
-//! `mailboxes`, `mailed_tokens`, `accounts`, `sessions`, `revoked_sessions`, `ended_owners`, `tasks`, `users`. What was
+//! `mailboxes`, `mailed_tokens`, `accounts`, `authorization_codes`, `sessions`, `grants`, `revoked_sessions`, `ended_owners`, `tasks`, `users`. What was
 //! mailed comes first because all that follows depends on it, then the credential because a sign-in depends on it, and the
 //! user last because every session refers to it. Rows that a unit has just made are exempt: only it can see them.
 
 mod adding;
+pub mod authorization_codes;
+pub mod client_assertions;
+pub mod clients;
 mod condition;
 mod connection;
 pub mod credentials;
 mod database;
 mod error;
+pub mod grants;
 pub mod keys;
 mod lane;
 pub mod mail_requests;
@@ -24,6 +28,7 @@ pub mod mailed_tokens;
 pub mod outbox;
 mod pooler;
 mod refusal;
+pub mod resources;
 mod rows;
 mod schema;
 mod schema_behind_pooler;
@@ -35,9 +40,12 @@ mod users;
 mod writable;
 
 pub use adding::Addition;
+pub use authorization_codes::AuthorizationCodeRepository;
+pub use client_assertions::ClientAssertionRepository;
 pub use credentials::CredentialRepository;
 pub use database::{Connections, Database, Dialect};
 pub use error::{Error, OpenError};
+pub use grants::{GrantFilter, GrantRepository};
 pub use lane::LaneLoad;
 pub use mail_requests::MailRequestRepository;
 pub use mailed_tokens::MailedTokenRepository;

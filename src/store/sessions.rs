@@ -7,6 +7,7 @@ use super::error::Error;
 use super::rows::{Columns, FromColumns, entities, prefixed};
 use super::scope::{Scope, Statement, Transactional};
 use super::users::user_columns;
+use crate::model::amr::Amr;
 use crate::model::credential::PASSWORD_PROVIDER;
 use crate::model::session::{Remember, Revocation, Session};
 use crate::model::user::User;
@@ -27,7 +28,9 @@ macro_rules! session_columns {
             "expires_at",
             "remembered",
             "ip_address",
-            "user_agent"
+            "user_agent",
+            "authenticated_at",
+            "amr"
         )
     };
 }
@@ -45,14 +48,14 @@ pub const BY_TOKEN_HASH: &str = concat!(
 const INSERT: &str = concat!(
     "INSERT INTO sessions (",
     session_columns!(""),
-    ", token_hash) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)"
+    ", token_hash) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)"
 );
 
 /// The same, unless the session has ended here, or its id or its token is here already.
 const INSERT_MOVED: &str = concat!(
     "INSERT INTO sessions (",
     session_columns!(""),
-    ", token_hash) SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9 \
+    ", token_hash) SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11 \
      WHERE NOT EXISTS (SELECT 1 FROM revoked_sessions WHERE session_id = $1) ON CONFLICT DO NOTHING"
 );
 
@@ -63,8 +66,8 @@ macro_rules! insert_proved {
         concat!(
             "INSERT INTO sessions (",
             session_columns!(""),
-            ", token_hash) SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9 FROM accounts \
-             WHERE user_id = $2 AND provider_id = $10 AND password_hash = $11",
+            ", token_hash) SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11 FROM accounts \
+             WHERE user_id = $2 AND provider_id = $12 AND password_hash = $13",
             $lock
         )
     };
@@ -74,15 +77,19 @@ const INSERT_PROVED_POSTGRES: &str = insert_proved!(" FOR SHARE");
 
 impl FromColumns for Session {
     fn from_columns(columns: &mut Columns<'_>) -> Result<Self, Error> {
+        let (id, user_id, created_at) = (columns.next()?, columns.next()?, columns.moment()?);
         Ok(Self {
-            id: columns.next()?,
-            user_id: columns.next()?,
-            created_at: columns.moment()?,
+            id,
+            user_id,
+            created_at,
             updated_at: columns.moment()?,
             expires_at: columns.moment()?,
             remember: if columns.flag()? { Remember::Yes } else { Remember::No },
             ip_address: columns.next()?,
             user_agent: columns.next()?,
+            // Null where a version that knows nothing of it has opened the session.
+            authenticated_at: columns.next::<Option<i64>>()?.map_or(created_at, Timestamp::from_millis),
+            amr: Amr::from_words(columns.next()?),
         })
     }
 }
@@ -183,6 +190,15 @@ impl<S: Scope> SessionRepository<S> {
         Ok(self.scope.fetch_optional(statement).await?.is_some())
     }
 
+    /// When the session with this id ends by itself, if it is there.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn expiry(&self, id: &str) -> Result<Option<Timestamp>, Error> {
+        let statement = sqlx::query("SELECT expires_at FROM sessions WHERE id = $1").bind(id);
+        self.scope.fetch_optional(statement).await?.map(|row| Columns::of(&row).moment()).transpose()
+    }
+
     /// The unexpired sessions of a user, oldest first.
     ///
     /// # Errors
@@ -241,6 +257,19 @@ impl<S: Scope> SessionRepository<S> {
 }
 
 impl<S: Transactional> SessionRepository<S> {
+    /// Whether this session lasts; it can end only after the unit.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn hold(&self, id: &str, now: Timestamp) -> Result<bool, Error> {
+        let text = match self.scope.dialect() {
+            Dialect::Sqlite => "SELECT 1 FROM sessions WHERE id = $1 AND expires_at > $2",
+            Dialect::Postgres => "SELECT 1 FROM sessions WHERE id = $1 AND expires_at > $2 FOR SHARE",
+        };
+        let statement = sqlx::query(text).bind(id).bind(now.millis());
+        Ok(self.scope.fetch_optional(statement).await?.is_some())
+    }
+
     /// Ends sessions of a user and answers with their revocations.
     ///
     /// # Errors
@@ -276,7 +305,16 @@ impl<S: Transactional> SessionRepository<S> {
         for row in self.scope.execute_returning(delete).await? {
             ended.push(Revocation { session_id: Columns::of(&row).next()?, forget_at: ending.forget_at });
         }
-        for revocation in &ended {
+        self.remember(&ended, ending).await?;
+        Ok(ended)
+    }
+
+    /// Remembers that what carries these ids in its tokens has ended.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn remember(&self, ended: &[Revocation], ending: Ending) -> Result<(), Error> {
+        for revocation in ended {
             let statement = sqlx::query(
                 "INSERT INTO revoked_sessions (session_id, revoked_at, forget_at) VALUES ($1, $2, $3) \
                  ON CONFLICT (session_id) DO NOTHING",
@@ -286,7 +324,7 @@ impl<S: Transactional> SessionRepository<S> {
             .bind(revocation.forget_at.millis());
             self.scope.execute(statement).await?;
         }
-        Ok(ended)
+        Ok(())
     }
 }
 
@@ -301,5 +339,7 @@ fn with_values<'q>(statement: &'static str, session: &'q Session, token_hash: &'
         .bind(i64::from(session.remember == Remember::Yes))
         .bind(&session.ip_address)
         .bind(&session.user_agent)
+        .bind(session.authenticated_at.millis())
+        .bind(session.amr.to_string())
         .bind(token_hash.as_slice())
 }

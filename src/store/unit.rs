@@ -10,17 +10,22 @@ use sqlx::any::AnyRow;
 use tokio::sync::Mutex;
 use tokio::time::timeout;
 
+use super::authorization_codes::AuthorizationCodeRepository;
+use super::client_assertions::ClientAssertionRepository;
+use super::clients::ClientRepository;
 use super::connection::{Connection, run_on};
 use super::credentials::CredentialRepository;
 use super::database::{Database, Dialect};
 use super::error::Error;
+use super::grants::GrantRepository;
 use super::lane::{Access, Place};
 use super::mail_requests::MailRequestRepository;
 use super::mailed_tokens::MailedTokenRepository;
 use super::outbox::OutboxRepository;
+use super::resources::ResourceRepository;
 use super::scope::{Scope, Statement, Transactional, storable};
 use super::sessions::SessionRepository;
-use super::tasks::TaskRepository;
+use super::tasks::{TaskRepository, lock};
 use super::users::UserRepository;
 
 /// How often a unit is begun at most. Another try means that another transaction went ahead, so a few are plenty.
@@ -70,6 +75,31 @@ impl Unit {
         SessionRepository::new(self)
     }
 
+    /// The clients.
+    pub fn clients(&self) -> ClientRepository<&Self> {
+        ClientRepository::new(self)
+    }
+
+    /// The resources.
+    pub fn resources(&self) -> ResourceRepository<&Self> {
+        ResourceRepository::new(self)
+    }
+
+    /// The codes.
+    pub fn authorization_codes(&self) -> AuthorizationCodeRepository<&Self> {
+        AuthorizationCodeRepository::new(self)
+    }
+
+    /// What users have given to clients.
+    pub fn grants(&self) -> GrantRepository<&Self> {
+        GrantRepository::new(self)
+    }
+
+    /// The assertions of clients.
+    pub fn client_assertions(&self) -> ClientAssertionRepository<&Self> {
+        ClientAssertionRepository::new(self)
+    }
+
     /// The tokens that were mailed.
     pub fn mailed_tokens(&self) -> MailedTokenRepository<&Self> {
         MailedTokenRepository::new(self)
@@ -88,6 +118,15 @@ impl Unit {
     /// The mail that is promised.
     pub fn outbox(&self) -> OutboxRepository<&Self> {
         OutboxRepository::new(self)
+    }
+
+    /// Waits, until the end of the unit, for every other unit that holds the lock of this name. On SQLite units are alone
+    /// already.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn lock(&self, name: &str) -> Result<(), Error> {
+        lock(&self, name).await
     }
 
     /// Notes that a statement has failed: then the unit can only be rolled back.
@@ -168,6 +207,31 @@ impl Database {
     /// The sessions, each statement by itself.
     pub fn sessions(&self) -> SessionRepository<Self> {
         SessionRepository::new(self.clone())
+    }
+
+    /// The clients, each statement by itself.
+    pub fn clients(&self) -> ClientRepository<Self> {
+        ClientRepository::new(self.clone())
+    }
+
+    /// The resources, each statement by itself.
+    pub fn resources(&self) -> ResourceRepository<Self> {
+        ResourceRepository::new(self.clone())
+    }
+
+    /// The codes, each statement by itself.
+    pub fn authorization_codes(&self) -> AuthorizationCodeRepository<Self> {
+        AuthorizationCodeRepository::new(self.clone())
+    }
+
+    /// What users have given to clients, each statement by itself.
+    pub fn grants(&self) -> GrantRepository<Self> {
+        GrantRepository::new(self.clone())
+    }
+
+    /// The assertions of clients, each statement by itself.
+    pub fn client_assertions(&self) -> ClientAssertionRepository<Self> {
+        ClientAssertionRepository::new(self.clone())
     }
 
     /// The tokens that were mailed, each statement by itself.

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use serde_json::json;
+use signet::model::amr::Amr;
 use signet::model::mailed_token::{MailedToken, Purpose};
 use signet::model::session::Remember;
 use signet::model::session::Session;
@@ -150,6 +151,8 @@ async fn keep(app: &TestApp, user_id: &str, token: &str, shown: &Shown, remember
         remember,
         ip_address: String::new(),
         user_agent: "golden-agent/1.0".to_owned(),
+        authenticated_at: created_at,
+        amr: Amr::password(),
     };
     let database = open(app).await;
     let token_hash = OpaqueToken::new(token.to_owned()).hash();

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use signet::keys::keyring::Signer;
+use signet::model::amr::Amr;
 use signet::model::session::{Remember, Session};
 use signet::model::user::User;
 use signet_verify::clock::{Clock, Timestamp};
@@ -116,6 +117,8 @@ fn person(sid: &str) -> (User, Session) {
         remember: Remember::Yes,
         ip_address: String::new(),
         user_agent: String::new(),
+        authenticated_at: START,
+        amr: Amr::password(),
     };
     (user, session)
 }

@@ -3,6 +3,7 @@
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::time::Duration;
 
+use signet::model::amr::Amr;
 use signet::model::credential::Credential;
 use signet::model::session::{Remember, Session};
 use signet::model::user::User;
@@ -118,6 +119,8 @@ pub fn session(name: &str, byte: u8) -> Session {
         remember: if byte.is_multiple_of(2) { Remember::Yes } else { Remember::No },
         ip_address: "2001:db8::1".to_owned(),
         user_agent: String::new(),
+        authenticated_at: START.after(Duration::from_secs(u64::from(byte))),
+        amr: Amr::password(),
     }
 }
 

@@ -2,6 +2,7 @@
 //! In: settings that differ from the usual. Out: a running app on a free port with a database of its own; callers as types.
 //! Owns: what runs here is `signet::app::App`, exactly as the binary runs it.
 
+pub mod agent;
 pub mod caller;
 pub mod fresh_database;
 pub mod gate;

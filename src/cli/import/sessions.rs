@@ -5,6 +5,7 @@
 use std::time::Duration;
 
 use futures_util::TryStreamExt;
+use signet::model::amr::Amr;
 use signet::model::session::{Remember, Session};
 use signet::secret::OpaqueToken;
 use signet::store::{self, Database};
@@ -59,10 +60,11 @@ impl Columns {
         }
         let (expires_at, updated_at) = (moment(self.expires_at)?, moment(self.updated_at)?);
         let is_remembered = expires_at.since(updated_at) > NOT_REMEMBERED;
+        let created_at = moment(self.created_at)?;
         let session = Session {
             id: text(self.id)?.to_owned(),
             user_id: text(self.user)?.to_owned(),
-            created_at: moment(self.created_at)?,
+            created_at,
             updated_at,
             expires_at,
             remember: if is_remembered { Remember::Yes } else { Remember::No },
@@ -73,6 +75,9 @@ impl Columns {
                 .chars()
                 .take(USER_AGENT_LENGTH)
                 .collect(),
+            authenticated_at: created_at,
+            // Whatever it was proved with elsewhere, a password is what can be said of it here.
+            amr: Amr::password(),
         };
         let token = OpaqueToken::new(text(self.token)?.to_owned());
         Ok((expires_at > now).then(|| (session, token.hash())))

@@ -17,7 +17,7 @@ use poem_openapi::types::{ToJSON, Type};
 use serde::Serialize;
 
 use super::code::{Api, Code};
-use super::error::{ApiError, ErrorBody};
+use super::error::{ApiError, ErrorBody, OAuthErrorBody};
 
 /// Headers that an answer may carry for its caller to read: their names and meanings.
 pub trait ResponseHeaders: Send + Sync + 'static {
@@ -159,7 +159,10 @@ impl<R: Refusals> ApiResponse for Declared<R> {
     }
 
     fn register(registry: &mut Registry) {
-        ErrorBody::register(registry);
+        match R::API {
+            Api::OAuth => OAuthErrorBody::register(registry),
+            Api::Identity | Api::Tasks => ErrorBody::register(registry),
+        }
     }
 }
 
@@ -207,18 +210,23 @@ fn described(
 fn refusal(api: Api, status: u16) -> MetaResponse {
     let headers = match (api, status) {
         (Api::Tasks, 401 | 403) => vec![header("WWW-Authenticate", "The challenge of RFC 6750 section 3.")],
+        (Api::OAuth, 401) => vec![header("WWW-Authenticate", "The challenge of RFC 6749 section 5.2.")],
         (_, 405) => vec![header("Allow", "The methods that the path has.")],
         (_, 429 | 503) => vec![header("Retry-After", "Seconds to wait.")],
         _ => Vec::new(),
     };
     let description = REFUSALS.get(&(api, status)).map_or("", String::as_str);
-    described(status, description, vec![json(ErrorBody::schema_ref())], headers)
+    let schema = match api {
+        Api::OAuth => OAuthErrorBody::schema_ref(),
+        Api::Identity | Api::Tasks => ErrorBody::schema_ref(),
+    };
+    described(status, description, vec![json(schema)], headers)
 }
 
 /// Descriptions that live as long as the framework wants them to: one for each status of each API.
 static REFUSALS: LazyLock<BTreeMap<(Api, u16), String>> = LazyLock::new(|| {
     let statuses = Code::ALL.iter().map(|code| code.status_code());
-    let both = statuses.flat_map(|status| [(Api::Identity, status), (Api::Tasks, status)]);
+    let both = statuses.flat_map(|status| Api::ALL.map(|api| (api, status)));
     both.map(|(api, status)| ((api, status), prose(api, status))).collect()
 });
 

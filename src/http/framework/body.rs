@@ -33,6 +33,7 @@ impl Api {
         match self {
             Self::Identity => Code::BadRequest.saying("Invalid JSON in request body"),
             Self::Tasks => Code::InvalidJson.into(),
+            Self::OAuth => Code::OAuthInvalidRequest.into(),
         }
     }
 
@@ -41,6 +42,7 @@ impl Api {
         match self {
             Self::Identity => Code::ValidationError.saying(message),
             Self::Tasks => Code::InvalidTask.saying(message),
+            Self::OAuth => Code::OAuthInvalidRequest.saying(message),
         }
     }
 }
@@ -91,7 +93,8 @@ fn unsupported(media_types: MediaTypes) -> ApiError {
     Code::UnsupportedMediaType.saying(format!("Content-Type is not allowed. Allowed types: {allowed}"))
 }
 
-fn unreadable(error: ReadBodyError) -> ApiError {
+/// What a body is refused with that cannot be read.
+pub fn unreadable(error: ReadBodyError) -> ApiError {
     match error {
         ReadBodyError::PayloadTooLarge => {
             Code::PayloadTooLarge.saying(format!("The body is larger than {MAX_BODY_BYTES} bytes"))

@@ -16,6 +16,13 @@ pub enum Api {
     Identity,
     /// The sample resource: 422 for all that does not fit.
     Tasks,
+    /// OAuth: the words of RFC 6749 and its successors, in bodies of their own shape.
+    OAuth,
+}
+
+impl Api {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Identity, Self::Tasks, Self::OAuth];
 }
 
 /// Where a code may be answered.
@@ -73,6 +80,7 @@ macro_rules! codes {
 
 const IDENTITY: Scope = Scope::Of(Api::Identity);
 const TASKS: Scope = Scope::Of(Api::Tasks);
+const OAUTH: Scope = Scope::Of(Api::OAuth);
 
 codes! {
     NotFound: Scope::EveryPath, 404 "NOT_FOUND", "Not found",
@@ -186,6 +194,25 @@ codes! {
     KeySetUnavailable: TASKS, 503 "KEY_SET_UNAVAILABLE",
         "The keys to verify tokens with are not available. Please try again later.",
         "no keys to verify with (role `resource`); `Retry-After`";
+
+    OAuthInvalidRequest: OAUTH, 400 "invalid_request", "The request does not fit",
+        "a parameter is missing, is given twice or does not fit; the request is no form (also 404, 405, 413, 415)";
+    OAuthInvalidClient: OAUTH, 401 "invalid_client", "The client has not proved who it is",
+        "unknown client, wrong secret, or another way to prove it than the registered one (`WWW-Authenticate: Basic`)";
+    OAuthInvalidGrant: OAUTH, 400 "invalid_grant", "The grant is not good",
+        "a code, refresh token or device code that is unknown, has expired, is spent or belongs to another client";
+    OAuthUnauthorizedClient: OAUTH, 400 "unauthorized_client", "The client is not registered for this grant",
+        "the `grant_type` is not among the client's `grant_types`";
+    OAuthUnsupportedGrantType: OAUTH, 400 "unsupported_grant_type", "There is no such grant_type",
+        "another `grant_type`";
+    OAuthInvalidScope: OAUTH, 400 "invalid_scope", "The scope is more than was given",
+        "a `scope` that is no scope, or more than was given";
+    OAuthInvalidTarget: OAUTH, 400 "invalid_target", "The resource is unknown, or was not given",
+        "a `resource` that is unknown, or that was not given (RFC 8707)";
+    OAuthServerError: OAUTH, 500 "server_error", "Internal server error",
+        "a defect of ours; the log says more under the request's id";
+    OAuthUnavailable: OAUTH, 503 "temporarily_unavailable", "Please try again later.",
+        "the database does not answer, nothing can be signed, or too much is under way; also with 429 and 408; `Retry-After`";
 
     NotReady: Scope::Operation, 503 "NOT_READY", "Not ready",
         "`/readyz` only: what is missing stands in the message";

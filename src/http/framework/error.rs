@@ -13,7 +13,7 @@ use poem_openapi::Object;
 use poem_openapi::error::{ParseParamError, ParsePathError as ParseOpenApiPathError};
 use serde::Serialize;
 
-use super::code::Code;
+use super::code::{Api, Code, Scope};
 use crate::store;
 use crate::sync::rule::RetryAfter;
 
@@ -29,6 +29,17 @@ pub struct ErrorBody {
     pub code: String,
     /// A sentence for people; it may change.
     pub message: String,
+}
+
+/// What error bodies of OAuth hold (RFC 6749 section 5.2).
+#[derive(Debug, Serialize, Object)]
+#[oai(rename = "OAuthError")]
+pub struct OAuthErrorBody {
+    /// A word that programs can compare.
+    #[oai(validator(min_length = 1))]
+    pub error: String,
+    /// A sentence for developers; it may change.
+    pub error_description: String,
 }
 
 /// An answer that is an error.
@@ -128,9 +139,27 @@ impl ApiError {
         Self::from_status(error.status())
     }
 
-    /// The body and its media type: the one place where the shape of an error is chosen. An API whose contract has
-    /// another shape (RFC 6749 section 5.2 for OAuth) gets a form of its own here, chosen by the scope of the code.
+    /// The same error in the words of OAuth, for the paths that speak them.
+    #[must_use]
+    pub fn for_oauth(self) -> Self {
+        let code = match self.code.scope() {
+            Scope::Of(Api::OAuth) => return self,
+            _ => match self.status.as_u16() {
+                408 | 429 | 503 => Code::OAuthUnavailable,
+                status if status >= 500 => Code::OAuthServerError,
+                _ => Code::OAuthInvalidRequest,
+            },
+        };
+        Self { code, ..self }
+    }
+
+    /// The body and its media type: the one place where the shape of an error is chosen, by the scope of the code.
     fn body(&self) -> (&'static str, Vec<u8>) {
+        if self.code.scope() == Scope::Of(Api::OAuth) {
+            let (error, error_description) = (self.code.as_str().to_owned(), self.message.to_string());
+            let body = OAuthErrorBody { error, error_description };
+            return ("application/json", serde_json::to_vec(&body).unwrap_or_default());
+        }
         let body = ErrorBody { code: self.code.as_str().to_owned(), message: self.message.to_string() };
         ("application/json", serde_json::to_vec(&body).unwrap_or_default())
     }

@@ -25,7 +25,7 @@ use super::code::Code;
 use super::error::ApiError;
 use super::operations::Operations;
 use super::request_log::RequestSummary;
-use crate::http::routes::Limit;
+use crate::http::routes::{Limit, Reader};
 use crate::sync::limiter::Limiter;
 
 /// Marks an error that people are to read, and that says what is wrong in a page of its own.
@@ -96,12 +96,12 @@ pub async fn into_response(
     let answer = AssertUnwindSafe(answer).catch_unwind();
     let response = match tokio::time::timeout(REQUEST_TIMEOUT, answer).await {
         Ok(Ok(Ok(response))) => response,
-        Ok(Ok(Err(error))) => explained(error, summary, operations).into_response(),
+        Ok(Ok(Err(error))) => worded(explained(error, summary, operations), summary),
         // A panic is answered like any other defect; the hook has written it to the log.
-        Ok(Err(_)) => ApiError::from(Code::Internal).into_response(),
-        Err(_) => ApiError::from(Code::RequestTimeout).into_response(),
+        Ok(Err(_)) => worded(Code::Internal.into(), summary),
+        Err(_) => worded(Code::RequestTimeout.into(), summary),
     };
-    let response = without_bare_errors(response, &summary.method);
+    let response = without_bare_errors(response, summary);
     debug_assert!(
         is_declared(&response, summary, operations),
         "{} {:?} answers {}, which it has not declared",
@@ -129,14 +129,22 @@ fn explained(error: poem::Error, summary: &RequestSummary, operations: &Operatio
 }
 
 /// An answer that has a status alone gets the body of its error.
-fn without_bare_errors(response: Response, method: &Method) -> Response {
+fn without_bare_errors(response: Response, summary: &RequestSummary) -> Response {
     let status = response.status();
     let is_bare = response.headers().get(CONTENT_TYPE).is_none_or(|value| value != "application/json");
     let is_fine = !(status.is_client_error() || status.is_server_error());
-    if is_fine || !is_bare || method == Method::HEAD || response.data::<HtmlError>().is_some() {
+    if is_fine || !is_bare || summary.method == Method::HEAD || response.data::<HtmlError>().is_some() {
         return response;
     }
-    ApiError::from_status(status).into_response()
+    worded(ApiError::from_status(status), summary)
+}
+
+/// An error in the words that the path speaks.
+fn worded(error: ApiError, summary: &RequestSummary) -> Response {
+    match summary.route.policy.reader {
+        Reader::Client => error.for_oauth().into_response(),
+        Reader::Program | Reader::Person => error.into_response(),
+    }
 }
 
 /// Headers that keep browsers and caches careful. An endpoint that says something else itself is left alone. The

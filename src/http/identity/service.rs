@@ -20,7 +20,7 @@ pub struct Identity {
     /// Being signed in.
     pub sessions: Arc<Sessions>,
     /// JWTs.
-    pub issuer: Issuer,
+    pub issuer: Arc<Issuer>,
     /// The key set.
     pub keyring: Arc<Keyring>,
     /// Cookies.

@@ -13,7 +13,7 @@ use serde_json::{Map, Value, json};
 use signet_verify::crypto::sha256;
 
 use crate::http::framework::static_document::StaticDocument;
-use crate::http::{identity, tasks};
+use crate::http::{identity, oauth, tasks};
 
 /// The password of the examples; no value of a password type can be written into a document.
 const PASSWORD: &str = "correct horse battery";
@@ -21,6 +21,11 @@ const PASSWORD: &str = "correct horse battery";
 /// The OpenAPI document of the identity API.
 pub fn identity_document() -> String {
     tidy(&identity::service().spec())
+}
+
+/// The OpenAPI document of OAuth and OpenID Connect.
+pub fn oauth_document() -> String {
+    tidy(&oauth::service().spec())
 }
 
 /// The OpenAPI document of the tasks API.

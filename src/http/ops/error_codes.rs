@@ -9,7 +9,7 @@ const INTRODUCTION: &str = "\
 # Error codes
 
 Every error body is `{\"code\", \"message\"}`. Codes are stable; messages are for people and may change. Where Better Auth has
-a code, it is the same here. This list is made from the sources.
+a code, it is the same here. The paths of OAuth answer `{\"error\", \"error_description\"}` (RFC 6749 section 5.2). This list is made from the sources.
 ";
 
 /// The text of `docs/errors.md`.
@@ -19,6 +19,7 @@ pub fn document() -> String {
         ("Every path", Scope::EveryPath),
         ("Identity", Scope::Of(Api::Identity)),
         ("Tasks", Scope::Of(Api::Tasks)),
+        ("OAuth", Scope::Of(Api::OAuth)),
         ("Operation", Scope::Operation),
     ] {
         let _ = write!(text, "\n## {title}\n\n| code | status | when |\n| --- | --- | --- |\n");

@@ -8,6 +8,7 @@ use parking_lot::Mutex;
 use signet::identity::tokens::{Issuer, Signature, TokenProfile};
 use signet::identity::{Accounts, Devices, Email, Sessions};
 use signet::keys::worker::RotationWorker;
+use signet::model::amr::Amr;
 use signet::model::credential::Credential;
 use signet::model::session::{Remember, Revocation, Session};
 use signet::model::user::User;
@@ -163,6 +164,8 @@ impl World {
             remember: Remember::Yes,
             ip_address: String::new(),
             user_agent: String::new(),
+            authenticated_at: now,
+            amr: Amr::password(),
         };
         let (one, two) = (&session(&sessions[0]), &session(&sessions[1]));
         let (first, second) = (&tokens[0].hash(), &tokens[1].hash());

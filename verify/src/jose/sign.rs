@@ -1,6 +1,6 @@
 //! Compact JWS out (RFC 7515 section 7.1).
 //! In: a key and claims. Out: a token.
-//! Owns: the two headers that Signet writes, and that no token is issued which its own verifier would refuse to read.
+//! Owns: the headers that Signet writes, and that no token is issued which its own verifier would refuse to read.
 
 use serde::Serialize;
 use serde_json::Value;
@@ -32,6 +32,21 @@ pub enum Error {
 pub fn jwt(key: &SigningKey, kid: &Kid, claims: &impl Serialize) -> Result<String, Error> {
     let kid = Value::from(kid.as_ref()); // displayed as JSON text, with the quotes and escapes it needs
     let header = format!(r#"{{"alg":"{}","kid":{kid}}}"#, key.public().algorithm());
+    compact(&header, claims, |input| key.sign(input))
+}
+
+/// Signs like [`jwt`], with the type of the token in its header (RFC 8725 section 3.11): `at+jwt`, `logout+jwt`, `JWT`.
+///
+/// # Errors
+/// [`Error`] when the claims do not fit into a token.
+pub fn typed_jwt(
+    key: &SigningKey,
+    kid: &Kid,
+    typ: &'static str,
+    claims: &impl Serialize,
+) -> Result<String, Error> {
+    let kid = Value::from(kid.as_ref());
+    let header = format!(r#"{{"alg":"{}","kid":{kid},"typ":"{typ}"}}"#, key.public().algorithm());
     compact(&header, claims, |input| key.sign(input))
 }
 

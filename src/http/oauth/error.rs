@@ -1,0 +1,35 @@
+//! What a client is told when it gets nothing.
+
+use std::time::Duration;
+
+use poem::http::header::WWW_AUTHENTICATE;
+
+use crate::http::framework::code::Code;
+use crate::http::framework::error::ApiError;
+use crate::identity::tokens;
+use crate::oauth::Error;
+
+/// How long to wait when nothing can be signed.
+const SIGNING_RETRY: Duration = Duration::from_secs(1);
+
+impl From<Error> for ApiError {
+    fn from(error: Error) -> Self {
+        match error {
+            Error::InvalidRequest(text) => Code::OAuthInvalidRequest.saying(text),
+            Error::InvalidClient => {
+                Self::from(Code::OAuthInvalidClient).with_header(WWW_AUTHENTICATE, "Basic realm=\"Signet\"")
+            }
+            Error::InvalidGrant(text) => Code::OAuthInvalidGrant.saying(text),
+            Error::UnauthorizedClient => Code::OAuthUnauthorizedClient.into(),
+            Error::UnsupportedGrantType => Code::OAuthUnsupportedGrantType.into(),
+            Error::InvalidScope => Code::OAuthInvalidScope.into(),
+            Error::InvalidTarget => Code::OAuthInvalidTarget.into(),
+            Error::Token(tokens::Error::NoKey) => Code::OAuthUnavailable.retry_after(SIGNING_RETRY),
+            Error::Store(error) => Self::from(error).for_oauth(),
+            error @ (Error::Token(_) | Error::Vault(_) | Error::Entropy(_)) => {
+                tracing::error!(%error, "no token could be made");
+                Code::OAuthServerError.into()
+            }
+        }
+    }
+}

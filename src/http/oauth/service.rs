@@ -1,0 +1,40 @@
+//! What the operations of OAuth share.
+
+use std::sync::Arc;
+
+use poem_openapi::Tags;
+
+use crate::oauth::{Clients, Codes, Grants, Tokens};
+use crate::sync::limiter::Limiter;
+use signet_verify::clock::Clock;
+
+/// What the operations of OAuth work with.
+pub struct OAuth {
+    /// Who asks.
+    pub clients: Clients,
+    /// Codes.
+    pub codes: Codes,
+    /// What clients get.
+    pub tokens: Tokens,
+    /// What users have given.
+    pub grants: Grants,
+    /// How often a client may ask.
+    pub limiter: Arc<Limiter>,
+    /// The public base URL, which is the issuer.
+    pub issuer: String,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+}
+
+impl std::fmt::Debug for OAuth {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("OAuth").field("issuer", &self.issuer).finish_non_exhaustive()
+    }
+}
+
+/// How the OpenAPI document sorts the operations.
+#[derive(Debug, Tags)]
+pub enum Tag {
+    /// Tokens for what was given.
+    Tokens,
+}

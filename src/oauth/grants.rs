@@ -1,0 +1,71 @@
+//! Taking back what was given to clients.
+//! In: a grant, or a user and a client. Out: how many grants ended.
+//! Owns: the tokens of what has ended are refused everywhere.
+
+use std::sync::Arc;
+
+use crate::identity::Sessions;
+use crate::model::client::ClientId;
+use crate::model::grant::Grant;
+use crate::store::{self, Database, GrantFilter};
+
+/// What users have given to clients.
+pub struct Grants {
+    database: Database,
+    sessions: Arc<Sessions>,
+}
+
+impl std::fmt::Debug for Grants {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Grants").finish_non_exhaustive()
+    }
+}
+
+impl Grants {
+    /// The grants that `database` keeps; their ends are told as those of sessions are.
+    pub fn new(database: Database, sessions: Arc<Sessions>) -> Self {
+        Self { database, sessions }
+    }
+
+    /// What a user has given, oldest first.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn of_user(&self, user_id: &str) -> Result<Vec<Grant>, store::Error> {
+        self.database.grants().of_user(user_id).await
+    }
+
+    /// The grant with this id, as long as it has not ended.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn find(&self, id: &str) -> Result<Option<Grant>, store::Error> {
+        self.database.grants().find(id).await
+    }
+
+    /// Ends one grant; says whether there was one.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn end(&self, id: &str) -> Result<bool, store::Error> {
+        Ok(self.end_all(GrantFilter::Id(id)).await? > 0)
+    }
+
+    /// Ends everything that a user has given to a client; says how many grants there were.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn end_of(&self, user_id: &str, client: &ClientId) -> Result<usize, store::Error> {
+        self.end_all(GrantFilter::OfUserTo(user_id, client)).await
+    }
+
+    async fn end_all(&self, filter: GrantFilter<'_>) -> Result<usize, store::Error> {
+        let ending = self.sessions.ending();
+        let ended = self.database.write(|unit| async move {
+            let ended = unit.grants().end(filter, ending).await?;
+            unit.sessions().remember(&ended, ending).await?;
+            Ok::<_, store::Error>(ended)
+        });
+        Ok(self.sessions.revoke_grants(ended.await?))
+    }
+}

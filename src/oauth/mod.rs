@@ -1,0 +1,20 @@
+//! OAuth 2.1 and OpenID Connect: what users give to clients, and what clients get for it; use cases without HTTP.
+//! In: requests of clients, sessions of users. Out: codes and tokens, or an [`Error`] that says why not.
+//! Owns: a code and a refresh token are good once; what ends is refused everywhere.
+
+mod audience;
+mod claims;
+mod clients;
+mod codes;
+mod error;
+mod grants;
+mod refresh_token;
+mod token;
+
+pub use audience::{Target, Targets};
+pub use clients::{ClientProof, Clients, Presented};
+pub use codes::{Approved, Codes};
+pub use error::Error;
+pub use grants::Grants;
+pub use refresh_token::RefreshToken;
+pub use token::{CodeExchange, Issued, MachineRequest, Refresh, Tokens};

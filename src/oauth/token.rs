@@ -1,0 +1,489 @@
+//! What clients get for a code, for a refresh token, and for themselves.
+//! In: a client that has proved who it is, and what it shows. Out: tokens.
+//! Owns: what is shown is used up in the unit of work that keeps what is given for it; a second use ends the grant.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::audience::{Target, Targets};
+use super::claims::{AccessTokenClaims, Audience, IdTokenClaims, UserClaims};
+use super::error::Error;
+use super::refresh_token::RefreshToken;
+use crate::audit::{self, Event};
+use crate::identity::Sessions;
+use crate::identity::tokens::Issuer;
+use crate::model::client::{Client, GrantType};
+use crate::model::grant::{AuthorizationCode, Bound, Grant, REFRESH_LIFETIME, Shown};
+use crate::model::scope::ScopeSet;
+use crate::secret::PrefixedToken;
+use crate::store::grants::{Refreshable, Rotation};
+use crate::store::{self, Database, GrantFilter};
+use crate::vault::{Purpose, Vault};
+use signet_verify::clock::{Clock, Entropy, Timestamp, random_alphanumeric};
+use signet_verify::crypto::{Algorithm, sha256};
+use signet_verify::jose::base64url;
+use subtle::ConstantTimeEq;
+
+/// Letters and digits of a `jti`.
+const ID_LENGTH: usize = 32;
+
+/// How often a refresh is judged anew that another one has overtaken.
+const ATTEMPTS: usize = 3;
+
+/// A code, and what has to fit to it.
+#[derive(Debug)]
+pub struct CodeExchange<'a> {
+    /// The code.
+    pub code: &'a PrefixedToken,
+    /// Where it was sent, if the client says so again.
+    pub redirect_uri: Option<&'a str>,
+    /// What the challenge was made of (RFC 7636).
+    pub code_verifier: Option<&'a str>,
+    /// One of the resources that it is for.
+    pub resource: Option<&'a str>,
+}
+
+/// A refresh token, and what is to be less than was given.
+#[derive(Debug)]
+pub struct Refresh<'a> {
+    /// The token; none if the text was none of ours.
+    pub token: Option<&'a RefreshToken>,
+    /// A part of the scope.
+    pub scope: Option<&'a ScopeSet>,
+    /// One of the resources.
+    pub resource: Option<&'a str>,
+}
+
+/// What a client asks for itself.
+#[derive(Debug)]
+pub struct MachineRequest<'a> {
+    /// A part of what it may have.
+    pub scope: Option<&'a ScopeSet>,
+    /// The resource.
+    pub resource: Option<&'a str>,
+}
+
+/// What a client gets. Not `Debug`: these are the tokens themselves.
+pub struct Issued {
+    /// The access token.
+    pub access_token: String,
+    /// How long it is good, from now.
+    pub expires_in: Duration,
+    /// What it is for.
+    pub scope: ScopeSet,
+    /// The refresh token, where the client has registered for one.
+    pub refresh_token: Option<RefreshToken>,
+    /// The ID token, with the scope `openid`.
+    pub id_token: Option<String>,
+}
+
+/// What the tokens of one answer are made of.
+struct Ingredients<'a> {
+    client: &'a Client,
+    grant: &'a Grant,
+    scope: &'a ScopeSet,
+    resource: Option<&'a str>,
+    nonce: Option<&'a str>,
+    now: Timestamp,
+    /// The end of the session that the grant is bound to.
+    session_end: Option<Timestamp>,
+}
+
+/// What became of a code or a refresh token at the moment when it was used up.
+enum Taken {
+    /// It was good, and what it gives is kept.
+    First,
+    /// Another one was faster.
+    Late,
+    /// The session has ended.
+    SessionOver,
+}
+
+/// Gives out tokens.
+pub struct Tokens {
+    database: Database,
+    sessions: Arc<Sessions>,
+    issuer: Arc<Issuer>,
+    targets: Targets,
+    vault: Arc<Vault>,
+    clock: Arc<dyn Clock>,
+    entropy: Arc<dyn Entropy>,
+}
+
+impl std::fmt::Debug for Tokens {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Tokens").finish_non_exhaustive()
+    }
+}
+
+impl Tokens {
+    /// Tokens for grants that `database` keeps.
+    pub fn new(
+        database: Database,
+        sessions: Arc<Sessions>,
+        issuer: Arc<Issuer>,
+        vault: Arc<Vault>,
+        clock: Arc<dyn Clock>,
+        entropy: Arc<dyn Entropy>,
+    ) -> Self {
+        let targets = Targets::new(database.clone(), issuer.profile().issuer.clone());
+        Self { database, sessions, issuer, targets, vault, clock, entropy }
+    }
+
+    /// What there is to ask for.
+    pub fn targets(&self) -> &Targets {
+        &self.targets
+    }
+
+    /// Tokens for a code (RFC 6749 section 4.1.3).
+    ///
+    /// # Errors
+    /// [`Error::InvalidGrant`] when the code is not good for this client; when it was used before, what it gave has ended.
+    pub async fn exchange(&self, client: &Client, asked: &CodeExchange<'_>) -> Result<Issued, Error> {
+        require(client, GrantType::AuthorizationCode)?;
+        let hash = asked.code.hash();
+        let now = self.clock.now();
+        let found = self.database.authorization_codes().find(&hash).await?;
+        let code = found.filter(|code| code.client_id == client.id).ok_or(BAD_CODE)?;
+        if code.redeemed_at.is_some() {
+            return Err(self.replayed(client, &code).await?);
+        }
+        if code.expires_at <= now {
+            return Err(BAD_CODE);
+        }
+        check_binding(&code, asked)?;
+        let resource = one_of(&code.resources, asked.resource)?;
+        let session_end = self
+            .database
+            .sessions()
+            .expiry(&code.session_id)
+            .await?
+            .filter(|end| *end > now)
+            .ok_or(BAD_CODE)?;
+        let grant = self.grant_of(client, &code, now);
+        let refresh = match client.grant_types.contains(&GrantType::RefreshToken) {
+            true => Some(RefreshToken::first(&*self.entropy)?),
+            false => None,
+        };
+        let session_end = (grant.bound == Bound::Session).then_some(session_end);
+        let nonce = code.nonce.as_deref();
+        let made =
+            Ingredients { client, grant: &grant, scope: &grant.scope, resource, nonce, now, session_end };
+        let issued = self.issue(made).await?;
+        match self.keep(&grant, &hash, refresh.as_ref(), now).await? {
+            Taken::First => {
+                audit::record(of_grant("code_redeemed", &grant));
+                Ok(Issued { refresh_token: refresh, ..issued })
+            }
+            Taken::SessionOver => Err(BAD_CODE),
+            Taken::Late => Err(self.replayed(client, &code).await?),
+        }
+    }
+
+    /// Tokens for a refresh token (RFC 6749 section 6, RFC 9700 section 4.14), and its successor.
+    ///
+    /// # Errors
+    /// [`Error::InvalidGrant`] when it is not good; when it was used before, everything that was given with it has ended.
+    /// [`Error::InvalidScope`] and [`Error::InvalidTarget`] leave it as good as it was.
+    pub async fn refresh(&self, client: &Client, asked: &Refresh<'_>) -> Result<Issued, Error> {
+        require(client, GrantType::RefreshToken)?;
+        let token = asked.token.ok_or(BAD_REFRESH_TOKEN)?;
+        for _ in 0..ATTEMPTS {
+            let now = self.clock.now();
+            let found = self.database.grants().by_family(&token.family_hash()).await?;
+            let found = found.filter(|found| found.grant.client_id == client.id).ok_or(BAD_REFRESH_TOKEN)?;
+            let shown = found.family.judge(&token.hash(), now);
+            if shown == Shown::Reused {
+                self.end(&found.grant.id).await?;
+                audit::record(of_grant("refresh_token_reused", &found.grant));
+                return Err(BAD_REFRESH_TOKEN);
+            }
+            let session_end = self.session_end(&found.grant, now).await?;
+            if found.grant.expires_at <= now {
+                return Err(BAD_REFRESH_TOKEN);
+            }
+            let scope = match asked.scope {
+                Some(scope) if !scope.is_subset(&found.grant.scope) => return Err(Error::InvalidScope),
+                narrower => narrower.unwrap_or(&found.grant.scope),
+            };
+            let resource = one_of(&found.grant.resources, asked.resource)?;
+            let made =
+                Ingredients { client, grant: &found.grant, scope, resource, nonce: None, now, session_end };
+            let issued = self.issue(made).await?;
+            match self.rotate(&found, token, shown, now).await? {
+                Some(successor) => {
+                    audit::record(of_grant("refreshed", &found.grant));
+                    return Ok(Issued { refresh_token: Some(successor), ..issued });
+                }
+                // Another request was faster, or the session has ended: it is judged anew.
+                None => continue,
+            }
+        }
+        Err(BAD_REFRESH_TOKEN)
+    }
+
+    /// A token for a client itself (RFC 6749 section 4.4): no user, no refresh token.
+    ///
+    /// # Errors
+    /// [`Error::InvalidScope`] when it asks for more than an operator has given it.
+    pub async fn for_machine(&self, client: &Client, asked: &MachineRequest<'_>) -> Result<Issued, Error> {
+        require(client, GrantType::ClientCredentials)?;
+        let scope = match asked.scope {
+            Some(scope) if !scope.is_subset(&client.machine_scope) => return Err(Error::InvalidScope),
+            narrower => narrower.unwrap_or(&client.machine_scope),
+        };
+        let target = self.targets.resolve(asked.resource, scope).await?;
+        let (now, jti) = (self.clock.now(), random_alphanumeric(&*self.entropy, ID_LENGTH)?);
+        let until = now.after(self.issuer.profile().ttl);
+        let mut ends = until;
+        let access_token = self.issuer.sign(target.algorithm, "at+jwt", until, |exp, _| {
+            ends = Timestamp::from_seconds(exp);
+            AccessTokenClaims {
+                iss: &self.issuer.profile().issuer,
+                exp,
+                aud: Audience::of(&target.audience),
+                sub: client.id.as_str(),
+                client_id: client.id.as_str(),
+                iat: now.seconds(),
+                jti: &jti,
+                sid: &jti,
+                scope: target.scope.to_string(),
+                auth_time: None,
+                amr: None,
+            }
+        });
+        let access_token = access_token.await?;
+        let client = client.id.as_str();
+        audit::record(Event::ClientToken { event: "issued_to_machine", client, user: None, grant: None });
+        let expires_in = ends.since(now);
+        Ok(Issued { access_token, expires_in, scope: target.scope, refresh_token: None, id_token: None })
+    }
+
+    /// Ends a grant, and refuses its access tokens from now on.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn end(&self, grant_id: &str) -> Result<(), Error> {
+        let ending = self.sessions.ending();
+        let ended = self.database.write(|unit| async move {
+            let ended = unit.grants().end(GrantFilter::Id(grant_id), ending).await?;
+            unit.sessions().remember(&ended, ending).await?;
+            Ok::<_, store::Error>(ended)
+        });
+        self.sessions.revoke_grants(ended.await?);
+        Ok(())
+    }
+
+    /// What a client is told that shows a code once more; what the code gave has ended (RFC 6749 section 4.1.2).
+    async fn replayed(&self, client: &Client, code: &AuthorizationCode) -> Result<Error, Error> {
+        self.end(&code.grant_id).await?;
+        let (user, grant) = (Some(code.user_id.as_str()), Some(code.grant_id.as_str()));
+        audit::record(Event::ClientToken { event: "code_replayed", client: client.id.as_str(), user, grant });
+        Ok(BAD_CODE)
+    }
+
+    fn grant_of(&self, client: &Client, code: &AuthorizationCode, now: Timestamp) -> Grant {
+        let refreshes = client.grant_types.contains(&GrantType::RefreshToken);
+        let lasts = if refreshes { REFRESH_LIFETIME } else { self.issuer.profile().ttl };
+        Grant {
+            id: code.grant_id.clone(),
+            client_id: client.id.clone(),
+            user_id: code.user_id.clone(),
+            session_id: code.session_id.clone(),
+            bound: if refreshes { Bound::of(&code.scope) } else { Bound::Session },
+            scope: code.scope.clone(),
+            resources: code.resources.clone(),
+            authenticated_at: code.authenticated_at,
+            amr: code.amr.clone(),
+            created_at: now,
+            expires_at: now.after(lasts),
+        }
+    }
+
+    /// Uses up a code and keeps what it becomes, as long as the session lasts.
+    async fn keep(
+        &self,
+        grant: &Grant,
+        code_hash: &[u8; 32],
+        refresh: Option<&RefreshToken>,
+        now: Timestamp,
+    ) -> Result<Taken, Error> {
+        let hashes = refresh.map(|token| (token.family_hash(), token.hash()));
+        let hashes = hashes.as_ref().map(|(family, own)| (family, own));
+        let kept = self.database.write(|unit| async move {
+            if !unit.authorization_codes().redeem(code_hash, now).await? {
+                return Ok(Taken::Late);
+            }
+            if !unit.sessions().hold(&grant.session_id, now).await? {
+                return Ok(Taken::SessionOver);
+            }
+            unit.grants().insert(grant, hashes).await?;
+            Ok(Taken::First)
+        });
+        match kept.await {
+            Err(store::Error::ForeignKeyViolation) => Ok(Taken::SessionOver),
+            kept => Ok(kept?),
+        }
+    }
+
+    /// The end of the session that a grant is bound to; with the session, the grant is over.
+    async fn session_end(&self, grant: &Grant, now: Timestamp) -> Result<Option<Timestamp>, Error> {
+        if grant.bound == Bound::Offline {
+            return Ok(None);
+        }
+        match self.database.sessions().expiry(&grant.session_id).await?.filter(|end| *end > now) {
+            Some(end) => Ok(Some(end)),
+            None => {
+                self.end(&grant.id).await?;
+                Err(BAD_REFRESH_TOKEN)
+            }
+        }
+    }
+
+    /// The successor of a refresh token: a new one, or the one that took its place a moment ago. None if another request was
+    /// faster.
+    async fn rotate(
+        &self,
+        found: &Refreshable,
+        token: &RefreshToken,
+        shown: Shown,
+        now: Timestamp,
+    ) -> Result<Option<RefreshToken>, Error> {
+        let context = [found.grant.id.as_bytes()];
+        if shown == Shown::Repeated {
+            let Some(sealed) = &found.successor else { return Err(BAD_REFRESH_TOKEN) };
+            let text = self.vault.open(Purpose::RefreshToken, &context, sealed)?;
+            let text = std::str::from_utf8(&text).map_err(|_| BAD_REFRESH_TOKEN)?;
+            return Ok(Some(RefreshToken::parse(text).ok_or(BAD_REFRESH_TOKEN)?));
+        }
+        let successor = token.successor(&*self.entropy)?;
+        let sealed = self.vault.seal(Purpose::RefreshToken, &context, successor.expose().as_bytes())?;
+        let (from, to) = (token.hash(), successor.hash());
+        let (grant, expires_at) = (&found.grant, now.after(REFRESH_LIFETIME));
+        let rotation = Rotation { from: &from, to: &to, successor: &sealed, at: now, expires_at };
+        let rotated = self.database.write(|unit| async move {
+            if grant.bound == Bound::Session && !unit.sessions().hold(&grant.session_id, now).await? {
+                return Ok(false);
+            }
+            unit.grants().rotate(&grant.id, rotation).await
+        });
+        Ok(rotated.await?.then_some(successor))
+    }
+
+    /// The access token, and the ID token beside it.
+    async fn issue(&self, made: Ingredients<'_>) -> Result<Issued, Error> {
+        let Ingredients { client, grant, now, .. } = made;
+        let target = self.targets.resolve(made.resource, made.scope).await?;
+        let user = self.database.users().by_id(&grant.user_id).await?.ok_or(BAD_CODE)?;
+        let profile = self.issuer.profile();
+        let until = now.after(profile.ttl);
+        let until = made.session_end.map_or(until, |end| until.min(end));
+        let (access_token, ends) = self.access_token(&made, &target, until).await?;
+        let id_token = if made.scope.contains("openid") {
+            let sign =
+                self.issuer.sign(Some(client.id_token_alg), "JWT", until, |exp, algorithm| IdTokenClaims {
+                    iss: &profile.issuer,
+                    sub: &grant.user_id,
+                    aud: client.id.as_str(),
+                    exp,
+                    iat: now.seconds(),
+                    auth_time: grant.authenticated_at.seconds(),
+                    amr: grant.amr.words(),
+                    sid: &grant.session_id,
+                    nonce: made.nonce,
+                    at_hash: at_hash(&access_token, algorithm),
+                    user: UserClaims::of(&user, made.scope),
+                });
+            Some(sign.await?)
+        } else {
+            None
+        };
+        let expires_in = ends.since(now);
+        Ok(Issued { access_token, expires_in, scope: target.scope, refresh_token: None, id_token })
+    }
+
+    async fn access_token(
+        &self,
+        made: &Ingredients<'_>,
+        target: &Target,
+        until: Timestamp,
+    ) -> Result<(String, Timestamp), Error> {
+        let jti = random_alphanumeric(&*self.entropy, ID_LENGTH)?;
+        let mut ends = until;
+        let signed = self.issuer.sign(target.algorithm, "at+jwt", until, |exp, _| {
+            ends = Timestamp::from_seconds(exp);
+            AccessTokenClaims {
+                iss: &self.issuer.profile().issuer,
+                exp,
+                aud: Audience::of(&target.audience),
+                sub: &made.grant.user_id,
+                client_id: made.client.id.as_str(),
+                iat: made.now.seconds(),
+                jti: &jti,
+                sid: &made.grant.id,
+                scope: target.scope.to_string(),
+                auth_time: Some(made.grant.authenticated_at.seconds()),
+                amr: Some(made.grant.amr.words()),
+            }
+        });
+        let token = signed.await?;
+        Ok((token, ends))
+    }
+}
+
+const BAD_CODE: Error = Error::InvalidGrant("the code is not good");
+const BAD_REFRESH_TOKEN: Error = Error::InvalidGrant("the refresh token is not good");
+
+fn of_grant<'a>(event: &'a str, grant: &'a Grant) -> Event<'a> {
+    let client = grant.client_id.as_str();
+    Event::ClientToken { event, client, user: Some(&grant.user_id), grant: Some(&grant.id) }
+}
+
+fn require(client: &Client, grant: GrantType) -> Result<(), Error> {
+    if client.grant_types.contains(&grant) { Ok(()) } else { Err(Error::UnauthorizedClient) }
+}
+
+/// Whether a code is shown by whom it was made for: the redirect URI, where it is said again, and the verifier of the
+/// challenge (RFC 7636 section 4.6). A code without a challenge takes no verifier (RFC 9700 section 2.1.1).
+fn check_binding(code: &AuthorizationCode, asked: &CodeExchange<'_>) -> Result<(), Error> {
+    if asked.redirect_uri.is_some_and(|uri| uri != code.redirect_uri) {
+        return Err(Error::InvalidGrant("the redirect_uri is not the one that the code was sent to"));
+    }
+    let fits = match (&code.code_challenge, asked.code_verifier) {
+        (Some(challenge), Some(verifier)) => {
+            let made = base64url::encode(&sha256(verifier.as_bytes()));
+            is_verifier(verifier) && bool::from(made.as_bytes().ct_eq(challenge.as_bytes()))
+        }
+        (None, None) => true,
+        (Some(_), None) | (None, Some(_)) => false,
+    };
+    if fits { Ok(()) } else { Err(Error::InvalidGrant("the code_verifier does not fit")) }
+}
+
+/// 43 to 128 unreserved characters (RFC 7636 section 4.1).
+fn is_verifier(text: &str) -> bool {
+    let unreserved = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);
+    (43..=128).contains(&text.len()) && text.bytes().all(unreserved)
+}
+
+/// The resource of one token: the one that is asked for, if it was given; else the first that was (RFC 8707 section 2.2).
+fn one_of<'a>(given: &'a [String], asked: Option<&'a str>) -> Result<Option<&'a str>, Error> {
+    match asked {
+        Some(resource) if !given.is_empty() && !given.iter().any(|one| one == resource) => {
+            Err(Error::InvalidTarget)
+        }
+        Some(resource) => Ok(Some(resource)),
+        None => Ok(given.first().map(String::as_str)),
+    }
+}
+
+/// The left half of the hash of the access token (OpenID Connect Core section 3.1.3.6). There is none that all clients agree
+/// on for Ed25519.
+fn at_hash(access_token: &str, algorithm: Algorithm) -> Option<String> {
+    match algorithm {
+        Algorithm::EdDsa => None,
+        Algorithm::Es256 | Algorithm::Rs256 => {
+            Some(base64url::encode(&sha256(access_token.as_bytes())[..16]))
+        }
+    }
+}

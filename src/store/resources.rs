@@ -1,0 +1,65 @@
+//! The rows of resources.
+
+use super::error::Error;
+use super::rows::{Columns, FromColumns, entities, entity};
+use super::scope::Scope;
+use crate::model::resource_server::ResourceServer;
+use crate::model::scope::ScopeSet;
+
+impl FromColumns for ResourceServer {
+    fn from_columns(columns: &mut Columns<'_>) -> Result<Self, Error> {
+        let corrupt = || Error::Corrupt("a resource".to_owned());
+        Ok(Self {
+            identifier: columns.next()?,
+            scopes: ScopeSet::parse(&columns.next::<String>()?).ok_or_else(corrupt)?,
+            access_token_alg: columns.next::<String>()?.parse().map_err(|_| corrupt())?,
+            created_at: columns.moment()?,
+            updated_at: columns.moment()?,
+        })
+    }
+}
+
+/// The resources.
+#[derive(Clone, Debug)]
+pub struct ResourceRepository<S> {
+    scope: S,
+}
+
+#[expect(missing_docs)]
+impl<S: Scope> ResourceRepository<S> {
+    pub(super) fn new(scope: S) -> Self {
+        Self { scope }
+    }
+
+    pub async fn find(&self, identifier: &str) -> Result<Option<ResourceServer>, Error> {
+        let statement = sqlx::query(
+            "SELECT identifier, scopes, access_token_alg, created_at, updated_at FROM resources WHERE identifier = $1",
+        );
+        self.scope.fetch_optional(statement.bind(identifier)).await?.as_ref().map(entity).transpose()
+    }
+
+    pub async fn list(&self) -> Result<Vec<ResourceServer>, Error> {
+        let statement = sqlx::query(
+            "SELECT identifier, scopes, access_token_alg, created_at, updated_at FROM resources ORDER BY identifier",
+        );
+        entities(&self.scope.fetch_all(statement).await?)
+    }
+
+    pub async fn insert(&self, resource: &ResourceServer) -> Result<(), Error> {
+        let statement = sqlx::query("INSERT INTO resources (identifier, scopes, access_token_alg, created_at, updated_at) VALUES ($1, $2, $3, $4, $5)")
+            .bind(&resource.identifier).bind(resource.scopes.to_string()).bind(resource.access_token_alg.name())
+            .bind(resource.created_at.millis()).bind(resource.updated_at.millis());
+        self.scope.execute(statement).await.map(drop)
+    }
+
+    pub async fn update(&self, resource: &ResourceServer) -> Result<bool, Error> {
+        let statement = sqlx::query(
+            "UPDATE resources SET scopes = $2, access_token_alg = $3, updated_at = $4 WHERE identifier = $1",
+        )
+        .bind(&resource.identifier)
+        .bind(resource.scopes.to_string())
+        .bind(resource.access_token_alg.name())
+        .bind(resource.updated_at.millis());
+        Ok(self.scope.execute(statement).await? == 1)
+    }
+}
