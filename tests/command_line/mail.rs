@@ -194,6 +194,22 @@ async fn kill_between_the_answer_and_the_delivery_loses_no_mail_and_doubles_none
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn temporary_refusal_is_followed_by_the_message_within_two_minutes_by_the_clock_of_the_machine() {
+    let Some(mut smtp) = SmtpServer::start(Security::Login) else { return };
+    let deployment = Deployment::new().await;
+    smtp.treat_message_to("ada@example.com", "rcpt-451");
+    let server = deployment.serve(&smtp);
+    let id = deployment.promise("ada@example.com").await;
+    smtp.has_seen("refused", 1).await;
+    // The first pause is 45 s at most; nothing here turns a clock or asks for another attempt.
+    let arrived = async || !smtp.messages_to("ada@example.com").is_empty();
+    until_for(Duration::from_secs(120), "the message that was refused once", arrived).await;
+    until("it is noted", async || deployment.listed(&id)["state"] == "sent").await;
+    assert_eq!(deployment.listed(&id)["attempts"], 2);
+    assert_private(&server.terminate().1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn kill_after_the_answer_to_a_request_for_a_reset_loses_no_mail_and_doubles_none() {
     let Some(mut smtp) = SmtpServer::start(Security::Login) else { return };
     let deployment = Deployment::new().await;
@@ -380,8 +396,10 @@ async fn keys_rewrap_lets_mail_that_waits_or_is_parked_need_no_old_master_key() 
     assert_eq!(rewrap(&[], &both), rewrapped(152));
     assert_eq!(rewrap(&[], &both), rewrapped(0), "all of it is");
 
-    let listed =
-        document("mail list --json", &run(deployment.path(), &["mail", "list", "--json"], &both[..1]));
+    let listed = document(
+        "mail list --json",
+        &run(deployment.path(), &["mail", "list", "--limit", "1000", "--json"], &both[..1]),
+    );
     for (id, state, to) in [(&waiting, "waiting", "ada@example.com"), (&parked, "parked", "bob@example.com")]
     {
         let messages = listed["messages"].as_array().unwrap();

@@ -108,6 +108,8 @@ struct Tables {
     sessions: Option<Table>,
     keys: Option<Table>,
     version: &'static str,
+    /// Those of plugins, of which nothing is taken.
+    of_plugins: Vec<String>,
 }
 
 async fn better_auth(config: Config, import: BetterAuth, output: Output) -> Result<(), super::Error> {
@@ -128,7 +130,11 @@ async fn better_auth(config: Config, import: BetterAuth, output: Output) -> Resu
         wanted: Wanted { secrets, now },
         now,
     };
-    let mut report = Report { columns_not_taken: tables.left(), ..Report::default() };
+    let mut report = Report {
+        columns_not_taken: tables.left(),
+        tables_not_taken: tables.of_plugins.clone(),
+        ..Report::default()
+    };
     let outcome = moved.run(&mut source, &tables, &import, &mut report).await;
     source.close().await;
     moved.ours.database.close().await;
@@ -193,7 +199,8 @@ async fn find(source: &mut Source, map: &Map, import: &BetterAuth) -> Result<Tab
     let version = names::version(&there, &accounts, keys.as_ref());
     let sessions = if import.sessions { optional(&SESSION)? } else { None };
     let keys = keys.filter(|_| import.keys != Keys::None);
-    Ok(Tables { users, accounts, sessions, keys, version })
+    let of_plugins = names::of_plugins(&there);
+    Ok(Tables { users, accounts, sessions, keys, version, of_plugins })
 }
 
 impl Tables {

@@ -36,6 +36,38 @@ pub struct Model {
 use Kind::{Moment, Text};
 use Need::{Optional, Required};
 
+/// Tables of Better Auth's plugins, in lower case and the singular: nothing of them is taken.
+const OF_PLUGINS: [&str; 19] = [
+    "apikey",
+    "devicecode",
+    "invitation",
+    "member",
+    "oauthaccesstoken",
+    "oauthapplication",
+    "oauthclient",
+    "oauthconsent",
+    "oauthrefreshtoken",
+    "organization",
+    "organizationrole",
+    "passkey",
+    "scimprovider",
+    "ssoprovider",
+    "subscription",
+    "team",
+    "teammember",
+    "twofactor",
+    "walletaddress",
+];
+
+/// The tables of plugins among those of a database, however an adapter spells them.
+pub fn of_plugins(there: &Tables) -> Vec<String> {
+    let singular = |name: &String| {
+        let name = name.replace(['_', '-'], "").to_lowercase();
+        name.strip_suffix('s').map(str::to_owned).unwrap_or(name)
+    };
+    there.keys().filter(|name| OF_PLUGINS.contains(&singular(name).as_str())).cloned().collect()
+}
+
 /// People.
 pub const USER: Model = Model {
     name: "user",

@@ -126,6 +126,8 @@ pub struct Report {
     pub unverifiable: Vec<String>,
     /// Columns of which nothing was taken.
     pub columns_not_taken: Vec<String>,
+    /// Tables of plugins, of which nothing was taken.
+    pub tables_not_taken: Vec<String>,
 }
 
 impl Report {
@@ -160,6 +162,7 @@ impl Report {
             "conflicts": self.conflicts.iter().map(conflict).collect::<Vec<_>>(),
             "unverifiable": self.unverifiable,
             "columns_not_taken": self.columns_not_taken,
+            "tables_not_taken": self.tables_not_taken,
         })
     }
 
@@ -184,11 +187,13 @@ impl Report {
             text +=
                 &format!("Comes without a password, whose hash is of an unknown kind: user {}\n", shown(id));
         }
-        if !self.columns_not_taken.is_empty() {
-            text += &format!(
-                "Not taken: {}\n",
-                self.columns_not_taken.iter().map(|name| shown(name)).collect::<Vec<_>>().join(", ")
-            );
+        for (what, names) in
+            [("Not taken", &self.columns_not_taken), ("Tables of plugins, not taken", &self.tables_not_taken)]
+        {
+            if !names.is_empty() {
+                let names: Vec<String> = names.iter().map(|name| shown(name)).collect();
+                text += &format!("{what}: {}\n", names.join(", "));
+            }
         }
         text
     }

@@ -70,6 +70,25 @@ async fn import_knows_the_tables_of_each_adapter_on_sqlite(#[case] statements: S
     );
 }
 
+#[tokio::test]
+async fn import_names_the_tables_of_plugins_of_which_nothing_comes() {
+    let folder = tempfile::tempdir().unwrap();
+    // As the built-in adapter, Drizzle and Prisma spell them; and a table of the application's own.
+    let plugins = ["twoFactor", "passkeys", "oauth_access_tokens", "TeamMember", "apikey"];
+    let tables: Vec<String> =
+        plugins.iter().map(|name| format!(r#"CREATE TABLE "{name}" ("id" TEXT PRIMARY KEY);"#)).collect();
+    let statements =
+        format!("{}; {} CREATE TABLE invoices (id TEXT);", drizzle(["user", "account"], 1), tables.concat());
+    execute(&folder.path().join("theirs.db"), &statements).await;
+    let came = import(folder.path(), &[]);
+    let expected = ["TeamMember", "apikey", "oauth_access_tokens", "passkeys", "twoFactor"];
+    assert_eq!(
+        (&came["users"], &came["tables_not_taken"]),
+        (&counts(1, 1, 0, 0), &json!(expected)),
+        "{came}"
+    );
+}
+
 #[rstest]
 #[case::drizzle("public", "id uuid PRIMARY KEY", "boolean", "timestamp", [
     "users", "accounts", "email_verified", "created_at", "updated_at", "user_id", "provider_id", "account_id"])]
