@@ -29,5 +29,3 @@ mod shares;
 mod specification;
 mod tasks;
 mod tasks_bounds;
-#[cfg(feature = "otlp")]
-mod traces;
