@@ -2,19 +2,24 @@
 //! In: requests of clients, sessions of users. Out: codes and tokens, or an [`Error`] that says why not.
 //! Owns: a code and a refresh token are good once; what ends is refused everywhere.
 
+mod assertion;
 mod audience;
 mod claims;
+mod client_keys;
 mod clients;
 mod codes;
 mod error;
 mod grants;
+mod outbound;
 mod refresh_token;
 mod token;
 
 pub use audience::{Target, Targets};
+pub use client_keys::ClientKeys;
 pub use clients::{ClientProof, Clients, Presented};
 pub use codes::{Approved, Codes};
 pub use error::Error;
 pub use grants::Grants;
+pub use outbound::{Outbound, Reach};
 pub use refresh_token::RefreshToken;
 pub use token::{CodeExchange, Issued, MachineRequest, Refresh, Tokens};

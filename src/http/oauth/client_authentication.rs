@@ -26,8 +26,9 @@ const ASSERTION_TYPE: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-be
 
 /// How often a client may ask, from wherever.
 const OF_CLIENT: &Rule = &Rule { name: "oauth-client", burst: 1200, window: Duration::from_secs(10) };
-/// How often an address may fail to prove a client.
-const FAILURES: &Rule = &Rule { name: "oauth-client-failed", burst: 30, window: Duration::from_secs(60) };
+/// How often an address may fail to prove a client. Attempts that are under way count too, and many come from one address
+/// at once; of 256 random bits nothing is guessed either way.
+const FAILURES: &Rule = &Rule { name: "oauth-client-failed", burst: 300, window: Duration::from_secs(60) };
 
 /// The client that a request comes from.
 ///
