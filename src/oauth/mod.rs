@@ -3,12 +3,17 @@
 //! Owns: a code and a refresh token are good once; what ends is refused everywhere.
 
 mod audience;
+pub mod changes;
 mod claims;
+mod client_secrets;
 mod clients;
 mod codes;
 mod error;
 mod grants;
+pub mod provision;
 mod refresh_token;
+pub mod registration;
+pub mod registry;
 mod token;
 
 pub use audience::{Target, Targets};

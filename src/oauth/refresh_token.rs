@@ -75,14 +75,14 @@ impl RefreshToken {
 
 #[cfg(test)]
 mod tests {
-    use signet_verify::clock::SystemEntropy;
+    use signet_verify::crypto::SystemEntropy;
 
     use super::*;
 
     #[test]
     fn successor_shares_the_family_and_nothing_else() {
-        let first = RefreshToken::first(&SystemEntropy).unwrap();
-        let second = first.successor(&SystemEntropy).unwrap();
+        let first = RefreshToken::first(&SystemEntropy::new()).unwrap();
+        let second = first.successor(&SystemEntropy::new()).unwrap();
         assert_eq!(first.family_hash(), second.family_hash());
         assert_ne!(first.hash(), second.hash());
         let read = RefreshToken::parse(second.expose()).unwrap();
@@ -91,7 +91,7 @@ mod tests {
 
     #[test]
     fn parse_refuses_what_is_no_refresh_token() {
-        let own = RefreshToken::first(&SystemEntropy).unwrap().expose().to_owned();
+        let own = RefreshToken::first(&SystemEntropy::new()).unwrap().expose().to_owned();
         let texts = [String::new(), own.replace('.', ""), own.replace("signet_rt_", ""), format!("{own}a")];
         for text in texts.into_iter().chain([own.replace('.', ".\u{e9}")]) {
             assert!(RefreshToken::parse(&text).is_none(), "{text}");
@@ -100,7 +100,7 @@ mod tests {
 
     #[test]
     fn debug_shows_no_refresh_token() {
-        let token = RefreshToken::first(&SystemEntropy).unwrap();
+        let token = RefreshToken::first(&SystemEntropy::new()).unwrap();
         assert_eq!(format!("{token:?}"), "RefreshToken(..)");
     }
 }
