@@ -23,6 +23,7 @@ mod errors;
 mod identity;
 mod isolation;
 mod metrics;
+mod oauth;
 mod openapi;
 mod server;
 mod shares;

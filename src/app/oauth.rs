@@ -8,22 +8,29 @@ use super::peers::Peers;
 use crate::http::oauth::OAuth;
 use crate::identity::Sessions;
 use crate::identity::tokens::Issuer;
-use crate::oauth::{Clients, Codes, Grants, Tokens};
+use crate::oauth::{ClientKeys, Clients, Codes, Grants, Outbound, Reach, TokenCounts, Tokens};
 use crate::store::Database;
 use crate::vault::Vault;
+use url::{Host, Url};
 
 /// What the paths of OAuth work with.
 pub(super) fn oauth(
     database: &Database,
     sessions: &Arc<Sessions>,
     issuer: &Arc<Issuer>,
-    vault: &Arc<Vault>,
+    (vault, counts): (&Arc<Vault>, &Arc<TokenCounts>),
     peers: &Peers,
     environment: &Environment,
 ) -> Arc<OAuth> {
     let Environment { clock, entropy } = environment.clone();
+    let base_url = &issuer.profile().issuer;
+    let outbound = Outbound::new(reach(base_url));
+    let outbound =
+        outbound.inspect_err(|error| tracing::warn!(%error, "no jwks_uri of a client can be asked"));
+    let outbound = outbound.ok();
     Arc::new(OAuth {
-        clients: Clients::new(database.clone()),
+        clients: Clients::new(database.clone())
+            .with_assertions(Arc::new(ClientKeys::new(outbound)), base_url),
         codes: Codes::new(database.clone(), clock.clone(), entropy.clone()),
         tokens: Tokens::new(
             database.clone(),
@@ -32,10 +39,23 @@ pub(super) fn oauth(
             vault.clone(),
             clock.clone(),
             entropy,
-        ),
+        )
+        .with_counts(counts.clone()),
         grants: Grants::new(database.clone(), sessions.clone()),
         limiter: peers.limiter.clone(),
-        issuer: issuer.profile().issuer.clone(),
+        issuer: base_url.clone(),
         clock,
     })
+}
+
+/// A deployment on this machine, as one is while it is developed, has clients on it.
+fn reach(base_url: &str) -> Reach {
+    let url = Url::parse(base_url).ok();
+    let is_here = match url.as_ref().and_then(Url::host) {
+        Some(Host::Domain(name)) => name == "localhost",
+        Some(Host::Ipv4(ip)) => ip.is_loopback(),
+        Some(Host::Ipv6(ip)) => ip.is_loopback(),
+        None => false,
+    };
+    if is_here { Reach::ThisMachineToo } else { Reach::Public }
 }

@@ -3,18 +3,22 @@
 //! Owns: an unknown client and a wrong secret are the same answer; a client proves itself in the one way that it has
 //! registered.
 
+use std::sync::Arc;
+
 use subtle::ConstantTimeEq;
 
+use super::assertion::{Assertion, Audiences};
+use super::client_keys::ClientKeys;
 use super::error::Error;
 use crate::model::client::{AuthMethod, Client, ClientId};
 use crate::secret::ClientSecret;
-use crate::store::Database;
+use crate::store::{self, Database};
 use signet_verify::clock::Timestamp;
 
 /// How a client says who it is.
 #[derive(Debug)]
 pub struct ClientProof {
-    /// Who it says it is.
+    /// Who it says it is; empty where an assertion alone says so.
     pub id: String,
     /// What it shows.
     pub presented: Presented,
@@ -38,12 +42,20 @@ pub enum Presented {
 #[derive(Clone, Debug)]
 pub struct Clients {
     database: Database,
+    assertions: Option<(Arc<ClientKeys>, Audiences)>,
 }
 
 impl Clients {
     /// Those that `database` keeps.
     pub fn new(database: Database) -> Self {
-        Self { database }
+        Self { database, assertions: None }
+    }
+
+    /// The same, who may also prove themselves by signing (`private_key_jwt`) for this issuer.
+    #[must_use]
+    pub fn with_assertions(self, keys: Arc<ClientKeys>, issuer: &str) -> Self {
+        let audiences = Audiences([issuer.to_owned(), format!("{issuer}/api/auth/oauth2/token")]);
+        Self { assertions: Some((keys, audiences)), ..self }
     }
 
     /// The client with this id.
@@ -60,6 +72,9 @@ impl Clients {
     /// # Errors
     /// [`Error::InvalidClient`].
     pub async fn authenticate(&self, proof: &ClientProof, now: Timestamp) -> Result<Client, Error> {
+        if let Presented::Assertion(text) = &proof.presented {
+            return self.by_assertion(&proof.id, text, now).await;
+        }
         let client = self.find(&proof.id).await?.ok_or(Error::InvalidClient)?;
         let proved = match (&proof.presented, client.auth_method) {
             (Presented::Nothing, AuthMethod::None) => true,
@@ -72,6 +87,28 @@ impl Clients {
             _ => false,
         };
         if proved { Ok(client) } else { Err(Error::InvalidClient) }
+    }
+
+    /// The client that has signed this assertion, which is good once (RFC 7523 section 3).
+    async fn by_assertion(&self, id: &str, text: &str, now: Timestamp) -> Result<Client, Error> {
+        let (keys, audiences) = self.assertions.as_ref().ok_or(Error::InvalidClient)?;
+        let assertion = Assertion::read(text, audiences, now).ok_or(Error::InvalidClient)?;
+        if !id.is_empty() && id != assertion.client.as_str() {
+            return Err(Error::InvalidClient);
+        }
+        let client = self.database.clients().find(&assertion.client).await?;
+        let client = client.filter(|client| client.auth_method == AuthMethod::PrivateKeyJwt);
+        let client = client.ok_or(Error::InvalidClient)?;
+        let keys = keys.of(&client, assertion.kid.as_deref(), now).await;
+        if !assertion.is_signed_by(&keys) {
+            return Err(Error::InvalidClient);
+        }
+        let assertions = self.database.client_assertions();
+        match assertions.insert(&assertion.jti_hash(), &client.id, assertion.expires_at).await {
+            Ok(true) => Ok(client),
+            Ok(false) | Err(store::Error::ForeignKeyViolation) => Err(Error::InvalidClient),
+            Err(error) => Err(error.into()),
+        }
     }
 
     async fn knows_one_of(

@@ -51,7 +51,8 @@ impl Grants {
         Ok(self.end_all(GrantFilter::Id(id)).await? > 0)
     }
 
-    /// Ends everything that a user has given to a client; says how many grants there were.
+    /// Ends everything that a user has given to a client, and codes that are on their way to it; says how many grants
+    /// there were.
     ///
     /// # Errors
     /// When the database fails.
@@ -62,6 +63,10 @@ impl Grants {
     async fn end_all(&self, filter: GrantFilter<'_>) -> Result<usize, store::Error> {
         let ending = self.sessions.ending();
         let ended = self.database.write(|unit| async move {
+            if let GrantFilter::OfUserTo(user_id, client) = filter {
+                // First, so that a code which is being redeemed has become a grant, or never will.
+                unit.authorization_codes().delete_unused(user_id, client).await?;
+            }
             let ended = unit.grants().end(filter, ending).await?;
             unit.sessions().remember(&ended, ending).await?;
             Ok::<_, store::Error>(ended)

@@ -2,14 +2,18 @@
 //! In: requests of clients, sessions of users. Out: codes and tokens, or an [`Error`] that says why not.
 //! Owns: a code and a refresh token are good once; what ends is refused everywhere.
 
+mod assertion;
 mod audience;
 pub mod changes;
 mod claims;
+mod client_keys;
 mod client_secrets;
 mod clients;
 mod codes;
 mod error;
+mod events;
 mod grants;
+mod outbound;
 pub mod provision;
 mod refresh_token;
 pub mod registration;
@@ -17,9 +21,12 @@ pub mod registry;
 mod token;
 
 pub use audience::{Target, Targets};
+pub use client_keys::ClientKeys;
 pub use clients::{ClientProof, Clients, Presented};
 pub use codes::{Approved, Codes};
 pub use error::Error;
+pub use events::{TokenCounts, TokenEvent};
 pub use grants::Grants;
+pub use outbound::{Outbound, Reach};
 pub use refresh_token::RefreshToken;
 pub use token::{CodeExchange, Issued, MachineRequest, Refresh, Tokens};

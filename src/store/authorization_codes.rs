@@ -131,6 +131,17 @@ impl<S: Scope> AuthorizationCodeRepository<S> {
         Ok(self.scope.execute(statement).await? == 1)
     }
 
+    /// Deletes the codes of a user for a client that are not used yet.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn delete_unused(&self, user_id: &str, client: &ClientId) -> Result<u64, Error> {
+        let statement = sqlx::query(
+            "DELETE FROM authorization_codes WHERE user_id = $1 AND client_id = $2 AND redeemed_at IS NULL",
+        );
+        self.scope.execute(statement.bind(user_id).bind(client.as_str())).await
+    }
+
     /// Deletes what has expired long ago, [`SWEPT_AT_ONCE`] rows at most; says how many went.
     ///
     /// # Errors

@@ -6,7 +6,7 @@ mod cookies;
 mod cors;
 mod delete_user;
 mod hs256;
-mod interleavings;
+pub mod interleavings;
 mod key_set;
 mod limits;
 mod mail_flows;

@@ -87,7 +87,7 @@ impl Fresh {
 }
 
 /// What is specific to the running test, short enough for a name of PostgreSQL.
-fn name_of_the_test() -> String {
+pub fn name_of_the_test() -> String {
     let name = std::thread::current().name().unwrap_or_default().to_owned();
     let mut hasher = DefaultHasher::new();
     name.hash(&mut hasher);

@@ -16,7 +16,7 @@ use crate::http::framework::client_address::ClientAddress;
 use crate::http::framework::code::Code;
 use crate::http::framework::error::ApiError;
 use crate::http::framework::headers;
-use crate::model::client::Client;
+use crate::model::client::{AuthMethod, Client};
 use crate::oauth::{ClientProof, Error, Presented};
 use crate::secret::ClientSecret;
 use crate::sync::rule::Rule;
@@ -26,8 +26,9 @@ const ASSERTION_TYPE: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-be
 
 /// How often a client may ask, from wherever.
 const OF_CLIENT: &Rule = &Rule { name: "oauth-client", burst: 1200, window: Duration::from_secs(10) };
-/// How often an address may fail to prove a client.
-const FAILURES: &Rule = &Rule { name: "oauth-client-failed", burst: 30, window: Duration::from_secs(60) };
+/// How often an address may fail to prove a client. Attempts that are under way count too, and many come from one address
+/// at once; of 256 random bits nothing is guessed either way.
+const FAILURES: &Rule = &Rule { name: "oauth-client-failed", burst: 300, window: Duration::from_secs(60) };
 
 /// The client that a request comes from.
 ///
@@ -50,7 +51,12 @@ pub async fn authenticate(
             found?
         }
     };
-    oauth.limiter.attempt(OF_CLIENT, client.id.as_str()).await.map_err(limited)?;
+    // Who names a public client has proved nothing: they keep nobody out who names it from elsewhere.
+    let counted = match client.auth_method {
+        AuthMethod::None => format!("{} {subscriber}", client.id),
+        _ => client.id.to_string(),
+    };
+    oauth.limiter.attempt(OF_CLIENT, &counted).await.map_err(limited)?;
     Ok(client)
 }
 

@@ -6,7 +6,7 @@
 mod mailed;
 mod operations;
 mod promises;
-mod schedule;
+pub mod schedule;
 mod world;
 
 use proptest::prelude::*;
