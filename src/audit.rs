@@ -241,14 +241,9 @@ fn line(happened: Event<'_>) -> Line<'_> {
         Event::UserInvited { user } => of("invite_user", user),
         Event::PasswordChanged { user, session } => did("change_password", user, session),
         Event::UserDeleted { user, session } => did("delete_account", user, session),
-        Event::ClientChanged { event, client, actor } => Line {
-            action: "client",
-            outcome: "done",
-            event: Some(event),
-            client: Some(client),
-            actor: Some(actor),
-            ..Line::default()
-        },
+        Event::ClientChanged { event, client, actor } => {
+            Line { client: Some(client), ..changed("client", event, actor) }
+        }
         Event::ClientToken { event, client, user, grant } => Line {
             action: "client_token",
             outcome: if ["code_replayed", "refresh_token_reused"].contains(&event) {
@@ -262,14 +257,9 @@ fn line(happened: Event<'_>) -> Line<'_> {
             grant,
             ..Line::default()
         },
-        Event::ResourceChanged { event, resource, actor } => Line {
-            action: "resource",
-            outcome: "done",
-            event: Some(event),
-            resource: Some(resource),
-            actor: Some(actor),
-            ..Line::default()
-        },
+        Event::ResourceChanged { event, resource, actor } => {
+            Line { resource: Some(resource), ..changed("resource", event, actor) }
+        }
         Event::SigningKey { event, kid, actor, reason } => Line {
             action: "signing_key",
             outcome: "done",
@@ -280,6 +270,11 @@ fn line(happened: Event<'_>) -> Line<'_> {
             ..Line::default()
         },
     }
+}
+
+/// What an operator or a start has changed.
+fn changed<'a>(action: &'static str, event: &'a str, actor: &'a str) -> Line<'a> {
+    Line { action, outcome: "done", event: Some(event), actor: Some(actor), ..Line::default() }
 }
 
 impl Refusal {

@@ -49,6 +49,9 @@ pub enum Error {
     /// The templates or the sender of mail, or the way to the mail server.
     #[error(transparent)]
     Mail(#[from] mail::StartError),
+    /// The file of `SIGNET_PROVISION` or of `signet apply`: a sentence each.
+    #[error("{}", provision_problems(.0))]
+    Provision(Vec<String>),
     /// The key set of the identity service elsewhere.
     #[error("SIGNET_JWKS_URL cannot be used: {0}")]
     KeySet(#[from] endpoint::Error),
@@ -59,8 +62,18 @@ impl Error {
     pub fn is_usage(&self) -> bool {
         match self {
             Self::Setting(_) | Self::Contract(_) | Self::KeySet(_) | Self::Redis(_) | Self::Mail(_) => true,
-            Self::NoSharedSecret | Self::Open(OpenError::Address) => true,
+            Self::Provision(_) | Self::NoSharedSecret | Self::Open(OpenError::Address) => true,
             Self::Listen { .. } | Self::Open(_) | Self::Store(_) | Self::Keys(_) | Self::Hashing(_) => false,
         }
+    }
+}
+
+/// One sentence: the first problem, and how many more there are.
+fn provision_problems(problems: &[String]) -> String {
+    let first = problems.first().map_or("", String::as_str);
+    match problems.len() {
+        0 | 1 => first.to_owned(),
+        2 => format!("{first} (and another problem)"),
+        more => format!("{first} (and {} other problems)", more - 1),
     }
 }

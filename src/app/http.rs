@@ -54,6 +54,7 @@ pub(super) fn parts(
         tasks: resource.map(|half| (half.service.clone(), half.database.clone())),
         passwords: identity.map(|half| half.passwords.clone()),
         mailing: identity.map(|half| half.mailing.clone()),
+        client_tokens: identity.map(|half| half.client_tokens.clone()),
         mail: identity.map(|half| half.mail.status.clone()),
         limiter: peers.limiter.clone(),
         revocations: peers.revocations.clone(),

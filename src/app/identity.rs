@@ -18,6 +18,7 @@ use crate::http::pages::Web;
 use crate::identity::tokens::{Issuer, Signature, TokenProfile};
 use crate::identity::{Accounts, Devices, Mailing, Sessions};
 use crate::keys::keyring::Keyring;
+use crate::oauth::TokenCounts;
 use crate::password::Passwords;
 use crate::store::Database;
 use crate::vault::Vault;
@@ -38,6 +39,8 @@ pub(super) struct IdentityHalf {
     pub(super) mailing: Arc<Mailing>,
     /// Where mail is promised, and what delivers it.
     pub(super) mail: MailHalf,
+    /// What clients get, in counts.
+    pub(super) client_tokens: Arc<TokenCounts>,
     /// What seals refresh tokens.
     vault: Arc<Vault>,
     database: Database,
@@ -68,6 +71,7 @@ impl IdentityHalf {
         Ok(Self {
             secrets: keys.secrets,
             vault,
+            client_tokens: Arc::default(),
             mail,
             mailing,
             keyring: worker.keyring(),
@@ -106,7 +110,8 @@ impl IdentityHalf {
         )
         .with_mail(self.mailing.clone());
         let issuer = Arc::new(self.issuer(config, base_url, environment));
-        let oauth = oauth(&self.database, &self.sessions, &issuer, &self.vault, peers, environment);
+        let sealing = (&self.vault, &self.client_tokens);
+        let oauth = oauth(&self.database, &self.sessions, &issuer, sealing, peers, environment);
         let identity = Identity {
             accounts,
             sessions: self.sessions.clone(),

@@ -18,7 +18,7 @@ use crate::sync::limiter::Limiter;
 pub struct InvitationsHalf {
     /// What invites.
     pub invitations: Invitations,
-    database: Database,
+    pub(super) database: Database,
 }
 
 impl InvitationsHalf {

@@ -3,6 +3,7 @@
 //! Owns: the only place where the halves meet; tests and the command line use the same halves.
 
 mod bounds;
+mod clients;
 mod environment;
 mod error;
 mod http;
@@ -26,6 +27,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 pub use self::bounds::{contract, session_bound};
+pub use self::clients::ClientsHalf;
 pub use self::environment::Environment;
 pub use self::error::Error;
 use self::identity::IdentityHalf;
@@ -84,6 +86,13 @@ impl App {
             true => Some(IdentityHalf::start(&config, &base_url, &storage, &peers, &environment).await?),
             false => None,
         };
+        let provisioned = match &identity {
+            Some(half) => {
+                let (database, mailing) = (&storage.requests, &half.mailing);
+                clients::provision(&config, &base_url, database, mailing, &environment).await?
+            }
+            None => Vec::new(),
+        };
         let resource = match role.serves_tasks() {
             true => {
                 let identity = identity.as_ref();
@@ -95,6 +104,7 @@ impl App {
         let halves = http::Halves { identity: identity.as_ref(), resource: resource.as_ref() };
         let parts = http::parts(&config, &sockets, &storage, &peers, halves, &connections, &environment);
         let mut startup_notices = identity.as_ref().map_or_else(Vec::new, IdentityHalf::startup_notices);
+        startup_notices.extend(provisioned);
         startup_notices.extend(config.storage.warnings());
         startup_notices.extend(sockets.notice.clone());
         let contract = identity.as_ref().map(|half| *half.worker.rotation().contract());

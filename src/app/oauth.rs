@@ -8,7 +8,7 @@ use super::peers::Peers;
 use crate::http::oauth::OAuth;
 use crate::identity::Sessions;
 use crate::identity::tokens::Issuer;
-use crate::oauth::{ClientKeys, Clients, Codes, Grants, Outbound, Reach, Tokens};
+use crate::oauth::{ClientKeys, Clients, Codes, Grants, Outbound, Reach, TokenCounts, Tokens};
 use crate::store::Database;
 use crate::vault::Vault;
 use url::{Host, Url};
@@ -18,7 +18,7 @@ pub(super) fn oauth(
     database: &Database,
     sessions: &Arc<Sessions>,
     issuer: &Arc<Issuer>,
-    vault: &Arc<Vault>,
+    (vault, counts): (&Arc<Vault>, &Arc<TokenCounts>),
     peers: &Peers,
     environment: &Environment,
 ) -> Arc<OAuth> {
@@ -39,7 +39,8 @@ pub(super) fn oauth(
             vault.clone(),
             clock.clone(),
             entropy,
-        ),
+        )
+        .with_counts(counts.clone()),
         grants: Grants::new(database.clone(), sessions.clone()),
         limiter: peers.limiter.clone(),
         issuer: base_url.clone(),

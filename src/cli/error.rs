@@ -53,6 +53,15 @@ pub enum Error {
     /// An order about a user that was not carried out.
     #[error("nothing was done: {0}")]
     Users(#[source] identity::Error),
+    /// An argument that should name a client.
+    #[error("there is no client with this id; `signet clients list` prints them")]
+    NoSuchClient,
+    /// What was declared cannot be: a sentence each.
+    #[error("{}", .0.join("\nsignet: "))]
+    Declared(Vec<String>),
+    /// An order about a client that was not carried out.
+    #[error("nothing was done: {0}")]
+    Clients(#[source] signet::oauth::registry::Error),
     /// The standard input.
     #[error("the standard input cannot be read: {0}")]
     Input(#[source] std::io::Error),
@@ -94,7 +103,8 @@ impl Error {
                     | identity::Error::PasswordTooLong
                     | identity::Error::VerificationMailOff
             ),
-            Self::NoSuchUser | Self::NoSuchMessage(_) | Self::Input(_) => false,
+            Self::Declared(_) | Self::Clients(_) => true,
+            Self::NoSuchClient | Self::NoSuchUser | Self::NoSuchMessage(_) | Self::Input(_) => false,
             Self::Keys(_)
             | Self::Rewrap(_)
             | Self::Token(_)
@@ -123,4 +133,13 @@ impl From<contract::Error> for Error {
 /// One sentence a line, each begun as the first is.
 fn lines(errors: &[config::Error]) -> String {
     errors.iter().map(config::Error::to_string).collect::<Vec<_>>().join("\nsignet: ")
+}
+
+impl From<signet::oauth::registry::Error> for Error {
+    fn from(error: signet::oauth::registry::Error) -> Self {
+        match error {
+            signet::oauth::registry::Error::Store(error) => error.into(),
+            error => Self::Clients(error),
+        }
+    }
 }

@@ -2,8 +2,10 @@
 //! In: arguments and the environment. Out: a [`Command`], or help, or an error of usage (exit code 2).
 //! Owns: `signet` without a verb is `signet serve`.
 
+mod apply;
 mod buffered_writer;
 mod check;
+mod clients;
 mod error;
 mod import;
 mod inspect;
@@ -28,6 +30,7 @@ use clap::{Parser, Subcommand, ValueEnum};
 use signet::config::Settings;
 use signet::http::ops::docs;
 
+use clients::ClientsCommand;
 pub use error::Error;
 use import::ImportCommand;
 use keys::KeysCommand;
@@ -67,6 +70,11 @@ pub enum Command {
     /// Help users who cannot help themselves
     #[command(subcommand)]
     Users(UsersCommand),
+    /// Look after the applications that may sign people in
+    #[command(subcommand)]
+    Clients(ClientsCommand),
+    /// Let clients, resources and first users be as a file declares them
+    Apply(keys::With<apply::Apply>),
     /// Move people in from another service
     #[command(subcommand)]
     Import(ImportCommand),
@@ -180,6 +188,8 @@ pub fn run(command: Command) -> Result<(), Error> {
         Command::Keys(command) => keys::run(command),
         Command::Mail(command) => mail::run(command),
         Command::Users(command) => users::run(command),
+        Command::Clients(command) => clients::run(command),
+        Command::Apply(given) => given.run(apply::run),
         Command::Import(command) => import::run(command),
         Command::Config(ConfigCommand::Check { output, settings }) => check::run(&settings, output),
         Command::Token(TokenCommand::Inspect { token, .. }) => Ok(inspect::run(token)?),

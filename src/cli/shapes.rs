@@ -13,12 +13,17 @@ use signet::keys::import_export::Imported;
 use signet::keys::listing::{Line, Next};
 use signet::keys::timeline::{Entry, calendar};
 use signet::mail::rewrap::RewrappedMessages;
+use signet::model::client::{Client, ClientId};
 use signet::model::contract::Contract;
 use signet::model::credential::Credential;
 use signet::model::key_rows::KeyEvent;
 use signet::model::session::{Remember, Session};
 use signet::model::user::User;
+use signet::oauth::changes::{Change, Difference, Done, Outcome};
+use signet::oauth::provision::Run;
+use signet::oauth::registry::Described;
 use signet::store::UserSummary;
+use signet::store::clients::KeptSecret;
 use signet_verify::clock::Timestamp;
 
 /// Of `keys list`.
@@ -176,6 +181,86 @@ pub fn user(Profile { user, accounts, sessions }: &Profile) -> Value {
 /// Of `users set-password`, `users end-sessions` and `users remove`.
 pub fn sessions_ended(user: &User, ended: usize) -> Value {
     json!({ "id": user.id, "sessions_ended": ended })
+}
+
+/// Of `clients list`.
+pub fn clients(clients: &[Client]) -> Value {
+    json!({ "clients": clients.iter().map(client_document).collect::<Vec<_>>() })
+}
+
+/// Of `clients show`.
+pub fn client(described: &Described) -> Value {
+    let secret = |secret: &KeptSecret| json!({ "created_at": secret.created_at.iso_8601(), "expires_at": secret.expires_at.map(Timestamp::iso_8601) });
+    let mut document = client_document(&described.client);
+    document["secrets"] = described.secrets.iter().map(secret).collect();
+    document
+}
+
+/// Of `clients add`.
+pub fn client_added(client: &Client, secret: Option<&str>) -> Value {
+    json!({ "client_id": client.id.as_str(), "client_secret": secret })
+}
+
+/// Of `clients rotate-secret`.
+pub fn secret_rotated(id: &ClientId, secret: &str, old_until: Option<Timestamp>) -> Value {
+    json!({
+        "client_id": id.as_str(),
+        "client_secret": secret,
+        "former_accepted_until": old_until.map(Timestamp::iso_8601),
+    })
+}
+
+/// Every member of a client's registration; what was not given is null or empty.
+fn client_document(client: &Client) -> Value {
+    let jwks = client.jwks.as_deref().and_then(|text| serde_json::from_str::<Value>(text).ok());
+    json!({
+        "client_id": client.id.as_str(),
+        "client_name": client.name,
+        "application_type": client.application_type.name(),
+        "token_endpoint_auth_method": client.auth_method.name(),
+        "grant_types": client.grant_types.iter().map(|grant| grant.name()).collect::<Vec<_>>(),
+        "redirect_uris": client.redirect_uris,
+        "post_logout_redirect_uris": client.post_logout_redirect_uris,
+        "scope": client.scope.to_string(),
+        "machine_scope": client.machine_scope.to_string(),
+        "id_token_signed_response_alg": client.id_token_alg.name(),
+        "skip_consent": client.skip_consent,
+        "require_pushed_authorization_requests": client.require_pushed,
+        "require_pkce": client.require_pkce,
+        "jwks": jwks,
+        "jwks_uri": client.jwks_uri,
+        "backchannel_logout_uri": client.backchannel_logout_uri,
+        "client_uri": client.client_uri,
+        "created_at": client.created_at.iso_8601(),
+        "updated_at": client.updated_at.iso_8601(),
+    })
+}
+
+/// Of `apply`; with a dry run, of what would be done.
+pub fn applied(outcome: &Outcome, run: Run) -> Value {
+    let difference =
+        |found: &Difference| json!({ "member": found.member, "before": found.before, "after": found.after });
+    let change = |Change { kind, name, done }: &Change| {
+        let (event, differences, until) = match done {
+            Done::Added => ("added", &[][..], None),
+            Done::Changed(differences) => ("changed", &differences[..], None),
+            Done::SecretChanged(until) => ("secret_changed", &[][..], *until),
+            Done::Invited => ("invited", &[][..], None),
+        };
+        json!({
+            "kind": kind,
+            "name": name,
+            "event": event,
+            "differences": differences.iter().map(difference).collect::<Vec<_>>(),
+            "former_secret_accepted_until": until.map(Timestamp::iso_8601),
+        })
+    };
+    json!({
+        "dry_run": run == Run::Dry,
+        "changes": outcome.changes.iter().map(change).collect::<Vec<_>>(),
+        "unchanged": outcome.unchanged,
+        "notices": outcome.notices,
+    })
 }
 
 /// Of `config check`; the contract is of the keys, which the role `resource` does not have.

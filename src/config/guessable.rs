@@ -4,7 +4,7 @@
 
 /// Why a secret is none: the rest of a sentence that begins with its setting and shows nothing of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub(super) enum Guessable {
+pub enum Guessable {
     /// A default, an example, a placeholder.
     #[error("is an example or a default that has been published")]
     Published,
@@ -81,7 +81,7 @@ const DEMANDS: [&str; 8] = [
 ];
 
 /// What is wrong with a secret that is a text.
-pub(super) fn text(secret: &[u8]) -> Option<Guessable> {
+pub fn text(secret: &[u8]) -> Option<Guessable> {
     let lower = secret.to_ascii_lowercase();
     let plain: Vec<u8> = lower.iter().copied().filter(u8::is_ascii_alphanumeric).collect();
     let contains = |part: &&str| plain.windows(part.len()).any(|window| window == part.as_bytes());

@@ -18,6 +18,7 @@ mod mail_url;
 mod master_key;
 mod origin;
 mod pattern;
+mod provision;
 mod reader;
 mod redis;
 mod report;
@@ -34,11 +35,13 @@ mod web_url;
 
 pub use database::DatabaseUrl;
 pub use error::Error;
+pub use guessable::{Guessable, text as guessable};
 pub use limits::Limits;
 pub use mail::{Mail, Sender};
 pub use mail_url::{Login, MailUrl, Protection, SmtpServer};
 pub use origin::TrustedOrigins;
 pub use pattern::OriginPattern;
+pub use provision::Provision;
 pub use reader::Line;
 pub use redis::RedisUrl;
 pub use report::Report;
@@ -88,6 +91,8 @@ concerns! {
     mail: Mail,
     /// What users may keep.
     tasks: Tasks,
+    /// What is applied at each start.
+    provision: Provision,
     /// Whose tokens to trust; present exactly for the role `resource`.
     resource: Option<Upstream>,
 }

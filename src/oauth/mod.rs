@@ -4,14 +4,20 @@
 
 mod assertion;
 mod audience;
+pub mod changes;
 mod claims;
 mod client_keys;
+mod client_secrets;
 mod clients;
 mod codes;
 mod error;
+mod events;
 mod grants;
 mod outbound;
+pub mod provision;
 mod refresh_token;
+pub mod registration;
+pub mod registry;
 mod token;
 
 pub use audience::{Target, Targets};
@@ -19,6 +25,7 @@ pub use client_keys::ClientKeys;
 pub use clients::{ClientProof, Clients, Presented};
 pub use codes::{Approved, Codes};
 pub use error::Error;
+pub use events::{TokenCounts, TokenEvent};
 pub use grants::Grants;
 pub use outbound::{Outbound, Reach};
 pub use refresh_token::RefreshToken;

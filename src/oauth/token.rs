@@ -8,13 +8,14 @@ use std::time::Duration;
 use super::audience::{Target, Targets};
 use super::claims::{AccessTokenClaims, Audience, IdTokenClaims, UserClaims};
 use super::error::Error;
+use super::events::{TokenCounts, TokenEvent};
 use super::refresh_token::RefreshToken;
-use crate::audit::{self, Event};
 use crate::identity::Sessions;
 use crate::identity::tokens::Issuer;
 use crate::model::client::{Client, GrantType};
 use crate::model::grant::{AuthorizationCode, Bound, Grant, REFRESH_LIFETIME, Shown};
 use crate::model::scope::ScopeSet;
+use crate::model::session::Revocation;
 use crate::secret::PrefixedToken;
 use crate::store::grants::{Refreshable, Rotation};
 use crate::store::{self, Database, GrantFilter};
@@ -91,8 +92,8 @@ struct Ingredients<'a> {
 
 /// What became of a code or a refresh token at the moment when it was used up.
 enum Taken {
-    /// It was good, and what it gives is kept.
-    First,
+    /// It was good, and what it gives is kept; the grants that had to make room for it have ended.
+    First(Vec<Revocation>),
     /// Another one was faster.
     Late,
     /// The session has ended.
@@ -108,6 +109,7 @@ pub struct Tokens {
     vault: Arc<Vault>,
     clock: Arc<dyn Clock>,
     entropy: Arc<dyn Entropy>,
+    counts: Arc<TokenCounts>,
 }
 
 impl std::fmt::Debug for Tokens {
@@ -127,7 +129,13 @@ impl Tokens {
         entropy: Arc<dyn Entropy>,
     ) -> Self {
         let targets = Targets::new(database.clone(), issuer.profile().issuer.clone());
-        Self { database, sessions, issuer, targets, vault, clock, entropy }
+        Self { database, sessions, issuer, targets, vault, clock, entropy, counts: Arc::default() }
+    }
+
+    /// The same, counting where others can see it.
+    #[must_use]
+    pub fn with_counts(self, counts: Arc<TokenCounts>) -> Self {
+        Self { counts, ..self }
     }
 
     /// What there is to ask for.
@@ -138,7 +146,8 @@ impl Tokens {
     /// Tokens for a code (RFC 6749 section 4.1.3).
     ///
     /// # Errors
-    /// [`Error::InvalidGrant`] when the code is not good for this client; when it was used before, what it gave has ended.
+    /// [`Error::InvalidGrant`] when the code is not good for this client; when it was used before, what it gave has
+    /// ended.
     pub async fn exchange(&self, client: &Client, asked: &CodeExchange<'_>) -> Result<Issued, Error> {
         require(client, GrantType::AuthorizationCode)?;
         let hash = asked.code.hash();
@@ -146,7 +155,7 @@ impl Tokens {
         let found = self.database.authorization_codes().find(&hash).await?;
         let code = found.filter(|code| code.client_id == client.id).ok_or(BAD_CODE)?;
         if code.redeemed_at.is_some() {
-            return Err(self.replayed(client, &code).await?);
+            return Err(self.replayed(&code).await?);
         }
         if code.expires_at <= now {
             return Err(BAD_CODE);
@@ -171,19 +180,21 @@ impl Tokens {
             Ingredients { client, grant: &grant, scope: &grant.scope, resource, nonce, now, session_end };
         let issued = self.issue(made).await?;
         match self.keep(&grant, &hash, refresh.as_ref(), now).await? {
-            Taken::First => {
-                audit::record(of_grant("code_redeemed", &grant));
+            Taken::First(ended) => {
+                self.sessions.revoke_grants(ended);
+                self.counts.note(TokenEvent::CodeRedeemed, &grant);
                 Ok(Issued { refresh_token: refresh, ..issued })
             }
             Taken::SessionOver => Err(BAD_CODE),
-            Taken::Late => Err(self.replayed(client, &code).await?),
+            Taken::Late => Err(self.replayed(&code).await?),
         }
     }
 
     /// Tokens for a refresh token (RFC 6749 section 6, RFC 9700 section 4.14), and its successor.
     ///
     /// # Errors
-    /// [`Error::InvalidGrant`] when it is not good; when it was used before, everything that was given with it has ended.
+    /// [`Error::InvalidGrant`] when it is not good; when it was used before, everything that was given with it has
+    /// ended.
     /// [`Error::InvalidScope`] and [`Error::InvalidTarget`] leave it as good as it was.
     pub async fn refresh(&self, client: &Client, asked: &Refresh<'_>) -> Result<Issued, Error> {
         require(client, GrantType::RefreshToken)?;
@@ -195,7 +206,7 @@ impl Tokens {
             let shown = found.family.judge(&token.hash(), now);
             if shown == Shown::Reused {
                 self.end(&found.grant.id).await?;
-                audit::record(of_grant("refresh_token_reused", &found.grant));
+                self.counts.note(TokenEvent::RefreshTokenReused, &found.grant);
                 return Err(BAD_REFRESH_TOKEN);
             }
             let session_end = self.session_end(&found.grant, now).await?;
@@ -212,7 +223,7 @@ impl Tokens {
             let issued = self.issue(made).await?;
             match self.rotate(&found, token, shown, now).await? {
                 Some(successor) => {
-                    audit::record(of_grant("refreshed", &found.grant));
+                    self.counts.note(TokenEvent::Refreshed, &found.grant);
                     return Ok(Issued { refresh_token: Some(successor), ..issued });
                 }
                 // Another request was faster, or the session has ended: it is judged anew.
@@ -253,8 +264,7 @@ impl Tokens {
             }
         });
         let access_token = access_token.await?;
-        let client = client.id.as_str();
-        audit::record(Event::ClientToken { event: "issued_to_machine", client, user: None, grant: None });
+        self.counts.note_machine(TokenEvent::IssuedToMachine, &client.id);
         let expires_in = ends.since(now);
         Ok(Issued { access_token, expires_in, scope: target.scope, refresh_token: None, id_token: None })
     }
@@ -275,10 +285,9 @@ impl Tokens {
     }
 
     /// What a client is told that shows a code once more; what the code gave has ended (RFC 6749 section 4.1.2).
-    async fn replayed(&self, client: &Client, code: &AuthorizationCode) -> Result<Error, Error> {
+    async fn replayed(&self, code: &AuthorizationCode) -> Result<Error, Error> {
         self.end(&code.grant_id).await?;
-        let (user, grant) = (Some(code.user_id.as_str()), Some(code.grant_id.as_str()));
-        audit::record(Event::ClientToken { event: "code_replayed", client: client.id.as_str(), user, grant });
+        self.counts.note_code(TokenEvent::CodeReplayed, code);
         Ok(BAD_CODE)
     }
 
@@ -310,6 +319,7 @@ impl Tokens {
     ) -> Result<Taken, Error> {
         let hashes = refresh.map(|token| (token.family_hash(), token.hash()));
         let hashes = hashes.as_ref().map(|(family, own)| (family, own));
+        let ending = self.sessions.ending();
         let kept = self.database.write(|unit| async move {
             if !unit.authorization_codes().redeem(code_hash, now).await? {
                 return Ok(Taken::Late);
@@ -318,7 +328,10 @@ impl Tokens {
                 return Ok(Taken::SessionOver);
             }
             unit.grants().insert(grant, hashes).await?;
-            Ok(Taken::First)
+            let surplus = GrantFilter::Surplus(&grant.user_id, &grant.client_id);
+            let ended = unit.grants().end(surplus, ending).await?;
+            unit.sessions().remember(&ended, ending).await?;
+            Ok(Taken::First(ended))
         });
         match kept.await {
             Err(store::Error::ForeignKeyViolation) => Ok(Taken::SessionOver),
@@ -340,8 +353,8 @@ impl Tokens {
         }
     }
 
-    /// The successor of a refresh token: a new one, or the one that took its place a moment ago. None if another request was
-    /// faster.
+    /// The successor of a refresh token: a new one, or the one that took its place a moment ago. None if another request
+    /// was faster.
     async fn rotate(
         &self,
         found: &Refreshable,
@@ -434,11 +447,6 @@ impl Tokens {
 const BAD_CODE: Error = Error::InvalidGrant("the code is not good");
 const BAD_REFRESH_TOKEN: Error = Error::InvalidGrant("the refresh token is not good");
 
-fn of_grant<'a>(event: &'a str, grant: &'a Grant) -> Event<'a> {
-    let client = grant.client_id.as_str();
-    Event::ClientToken { event, client, user: Some(&grant.user_id), grant: Some(&grant.id) }
-}
-
 fn require(client: &Client, grant: GrantType) -> Result<(), Error> {
     if client.grant_types.contains(&grant) { Ok(()) } else { Err(Error::UnauthorizedClient) }
 }
@@ -466,7 +474,8 @@ fn is_verifier(text: &str) -> bool {
     (43..=128).contains(&text.len()) && text.bytes().all(unreserved)
 }
 
-/// The resource of one token: the one that is asked for, if it was given; else the first that was (RFC 8707 section 2.2).
+/// The resource of one token: the one that is asked for, if it was given; else the first that was (RFC 8707
+/// section 2.2).
 fn one_of<'a>(given: &'a [String], asked: Option<&'a str>) -> Result<Option<&'a str>, Error> {
     match asked {
         Some(resource) if !given.is_empty() && !given.iter().any(|one| one == resource) => {
@@ -477,8 +486,8 @@ fn one_of<'a>(given: &'a [String], asked: Option<&'a str>) -> Result<Option<&'a 
     }
 }
 
-/// The left half of the hash of the access token (OpenID Connect Core section 3.1.3.6). There is none that all clients agree
-/// on for Ed25519.
+/// The left half of the hash of the access token (OpenID Connect Core section 3.1.3.6). There is none that all clients
+/// agree on for Ed25519.
 fn at_hash(access_token: &str, algorithm: Algorithm) -> Option<String> {
     match algorithm {
         Algorithm::EdDsa => None,

@@ -1,9 +1,10 @@
 //! The rows of clients and of their secrets.
 //! In: clients, hashes of secrets. Out: the same, never a secret.
 
+use super::database::Dialect;
 use super::error::Error;
 use super::rows::{Columns, FromColumns, entities, entity};
-use super::scope::{Scope, Statement};
+use super::scope::{Scope, Statement, Transactional};
 use crate::model::client::{ApplicationType, AuthMethod, Client, ClientId, GrantType};
 use crate::model::scope::ScopeSet;
 use signet_verify::clock::Timestamp;
@@ -162,6 +163,21 @@ impl<S: Scope> ClientRepository<S> {
     pub async fn delete_secrets(&self, id: &ClientId) -> Result<(), Error> {
         let statement = sqlx::query("DELETE FROM client_secrets WHERE client_id = $1").bind(id.as_str());
         self.scope.execute(statement).await.map(drop)
+    }
+}
+
+impl<S: Transactional> ClientRepository<S> {
+    /// Waits for everybody who is giving something to this client, and lets nobody else do so until the unit ends.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn hold(&self, id: &ClientId) -> Result<(), Error> {
+        let statement = match self.scope.dialect() {
+            // One writer at a time.
+            Dialect::Sqlite => return Ok(()),
+            Dialect::Postgres => "SELECT client_id FROM clients WHERE client_id = $1 FOR UPDATE",
+        };
+        self.scope.fetch_optional(sqlx::query(statement).bind(id.as_str())).await.map(drop)
     }
 }
 

@@ -1,7 +1,7 @@
 //! The rows of what users have given to clients.
 //! In: grants, and the hashes of their refresh tokens. Out: the same, never a token but a sealed one.
-//! Owns: a refresh token is rotated in one statement, and at most once; a grant that ends says so to whoever revokes its
-//! tokens.
+//! Owns: a refresh token is rotated in one statement, and at most once; a grant that ends says so to whoever revokes
+//! its tokens.
 
 use super::authorization_codes::{client_id, json, resources, scope};
 use super::error::Error;
@@ -17,6 +17,9 @@ use signet_verify::clock::Timestamp;
 
 /// How many rows one sweep deletes at most.
 pub const SWEPT_AT_ONCE: u64 = 5000;
+
+/// How many grants a user has given to a client at once, on as many devices; with one more the oldest ends.
+pub const MAX_GRANTS: i64 = 64;
 
 /// The columns of a grant, in the order in which [`Grant`] is read.
 macro_rules! columns {
@@ -98,6 +101,8 @@ pub enum GrantFilter<'a> {
     OfUser(&'a str),
     /// All that this user has given to this client.
     OfUserTo(&'a str, &'a ClientId),
+    /// The oldest that this user has given to this client, beyond [`MAX_GRANTS`].
+    Surplus(&'a str, &'a ClientId),
     /// All that were given to this client.
     To(&'a ClientId),
 }
@@ -118,6 +123,13 @@ impl GrantFilter<'_> {
                     .bind(*user)
                     .bind(client.as_str())
             }
+            Self::Surplus(user, client) => sqlx::query(
+                "DELETE FROM grants WHERE id IN (SELECT id FROM grants WHERE user_id = $1 AND client_id = $2 \
+                 ORDER BY created_at DESC, id LIMIT 1000 OFFSET $3) RETURNING id",
+            )
+            .bind(*user)
+            .bind(client.as_str())
+            .bind(MAX_GRANTS),
             Self::To(client) => {
                 sqlx::query("DELETE FROM grants WHERE client_id = $1 RETURNING id").bind(client.as_str())
             }
@@ -232,8 +244,7 @@ impl<S: Scope> GrantRepository<S> {
         Ok(self.scope.execute(statement).await? == 1)
     }
 
-    /// Deletes what has expired, and what was bound to a session that is gone, [`SWEPT_AT_ONCE`] rows of each at most; says
-    /// how many went. Their last tokens have expired, or their session has ended with them.
+    /// Deletes what has expired, [`SWEPT_AT_ONCE`] rows at most; says how many went. Their last tokens have expired too.
     ///
     /// # Errors
     /// When the database fails.

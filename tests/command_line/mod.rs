@@ -1,6 +1,8 @@
 //! What an operator sees: starts, verbs, and sentences when something is wrong.
 
+mod apply;
 mod balancer;
+mod clients;
 pub mod crash;
 mod crowd;
 mod import;

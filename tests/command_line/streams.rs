@@ -56,7 +56,7 @@ fn run_with(folder: &Path, arguments: &[&str], [input, output, errors]: [State; 
 
 /// Every verb that ends by itself, with arguments that make it do its work, and whether it prints on the standard
 /// output.
-const VERBS: [(&[&str], bool); 27] = [
+const VERBS: [(&[&str], bool); 33] = [
     (&["--help"], false),
     (&["--version"], false),
     (&["no-such-verb"], false),
@@ -83,6 +83,12 @@ const VERBS: [(&[&str], bool); 27] = [
     (&["users", "set-password", "unknown", "--password-stdin"], false),
     (&["users", "end-sessions", "unknown"], false),
     (&["users", "remove", "unknown"], false),
+    (&["clients", "list"], true),
+    (&["clients", "show", "unknown"], false),
+    (&["clients", "add", "app", "--redirect-uri", "ftp://app.example"], false),
+    (&["clients", "rotate-secret", "unknown"], false),
+    (&["clients", "remove", "unknown"], false),
+    (&["apply", "unknown.toml"], false),
     (&["import", "better-auth", "sqlite:unknown.db"], false),
 ];
 

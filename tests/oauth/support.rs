@@ -1,6 +1,6 @@
 //! A provider, clients that are registered in its database, and users who have approved them.
-//! In: what differs from the usual client. Out: codes as the authorization endpoint gives them, and answers of the token
-//! endpoint.
+//! In: what differs from the usual client. Out: codes as the authorization endpoint gives them, and answers of the
+//! token endpoint.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -36,7 +36,7 @@ pub const SECRET: &str = "signet_cs_a+b%41 c&d=e/f";
 pub struct Provider {
     pub app: TestApp,
     pub database: Database,
-    url: String,
+    pub url: String,
 }
 
 /// What a code is for.
@@ -127,22 +127,8 @@ impl Provider {
         user: &User,
         asked: &Asked,
     ) -> Result<String, signet::oauth::Error> {
-        let token = OpaqueToken::new(user.session_token.clone());
-        let (session, _) = self.database.sessions().by_token_hash(&token.hash()).await.unwrap().unwrap();
         let clock: Arc<dyn Clock> = self.app.clock.clone().unwrap();
-        let codes = Codes::new(self.database.clone(), clock, Arc::new(SystemEntropy::new()));
-        let challenge = asked.verifier.map(challenge);
-        let scope = ScopeSet::parse(asked.scope).unwrap();
-        let code = codes.issue(Approved {
-            client,
-            redirect_uri: REDIRECT_URI,
-            scope: &scope,
-            resources: &asked.resources,
-            nonce: asked.nonce,
-            code_challenge: challenge.as_deref(),
-            session: &session,
-        });
-        Ok(code.await?.expose().to_owned())
+        issue_code(&self.database, clock, client, &user.session_token, asked).await
     }
 
     /// The form of an exchange with everything in it that fits.
@@ -183,6 +169,31 @@ impl Provider {
     pub fn advance(&self, seconds: u64) {
         self.app.advance(Duration::from_secs(seconds));
     }
+}
+
+/// A code that the user of a session has approved for a client.
+pub async fn issue_code(
+    database: &Database,
+    clock: Arc<dyn Clock>,
+    client: &Client,
+    session_token: &str,
+    asked: &Asked,
+) -> Result<String, signet::oauth::Error> {
+    let token = OpaqueToken::new(session_token.to_owned());
+    let (session, _) = database.sessions().by_token_hash(&token.hash()).await.unwrap().unwrap();
+    let codes = Codes::new(database.clone(), clock, Arc::new(SystemEntropy::new()));
+    let challenge = asked.verifier.map(challenge);
+    let scope = ScopeSet::parse(asked.scope).unwrap();
+    let code = codes.issue(Approved {
+        client,
+        redirect_uri: REDIRECT_URI,
+        scope: &scope,
+        resources: &asked.resources,
+        nonce: asked.nonce,
+        code_challenge: challenge.as_deref(),
+        session: &session,
+    });
+    Ok(code.await?.expose().to_owned())
 }
 
 /// Pairs of a form.

@@ -110,7 +110,7 @@ async fn token_reflects_nothing_of_a_request() {
         form.retain(|(other, _)| *other != name);
         form.push((name, evil.to_owned()));
         let reply = provider.token(&client, &form).await;
-        assert!(reply.status.is_client_error() && !reply.text.contains("script"), "{}", reply.text);
+        assert!(reply.status.is_client_error() && !reply.text.contains("alert"), "{}", reply.text);
     }
 }
 
@@ -122,7 +122,7 @@ async fn token_answers_a_bearer_token_that_no_cache_keeps_and_says_the_scope_alw
     let code = provider.code(&client, &user, &Asked::scope("openid tasks:read")).await;
     let reply = token_at(&provider.app, &client, &Provider::exchange_form(&code)).await;
     let answer = reply.expect(200);
-    assert_eq!((reply.header("cache-control"), reply.header("pragma")), ("no-store", ""));
+    assert_eq!((reply.header("cache-control"), reply.header("pragma")), ("no-store", "no-cache"));
     assert_eq!((&answer["token_type"], &answer["expires_in"]), (&"Bearer".into(), &900.into()));
     assert_eq!(answer["scope"], "openid tasks:read");
     let again = provider.refresh(&client, answer["refresh_token"].as_str().unwrap()).await.expect(200);

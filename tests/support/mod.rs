@@ -192,6 +192,15 @@ impl Builder {
         self
     }
 
+    /// Declares clients, resources and users, which are applied at the start.
+    pub fn provisioned(self, declared: &serde_json::Value) -> Self {
+        self.with_folder(|settings, folder| {
+            let file = folder.join("declared.json");
+            std::fs::write(&file, declared.to_string()).unwrap();
+            settings.set("SIGNET_PROVISION", file.display().to_string());
+        })
+    }
+
     /// Turns the clock by hand, from [`BEGINNING`].
     pub fn manual_clock(self) -> Self {
         self.clock(Arc::new(ManualClock::at(BEGINNING)))

@@ -16,7 +16,7 @@ use crate::http::framework::client_address::ClientAddress;
 use crate::http::framework::code::Code;
 use crate::http::framework::error::ApiError;
 use crate::http::framework::headers;
-use crate::model::client::Client;
+use crate::model::client::{AuthMethod, Client};
 use crate::oauth::{ClientProof, Error, Presented};
 use crate::secret::ClientSecret;
 use crate::sync::rule::Rule;
@@ -51,7 +51,12 @@ pub async fn authenticate(
             found?
         }
     };
-    oauth.limiter.attempt(OF_CLIENT, client.id.as_str()).await.map_err(limited)?;
+    // Who names a public client has proved nothing: they keep nobody out who names it from elsewhere.
+    let counted = match client.auth_method {
+        AuthMethod::None => format!("{} {subscriber}", client.id),
+        _ => client.id.to_string(),
+    };
+    oauth.limiter.attempt(OF_CLIENT, &counted).await.map_err(limited)?;
     Ok(client)
 }
 

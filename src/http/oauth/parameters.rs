@@ -17,7 +17,9 @@ use crate::http::framework::headers;
 
 /// The most pairs that are read.
 const MAX_PAIRS: usize = 64;
-/// How often a parameter may be given that may repeat (`resource`, RFC 8707 section 2).
+/// The parameter that may repeat (RFC 8707 section 2).
+const REPEATS: &str = "resource";
+/// How often it may.
 const MAX_REPEATED: usize = 8;
 
 /// The parameters of one request. Not `Debug`: among them are codes, tokens and secrets.
@@ -148,7 +150,12 @@ impl<'a, D: Described> ApiExtractor<'a> for Form<D> {
         body: &mut RequestBody,
         _: ExtractParamOptions<Self::ParamType>,
     ) -> Result<Self> {
-        Ok(Self(read(request, body).await?, PhantomData))
+        let parameters = read(request, body).await?;
+        // Also those that this request has no use for; what nobody knows is ignored (RFC 6749 section 3.2).
+        for (name, ..) in D::PARAMETERS.iter().filter(|(name, ..)| *name != REPEATS) {
+            parameters.optional(name)?;
+        }
+        Ok(Self(parameters, PhantomData))
     }
 }
 

@@ -17,6 +17,7 @@ use crate::identity::Mailing;
 use crate::keys::keyring::Keyring;
 use crate::mail;
 use crate::model::signing_key::KeyState;
+use crate::oauth::TokenCounts;
 use crate::password::Passwords;
 use crate::store::Database;
 use crate::sync::limiter::Limiter;
@@ -42,6 +43,8 @@ pub struct Sources {
     pub passwords: Option<Arc<Passwords>>,
     /// How mail is asked for, where this process signs people in.
     pub mailing: Option<Arc<Mailing>>,
+    /// What clients get, where this process signs people in.
+    pub client_tokens: Option<Arc<TokenCounts>>,
     /// What the delivery of mail counts, where this process delivers it.
     pub mail: Option<Arc<mail::Status>>,
     /// Limits.
@@ -82,6 +85,13 @@ impl Collector for Sources {
         }
         if let Some(mailing) = &self.mailing {
             mail_requests(mailing, &mut page)?;
+        }
+        if let Some(counts) = &self.client_tokens {
+            page.counters(
+                "signet_client_token_events",
+                "What happened to codes, refresh tokens and tokens of clients",
+                counts.read().map(|(event, count)| ([("event", event.name())], count)),
+            )?;
         }
         if let Some(status) = &self.mail {
             delivery(&status.counts(), self.clock.now(), &mut page)?;
