@@ -182,6 +182,8 @@ codes! {
         "a bearer token that is not good, whatever the cause (`error=\"invalid_token\"`)";
     Forbidden: TASKS, 403 "FORBIDDEN", "These are somebody else's tasks",
         "another user's `user_id` (`error=\"insufficient_scope\"`)";
+    InsufficientScope: TASKS, 403 "INSUFFICIENT_SCOPE", "The access token does not allow this",
+        "an access token without the scope that the operation needs (`error=\"insufficient_scope\"`, `scope`)";
     InvalidTask: TASKS, 422 "VALIDATION_ERROR", "Validation failed",
         "fields or query parameters that do not fit, all named in the message";
     InvalidJson: TASKS, 422 "INVALID_JSON", "[body] Invalid JSON in request body", "malformed JSON";

@@ -19,7 +19,7 @@ use crate::resource::task;
 use crate::sync::limiter::Limiter;
 use crate::sync::rule::Rule;
 use signet_verify::guard::{CHALLENGE_INSUFFICIENT_SCOPE, authenticate};
-use signet_verify::jose::claims::Principal;
+use signet_verify::jose::claims::{Principal, TokenType};
 use signet_verify::verifier::Verifier;
 
 /// What the operations work with.
@@ -40,6 +40,10 @@ const WINDOW: Duration = Duration::from_secs(10);
 /// How often one user may read, and how often write; all their tokens and addresses are counted together.
 const READS: &Rule = &Rule { name: "tasks-read", burst: 600, window: WINDOW };
 const WRITES: &Rule = &Rule { name: "tasks-write", burst: 200, window: WINDOW };
+
+/// What a client needs to have been given.
+const SCOPE_READ: &str = "tasks:read";
+const SCOPE_WRITE: &str = "tasks:write";
 
 /// When to come back with what is too much at once: until then something else of theirs is answered.
 const AT_ONCE_RETRY: Duration = Duration::from_secs(1);
@@ -87,12 +91,21 @@ impl<'a> ApiExtractor<'a> for Owner {
             let forbidden = ApiError::from(Code::Forbidden);
             return Err(forbidden.with_header(WWW_AUTHENTICATE, CHALLENGE_INSUFFICIENT_SCOPE).into());
         }
+        let reads = [Method::GET, Method::HEAD].contains(request.method());
+        let scope = if reads { SCOPE_READ } else { SCOPE_WRITE };
+        // A session may do everything that its user may; what a client was given is in the scope of its token.
+        if caller.token_type == TokenType::AccessToken && !caller.has_scope(scope) {
+            let challenge = format!("{CHALLENGE_INSUFFICIENT_SCOPE}, scope=\"{scope}\"");
+            return Err(ApiError::from(Code::InsufficientScope)
+                .with_header(WWW_AUTHENTICATE, challenge)
+                .into());
+        }
         // What is too much at once is told so before Redis is asked, and is not counted.
         let Some(place) = resource.in_flight.enter(&caller.subject) else {
             resource.in_flight.hold_back(&caller.subject).await;
             return Err(Code::TooManyTaskRequests.retry_after(AT_ONCE_RETRY).into());
         };
-        let rule = if [Method::GET, Method::HEAD].contains(request.method()) { READS } else { WRITES };
+        let rule = if reads { READS } else { WRITES };
         if let Err(wait) = resource.limiter.attempt(rule, &caller.subject).await {
             drop(place);
             resource.in_flight.hold_back(&caller.subject).await;

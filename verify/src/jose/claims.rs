@@ -114,6 +114,16 @@ impl IssuedClaims<'_> {
     }
 }
 
+/// What a token says it is, in its header (RFC 8725 section 3.11).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum TokenType {
+    /// `JWT`, or nothing: a token of a session, and with another audience an ID token.
+    #[default]
+    Jwt,
+    /// `at+jwt`: an access token (RFC 9068), whose scope says what its client may do.
+    AccessToken,
+}
+
 /// What a verified token says.
 #[derive(Clone)]
 pub struct VerifiedClaims {
@@ -133,6 +143,8 @@ pub struct VerifiedClaims {
     pub not_before: Option<Timestamp>,
     /// The key that signed it; none for the shared secret.
     pub kid: Option<Kid>,
+    /// What it says it is.
+    pub token_type: TokenType,
     /// The whole claim set.
     pub(super) all: Map<String, Value>,
 }
@@ -150,6 +162,18 @@ impl Principal {
     /// Any claim of the token by its name, registered or not.
     pub fn claim(&self, name: &str) -> Option<&Value> {
         self.0.all.get(name)
+    }
+
+    /// Whether an access token has a word of scope (RFC 9068 section 2.2.3). A token of another type has none.
+    pub fn has_scope(&self, word: &str) -> bool {
+        self.scope().any(|own| own == word)
+    }
+
+    /// The scope of an access token, word by word; none for a token of another type.
+    pub fn scope(&self) -> impl Iterator<Item = &str> {
+        let is_access_token = self.0.token_type == TokenType::AccessToken;
+        let scope = self.claim("scope").and_then(Value::as_str).filter(|_| is_access_token);
+        scope.unwrap_or_default().split(' ').filter(|word| !word.is_empty())
     }
 
     /// About how many bytes of memory this principal takes; rather more than less.

@@ -8,7 +8,7 @@ use super::header::KeyReference;
 use super::policy::Policy;
 use super::refusal::Refusal;
 use crate::clock::Timestamp;
-use crate::jose::claims::{Principal, VerifiedClaims};
+use crate::jose::claims::{Principal, TokenType, VerifiedClaims};
 use crate::jose::json;
 
 /// The longest subject, in bytes.
@@ -18,6 +18,7 @@ const MAX_SUBJECT_BYTES: usize = 255;
 pub(super) fn admit(
     payload: &[u8],
     signer: &KeyReference,
+    token_type: TokenType,
     policy: &Policy,
     now: Timestamp,
 ) -> Result<Principal, Refusal> {
@@ -49,6 +50,7 @@ pub(super) fn admit(
         issued_at,
         not_before,
         kid,
+        token_type,
         all: claims,
     });
     check_times(&principal, policy, now)?;

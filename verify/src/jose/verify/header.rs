@@ -6,6 +6,7 @@ use serde_json::{Map, Value};
 
 use super::refusal::Refusal;
 use crate::crypto::Algorithm;
+use crate::jose::claims::TokenType;
 use crate::jose::jwk::Kid;
 use crate::jose::{base64url, json};
 
@@ -25,10 +26,10 @@ pub(super) enum KeyReference {
 }
 
 /// Reads the header part.
-pub(super) fn read(part: &str) -> Result<KeyReference, Refusal> {
+pub(super) fn read(part: &str) -> Result<(KeyReference, TokenType), Refusal> {
     let bytes = base64url::decode(part).ok_or(Refusal::Encoding)?;
     match usual(&bytes) {
-        Some(key) => Ok(key),
+        Some(key) => Ok((key, TokenType::Jwt)),
         None => read_any(&bytes),
     }
 }
@@ -43,34 +44,36 @@ fn usual(header: &[u8]) -> Option<KeyReference> {
     if kid.contains(['"', '\\']) { None } else { Some(KeyReference::Published(Kid::parse(kid)?, algorithm)) }
 }
 
-fn read_any(bytes: &[u8]) -> Result<KeyReference, Refusal> {
+fn read_any(bytes: &[u8]) -> Result<(KeyReference, TokenType), Refusal> {
     let Ok(Value::Object(header)) = json::parse(bytes) else { return Err(Refusal::Header) };
     if header.keys().any(|name| REFUSED_MEMBERS.contains(&name.as_str())) {
         return Err(Refusal::HeaderMember);
     }
-    check_type(&header)?;
+    let token_type = token_type(&header)?;
     let algorithm = header.get("alg").and_then(Value::as_str).ok_or(Refusal::Algorithm)?;
     let kid = match header.get("kid") {
         None => None,
         Some(kid) => Some(kid.as_str().and_then(Kid::parse).ok_or(Refusal::MalformedKid)?),
     };
-    match (kid, Algorithm::of_header(algorithm)) {
-        (Some(kid), Some(algorithm)) => Ok(KeyReference::Published(kid, algorithm)),
-        (None, Some(_)) => Err(Refusal::MissingKid),
-        (None, None) if algorithm == "HS256" => Ok(KeyReference::Shared),
-        (_, None) => Err(Refusal::Algorithm),
-    }
+    let key = match (kid, Algorithm::of_header(algorithm)) {
+        (Some(kid), Some(algorithm)) => KeyReference::Published(kid, algorithm),
+        (None, Some(_)) => return Err(Refusal::MissingKid),
+        (None, None) if algorithm == "HS256" => KeyReference::Shared,
+        (_, None) => return Err(Refusal::Algorithm),
+    };
+    Ok((key, token_type))
 }
 
 /// Takes `JWT` and `at+jwt` (RFC 9068 section 2.1) in any case, with or without `application/` (RFC 7515 section 4.1.9).
 ///
 /// Security event tokens, logout tokens and DPoP proofs are signed with the same keys elsewhere; their `typ` tells
 /// them apart.
-fn check_type(header: &Map<String, Value>) -> Result<(), Refusal> {
-    let Some(typ) = header.get("typ") else { return Ok(()) };
+fn token_type(header: &Map<String, Value>) -> Result<TokenType, Refusal> {
+    let Some(typ) = header.get("typ") else { return Ok(TokenType::Jwt) };
     let typ = typ.as_str().ok_or(Refusal::Type)?.to_ascii_lowercase();
     match typ.strip_prefix("application/").unwrap_or(&typ) {
-        "jwt" | "at+jwt" => Ok(()),
+        "jwt" => Ok(TokenType::Jwt),
+        "at+jwt" => Ok(TokenType::AccessToken),
         _ => Err(Refusal::Type),
     }
 }
@@ -104,7 +107,7 @@ mod tests {
                 format!(r#"{{"alg":"{algorithm}","kid":"{kid}"}}{tail}"#),
             ] {
                 if let Some(short) = usual(header.as_bytes()) {
-                    prop_assert_eq!(Ok(short), read_any(header.as_bytes()), "{}", header);
+                    prop_assert_eq!(Ok((short, TokenType::Jwt)), read_any(header.as_bytes()), "{}", header);
                 }
             }
         }

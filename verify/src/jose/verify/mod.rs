@@ -14,7 +14,7 @@ use serde_json::Value;
 use self::header::KeyReference;
 pub use self::policy::{Policy, SharedKey, TrustedKeys};
 pub use self::refusal::Refusal;
-use super::claims::Principal;
+use super::claims::{Principal, TokenType};
 use super::{MAX_TOKEN_BYTES, base64url, json};
 use crate::clock::Timestamp;
 
@@ -25,6 +25,7 @@ use crate::clock::Timestamp;
 pub struct Unverified<'a> {
     signing_input: &'a str,
     key: KeyReference,
+    token_type: TokenType,
     payload: Vec<u8>,
     signature: Vec<u8>,
 }
@@ -43,7 +44,7 @@ impl<'a> Unverified<'a> {
         if payload.is_empty() || payload.contains('.') {
             return Err(Refusal::Shape);
         }
-        let key = header::read(header)?;
+        let (key, token_type) = header::read(header)?;
         let payload = base64url::decode(payload).ok_or(Refusal::Encoding)?;
         let signature = base64url::decode(signature).ok_or(Refusal::Encoding)?;
         let fits = match key {
@@ -53,7 +54,7 @@ impl<'a> Unverified<'a> {
         if !fits {
             return Err(Refusal::Signature);
         }
-        Ok(Self { signing_input, key, payload, signature })
+        Ok(Self { signing_input, key, token_type, payload, signature })
     }
 
     /// The name of the key that the token claims to be signed with; none under the shared secret.
@@ -104,7 +105,7 @@ impl<'a> Unverified<'a> {
         if !genuine {
             return Err(Refusal::Signature);
         }
-        claim_rules::admit(&self.payload, &self.key, policy, now)
+        claim_rules::admit(&self.payload, &self.key, self.token_type, policy, now)
     }
 }
 
