@@ -197,6 +197,20 @@ pub fn record(event: Event<'_>) {
     );
 }
 
+/// A client got tokens, or what it had been given has ended since something was shown twice.
+fn token_of<'a>(event: &'a str, client: &'a str, user: Option<&'a str>, grant: Option<&'a str>) -> Line<'a> {
+    let refused = ["code_replayed", "refresh_token_reused"].contains(&event);
+    Line {
+        action: "client_token",
+        outcome: if refused { "refused" } else { "done" },
+        event: Some(event),
+        client: Some(client),
+        user,
+        grant,
+        ..Line::default()
+    }
+}
+
 fn line(happened: Event<'_>) -> Line<'_> {
     let did = |action, user, session| Line {
         action,
@@ -244,19 +258,7 @@ fn line(happened: Event<'_>) -> Line<'_> {
         Event::ClientChanged { event, client, actor } => {
             Line { client: Some(client), ..changed("client", event, actor) }
         }
-        Event::ClientToken { event, client, user, grant } => Line {
-            action: "client_token",
-            outcome: if ["code_replayed", "refresh_token_reused"].contains(&event) {
-                "refused"
-            } else {
-                "done"
-            },
-            event: Some(event),
-            client: Some(client),
-            user,
-            grant,
-            ..Line::default()
-        },
+        Event::ClientToken { event, client, user, grant } => token_of(event, client, user, grant),
         Event::ResourceChanged { event, resource, actor } => {
             Line { resource: Some(resource), ..changed("resource", event, actor) }
         }

@@ -1,5 +1,6 @@
 //! Whom an access token is for.
-//! In: the resources that were asked for, and a scope. Out: the audience, what of the scope counts there, and the algorithm.
+//! In: the resources that were asked for, and a scope. Out: the audience, what of the scope counts there, and the
+//! algorithm.
 //! Owns: a token has the audience of one resource, and with `openid` that of UserInfo beside it (RFC 8707, RFC 9068).
 
 use super::error::Error;
@@ -22,6 +23,13 @@ pub struct Target {
     pub scope: ScopeSet,
     /// What it is signed with; none: as session tokens are.
     pub algorithm: Option<Algorithm>,
+}
+
+impl Target {
+    /// Whether anything of the scope is of the resource itself: without, a token would say that its client may be there.
+    pub(super) fn has_scope_of_resource(&self) -> bool {
+        self.scope.iter().any(|word| !IDENTITY_SCOPES.contains(&word))
+    }
 }
 
 /// The resources of a deployment.

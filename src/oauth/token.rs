@@ -244,6 +244,9 @@ impl Tokens {
             narrower => narrower.unwrap_or(&client.machine_scope),
         };
         let target = self.targets.resolve(asked.resource, scope).await?;
+        if asked.resource.is_some() && !target.has_scope_of_resource() {
+            return Err(Error::InvalidTarget);
+        }
         let (now, jti) = (self.clock.now(), random_alphanumeric(&*self.entropy, ID_LENGTH)?);
         let until = now.after(self.issuer.profile().ttl);
         let mut ends = until;
@@ -387,6 +390,13 @@ impl Tokens {
     async fn issue(&self, made: Ingredients<'_>) -> Result<Issued, Error> {
         let Ingredients { client, grant, now, .. } = made;
         let target = self.targets.resolve(made.resource, made.scope).await?;
+        // A resource that the user was not asked about is one whose scopes they have given.
+        let unasked = made.resource.filter(|resource| !grant.resources.iter().any(|given| given == resource));
+        if unasked.is_some_and(|resource| resource != self.targets.userinfo())
+            && !target.has_scope_of_resource()
+        {
+            return Err(Error::InvalidTarget);
+        }
         let user = self.database.users().by_id(&grant.user_id).await?.ok_or(BAD_CODE)?;
         let profile = self.issuer.profile();
         let until = now.after(profile.ttl);

@@ -73,6 +73,9 @@ async fn client_credentials_are_for_the_resource_that_was_asked_for() {
     let claims = claims(&answer["access_token"]);
     assert_eq!((&claims["aud"], &claims["scope"]), (&identifier.clone().into(), &"metrics:read".into()));
     assert!(!provider.opens_tasks(&answer["access_token"]).await);
+    let without = provider.client("other", |_| ()).await;
+    let reply = provider.token(&without, &asking(&[("resource", &identifier)])).await;
+    assert_error(&reply, 400, "invalid_target");
     for unknown in ["https://metrics.example", "https://elsewhere.example/", "nonsense"] {
         let reply = provider.token(&client, &asking(&[("resource", unknown)])).await;
         assert_error(&reply, 400, "invalid_target");

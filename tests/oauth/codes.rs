@@ -197,6 +197,25 @@ async fn code_of_one_instance_is_redeemed_at_another_and_once_by_ten_at_a_time(
 }
 
 #[tokio::test]
+async fn code_that_names_no_resource_gives_no_token_for_one_whose_scopes_were_not_given() {
+    let (provider, client, user) = start().await;
+    let identifier = "https://metrics.example/";
+    let resource = signet::model::resource_server::ResourceServer {
+        identifier: identifier.to_owned(),
+        scopes: signet::model::scope::ScopeSet::parse("metrics:read").unwrap(),
+        access_token_alg: signet_verify::crypto::Algorithm::EdDsa,
+        created_at: crate::support::BEGINNING,
+        updated_at: crate::support::BEGINNING,
+    };
+    provider.database.resources().insert(&resource).await.unwrap();
+    let code = provider.code(&client, &user, &Asked::default()).await;
+    let reply = provider.token(&client, &form_with(&code, "resource", Some(identifier))).await;
+    assert_error(&reply, 400, "invalid_target");
+    let tasks = super::support::ISSUER;
+    provider.token(&client, &form_with(&code, "resource", Some(tasks))).await.expect(200);
+}
+
+#[tokio::test]
 async fn code_for_a_resource_gives_a_token_for_that_alone() {
     let (provider, client, user) = start().await;
     let tasks = super::support::ISSUER.to_owned();

@@ -244,6 +244,7 @@ fn prose(api: Api, status: u16) -> String {
         503 => "Busy, or something that this needs is gone.",
         _ => "The request could not be answered.",
     };
-    let codes = Code::of(api, status).map(|code| format!("\n- `{}`: {}", code.as_str(), code.when()));
+    let codes =
+        Code::of(api, status).into_iter().map(|code| format!("\n- `{}`: {}", code.as_str(), code.when()));
     format!("{meaning}\n{}", codes.collect::<String>())
 }

@@ -227,9 +227,23 @@ impl Code {
     }
 
     /// The codes that an API answers with this status.
-    pub fn of(api: Api, status: u16) -> impl Iterator<Item = Self> {
-        Self::ALL.iter().copied().filter(move |code| {
-            code.status_code() == status && [Scope::EveryPath, Scope::Of(api)].contains(&code.scope())
-        })
+    pub fn of(api: Api, status: u16) -> Vec<Self> {
+        let is_own = |code: &Self| code.scope() == Scope::Of(api);
+        let of_status = Self::ALL.iter().copied().filter(|code| code.status_code() == status);
+        if api != Api::OAuth {
+            return of_status.filter(|code| code.scope() == Scope::EveryPath || is_own(code)).collect();
+        }
+        // What every path may answer is said in the words of OAuth.
+        let own: Vec<Self> = of_status.filter(is_own).collect();
+        if own.is_empty() { vec![Self::of_oauth(status)] } else { own }
+    }
+
+    /// What OAuth calls an error with this status that has no word of its own there.
+    pub fn of_oauth(status: u16) -> Self {
+        match status {
+            408 | 429 | 503 => Self::OAuthUnavailable,
+            status if status >= 500 => Self::OAuthServerError,
+            _ => Self::OAuthInvalidRequest,
+        }
     }
 }

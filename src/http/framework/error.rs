@@ -144,11 +144,7 @@ impl ApiError {
     pub fn for_oauth(self) -> Self {
         let code = match self.code.scope() {
             Scope::Of(Api::OAuth) => return self,
-            _ => match self.status.as_u16() {
-                408 | 429 | 503 => Code::OAuthUnavailable,
-                status if status >= 500 => Code::OAuthServerError,
-                _ => Code::OAuthInvalidRequest,
-            },
+            _ => Code::of_oauth(self.status.as_u16()),
         };
         Self { code, ..self }
     }

@@ -28,6 +28,7 @@ use crate::http::framework::client_address::ClientAddress;
 use crate::http::framework::code::Code;
 use crate::http::framework::layers;
 use crate::http::framework::shares::{Account, Full, Held, Kind};
+use crate::http::routes::{self, Reader};
 
 /// How long whoever was refused should wait.
 const RETRY: Duration = Duration::from_secs(1);
@@ -92,7 +93,7 @@ impl Requests {
                 }
                 Either::Left(ready(Err(h2::Reason::REFUSED_STREAM.into())))
             }
-            Err(_) => Either::Left(ready(Ok(self.refusal()))),
+            Err(_) => Either::Left(ready(Ok(self.refusal(reader_of(&request))))),
         }
     }
 
@@ -103,6 +104,7 @@ impl Requests {
         admitted: Admitted,
         account: Account,
     ) -> Answered {
+        let reader = reader_of(&request);
         let response = self.endpoint.get_response(request).await;
         drop(running);
         let Admitted { request, .. } = admitted;
@@ -114,7 +116,7 @@ impl Requests {
         };
         match AnswerBody::new(body, &account, most, &self.activity, Progress::here(), request) {
             Ok(body) => Ok(hyper::Response::from_parts(head, body)),
-            Err(_) => Ok(self.refusal()),
+            Err(_) => Ok(self.refusal(reader)),
         }
     }
 
@@ -170,12 +172,21 @@ impl Requests {
         BoxBody::new(received).into()
     }
 
-    fn refusal(&self) -> hyper::Response<AnswerBody> {
-        let mut response = Code::ServerBusy.retry_after(RETRY).into_response();
+    fn refusal(&self, reader: Reader) -> hyper::Response<AnswerBody> {
+        let refused = Code::ServerBusy.retry_after(RETRY);
+        let mut response = match reader {
+            Reader::Client => refused.for_oauth().into_response(),
+            Reader::Program | Reader::Person => refused.into_response(),
+        };
         layers::protect(&mut response);
         let (head, body) = hyper::Response::<BoxBody<_, _>>::from(response).into_parts();
         hyper::Response::from_parts(head, AnswerBody::short(body, &self.activity, Progress::here()))
     }
+}
+
+/// In whose words the path of a request answers.
+fn reader_of(request: &poem::Request) -> Reader {
+    routes::find(request.uri().path()).policy.reader
 }
 
 /// The bytes of a header, and its places in maps.
