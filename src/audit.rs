@@ -129,7 +129,8 @@ pub enum Event<'a> {
     },
     /// A client got tokens, or was refused because what it showed had been used before.
     ClientToken {
-        /// What happened: `code_redeemed`, `code_replayed`, `refreshed`, `refresh_token_reused`, `issued_to_machine`.
+        /// What happened: `code_redeemed`, `code_replayed`, `refreshed`, `refresh_token_reused`, `issued_to_machine`,
+        /// `revoked`.
         event: &'a str,
         /// The client.
         client: &'a str,

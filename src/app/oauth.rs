@@ -8,7 +8,7 @@ use super::peers::Peers;
 use crate::http::oauth::OAuth;
 use crate::identity::Sessions;
 use crate::identity::tokens::Issuer;
-use crate::oauth::{ClientKeys, Clients, Codes, Grants, Outbound, Reach, TokenCounts, Tokens};
+use crate::oauth::{AccessTokens, ClientKeys, Clients, Codes, Grants, Outbound, Reach, TokenCounts, Tokens};
 use crate::store::Database;
 use crate::vault::Vault;
 use url::{Host, Url};
@@ -41,6 +41,13 @@ pub(super) fn oauth(
             entropy,
         )
         .with_counts(counts.clone()),
+        access_tokens: AccessTokens::new(
+            database.clone(),
+            sessions.clone(),
+            issuer.clone(),
+            clock.clone(),
+            counts.clone(),
+        ),
         grants: Grants::new(database.clone(), sessions.clone()),
         limiter: peers.limiter.clone(),
         issuer: base_url.clone(),

@@ -221,9 +221,10 @@ fn routes(parts: Parts, web: Option<&Web>, documents: [String; 3]) -> Route {
         None => router,
         Some(IdentityParts { identity, oauth, keyring, base_url, algorithms, web: _ }) => {
             let key_set = well_known::KeySetEndpoint::new(keyring, parts.clock);
-            let discovery = well_known::discovery(&base_url, &algorithms);
+            let metadata = oauth::metadata::document(&base_url, &algorithms);
             let router = mount(router, "/.well-known/jwks.json", key_set);
-            mount(router, "/.well-known/openid-configuration", discovery)
+            let router = mount(router, "/.well-known/openid-configuration", well_known::discovery(&metadata));
+            mount(router, "/.well-known/oauth-authorization-server", well_known::discovery(&metadata))
                 .nest_no_strip(oauth::BASE_PATH, oauth::endpoint(oauth))
                 .nest_no_strip(identity::BASE_PATH, identity::endpoint(identity))
         }

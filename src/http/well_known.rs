@@ -10,7 +10,6 @@ use poem::{Endpoint, IntoResponse, Request, Response, Result};
 use poem_openapi::registry::{MetaHeader, MetaMediaType, MetaResponse, MetaResponses, Registry};
 use poem_openapi::types::Type;
 use poem_openapi::{ApiResponse, Object};
-use serde_json::json;
 
 use super::framework::headers;
 use super::framework::static_document::if_none_match;
@@ -152,22 +151,8 @@ impl Endpoint for KeySetEndpoint {
     }
 }
 
-/// `/.well-known/openid-configuration`: where verifiers find the issuer and its keys (OpenID Connect Discovery 1.0
-/// section 3).
-///
-/// It names only what there is: there are no authorization or token endpoints of OAuth here.
-pub fn discovery(base_url: &str, algorithms: &[&str]) -> impl Endpoint<Output = Response> + use<> {
-    let document = json!({
-        "issuer": base_url,
-        "jwks_uri": format!("{base_url}/.well-known/jwks.json"),
-        "id_token_signing_alg_values_supported": algorithms,
-        "subject_types_supported": ["public"],
-        "response_types_supported": [],
-        "claims_supported": [
-            "iss", "sub", "aud", "exp", "iat", "jti", "sid", "id", "name", "email", "emailVerified", "image",
-            "createdAt", "updatedAt",
-        ],
-    });
+/// A document that is made once: where clients and verifiers find the issuer, its endpoints and its keys.
+pub fn discovery(document: &serde_json::Value) -> impl Endpoint<Output = Response> + use<> {
     let bytes = document.to_string().into_bytes();
     poem::endpoint::make_sync(move |_| {
         Response::builder()

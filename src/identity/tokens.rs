@@ -16,11 +16,15 @@ use signet_verify::clock::Entropy;
 use signet_verify::clock::EntropyUnavailable;
 use signet_verify::clock::Timestamp;
 use signet_verify::crypto::{Algorithm, MacKey};
-use signet_verify::jose::claims::{IssuedClaims, UserClaims};
+use signet_verify::jose::claims::{IssuedClaims, Principal, TokenType, UserClaims};
 use signet_verify::jose::sign;
+use signet_verify::jose::verify::{Policy, TrustedKeys, Unverified};
 
 /// How long a caller waits while the rows of the keys are read again, after the machine has slept.
 const RELOAD_TIMEOUT: Duration = Duration::from_secs(1);
+
+/// How far the clocks of two instances may lie apart when one reads what the other has issued.
+const READING_LEEWAY: Duration = Duration::from_secs(30);
 
 /// Why no token was made.
 #[derive(Debug, thiserror::Error)]
@@ -104,6 +108,18 @@ impl Issuer {
         let signer = signer.ok_or(Error::NoKey)?;
         let claims = claims(until.min(signer.latest_exp).seconds(), signer.key.public().algorithm());
         Ok(sign::typed_jwt(&signer.key, &signer.kid, typ, &claims)?)
+    }
+
+    /// What an access token of this deployment says that is for one of `audiences` and has not expired; none for any other
+    /// text. Whether what it was made from has ended is another question.
+    pub fn read_access_token(&self, text: &str, audiences: Vec<String>, now: Timestamp) -> Option<Principal> {
+        let mut policy =
+            Policy::new(self.profile.issuer.clone(), String::new(), READING_LEEWAY, self.profile.ttl);
+        policy.audiences = audiences;
+        let keys = self.keyring.subscribe().borrow().clone();
+        let trusted = TrustedKeys { set: Some(&keys), shared: None };
+        let principal = Unverified::parse(text).ok()?.verify(&trusted, &policy, now).ok()?;
+        (principal.token_type == TokenType::AccessToken && principal.expires > now).then_some(principal)
     }
 
     /// A token that says who was signed in at `found_at`, when the session was last known to live. Its life begins there:

@@ -50,6 +50,16 @@ impl Targets {
         format!("{}/api/auth/oauth2/userinfo", self.issuer)
     }
 
+    /// Every audience that an access token may have.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn audiences(&self) -> Result<Vec<String>, Error> {
+        let others = self.database.resources().list().await?;
+        let others = others.into_iter().map(|resource| resource.identifier);
+        Ok([self.issuer.clone(), self.userinfo()].into_iter().chain(others).collect())
+    }
+
     /// Whether there is such a resource.
     ///
     /// # Errors

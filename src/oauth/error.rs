@@ -30,6 +30,12 @@ pub enum Error {
     /// The resource is unknown, or was not given (RFC 8707).
     #[error("the resource is unknown, or was not given")]
     InvalidTarget,
+    /// The access token is not good here.
+    #[error("the access token is not good")]
+    InvalidToken,
+    /// The access token lacks the scope `openid`.
+    #[error("the access token lacks the scope openid")]
+    InsufficientScope,
     /// Nothing can be signed now.
     #[error(transparent)]
     Token(#[from] tokens::Error),

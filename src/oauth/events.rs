@@ -21,16 +21,19 @@ pub enum TokenEvent {
     RefreshTokenReused,
     /// A client got a token for itself.
     IssuedToMachine,
+    /// A client gave a token back (RFC 7009).
+    Revoked,
 }
 
 impl TokenEvent {
     /// All of them, in the order of their declaration.
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 6] = [
         Self::CodeRedeemed,
         Self::CodeReplayed,
         Self::Refreshed,
         Self::RefreshTokenReused,
         Self::IssuedToMachine,
+        Self::Revoked,
     ];
 
     /// The word for it, in the audit log and in metrics.
@@ -41,6 +44,7 @@ impl TokenEvent {
             Self::Refreshed => "refreshed",
             Self::RefreshTokenReused => "refresh_token_reused",
             Self::IssuedToMachine => "issued_to_machine",
+            Self::Revoked => "revoked",
         }
     }
 }

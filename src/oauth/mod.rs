@@ -2,6 +2,7 @@
 //! In: requests of clients, sessions of users. Out: codes and tokens, or an [`Error`] that says why not.
 //! Owns: a code and a refresh token are good once; what ends is refused everywhere.
 
+mod access_tokens;
 mod assertion;
 mod audience;
 pub mod changes;
@@ -20,7 +21,8 @@ pub mod registration;
 pub mod registry;
 mod token;
 
-pub use audience::{Target, Targets};
+pub use access_tokens::{AccessTokens, Described, UserInfo};
+pub use audience::{IDENTITY_SCOPES, TASKS_SCOPES, Target, Targets};
 pub use client_keys::ClientKeys;
 pub use clients::{ClientProof, Clients, Presented};
 pub use codes::{Approved, Codes};

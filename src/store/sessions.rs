@@ -237,6 +237,15 @@ impl<S: Scope> SessionRepository<S> {
         entities(&self.scope.fetch_all(statement).await?)
     }
 
+    /// Whether what carries this id in its tokens has ended while they may still live.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn is_revoked(&self, id: &str) -> Result<bool, Error> {
+        let statement = sqlx::query("SELECT 1 FROM revoked_sessions WHERE session_id = $1").bind(id);
+        Ok(self.scope.fetch_optional(statement).await?.is_some())
+    }
+
     /// Deletes what time has made useless: expired sessions and forgotten revocations. Says how many rows went,
     /// [`SWEPT_AT_ONCE`] of each kind at most.
     ///

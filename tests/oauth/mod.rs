@@ -9,6 +9,7 @@ mod interleavings;
 mod log;
 mod private_key_jwt;
 mod refresh;
+mod returning;
 pub mod support;
 mod token_endpoint;
 mod upkeep;

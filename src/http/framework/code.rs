@@ -211,6 +211,10 @@ codes! {
         "a `scope` that is no scope, or more than was given";
     OAuthInvalidTarget: OAUTH, 400 "invalid_target", "The resource is unknown, or was not given",
         "a `resource` that is unknown, or that was not given (RFC 8707)";
+    OAuthInvalidToken: OAUTH, 401 "invalid_token", "The access token is not good",
+        "UserInfo: no access token, or one that has expired, was taken back, or is for another resource (`WWW-Authenticate: Bearer`)";
+    OAuthInsufficientScope: OAUTH, 403 "insufficient_scope", "The access token lacks the scope openid",
+        "UserInfo: an access token without the scope `openid` (`WWW-Authenticate: Bearer`)";
     OAuthServerError: OAUTH, 500 "server_error", "Internal server error",
         "a defect of ours; the log says more under the request's id";
     OAuthUnavailable: OAUTH, 503 "temporarily_unavailable", "Please try again later.",

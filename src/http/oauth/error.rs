@@ -24,6 +24,12 @@ impl From<Error> for ApiError {
             Error::UnsupportedGrantType => Code::OAuthUnsupportedGrantType.into(),
             Error::InvalidScope => Code::OAuthInvalidScope.into(),
             Error::InvalidTarget => Code::OAuthInvalidTarget.into(),
+            Error::InvalidToken => Self::from(Code::OAuthInvalidToken)
+                .with_header(WWW_AUTHENTICATE, "Bearer realm=\"Signet\", error=\"invalid_token\""),
+            Error::InsufficientScope => Self::from(Code::OAuthInsufficientScope).with_header(
+                WWW_AUTHENTICATE,
+                "Bearer realm=\"Signet\", error=\"insufficient_scope\", scope=\"openid\"",
+            ),
             Error::Token(tokens::Error::NoKey) => Code::OAuthUnavailable.retry_after(SIGNING_RETRY),
             Error::Store(error) => Self::from(error).for_oauth(),
             error @ (Error::Token(_) | Error::Vault(_) | Error::Entropy(_)) => {

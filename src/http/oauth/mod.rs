@@ -3,9 +3,13 @@
 
 mod client_authentication;
 mod error;
+mod introspect;
+pub mod metadata;
 mod parameters;
+mod revoke;
 mod service;
 mod token;
+mod userinfo;
 
 use std::sync::Arc;
 
@@ -19,11 +23,11 @@ pub use service::OAuth;
 pub const BASE_PATH: &str = "/api/auth/oauth2";
 
 /// The operations.
-pub type Apis = token::TokenApi;
+pub type Apis = (token::TokenApi, introspect::IntrospectApi, revoke::RevokeApi, userinfo::UserInfoApi);
 
 /// The operations, to be described alone or together with others.
 pub fn apis() -> Apis {
-    token::TokenApi
+    (token::TokenApi, introspect::IntrospectApi, revoke::RevokeApi, userinfo::UserInfoApi)
 }
 
 /// The described service; also the source of `openapi/oauth.json`.

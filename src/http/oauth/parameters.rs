@@ -130,6 +130,32 @@ pub async fn read(request: &Request, body: &mut RequestBody) -> Result<Parameter
     Parameters::parse(&bytes)
 }
 
+/// A form in the body of a POST that may have none.
+pub struct OptionalForm<D>(pub Parameters, PhantomData<D>);
+
+impl<'a, D: Described> ApiExtractor<'a> for OptionalForm<D> {
+    const TYPES: &'static [ApiExtractorType] = &[ApiExtractorType::RequestObject];
+    type ParamType = ();
+    type ParamRawType = ();
+
+    fn register(_: &mut Registry) {}
+
+    fn request_meta() -> Option<MetaRequest> {
+        Form::<D>::request_meta().map(|meta| MetaRequest { required: false, ..meta })
+    }
+
+    async fn from_request(
+        request: &'a Request,
+        body: &mut RequestBody,
+        options: ExtractParamOptions<Self::ParamType>,
+    ) -> Result<Self> {
+        if request.headers().get(CONTENT_TYPE).is_none() {
+            return Ok(Self(Parameters(Vec::new()), PhantomData));
+        }
+        Ok(Self(Form::<D>::from_request(request, body, options).await?.0, PhantomData))
+    }
+}
+
 impl<'a, D: Described> ApiExtractor<'a> for Form<D> {
     const TYPES: &'static [ApiExtractorType] = &[ApiExtractorType::RequestObject];
     type ParamType = ();

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use poem_openapi::Tags;
 
-use crate::oauth::{Clients, Codes, Grants, Tokens};
+use crate::oauth::{AccessTokens, Clients, Codes, Grants, Tokens};
 use crate::sync::limiter::Limiter;
 use signet_verify::clock::Clock;
 
@@ -16,6 +16,8 @@ pub struct OAuth {
     pub codes: Codes,
     /// What clients get.
     pub tokens: Tokens,
+    /// What becomes of it.
+    pub access_tokens: AccessTokens,
     /// What users have given.
     pub grants: Grants,
     /// How often a client may ask.

@@ -1,0 +1,194 @@
+//! Access tokens and refresh tokens that come back: to UserInfo, to be looked at, to be given back.
+//! In: the text of a token, and who shows it. Out: what it says, as long as what it was made from lasts.
+//! Owns: the database is asked, so that every instance refuses at once what has ended; a client learns and ends what is its
+//! own, and nothing else.
+
+use std::sync::Arc;
+
+use signet_verify::clock::{Clock, Timestamp};
+use signet_verify::jose::claims::Principal;
+
+use super::audience::Targets;
+use super::claims::UserClaims;
+use super::error::Error;
+use super::events::{TokenCounts, TokenEvent};
+use super::grants::Grants;
+use super::refresh_token::RefreshToken;
+use crate::identity::Sessions;
+use crate::identity::tokens::Issuer;
+use crate::model::client::Client;
+use crate::model::grant::{Bound, Grant, Shown};
+use crate::model::session::Revocation;
+use crate::store::{self, Database};
+
+/// What UserInfo says (OpenID Connect Core section 5.3.2).
+#[derive(Debug)]
+pub struct UserInfo {
+    /// Who.
+    pub sub: String,
+    /// What the scope lets the client know.
+    pub claims: UserClaims,
+}
+
+/// What a token is (RFC 7662 section 2.2).
+pub enum Described {
+    /// An access token, and what it says.
+    Access(Principal),
+    /// A refresh token, and what it is for.
+    Refresh(Box<Grant>),
+}
+
+/// What an access token was made from.
+enum Origin {
+    /// What a user gave.
+    Grant(Box<Grant>),
+    /// The client itself.
+    Machine,
+}
+
+/// The tokens that have been given out.
+pub struct AccessTokens {
+    database: Database,
+    sessions: Arc<Sessions>,
+    issuer: Arc<Issuer>,
+    targets: Targets,
+    grants: Grants,
+    clock: Arc<dyn Clock>,
+    counts: Arc<TokenCounts>,
+}
+
+impl std::fmt::Debug for AccessTokens {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("AccessTokens").finish_non_exhaustive()
+    }
+}
+
+impl AccessTokens {
+    /// Those that `issuer` has signed.
+    pub fn new(
+        database: Database,
+        sessions: Arc<Sessions>,
+        issuer: Arc<Issuer>,
+        clock: Arc<dyn Clock>,
+        counts: Arc<TokenCounts>,
+    ) -> Self {
+        let targets = Targets::new(database.clone(), issuer.profile().issuer.clone());
+        let grants = Grants::new(database.clone(), sessions.clone());
+        Self { database, sessions, issuer, targets, grants, clock, counts }
+    }
+
+    /// What the client may know of the user who gave it this access token.
+    ///
+    /// # Errors
+    /// [`Error::InvalidToken`], also for tokens of other kinds, for other resources, and of machines;
+    /// [`Error::InsufficientScope`].
+    pub async fn user_info(&self, text: &str) -> Result<UserInfo, Error> {
+        let audiences = vec![self.targets.userinfo()];
+        let token = self.issuer.read_access_token(text, audiences, self.clock.now());
+        let token = token.ok_or(Error::InvalidToken)?;
+        let Some(Origin::Grant(grant)) = self.origin(&token).await? else { return Err(Error::InvalidToken) };
+        if !token.has_scope("openid") {
+            return Err(Error::InsufficientScope);
+        }
+        let user = self.database.users().by_id(&grant.user_id).await?.ok_or(Error::InvalidToken)?;
+        let scope = grant.scope.filtered(|word| token.has_scope(word));
+        Ok(UserInfo { claims: UserClaims::of(&user, &scope), sub: user.id })
+    }
+
+    /// What a token of this client is, as long as it is good.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn describe(&self, client: &Client, text: &str) -> Result<Option<Described>, Error> {
+        let now = self.clock.now();
+        if let Some(token) = RefreshToken::parse(text) {
+            let found = self.database.grants().by_family(&token.family_hash()).await?;
+            let found = found.filter(|found| found.family.judge(&token.hash(), now) == Shown::Current);
+            let grant = found.map(|found| found.grant).filter(|grant| grant.client_id == client.id);
+            return Ok(self.lasting(grant, now).await?.map(|grant| Described::Refresh(Box::new(grant))));
+        }
+        let Some(token) = self.of_client(client, text, now).await? else { return Ok(None) };
+        Ok(self.origin(&token).await?.map(|_| Described::Access(token)))
+    }
+
+    /// Ends a token that a client gives back, with everything that came of the same grant. A token that is not good, or not
+    /// this client's, changes nothing.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn revoke(&self, client: &Client, text: &str) -> Result<(), Error> {
+        if let Some(token) = RefreshToken::parse(text) {
+            let found = self.database.grants().by_family(&token.family_hash()).await?;
+            return match found.map(|found| found.grant).filter(|grant| grant.client_id == client.id) {
+                Some(grant) => self.end(&grant).await,
+                None => Ok(()),
+            };
+        }
+        let Some(token) = self.of_client(client, text, self.clock.now()).await? else { return Ok(()) };
+        match self.origin(&token).await? {
+            Some(Origin::Grant(grant)) => self.end(&grant).await,
+            Some(Origin::Machine) => self.end_of_machine(client, &token).await,
+            None => Ok(()),
+        }
+    }
+
+    async fn of_client(
+        &self,
+        client: &Client,
+        text: &str,
+        now: Timestamp,
+    ) -> Result<Option<Principal>, Error> {
+        let token = self.issuer.read_access_token(text, self.targets.audiences().await?, now);
+        Ok(token.filter(|token| client_of(token) == Some(client.id.as_str())))
+    }
+
+    /// What a token was made from; none once that has ended.
+    async fn origin(&self, token: &Principal) -> Result<Option<Origin>, Error> {
+        let (Some(id), Some(client)) = (&token.session, client_of(token)) else { return Ok(None) };
+        if token.subject == client {
+            let ended = self.database.sessions().is_revoked(id).await?;
+            return Ok((!ended).then_some(Origin::Machine));
+        }
+        let grant = self.database.grants().find(id).await?;
+        let grant =
+            grant.filter(|grant| grant.client_id.as_str() == client && grant.user_id == token.subject);
+        Ok(self.lasting(grant, self.clock.now()).await?.map(|grant| Origin::Grant(Box::new(grant))))
+    }
+
+    /// A grant, as long as neither it nor the session that it is bound to is over.
+    async fn lasting(&self, grant: Option<Grant>, now: Timestamp) -> Result<Option<Grant>, Error> {
+        let Some(grant) = grant.filter(|grant| grant.expires_at > now) else { return Ok(None) };
+        if grant.bound == Bound::Session {
+            let end = self.database.sessions().expiry(&grant.session_id).await?;
+            return Ok(end.filter(|end| *end > now).map(|_| grant));
+        }
+        Ok(Some(grant))
+    }
+
+    async fn end(&self, grant: &Grant) -> Result<(), Error> {
+        if self.grants.end(&grant.id).await? {
+            self.counts.note(TokenEvent::Revoked, grant);
+        }
+        Ok(())
+    }
+
+    async fn end_of_machine(&self, client: &Client, token: &Principal) -> Result<(), Error> {
+        let Some(id) = &token.session else { return Ok(()) };
+        let ending = self.sessions.ending();
+        let ended = vec![Revocation { session_id: id.clone(), forget_at: ending.forget_at }];
+        let remembered = &ended;
+        let written = self.database.write(|unit| async move {
+            unit.sessions().remember(remembered, ending).await?;
+            Ok::<_, store::Error>(())
+        });
+        written.await?;
+        self.sessions.revoke_grants(ended);
+        self.counts.note_machine(TokenEvent::Revoked, &client.id);
+        Ok(())
+    }
+}
+
+/// The client that an access token was given to.
+fn client_of(token: &Principal) -> Option<&str> {
+    token.claim("client_id")?.as_str()
+}
