@@ -197,8 +197,7 @@ fn is_public_v6(ip: Ipv6Addr) -> bool {
     }
     // 2000::/3 is what is given out (RFC 4291); of it: documentation, Teredo, ORCHID, benchmarking, 6to4.
     let given_out = first & 0xe000 == 0x2000;
-    let special = (first == 0x2001 && second < 0x0200)
-        || (first == 0x2001 && second == 0x0db8)
+    let special = (first == 0x2001 && (second < 0x0200 || second == 0x0db8))
         || first == 0x2002
         || (first == 0x3fff && second < 0x1000)
         || (first == 0x2620 && second == 0x4f && third == 0x8000);
