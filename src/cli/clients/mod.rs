@@ -29,7 +29,7 @@ pub enum ClientsCommand {
     /// Show what is kept of a client
     Show(With<Which>),
     /// Register a client; its secret is shown once
-    Add(With<add::Add>),
+    Add(Box<With<add::Add>>),
     /// Give a client another secret, which is shown once; the old one is accepted for a while
     RotateSecret(With<RotateSecret>),
     /// Remove a client, with everything that users gave it
