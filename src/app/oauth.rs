@@ -38,10 +38,12 @@ pub(super) fn oauth(
             issuer.clone(),
             vault.clone(),
             clock.clone(),
-            entropy,
+            entropy.clone(),
         )
         .with_counts(counts.clone()),
         grants: Grants::new(database.clone(), sessions.clone()),
+        database: database.clone(),
+        entropy,
         limiter: peers.limiter.clone(),
         issuer: base_url.clone(),
         clock,

@@ -4,6 +4,7 @@
 
 mod assertion;
 mod audience;
+pub mod authorize;
 mod claims;
 mod client_keys;
 mod clients;
