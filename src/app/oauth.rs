@@ -38,7 +38,7 @@ pub(super) fn oauth(
             issuer.clone(),
             vault.clone(),
             clock.clone(),
-            entropy,
+            entropy.clone(),
         )
         .with_counts(counts.clone()),
         access_tokens: AccessTokens::new(
@@ -49,6 +49,8 @@ pub(super) fn oauth(
             counts.clone(),
         ),
         grants: Grants::new(database.clone(), sessions.clone()),
+        database: database.clone(),
+        entropy,
         limiter: peers.limiter.clone(),
         issuer: base_url.clone(),
         clock,

@@ -40,6 +40,7 @@ use self::routes::Limit;
 use self::routes::Policy;
 use self::routes::Reader;
 use self::routes::mount;
+use self::routes::mount_form;
 use crate::config::TrustedOrigins;
 use crate::keys::keyring::Keyring;
 use crate::sync::limiter::Limiter;
@@ -219,13 +220,23 @@ fn routes(parts: Parts, web: Option<&Web>, documents: [String; 3]) -> Route {
     };
     let router = match parts.identity {
         None => router,
-        Some(IdentityParts { identity, oauth, keyring, base_url, algorithms, web: _ }) => {
+        Some(IdentityParts { identity, oauth, keyring, base_url, algorithms, web }) => {
             let key_set = well_known::KeySetEndpoint::new(keyring, parts.clock);
             let metadata = oauth::metadata::document(&base_url, &algorithms);
             let router = mount(router, "/.well-known/jwks.json", key_set);
             let router = mount(router, "/.well-known/openid-configuration", well_known::discovery(&metadata));
-            mount(router, "/.well-known/oauth-authorization-server", well_known::discovery(&metadata))
-                .nest_no_strip(oauth::BASE_PATH, oauth::endpoint(oauth))
+            let router =
+                mount(router, "/.well-known/oauth-authorization-server", well_known::discovery(&metadata));
+            let authorization = Arc::new(oauth::Authorization::new(
+                oauth.clone(),
+                identity.clone(),
+                &web.assets(),
+                web.app_name(),
+            ));
+            let sign_in = oauth::SignInEndpoint::new(authorization.clone(), web.sign_in_page());
+            let router = mount_form(router, "/sign-in", sign_in);
+            mount_form(router, "/consent", oauth::ConsentEndpoint(authorization.clone()))
+                .nest_no_strip(oauth::BASE_PATH, oauth::endpoint(oauth, authorization))
                 .nest_no_strip(identity::BASE_PATH, identity::endpoint(identity))
         }
     };

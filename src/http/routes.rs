@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use poem::{IntoEndpoint, Route as Router};
+use poem::{Endpoint, IntoEndpoint, Route as Router};
 
 use crate::sync::rule::Rule;
 
@@ -145,6 +145,7 @@ pub const ROUTES: &[Route] = &[
     at("/api/auth/oauth2/introspect", OAUTH),
     at("/api/auth/oauth2/revoke", OAUTH),
     at("/api/auth/oauth2/userinfo", OAUTH),
+    at("/api/auth/oauth2/authorize", Policy { origins: Origins::Trusted, reader: Reader::Person, ..OAUTH }),
     at("/.well-known/jwks.json", PUBLIC),
     at("/.well-known/openid-configuration", PUBLIC),
     at("/.well-known/oauth-authorization-server", PUBLIC),
@@ -154,6 +155,7 @@ pub const ROUTES: &[Route] = &[
     at("/", PAGE),
     at("/sign-up", PAGE),
     at("/sign-in", PAGE),
+    at("/consent", PAGE),
     at("/forgot-password", PAGE),
     at("/reset-password", PAGE),
     at("/verify-email", PAGE),
@@ -241,6 +243,23 @@ where
     );
     let path = pattern.replace("{*", "*").replace('{', ":").replace('}', "");
     router.at(path, poem::get(endpoint))
+}
+
+/// Adds a page that also takes a form; its path is one of [`ROUTES`].
+///
+/// # Panics
+/// As [`mount`] does.
+#[must_use]
+pub fn mount_form<E: Endpoint + Clone + 'static>(
+    router: Router,
+    pattern: &'static str,
+    endpoint: E,
+) -> Router {
+    assert!(
+        ROUTES.iter().any(|route| route.pattern == pattern),
+        "{pattern} has no row in the table of routes"
+    );
+    router.at(pattern, poem::get(endpoint.clone()).post(endpoint))
 }
 
 #[cfg(test)]

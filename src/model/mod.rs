@@ -3,6 +3,7 @@
 
 pub mod algorithms;
 pub mod amr;
+pub mod authorization_request;
 pub mod client;
 pub mod contract;
 pub mod credential;

@@ -5,6 +5,7 @@
 mod access_tokens;
 mod assertion;
 mod audience;
+pub mod authorize;
 pub mod changes;
 mod claims;
 mod client_keys;

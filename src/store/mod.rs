@@ -13,10 +13,12 @@
 
 mod adding;
 pub mod authorization_codes;
+pub mod authorization_requests;
 pub mod client_assertions;
 pub mod clients;
 mod condition;
 mod connection;
+mod consents;
 pub mod credentials;
 mod database;
 mod error;
@@ -41,7 +43,9 @@ mod writable;
 
 pub use adding::Addition;
 pub use authorization_codes::AuthorizationCodeRepository;
+pub use authorization_requests::AuthorizationRequestRepository;
 pub use client_assertions::ClientAssertionRepository;
+pub use consents::ConsentRepository;
 pub use credentials::CredentialRepository;
 pub use database::{Connections, Database, Dialect};
 pub use error::{Error, OpenError};

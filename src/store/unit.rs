@@ -11,9 +11,11 @@ use tokio::sync::Mutex;
 use tokio::time::timeout;
 
 use super::authorization_codes::AuthorizationCodeRepository;
+use super::authorization_requests::AuthorizationRequestRepository;
 use super::client_assertions::ClientAssertionRepository;
 use super::clients::ClientRepository;
 use super::connection::{Connection, run_on};
+use super::consents::ConsentRepository;
 use super::credentials::CredentialRepository;
 use super::database::{Database, Dialect};
 use super::error::Error;
@@ -227,6 +229,16 @@ impl Database {
     /// What users have given to clients, each statement by itself.
     pub fn grants(&self) -> GrantRepository<Self> {
         GrantRepository::new(self.clone())
+    }
+
+    /// What clients have asked users for, each statement by itself.
+    pub fn authorization_requests(&self) -> AuthorizationRequestRepository<Self> {
+        AuthorizationRequestRepository::new(self.clone())
+    }
+
+    /// What users have agreed to, each statement by itself.
+    pub fn consents(&self) -> ConsentRepository<Self> {
+        ConsentRepository::new(self.clone())
     }
 
     /// The assertions of clients, each statement by itself.

@@ -1,5 +1,6 @@
 //! OAuth and OpenID Connect as clients meet them: the token endpoint, and what becomes of what it gave.
 
+mod authorize;
 mod client_authentication;
 mod client_credentials;
 mod codes;

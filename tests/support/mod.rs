@@ -37,7 +37,7 @@ use tokio::net::TcpSocket;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
-pub use caller::{Caller, Reply, User};
+pub use caller::{Caller, PASSWORD, Reply, User};
 
 /// The secret of every test server, so that tests can make cookies and HS256 tokens of their own.
 pub const SECRET: &str = "only the tests sign with this: 7Qv2 mZ8r LkT4";

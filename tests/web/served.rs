@@ -84,7 +84,7 @@ async fn not_found_is_a_page_for_browsers_and_json_for_programs() {
     for path in ["/api/nothing", "/api/auth/nothing", "/.well-known/nothing", "/openapi/nothing.json"] {
         visit(&app, path).await.assert_error(404, "NOT_FOUND");
     }
-    let wrong = app.anonymous().request(Method::POST, "/sign-in").header(ACCEPT, "text/html");
+    let wrong = app.anonymous().request(Method::POST, "/sign-up").header(ACCEPT, "text/html");
     Caller::send(wrong).await.assert_error(405, "METHOD_NOT_ALLOWED");
 }
 

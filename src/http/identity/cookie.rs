@@ -150,7 +150,7 @@ pub(super) fn append(headers: &mut HeaderMap, name: HeaderName, value: &str) {
 
 /// The cookies of a request, pair by pair, as Better Auth's parser reads them: what one of them holds spoils no other, and
 /// HTTP/2 may send each as a line of its own (RFC 9113 section 8.2.3).
-pub(super) fn cookie_pairs(headers: &HeaderMap) -> impl Iterator<Item = (&[u8], &[u8])> {
+pub(in crate::http) fn cookie_pairs(headers: &HeaderMap) -> impl Iterator<Item = (&[u8], &[u8])> {
     headers.get_all(COOKIE).iter().flat_map(|value| value.as_bytes().split(|byte| *byte == b';')).filter_map(
         |pair| {
             let equals = pair.iter().position(|byte| *byte == b'=')?;

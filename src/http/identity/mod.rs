@@ -25,6 +25,8 @@ use poem::{Endpoint, EndpointExt, IntoEndpoint};
 use poem_openapi::{LicenseObject, OpenApiService};
 
 pub use cookie::Cookies;
+pub(in crate::http) use cookie::cookie_pairs;
+pub(in crate::http) use request::Client as Caller;
 pub use service::Identity;
 
 use crate::http::framework::code::Code;

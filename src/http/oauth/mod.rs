@@ -1,10 +1,14 @@
 //! OAuth 2.1 and OpenID Connect over HTTP.
 //! In: requests of clients below `/api/auth/oauth2`. Out: answers in the words of the RFCs, never to be cached.
 
+mod authorization;
+mod authorize;
 mod client_authentication;
 mod error;
+mod interaction;
 mod introspect;
 pub mod metadata;
+mod page;
 mod parameters;
 mod revoke;
 mod service;
@@ -17,17 +21,31 @@ use poem::middleware::AddData;
 use poem::{Endpoint, EndpointExt};
 use poem_openapi::{LicenseObject, OpenApiService};
 
+pub use authorization::Authorization;
+pub use interaction::{ConsentEndpoint, SignInEndpoint};
 pub use service::OAuth;
 
 /// Where the endpoints live.
 pub const BASE_PATH: &str = "/api/auth/oauth2";
 
 /// The operations.
-pub type Apis = (token::TokenApi, introspect::IntrospectApi, revoke::RevokeApi, userinfo::UserInfoApi);
+pub type Apis = (
+    token::TokenApi,
+    authorize::AuthorizeApi,
+    introspect::IntrospectApi,
+    revoke::RevokeApi,
+    userinfo::UserInfoApi,
+);
 
 /// The operations, to be described alone or together with others.
 pub fn apis() -> Apis {
-    (token::TokenApi, introspect::IntrospectApi, revoke::RevokeApi, userinfo::UserInfoApi)
+    (
+        token::TokenApi,
+        authorize::AuthorizeApi,
+        introspect::IntrospectApi,
+        revoke::RevokeApi,
+        userinfo::UserInfoApi,
+    )
 }
 
 /// The described service; also the source of `openapi/oauth.json`.
@@ -42,6 +60,6 @@ pub fn service() -> OpenApiService<Apis, ()> {
 }
 
 /// The service as an endpoint for everything below [`BASE_PATH`].
-pub fn endpoint(oauth: Arc<OAuth>) -> impl Endpoint {
-    poem::IntoEndpoint::into_endpoint(service()).with(AddData::new(oauth))
+pub fn endpoint(oauth: Arc<OAuth>, authorization: Arc<Authorization>) -> impl Endpoint {
+    poem::IntoEndpoint::into_endpoint(service()).with(AddData::new(oauth)).with(AddData::new(authorization))
 }

@@ -26,6 +26,13 @@ const MAX_REPEATED: usize = 8;
 pub struct Parameters(Vec<(String, Zeroizing<String>)>);
 
 impl Parameters {
+    /// The same, form-encoded, but for those named here.
+    pub fn encoded_without(&self, left_out: &[&str]) -> String {
+        let kept = self.0.iter().filter(|(name, _)| !left_out.contains(&name.as_str()));
+        let pairs = kept.map(|(name, value)| (name.as_str(), value.as_str()));
+        url::form_urlencoded::Serializer::new(String::new()).extend_pairs(pairs).finish()
+    }
+
     /// Reads `application/x-www-form-urlencoded`, which is also the form of a query.
     ///
     /// # Errors

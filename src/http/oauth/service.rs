@@ -5,8 +5,9 @@ use std::sync::Arc;
 use poem_openapi::Tags;
 
 use crate::oauth::{AccessTokens, Clients, Codes, Grants, Tokens};
+use crate::store::Database;
 use crate::sync::limiter::Limiter;
-use signet_verify::clock::Clock;
+use signet_verify::clock::{Clock, Entropy};
 
 /// What the operations of OAuth work with.
 pub struct OAuth {
@@ -20,6 +21,10 @@ pub struct OAuth {
     pub access_tokens: AccessTokens,
     /// What users have given.
     pub grants: Grants,
+    /// Requests and consents.
+    pub database: Database,
+    /// Randomness, for ids of requests.
+    pub entropy: Arc<dyn Entropy>,
     /// How often a client may ask.
     pub limiter: Arc<Limiter>,
     /// The public base URL, which is the issuer.
@@ -37,6 +42,8 @@ impl std::fmt::Debug for OAuth {
 /// How the OpenAPI document sorts the operations.
 #[derive(Debug, Tags)]
 pub enum Tag {
+    /// Sending users here, and back with a code.
+    Authorization,
     /// Tokens for what was given.
     Tokens,
 }

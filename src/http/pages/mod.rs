@@ -190,14 +190,28 @@ impl Web {
         self.page(&NOT_FOUND)
     }
 
-    /// Adds the pages and their parts.
+    /// The page on which users sign in who come by themselves.
+    pub fn sign_in_page(&self) -> StaticDocument {
+        self.page(&SIGN_IN)
+    }
+
+    /// Where the parts of pages are.
+    pub fn assets(&self) -> String {
+        format!("/assets/{}", self.version)
+    }
+
+    /// What people read as its name, as markup.
+    pub fn app_name(&self) -> &str {
+        &self.app_name
+    }
+
+    /// Adds the pages and their parts, but for that of signing in, which others answer too.
     pub fn mount(&self, router: Route) -> Route {
         // Where password managers look (W3C, A Well-Known URL for Changing Passwords).
         let change_password = poem::endpoint::make_sync(|_| Redirect::see_other("/account#password"));
         let assets = AssetEndpoint { assets: self.assets.clone(), version: self.version.clone() };
         let router = mount(router, "/", self.page(&HOME));
         let router = mount(router, "/sign-up", self.page(&SIGN_UP));
-        let router = mount(router, "/sign-in", self.page(&SIGN_IN));
         let router = mount(router, "/forgot-password", self.page(&FORGOT_PASSWORD));
         let router = mount(router, "/reset-password", self.page(&RESET_PASSWORD));
         let router = mount(router, "/verify-email", self.page(&VERIFY_EMAIL));

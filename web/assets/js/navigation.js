@@ -19,8 +19,15 @@ export function isForMembers() {
   return pages().includes(location.pathname);
 }
 
+/** The request of an application that waits for whoever signs in, if there is one. */
+export function waiting() {
+  const request = new URLSearchParams(location.search).get("request");
+  return request !== null && /^[A-Za-z0-9]{32}$/.test(request) ? request : null;
+}
+
 /** The page that was wanted before signing in, with the token of a mail's link if one is carried there. */
 export function wanted(token = null) {
+  if (waiting() !== null) return `/consent?request=${waiting()}`;
   const text = new URLSearchParams(location.search).get("next");
   if (text === null || !URL.canParse(text, location.origin)) return home();
   const place = new URL(text, location.origin);

@@ -32,6 +32,10 @@ async function signUp({ name, email, password }) {
   // Should this fail, no client has the session's token any more, and it ends within a day.
   await post("/api/auth/sign-out", {}, { bearer: body.token, cookies }).catch(() => {});
   form.reset();
+  if (navigation.waiting() !== null) {
+    location.assign(`/sign-in?request=${navigation.waiting()}`);
+    return;
+  }
   navigation.goToSignIn("signed-up", new URLSearchParams(location.search).get("next"));
 }
 

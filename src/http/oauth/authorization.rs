@@ -1,0 +1,383 @@
+//! What the authorization endpoint and its pages share.
+//! In: the parameters of a client, and the browser that brings them. Out: a page, or an answer to the client.
+//! Owns: the client first, then its redirect URI, and only then anything that leads there; a request that is kept belongs
+//! to one browser and is answered once.
+
+use std::sync::Arc;
+
+use poem::http::HeaderMap;
+use poem::http::header::{ACCEPT_LANGUAGE, HeaderValue, SET_COOKIE};
+use poem::{Request, Response};
+use signet_verify::clock::{Timestamp, random_alphanumeric};
+use signet_verify::crypto::sha256;
+use signet_verify::jose::base64url;
+
+use super::page::{Pages, Problem};
+use super::parameters::Parameters;
+use super::service::OAuth;
+use crate::http::framework::headers;
+use crate::http::identity::{Identity, cookie_pairs};
+use crate::identity::{Found, SignedIn, Slide};
+use crate::mail::Language;
+use crate::model::authorization_request::{AuthorizationRequest, REQUEST_LIFETIME};
+use crate::model::client::Client;
+use crate::model::scope::ScopeSet;
+use crate::oauth::authorize::{self, Asked, Next, Refusal, ResponseMode, Wanted};
+use crate::oauth::{Approved, Targets};
+
+/// Letters and digits of the id of a request, and of the cookie of a browser: 190 bits and more.
+const ID_LENGTH: usize = 32;
+/// The longest request that is kept, in bytes.
+const LONGEST_KEPT: usize = 16 * 1024;
+/// Parameters that are given at most once.
+const ONCE: [&str; 20] = [
+    "client_id",
+    "redirect_uri",
+    "response_type",
+    "scope",
+    "state",
+    "nonce",
+    "code_challenge",
+    "code_challenge_method",
+    "response_mode",
+    "prompt",
+    "max_age",
+    "login_hint",
+    "id_token_hint",
+    "ui_locales",
+    "acr_values",
+    "display",
+    "claims_locales",
+    "request",
+    "request_uri",
+    "registration",
+];
+
+/// Why a user sees a page instead of going on.
+type Stopped = Box<Response>;
+
+/// The authorization endpoint and its pages.
+#[derive(Debug)]
+pub struct Authorization {
+    /// Clients, codes and what is kept.
+    pub(super) oauth: Arc<OAuth>,
+    /// Who signs in.
+    pub(super) identity: Arc<Identity>,
+    /// What users see.
+    pub(super) pages: Pages,
+    targets: Targets,
+}
+
+/// The parameters of a client that is known, with a place of its own.
+pub(super) struct Received {
+    pub(super) client: Client,
+    pub(super) redirect_uri: String,
+    pub(super) parameters: Parameters,
+    pub(super) language: Language,
+}
+
+/// A request that this browser is busy with.
+pub(super) struct Kept {
+    pub(super) id: String,
+    pub(super) browser: String,
+    pub(super) row: AuthorizationRequest,
+    pub(super) received: Received,
+}
+
+impl Kept {
+    /// What the forms of its pages carry: whoever does not have the cookie does not know it.
+    pub(super) fn csrf(&self) -> String {
+        base64url::encode(&sha256(format!("csrf {} {}", self.browser, self.id).as_bytes()))
+    }
+}
+
+impl Authorization {
+    /// Over the parts of the identity half; pages find their styles below `assets`.
+    pub fn new(oauth: Arc<OAuth>, identity: Arc<Identity>, assets: &str, app: &str) -> Self {
+        let targets = Targets::new(oauth.database.clone(), oauth.issuer.clone());
+        Self { oauth, identity, pages: Pages::new(assets, app), targets }
+    }
+
+    /// The language of a request that names none by a parameter.
+    pub(super) fn language(request: &Request) -> Language {
+        Language::of(headers::first(request.headers(), &ACCEPT_LANGUAGE).as_deref())
+    }
+
+    pub(super) fn stopped(&self, problem: Problem, language: Language) -> Stopped {
+        Box::new(self.pages.problem(problem, language, None))
+    }
+
+    pub(super) fn broken(&self, error: &dyn std::fmt::Display, language: Language) -> Stopped {
+        tracing::error!(%error, "a request for authorization could not be answered");
+        self.stopped(Problem::Broken, language)
+    }
+
+    /// The client and its place; what does not fit is told to the user alone.
+    pub(super) async fn receive(
+        &self,
+        parameters: Parameters,
+        language: Language,
+    ) -> Result<Received, Stopped> {
+        let language = match parameters.optional("ui_locales") {
+            Ok(Some(locales)) => {
+                let known = locales.split(' ').find(|tag| {
+                    Language::ALL.iter().any(|language| tag.split('-').next() == Some(language.tag()))
+                });
+                known.map_or(language, |tag| Language::of(Some(tag)))
+            }
+            _ => language,
+        };
+        let unreadable = |_| self.stopped(Problem::Unreadable, language);
+        let id = parameters.optional("client_id").map_err(unreadable)?.unwrap_or_default();
+        let client = self.oauth.clients.find(id).await.map_err(|error| self.broken(&error, language))?;
+        let client = client.ok_or_else(|| self.stopped(Problem::UnknownClient, language))?;
+        let place = parameters.optional("redirect_uri").map_err(unreadable)?.unwrap_or_default();
+        if !authorize::fits_redirect_uri(&client, place) {
+            return Err(self.stopped(Problem::WrongPlace, language));
+        }
+        Ok(Received { redirect_uri: place.to_owned(), client, parameters, language })
+    }
+
+    /// What the client may have of what it asks for, or what it is told.
+    pub(super) async fn judge(&self, received: &Received) -> Result<Wanted, Refusal> {
+        let refused = |description| Refusal { error: "invalid_request", description };
+        let given = &received.parameters;
+        for name in ONCE {
+            given.optional(name).map_err(|_| refused("a parameter is given twice, or cannot be read"))?;
+        }
+        let one = |name| given.optional(name).ok().flatten();
+        match one("response_mode") {
+            None | Some("query" | "form_post") => {}
+            Some(_) => return Err(refused("response_mode is query or form_post")),
+        }
+        let asked = Asked {
+            response_type: one("response_type"),
+            scope: one("scope"),
+            state: one("state"),
+            nonce: one("nonce"),
+            code_challenge: one("code_challenge"),
+            code_challenge_method: one("code_challenge_method"),
+            prompt: one("prompt"),
+            max_age: one("max_age"),
+            id_token_hint: one("id_token_hint"),
+            request: one("request"),
+            request_uri: one("request_uri"),
+            registration: one("registration"),
+            resources: given.repeated("resource").map_err(|_| refused("resource does not fit"))?,
+        };
+        let wanted = authorize::judge(&received.client, &asked)?;
+        for resource in &wanted.resources {
+            let known = *resource == self.targets.userinfo()
+                || self.targets.knows(resource).await.map_err(|_| Refusal::SERVER_ERROR)?;
+            if !known {
+                return Err(Refusal { error: "invalid_target", description: "a resource is not known" });
+            }
+        }
+        Ok(wanted)
+    }
+
+    /// Who is signed in.
+    pub(super) async fn signed_in(
+        &self,
+        headers: &HeaderMap,
+        language: Language,
+    ) -> Result<Option<SignedIn>, Stopped> {
+        let presented = self.identity.cookies.session_token(headers);
+        match self.identity.sessions.authenticate(presented, Slide::No).await {
+            Ok(Found::SignedIn(signed_in)) => Ok(Some(*signed_in)),
+            Ok(Found::Ended | Found::NoToken) => Ok(None),
+            Err(error) => Err(self.broken(&error, language)),
+        }
+    }
+
+    /// What comes next for a request, of which `asked_at` is known where the user is busy with it.
+    pub(super) async fn next(
+        &self,
+        received: &Received,
+        wanted: &Wanted,
+        session: Option<&SignedIn>,
+        asked_at: Option<Timestamp>,
+    ) -> Result<Next, Stopped> {
+        let agreed = match session {
+            None => None,
+            Some(signed_in) => self
+                .agreed(&signed_in.user.id, &received.client, wanted)
+                .await
+                .map_err(|error| self.broken(&error, received.language))?,
+        };
+        let times = (asked_at, self.oauth.clock.now());
+        let session = session.map(|signed_in| &signed_in.session);
+        Ok(authorize::decide(&received.client, wanted, session, agreed.as_ref(), times))
+    }
+
+    /// What a user has agreed to at every resource that is asked for.
+    async fn agreed(
+        &self,
+        user: &str,
+        client: &Client,
+        wanted: &Wanted,
+    ) -> Result<Option<ScopeSet>, crate::store::Error> {
+        let mut agreed: Option<ScopeSet> = None;
+        for resource in places(wanted) {
+            let Some(scope) = self.oauth.database.consents().find(user, &client.id, resource).await? else {
+                return Ok(None);
+            };
+            agreed = Some(agreed.map_or(scope.clone(), |before| before.intersection(&scope)));
+        }
+        Ok(agreed)
+    }
+
+    /// Keeps what a user has agreed to, with what they had agreed to before.
+    pub(super) async fn agree(
+        &self,
+        user: &str,
+        client: &Client,
+        wanted: &Wanted,
+    ) -> Result<(), crate::store::Error> {
+        let consents = self.oauth.database.consents();
+        for resource in places(wanted) {
+            let before = consents.find(user, &client.id, resource).await?.unwrap_or_default();
+            let both = ScopeSet::parse(format!("{before} {}", wanted.scope).trim()).unwrap_or_default();
+            consents.keep(user, &client.id, resource, &both, self.oauth.clock.now()).await?;
+        }
+        Ok(())
+    }
+
+    /// A code for the client.
+    pub(super) async fn issue(&self, received: &Received, wanted: &Wanted, signed_in: &SignedIn) -> Response {
+        let approved = Approved {
+            client: &received.client,
+            redirect_uri: &received.redirect_uri,
+            scope: &wanted.scope,
+            resources: &wanted.resources,
+            nonce: wanted.nonce.as_deref(),
+            code_challenge: wanted.code_challenge.as_deref(),
+            session: &signed_in.session,
+        };
+        match self.oauth.codes.issue(approved).await {
+            Ok(code) => self.answer(received, &[("code", code.expose())]),
+            Err(error) => {
+                tracing::error!(%error, "no code could be made");
+                self.refuse(received, Refusal::SERVER_ERROR)
+            }
+        }
+    }
+
+    /// Tells the client no.
+    pub(super) fn refuse(&self, received: &Received, refusal: Refusal) -> Response {
+        self.answer(received, &[("error", refusal.error), ("error_description", refusal.description)])
+    }
+
+    /// Sends the user back, with `state` and `iss` (RFC 9207).
+    fn answer(&self, received: &Received, told: &[(&str, &str)]) -> Response {
+        let mut pairs = told.to_vec();
+        if let Ok(Some(state)) = received.parameters.optional("state") {
+            pairs.push(("state", state));
+        }
+        pairs.push(("iss", &self.oauth.issuer));
+        let mode = match received.parameters.optional("response_mode") {
+            Ok(Some("form_post")) => ResponseMode::FormPost,
+            _ => ResponseMode::Query,
+        };
+        if mode == ResponseMode::FormPost {
+            return self.pages.form_post(&received.redirect_uri, &pairs, received.language);
+        }
+        let query = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(pairs).finish();
+        let mark = if received.redirect_uri.contains('?') { '&' } else { '?' };
+        self.pages.see_other(&format!("{}{mark}{query}", received.redirect_uri), received.language)
+    }
+
+    /// Keeps a request for the browser of `browser`, or for the first that comes with its id.
+    pub(super) async fn keep(&self, received: &Received, browser: Option<&str>) -> Result<String, Stopped> {
+        let language = received.language;
+        let parameters = received.parameters.encoded_without(&["client_secret", "client_assertion"]);
+        if parameters.len() > LONGEST_KEPT {
+            return Err(self.stopped(Problem::Unreadable, language));
+        }
+        let now = self.oauth.clock.now();
+        let id = random_alphanumeric(&*self.oauth.entropy, ID_LENGTH);
+        let id = id.map_err(|error| self.broken(&error, language))?;
+        let row = AuthorizationRequest {
+            client_id: received.client.id.clone(),
+            parameters,
+            created_at: now,
+            used_at: None,
+            expires_at: now.after(REQUEST_LIFETIME),
+        };
+        let browser_hash = browser.map(|browser| sha256(browser.as_bytes()));
+        let requests = self.oauth.database.authorization_requests();
+        let kept = requests.insert(&row, &sha256(id.as_bytes()), browser_hash.as_ref()).await;
+        kept.map_err(|error| self.broken(&error, language))?;
+        Ok(id)
+    }
+
+    /// The request with this id, if it is of this browser, goes on and still fits.
+    pub(super) async fn find(&self, id: &str, browser: &str, language: Language) -> Result<Kept, Stopped> {
+        let requests = self.oauth.database.authorization_requests();
+        let found = requests.find(&sha256(id.as_bytes()), &sha256(browser.as_bytes())).await;
+        let found = found.map_err(|error| self.broken(&error, language))?;
+        let row = found.ok_or_else(|| self.stopped(Problem::Over, language))?;
+        let unreadable = |_| self.stopped(Problem::Unreadable, language);
+        let parameters = Parameters::parse(row.parameters.as_bytes()).map_err(unreadable)?;
+        let received = self.receive(parameters, language).await?;
+        if row.used_at.is_some() || row.expires_at <= self.oauth.clock.now() {
+            return Err(Box::new(self.over(&received)));
+        }
+        Ok(Kept { id: id.to_owned(), browser: browser.to_owned(), row, received })
+    }
+
+    /// Whether this answer is the only one that the request gets.
+    pub(super) async fn take(&self, kept: &Kept) -> Result<(), Stopped> {
+        let requests = self.oauth.database.authorization_requests();
+        let hashes = (sha256(kept.id.as_bytes()), sha256(kept.browser.as_bytes()));
+        match requests.take(&hashes.0, &hashes.1, self.oauth.clock.now()).await {
+            Ok(true) => Ok(()),
+            Ok(false) => Err(Box::new(self.over(&kept.received))),
+            Err(error) => Err(self.broken(&error, kept.received.language)),
+        }
+    }
+
+    fn over(&self, received: &Received) -> Response {
+        let uri = received.client.client_uri.as_deref();
+        let uri = uri.filter(|uri| uri.starts_with("https://") || uri.starts_with("http://"));
+        let back = uri.map(|uri| (uri, received.client.name.as_str()));
+        self.pages.problem(Problem::Over, received.language, back)
+    }
+
+    fn cookie_name(&self) -> &'static str {
+        if self.oauth.issuer.starts_with("https:") { "__Host-signet.browser" } else { "signet.browser" }
+    }
+
+    /// What the browser is known by, and the cookie that it gets where it had none.
+    pub(super) fn browser(
+        &self,
+        headers: &HeaderMap,
+        language: Language,
+    ) -> Result<(String, Option<HeaderValue>), Stopped> {
+        let name = self.cookie_name();
+        let fits = |value: &&[u8]| value.len() == ID_LENGTH && value.iter().all(u8::is_ascii_alphanumeric);
+        let known = cookie_pairs(headers).filter(|(key, _)| *key == name.as_bytes()).map(|(_, value)| value);
+        if let Some(value) = known.into_iter().find(fits) {
+            return Ok((String::from_utf8_lossy(value).into_owned(), None));
+        }
+        let text = random_alphanumeric(&*self.oauth.entropy, ID_LENGTH);
+        let text = text.map_err(|error| self.broken(&error, language))?;
+        let secure = if name.starts_with("__Host-") { "; Secure" } else { "" };
+        let cookie = format!("{name}={text}; Path=/; HttpOnly{secure}; SameSite=Lax");
+        Ok((text, HeaderValue::try_from(cookie).ok()))
+    }
+}
+
+/// Where consent is kept: at each resource that is named.
+fn places(wanted: &Wanted) -> impl Iterator<Item = &str> {
+    let none = wanted.resources.is_empty().then_some("");
+    none.into_iter().chain(wanted.resources.iter().map(String::as_str))
+}
+
+/// The same answer, with a cookie.
+pub(super) fn with_cookie(mut response: Response, cookie: Option<HeaderValue>) -> Response {
+    if let Some(cookie) = cookie {
+        response.headers_mut().append(SET_COOKIE, cookie);
+    }
+    response
+}

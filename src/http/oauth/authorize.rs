@@ -1,0 +1,175 @@
+//! The authorization endpoint (OpenID Connect Core section 3.1.2).
+
+use std::sync::Arc;
+
+use poem::http::header::HeaderValue;
+use poem::web::Data;
+use poem::{IntoResponse, Request, RequestBody, Response, Result};
+use poem_openapi::registry::{
+    MetaMediaType, MetaRequest, MetaResponse, MetaResponses, MetaSchema, MetaSchemaRef, Registry,
+};
+use poem_openapi::{ApiExtractor, ApiExtractorType, ApiResponse, ExtractParamOptions, OpenApi};
+
+use super::authorization::{Authorization, with_cookie};
+use super::page::Problem;
+use super::parameters::{Parameters, read};
+use super::service::Tag;
+use crate::http::framework::answer::{Declared, refusals};
+use crate::oauth::authorize::Next;
+
+refusals!(
+    /// Being sent here.
+    AuthorizeRefusals of OAuth: 400, 413, 415, 429, 500, 503
+);
+
+/// A page, or the way back to the client.
+pub struct Shown(Response);
+
+impl IntoResponse for Shown {
+    fn into_response(self) -> Response {
+        self.0
+    }
+}
+
+impl ApiResponse for Shown {
+    fn meta() -> MetaResponses {
+        let html = MetaMediaType {
+            content_type: "text/html; charset=utf-8",
+            schema: MetaSchemaRef::Inline(Box::new(MetaSchema::new("string"))),
+        };
+        let described = |status, description, content| MetaResponse {
+            description,
+            status: Some(status),
+            status_range: None,
+            content,
+            headers: Vec::new(),
+        };
+        MetaResponses {
+            responses: vec![
+                described(200, "A form that carries the answer to the client.", vec![html]),
+                described(
+                    303,
+                    "On to a page of ours, or to the client with `code` or `error`, `state` and `iss`.",
+                    Vec::new(),
+                ),
+            ],
+        }
+    }
+
+    fn register(_: &mut Registry) {}
+}
+
+/// The parameters, from the query or from a form.
+pub struct Sent(Option<Parameters>);
+
+impl<'a> ApiExtractor<'a> for Sent {
+    const TYPES: &'static [ApiExtractorType] = &[ApiExtractorType::RequestObject];
+    type ParamType = ();
+    type ParamRawType = ();
+
+    fn register(_: &mut Registry) {}
+
+    fn request_meta() -> Option<MetaRequest> {
+        let content = vec![MetaMediaType {
+            content_type: "application/x-www-form-urlencoded",
+            schema: MetaSchemaRef::Inline(Box::new(MetaSchema::new("object"))),
+        }];
+        Some(MetaRequest { description: Some("The parameters of the query."), content, required: true })
+    }
+
+    async fn from_request(
+        request: &'a Request,
+        body: &mut RequestBody,
+        _: ExtractParamOptions<Self::ParamType>,
+    ) -> Result<Self> {
+        Ok(Self(read(request, body).await.ok()))
+    }
+}
+
+/// Sending users here.
+#[derive(Debug)]
+pub struct AuthorizeApi;
+
+#[OpenApi(prefix_path = "/api/auth/oauth2")]
+impl AuthorizeApi {
+    /// Ask a user for a code
+    ///
+    /// The browser comes with the parameters of OpenID Connect Core section 3.1.2.1 and RFC 7636 (`S256` alone), signs
+    /// its user in, asks for consent, and goes back to `redirect_uri`. An unknown client or place is told to the user alone.
+    #[oai(path = "/authorize", method = "get", tag = "Tag::Authorization", operation_id = "authorize")]
+    async fn get(
+        &self,
+        request: &Request,
+        authorization: Data<&Arc<Authorization>>,
+    ) -> Result<Shown, Declared<AuthorizeRefusals>> {
+        let query = request.uri().query().unwrap_or_default();
+        let parameters = Parameters::parse(query.as_bytes()).ok();
+        Ok(Shown(arrived(&authorization, request, parameters).await.unwrap_or_else(|stopped| *stopped)))
+    }
+
+    /// Ask a user for a code, by a form
+    ///
+    /// As by GET. A form of another site brings no cookies along, so the request is kept and the browser sent on.
+    #[oai(path = "/authorize", method = "post", tag = "Tag::Authorization", operation_id = "authorizeByForm")]
+    async fn post(
+        &self,
+        sent: Sent,
+        request: &Request,
+        authorization: Data<&Arc<Authorization>>,
+    ) -> Result<Shown, Declared<AuthorizeRefusals>> {
+        Ok(Shown(posted(&authorization, request, sent.0).await.unwrap_or_else(|stopped| *stopped)))
+    }
+}
+
+async fn arrived(
+    authorization: &Authorization,
+    request: &Request,
+    parameters: Option<Parameters>,
+) -> Result<Response, Box<Response>> {
+    let language = Authorization::language(request);
+    let parameters = parameters.ok_or_else(|| authorization.stopped(Problem::Unreadable, language))?;
+    let received = authorization.receive(parameters, language).await?;
+    let language = received.language;
+    let wanted = match authorization.judge(&received).await {
+        Ok(wanted) => wanted,
+        Err(refusal) => return Ok(authorization.refuse(&received, refusal)),
+    };
+    let signed_in = authorization.signed_in(request.headers(), language).await?;
+    let page = match (authorization.next(&received, &wanted, signed_in.as_ref(), None).await?, &signed_in) {
+        (Next::Issue, Some(signed_in)) => {
+            return Ok(authorization.issue(&received, &wanted, signed_in).await);
+        }
+        (Next::Refuse(refusal), _) => return Ok(authorization.refuse(&received, refusal)),
+        (Next::SignUp, _) => "/sign-up",
+        (Next::Consent, Some(_)) => "/consent",
+        (Next::SignIn | Next::Consent | Next::Issue, _) => "/sign-in",
+    };
+    let (browser, cookie) = authorization.browser(request.headers(), language)?;
+    let id = authorization.keep(&received, Some(&browser)).await?;
+    Ok(on_to(authorization, page, &id, cookie, language))
+}
+
+async fn posted(
+    authorization: &Authorization,
+    request: &Request,
+    parameters: Option<Parameters>,
+) -> Result<Response, Box<Response>> {
+    let language = Authorization::language(request);
+    let parameters = parameters.ok_or_else(|| authorization.stopped(Problem::Unreadable, language))?;
+    let received = authorization.receive(parameters, language).await?;
+    if let Err(refusal) = authorization.judge(&received).await {
+        return Ok(authorization.refuse(&received, refusal));
+    }
+    let id = authorization.keep(&received, None).await?;
+    Ok(on_to(authorization, "/consent", &id, None, received.language))
+}
+
+fn on_to(
+    authorization: &Authorization,
+    page: &str,
+    id: &str,
+    cookie: Option<HeaderValue>,
+    language: crate::mail::Language,
+) -> Response {
+    with_cookie(authorization.pages.see_other(&format!("{page}?request={id}"), language), cookie)
+}

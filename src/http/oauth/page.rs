@@ -1,0 +1,202 @@
+//! The pages that clients send users to, and the answers that send them back.
+//! In: what a page says. Out: HTML, in the user's language, or a redirect.
+//! Owns: whatever was sent is escaped; a page runs no script but the one whose hash its policy names.
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use minijinja::{Environment, UndefinedBehavior, Value, context};
+use poem::Response;
+use poem::http::StatusCode;
+use poem::http::header::{CONTENT_SECURITY_POLICY, HeaderValue, LOCATION};
+use signet_verify::crypto::sha256;
+
+use crate::http::framework::code::Code;
+use crate::http::framework::layers::HtmlError;
+use crate::mail::Language;
+
+/// What sends the form of `form_post` without a click; the same text as in its page.
+const FORM_POST_SCRIPT: &str = "document.forms[0].submit()";
+
+/// No `form-action`: browsers hold the redirect after a form to it, which leads to the client.
+const POLICY: &str =
+    "default-src 'none'; style-src 'self'; img-src 'self'; base-uri 'none'; frame-ancestors 'none'";
+
+/// What went wrong, where no client may be told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Problem {
+    /// There is no such client.
+    UnknownClient,
+    /// The client has not registered this place, or named none.
+    WrongPlace,
+    /// A parameter on which the answer depends is given twice, or cannot be read.
+    Unreadable,
+    /// The request is of another browser, is over, or never was.
+    Over,
+    /// The form is not of a page of ours.
+    ForeignForm,
+    /// Too many attempts.
+    TooMany,
+    /// Something is broken here.
+    Broken,
+}
+
+impl Problem {
+    fn status(self) -> StatusCode {
+        match self {
+            Self::TooMany => StatusCode::TOO_MANY_REQUESTS,
+            Self::Broken => StatusCode::SERVICE_UNAVAILABLE,
+            _ => StatusCode::BAD_REQUEST,
+        }
+    }
+
+    fn code(self) -> Code {
+        match self {
+            Self::Broken | Self::TooMany => Code::OAuthUnavailable,
+            _ => Code::OAuthInvalidRequest,
+        }
+    }
+
+    fn words(self, language: Language) -> (&'static str, &'static str) {
+        let (english, german) = match self {
+            Self::UnknownClient => (
+                ("Unknown application", "The application that sent you here is not registered."),
+                ("Unbekannte Anwendung", "Die Anwendung, von der Sie kommen, ist nicht registriert."),
+            ),
+            Self::WrongPlace => (
+                ("Wrong way back", "The application named a place to return to that it has not registered."),
+                ("Falscher Rückweg", "Die Anwendung nennt einen Rückweg, den sie nicht registriert hat."),
+            ),
+            Self::Unreadable => (
+                (
+                    "The request cannot be read",
+                    "The application has sent something that cannot be understood.",
+                ),
+                ("Unlesbare Anfrage", "Die Anwendung hat etwas gesendet, das nicht zu verstehen ist."),
+            ),
+            Self::Over => (
+                ("This sign-in is over", "Go back to the application and start again from there."),
+                ("Diese Anmeldung ist vorbei", "Bitte beginnen Sie in der Anwendung von vorn."),
+            ),
+            Self::ForeignForm => (
+                ("This form is not from here", "Go back to the application and start again from there."),
+                ("Dieses Formular ist nicht von hier", "Bitte beginnen Sie in der Anwendung von vorn."),
+            ),
+            Self::TooMany => (
+                ("Too many attempts", "Wait a little, and try again."),
+                ("Zu viele Versuche", "Bitte warten Sie etwas und versuchen Sie es dann wieder."),
+            ),
+            Self::Broken => (
+                ("Something is broken here", "Please try again in a little while."),
+                ("Hier ist etwas gestört", "Bitte versuchen Sie es in einer Weile wieder."),
+            ),
+        };
+        match language {
+            Language::English => english,
+            Language::German => german,
+        }
+    }
+}
+
+/// The templates.
+#[derive(Debug)]
+pub struct Pages {
+    environment: Environment<'static>,
+    assets: String,
+    app: String,
+    form_post_policy: String,
+}
+
+impl Pages {
+    /// Those that are built into the binary.
+    pub fn new(assets: &str, app: &str) -> Self {
+        let mut environment = Environment::new();
+        environment.set_undefined_behavior(UndefinedBehavior::Strict);
+        for (name, source) in [
+            ("layout.html", include_str!("../../../web/oauth/layout.html")),
+            ("sign-in.html", include_str!("../../../web/oauth/sign-in.html")),
+            ("consent.html", include_str!("../../../web/oauth/consent.html")),
+            ("problem.html", include_str!("../../../web/oauth/problem.html")),
+            ("form-post.html", include_str!("../../../web/oauth/form-post.html")),
+        ] {
+            if let Err(error) = environment.add_template(name, source) {
+                tracing::error!(%error, name, "a page cannot be read");
+            }
+        }
+        let hash = STANDARD.encode(sha256(FORM_POST_SCRIPT.as_bytes()));
+        let form_post_policy = format!("{POLICY}; script-src 'sha256-{hash}'");
+        Self { environment, assets: assets.to_owned(), app: app.to_owned(), form_post_policy }
+    }
+
+    /// A page.
+    pub fn page(&self, name: &str, language: Language, values: Value) -> Response {
+        let whole = context! { lang => language.tag(), assets => self.assets.clone(), app => self.app.clone(), ..values };
+        let rendered = self.environment.get_template(name).and_then(|template| template.render(whole));
+        match rendered {
+            Ok(html) => {
+                let mut response = Response::builder().content_type("text/html; charset=utf-8").body(html);
+                response.headers_mut().insert(CONTENT_SECURITY_POLICY, HeaderValue::from_static(POLICY));
+                response
+            }
+            Err(error) => {
+                tracing::error!(%error, name, "a page cannot be made");
+                Response::builder().status(StatusCode::INTERNAL_SERVER_ERROR).finish()
+            }
+        }
+    }
+
+    /// A page about what went wrong, with a way back where one is known.
+    pub fn problem(&self, problem: Problem, language: Language, back: Option<(&str, &str)>) -> Response {
+        let (title, text) = problem.words(language);
+        let (back, name) = back.unwrap_or_default();
+        let back_text = match language {
+            Language::English => format!("Go back to {name}"),
+            Language::German => format!("Zurück zu {name}"),
+        };
+        let values = context! { title, text, back, back_text };
+        let mut response = self.page("problem.html", language, values);
+        response.set_status(problem.status());
+        response.set_data(problem.code());
+        response.set_data(HtmlError);
+        response
+    }
+
+    /// A form that carries an answer to the client.
+    pub fn form_post(&self, place: &str, pairs: &[(&str, &str)], language: Language) -> Response {
+        let pairs: Vec<_> = pairs
+            .iter()
+            .map(|(name, value)| Value::from(vec![(*name).to_owned(), (*value).to_owned()]))
+            .collect();
+        let mut response = self.page("form-post.html", language, context! { place, pairs });
+        if let Ok(policy) = HeaderValue::try_from(self.form_post_policy.as_str()) {
+            response.headers_mut().insert(CONTENT_SECURITY_POLICY, policy);
+        }
+        response
+    }
+
+    /// On to another place, by GET whatever this was (RFC 9700 section 4.12).
+    pub fn see_other(&self, place: &str, language: Language) -> Response {
+        let Ok(place) = HeaderValue::try_from(place) else {
+            return self.problem(Problem::WrongPlace, language, None);
+        };
+        let mut response = Response::builder().status(StatusCode::SEE_OTHER).finish();
+        response.headers_mut().insert(LOCATION, place);
+        response
+    }
+}
+
+/// What a scope lets a client do, in words.
+pub fn scope_in_words(word: &str, language: Language) -> String {
+    let (english, german) = match word {
+        "openid" => ("know who you are", "wissen, wer Sie sind"),
+        "profile" => ("see your name and picture", "Ihren Namen und Ihr Bild sehen"),
+        "email" => ("see your e-mail address", "Ihre E-Mail-Adresse sehen"),
+        "offline_access" => ("go on when you are not there", "weiterarbeiten, wenn Sie nicht da sind"),
+        "tasks:read" => ("read your tasks", "Ihre Aufgaben lesen"),
+        "tasks:write" => ("change your tasks", "Ihre Aufgaben ändern"),
+        other => return other.to_owned(),
+    };
+    match language {
+        Language::English => english.to_owned(),
+        Language::German => german.to_owned(),
+    }
+}
