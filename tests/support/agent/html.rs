@@ -138,10 +138,10 @@ impl Reading {
                 });
             }
             "option" if self.select.is_some() => {
-                if let Some(field) = self.form().and_then(|form| form.fields.last_mut()) {
-                    if field.value.is_empty() || attribute(tag, "selected").is_some() {
-                        field.value = get("value");
-                    }
+                if let Some(field) = self.form().and_then(|form| form.fields.last_mut())
+                    && (field.value.is_empty() || attribute(tag, "selected").is_some())
+                {
+                    field.value = get("value");
                 }
             }
             "button" if get("type") != "button" => {
@@ -203,10 +203,10 @@ impl Reading {
 
     fn add_field(&mut self, mut field: Field) {
         // A label that lies around its field.
-        if let Some((of, words)) = &self.label {
-            if of.is_empty() {
-                field.label = squeezed(words);
-            }
+        if let Some((of, words)) = &self.label
+            && of.is_empty()
+        {
+            field.label = squeezed(words);
         }
         if let Some(form) = self.form() {
             form.fields.push(field);
