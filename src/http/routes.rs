@@ -93,6 +93,8 @@ const ORDINARY: Policy = Policy { limit: Limit::AddressAndPath(IDENTITY), ..API 
 
 /// What clients ask for, from their servers: many users behind one address, and the client is counted by itself.
 const TOKENS: &Rule = &Rule { name: "oauth", burst: 600, window: WINDOW };
+/// Where clients send users; what is kept of each request is bounded by this.
+const AUTHORIZATIONS: &Rule = &Rule { name: "authorize", burst: 100, window: WINDOW };
 const OAUTH: Policy = Policy { limit: Limit::AddressAndPath(TOKENS), reader: Reader::Client, ..PUBLIC };
 
 const fn strict(rule: &'static Rule) -> Policy {
@@ -145,7 +147,10 @@ pub const ROUTES: &[Route] = &[
     at("/api/auth/oauth2/introspect", OAUTH),
     at("/api/auth/oauth2/revoke", OAUTH),
     at("/api/auth/oauth2/userinfo", OAUTH),
-    at("/api/auth/oauth2/authorize", Policy { origins: Origins::Trusted, reader: Reader::Person, ..OAUTH }),
+    at(
+        "/api/auth/oauth2/authorize",
+        Policy { limit: Limit::AddressAndPath(AUTHORIZATIONS), reader: Reader::Person, ..API },
+    ),
     at("/.well-known/jwks.json", PUBLIC),
     at("/.well-known/openid-configuration", PUBLIC),
     at("/.well-known/oauth-authorization-server", PUBLIC),

@@ -40,11 +40,15 @@ impl Refusal {
     /// Nothing can be given out now.
     pub const SERVER_ERROR: Self = Self::new("server_error", "no code could be made");
 
+    /// There is no such resource (RFC 8707 section 2).
+    pub const INVALID_TARGET: Self = Self::new("invalid_target", "a resource is not known");
+
     const fn new(error: &'static str, description: &'static str) -> Self {
         Self { error, description }
     }
 
-    fn invalid(description: &'static str) -> Self {
+    /// The request does not fit.
+    pub fn invalid(description: &'static str) -> Self {
         Self::new("invalid_request", description)
     }
 }

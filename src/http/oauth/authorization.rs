@@ -28,7 +28,7 @@ use crate::oauth::{Approved, Targets};
 /// Letters and digits of the id of a request, and of the cookie of a browser: 190 bits and more.
 const ID_LENGTH: usize = 32;
 /// The longest request that is kept, in bytes.
-const LONGEST_KEPT: usize = 16 * 1024;
+const LONGEST_KEPT: usize = 8 * 1024;
 /// Parameters that are given at most once.
 const ONCE: [&str; 20] = [
     "client_id",
@@ -140,7 +140,7 @@ impl Authorization {
 
     /// What the client may have of what it asks for, or what it is told.
     pub(super) async fn judge(&self, received: &Received) -> Result<Wanted, Refusal> {
-        let refused = |description| Refusal { error: "invalid_request", description };
+        let refused = Refusal::invalid;
         let given = &received.parameters;
         for name in ONCE {
             given.optional(name).map_err(|_| refused("a parameter is given twice, or cannot be read"))?;
@@ -170,7 +170,7 @@ impl Authorization {
             let known = *resource == self.targets.userinfo()
                 || self.targets.knows(resource).await.map_err(|_| Refusal::SERVER_ERROR)?;
             if !known {
-                return Err(Refusal { error: "invalid_target", description: "a resource is not known" });
+                return Err(Refusal::INVALID_TARGET);
             }
         }
         Ok(wanted)
