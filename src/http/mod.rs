@@ -220,7 +220,9 @@ fn routes(parts: Parts, web: Option<&Web>, documents: [String; 3]) -> Route {
     };
     let router = match parts.identity {
         None => router,
-        Some(IdentityParts { identity, oauth, keyring, base_url, algorithms, web }) => {
+        Some(IdentityParts { identity, oauth, keyring, base_url, algorithms, web: identity_web }) => {
+            // With the tasks, where this process serves them: it says where signing in leads.
+            let web = web.unwrap_or(&identity_web);
             let key_set = well_known::KeySetEndpoint::new(keyring, parts.clock);
             let metadata = oauth::metadata::document(&base_url, &algorithms);
             let router = mount(router, "/.well-known/jwks.json", key_set);
