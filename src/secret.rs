@@ -101,7 +101,7 @@ impl fmt::Debug for MasterKey {
     }
 }
 
-/// A bearer secret such as a session token: 32 letters and digits, about 190 bits.
+/// A bearer secret such as a session token (32 letters and digits, about 190 bits) or a code of OAuth.
 #[derive(Clone)]
 pub struct OpaqueToken(Zeroizing<String>);
 
@@ -125,33 +125,6 @@ impl OpaqueToken {
 impl fmt::Debug for OpaqueToken {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "OpaqueToken(sha256:{})", fingerprint(self.0.as_bytes()))
-    }
-}
-
-/// A code, a refresh token or another bearer secret of OAuth, whose beginning says what it is.
-#[derive(Clone)]
-pub struct PrefixedToken(Zeroizing<String>);
-
-impl PrefixedToken {
-    /// Takes over the text.
-    pub fn new(text: String) -> Self {
-        Self(Zeroizing::new(text))
-    }
-
-    /// The text itself, for the answer to its owner.
-    pub fn expose(&self) -> &str {
-        &self.0
-    }
-
-    /// The SHA-256 that is stored and looked up in place of the token.
-    pub fn hash(&self) -> [u8; 32] {
-        sha256(self.0.as_bytes())
-    }
-}
-
-impl fmt::Debug for PrefixedToken {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "PrefixedToken(sha256:{})", fingerprint(self.0.as_bytes()))
     }
 }
 

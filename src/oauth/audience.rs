@@ -4,13 +4,14 @@
 //! Owns: a token has the audience of one resource, and with `openid` that of UserInfo beside it (RFC 8707, RFC 9068).
 
 use super::error::Error;
+use crate::model::grant::OFFLINE_ACCESS;
 use crate::model::resource_server::ResourceServer;
 use crate::model::scope::ScopeSet;
 use crate::store::Database;
 use signet_verify::crypto::Algorithm;
 
 /// The scopes of OpenID Connect, which belong to no resource.
-pub const IDENTITY_SCOPES: [&str; 4] = ["openid", "profile", "email", "offline_access"];
+pub const IDENTITY_SCOPES: [&str; 4] = ["openid", "profile", "email", OFFLINE_ACCESS];
 /// The scopes of the tasks API.
 pub const TASKS_SCOPES: [&str; 2] = ["tasks:read", "tasks:write"];
 
@@ -68,17 +69,6 @@ impl Targets {
         Ok(self.is_tasks(resource) || self.database.resources().find(resource).await?.is_some())
     }
 
-    /// Every scope that can be asked for.
-    ///
-    /// # Errors
-    /// When the database fails.
-    pub async fn scopes(&self) -> Result<Vec<String>, Error> {
-        let own = IDENTITY_SCOPES.into_iter().chain(TASKS_SCOPES).map(str::to_owned);
-        let others = self.database.resources().list().await?;
-        let others = others.iter().flat_map(|resource| resource.scopes.iter().map(str::to_owned));
-        Ok(own.chain(others.collect::<Vec<_>>()).collect())
-    }
-
     /// Whom a token with `scope` is for: the resource that was asked for; else the one that the scope is of, the tasks API
     /// first; else UserInfo alone.
     ///
@@ -88,9 +78,9 @@ impl Targets {
         let resource = match resource {
             Some(identifier) if identifier == self.userinfo() => None,
             Some(identifier) if self.is_tasks(identifier) => Some(self.tasks()),
-            Some(identifier) => {
-                Some(self.of(self.database.resources().find(identifier).await?.ok_or(Error::InvalidTarget)?))
-            }
+            Some(identifier) => Some(registered(
+                self.database.resources().find(identifier).await?.ok_or(Error::InvalidTarget)?,
+            )),
             None => self.default_for(scope).await?,
         };
         let userinfo = scope.contains("openid").then(|| self.userinfo());
@@ -113,7 +103,7 @@ impl Targets {
         let resources = self.database.resources().list().await?;
         let named =
             resources.into_iter().find(|resource| scope.iter().any(|word| resource.scopes.contains(word)));
-        Ok(named.map(|resource| self.of(resource)))
+        Ok(named.map(registered))
     }
 
     fn is_tasks(&self, identifier: &str) -> bool {
@@ -123,12 +113,11 @@ impl Targets {
     fn tasks(&self) -> Resource {
         (self.issuer.clone(), ScopeSet::parse(&TASKS_SCOPES.join(" ")).unwrap_or_default(), None)
     }
-
-    #[expect(clippy::unused_self, reason = "reads like its neighbour")]
-    fn of(&self, resource: ResourceServer) -> Resource {
-        (resource.identifier, resource.scopes, Some(resource.access_token_alg))
-    }
 }
 
 /// Identifier, scopes, algorithm.
 type Resource = (String, ScopeSet, Option<Algorithm>);
+
+fn registered(resource: ResourceServer) -> Resource {
+    (resource.identifier, resource.scopes, Some(resource.access_token_alg))
+}

@@ -8,7 +8,7 @@ use crate::model::client::Client;
 use crate::model::grant::{AuthorizationCode, CODE_LIFETIME};
 use crate::model::scope::ScopeSet;
 use crate::model::session::Session;
-use crate::secret::PrefixedToken;
+use crate::secret::OpaqueToken;
 use crate::store::Database;
 use signet_verify::clock::{Clock, Entropy, random_alphanumeric};
 
@@ -59,9 +59,9 @@ impl Codes {
     ///
     /// # Errors
     /// When the client or the user is gone meanwhile, or the database fails.
-    pub async fn issue(&self, approved: Approved<'_>) -> Result<PrefixedToken, Error> {
+    pub async fn issue(&self, approved: Approved<'_>) -> Result<OpaqueToken, Error> {
         let text = random_alphanumeric(&*self.entropy, CODE_LENGTH)?;
-        let code = PrefixedToken::new(format!("signet_code_{text}"));
+        let code = OpaqueToken::new(format!("signet_code_{text}"));
         let row = AuthorizationCode {
             grant_id: random_alphanumeric(&*self.entropy, ID_LENGTH)?,
             client_id: approved.client.id.clone(),

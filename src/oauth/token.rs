@@ -9,6 +9,7 @@ use super::audience::{Target, Targets};
 use super::claims::{AccessTokenClaims, Audience, IdTokenClaims, UserClaims};
 use super::error::Error;
 use super::events::{TokenCounts, TokenEvent};
+use super::grants::Grants;
 use super::refresh_token::RefreshToken;
 use crate::identity::Sessions;
 use crate::identity::tokens::Issuer;
@@ -16,7 +17,7 @@ use crate::model::client::{Client, GrantType};
 use crate::model::grant::{AuthorizationCode, Bound, Grant, REFRESH_LIFETIME, Shown};
 use crate::model::scope::ScopeSet;
 use crate::model::session::Revocation;
-use crate::secret::PrefixedToken;
+use crate::secret::OpaqueToken;
 use crate::store::grants::{Refreshable, Rotation};
 use crate::store::{self, Database, GrantFilter};
 use crate::vault::{Purpose, Vault};
@@ -35,7 +36,7 @@ const ATTEMPTS: usize = 3;
 #[derive(Debug)]
 pub struct CodeExchange<'a> {
     /// The code.
-    pub code: &'a PrefixedToken,
+    pub code: &'a OpaqueToken,
     /// Where it was sent, if the client says so again.
     pub redirect_uri: Option<&'a str>,
     /// What the challenge was made of (RFC 7636).
@@ -106,6 +107,7 @@ pub struct Tokens {
     sessions: Arc<Sessions>,
     issuer: Arc<Issuer>,
     targets: Targets,
+    grants: Grants,
     vault: Arc<Vault>,
     clock: Arc<dyn Clock>,
     entropy: Arc<dyn Entropy>,
@@ -129,7 +131,8 @@ impl Tokens {
         entropy: Arc<dyn Entropy>,
     ) -> Self {
         let targets = Targets::new(database.clone(), issuer.profile().issuer.clone());
-        Self { database, sessions, issuer, targets, vault, clock, entropy, counts: Arc::default() }
+        let grants = Grants::new(database.clone(), sessions.clone());
+        Self { database, sessions, issuer, targets, grants, vault, clock, entropy, counts: Arc::default() }
     }
 
     /// The same, counting where others can see it.
@@ -205,7 +208,7 @@ impl Tokens {
             let found = found.filter(|found| found.grant.client_id == client.id).ok_or(BAD_REFRESH_TOKEN)?;
             let shown = found.family.judge(&token.hash(), now);
             if shown == Shown::Reused {
-                self.end(&found.grant.id).await?;
+                self.grants.end(&found.grant.id).await?;
                 self.counts.note(TokenEvent::RefreshTokenReused, &found.grant);
                 return Err(BAD_REFRESH_TOKEN);
             }
@@ -272,24 +275,9 @@ impl Tokens {
         Ok(Issued { access_token, expires_in, scope: target.scope, refresh_token: None, id_token: None })
     }
 
-    /// Ends a grant, and refuses its access tokens from now on.
-    ///
-    /// # Errors
-    /// When the database fails.
-    pub async fn end(&self, grant_id: &str) -> Result<(), Error> {
-        let ending = self.sessions.ending();
-        let ended = self.database.write(|unit| async move {
-            let ended = unit.grants().end(GrantFilter::Id(grant_id), ending).await?;
-            unit.sessions().remember(&ended, ending).await?;
-            Ok::<_, store::Error>(ended)
-        });
-        self.sessions.revoke_grants(ended.await?);
-        Ok(())
-    }
-
     /// What a client is told that shows a code once more; what the code gave has ended (RFC 6749 section 4.1.2).
     async fn replayed(&self, code: &AuthorizationCode) -> Result<Error, Error> {
-        self.end(&code.grant_id).await?;
+        self.grants.end(&code.grant_id).await?;
         self.counts.note_code(TokenEvent::CodeReplayed, code);
         Ok(BAD_CODE)
     }
@@ -350,7 +338,7 @@ impl Tokens {
         match self.database.sessions().expiry(&grant.session_id).await?.filter(|end| *end > now) {
             Some(end) => Ok(Some(end)),
             None => {
-                self.end(&grant.id).await?;
+                self.grants.end(&grant.id).await?;
                 Err(BAD_REFRESH_TOKEN)
             }
         }

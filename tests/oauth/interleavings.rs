@@ -16,7 +16,7 @@ use signet::model::client::Client;
 use signet::model::scope::ScopeSet;
 use signet::model::session::Revocation;
 use signet::oauth::{Approved, CodeExchange, Codes, Error, Grants, Issued, Refresh, RefreshToken, Tokens};
-use signet::secret::{OpaqueToken, PrefixedToken};
+use signet::secret::OpaqueToken;
 use signet::store::Database;
 use signet::sync::revocations::Revocations;
 use signet::vault::Vault;
@@ -89,7 +89,7 @@ struct World {
 struct Story {
     user: String,
     session: OpaqueToken,
-    code: PrefixedToken,
+    code: OpaqueToken,
     old: RefreshToken,
     current: RefreshToken,
     grant: String,
@@ -116,7 +116,7 @@ impl World {
         Some(Self { fresh, instances, codes, client, accounts: Cell::new(0) })
     }
 
-    async fn code(&self, session: &signet::model::session::Session) -> PrefixedToken {
+    async fn code(&self, session: &signet::model::session::Session) -> OpaqueToken {
         let scope = ScopeSet::parse("openid tasks:read").unwrap();
         let approved = Approved {
             client: &self.client,
@@ -175,7 +175,7 @@ fn sid(issued: &Issued) -> String {
     said["sid"].as_str().unwrap().to_owned()
 }
 
-async fn exchange(tokens: &Tokens, client: &Client, code: &PrefixedToken) -> Result<Issued, Error> {
+async fn exchange(tokens: &Tokens, client: &Client, code: &OpaqueToken) -> Result<Issued, Error> {
     let asked = CodeExchange {
         code,
         redirect_uri: Some(REDIRECT_URI),

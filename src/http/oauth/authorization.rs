@@ -22,8 +22,8 @@ use crate::mail::Language;
 use crate::model::authorization_request::{AuthorizationRequest, REQUEST_LIFETIME};
 use crate::model::client::Client;
 use crate::model::scope::ScopeSet;
+use crate::oauth::Approved;
 use crate::oauth::authorize::{self, Asked, Next, Refusal, ResponseMode, Wanted};
-use crate::oauth::{Approved, Targets};
 
 /// Letters and digits of the id of a request, and of the cookie of a browser: 190 bits and more.
 const ID_LENGTH: usize = 32;
@@ -65,7 +65,6 @@ pub struct Authorization {
     pub(super) identity: Arc<Identity>,
     /// What users see.
     pub(super) pages: Pages,
-    targets: Targets,
 }
 
 /// The parameters of a client that is known, with a place of its own.
@@ -94,8 +93,7 @@ impl Kept {
 impl Authorization {
     /// Over the parts of the identity half; pages find their styles below `assets`.
     pub fn new(oauth: Arc<OAuth>, identity: Arc<Identity>, assets: &str, app: &str) -> Self {
-        let targets = Targets::new(oauth.database.clone(), oauth.issuer.clone());
-        Self { oauth, identity, pages: Pages::new(assets, app), targets }
+        Self { oauth, identity, pages: Pages::new(assets, app) }
     }
 
     /// The language of a request that names none by a parameter.
@@ -166,9 +164,10 @@ impl Authorization {
             resources: given.repeated("resource").map_err(|_| refused("resource does not fit"))?,
         };
         let wanted = authorize::judge(&received.client, &asked)?;
+        let targets = self.oauth.tokens.targets();
         for resource in &wanted.resources {
-            let known = *resource == self.targets.userinfo()
-                || self.targets.knows(resource).await.map_err(|_| Refusal::SERVER_ERROR)?;
+            let known = *resource == targets.userinfo()
+                || targets.knows(resource).await.map_err(|_| Refusal::SERVER_ERROR)?;
             if !known {
                 return Err(Refusal::INVALID_TARGET);
             }

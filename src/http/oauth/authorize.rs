@@ -10,7 +10,7 @@ use poem_openapi::registry::{
 };
 use poem_openapi::{ApiExtractor, ApiExtractorType, ApiResponse, ExtractParamOptions, OpenApi};
 
-use super::authorization::{Authorization, with_cookie};
+use super::authorization::{Authorization, Received, with_cookie};
 use super::page::Problem;
 use super::parameters::{Parameters, read};
 use super::service::Tag;
@@ -126,9 +126,7 @@ async fn arrived(
     request: &Request,
     parameters: Option<Parameters>,
 ) -> Result<Response, Box<Response>> {
-    let language = Authorization::language(request);
-    let parameters = parameters.ok_or_else(|| authorization.stopped(Problem::Unreadable, language))?;
-    let received = authorization.receive(parameters, language).await?;
+    let received = received(authorization, request, parameters).await?;
     let language = received.language;
     let wanted = match authorization.judge(&received).await {
         Ok(wanted) => wanted,
@@ -149,14 +147,23 @@ async fn arrived(
     Ok(on_to(authorization, page, &id, cookie, language))
 }
 
+/// What was sent, from a client that is known and with a place of its own.
+async fn received(
+    authorization: &Authorization,
+    request: &Request,
+    parameters: Option<Parameters>,
+) -> Result<Received, Box<Response>> {
+    let language = Authorization::language(request);
+    let parameters = parameters.ok_or_else(|| authorization.stopped(Problem::Unreadable, language))?;
+    authorization.receive(parameters, language).await
+}
+
 async fn posted(
     authorization: &Authorization,
     request: &Request,
     parameters: Option<Parameters>,
 ) -> Result<Response, Box<Response>> {
-    let language = Authorization::language(request);
-    let parameters = parameters.ok_or_else(|| authorization.stopped(Problem::Unreadable, language))?;
-    let received = authorization.receive(parameters, language).await?;
+    let received = received(authorization, request, parameters).await?;
     if let Err(refusal) = authorization.judge(&received).await {
         return Ok(authorization.refuse(&received, refusal));
     }

@@ -10,7 +10,7 @@ use serde_json::Value;
 use signet_verify::jose::claims::Principal;
 
 use super::client_authentication::authenticate;
-use super::parameters::{Described as Form_, Form};
+use super::parameters::{Form, ShownToken};
 use super::service::{OAuth, Tag};
 use crate::http::framework::answer::{Answer, Declared, refusals};
 use crate::model::client::AuthMethod;
@@ -21,21 +21,6 @@ refusals!(
     /// Asking what a token is.
     IntrospectRefusals of OAuth: 400, 401, 413, 415, 429, 500, 503
 );
-
-/// The form of introspection.
-#[derive(Debug)]
-pub struct IntrospectForm;
-
-impl Form_ for IntrospectForm {
-    const PARAMETERS: &'static [(&'static str, &'static str, bool)] = &[
-        ("token", "The token.", true),
-        ("token_type_hint", "What the client takes it for; it does not matter.", false),
-        ("client_id", "The client, unless `Authorization: Basic` names it.", false),
-        ("client_secret", "Its secret, with `client_secret_post`.", false),
-        ("client_assertion_type", "With `private_key_jwt` (RFC 7523).", false),
-        ("client_assertion", "The assertion, with `private_key_jwt`.", false),
-    ];
-}
 
 /// What a token is (RFC 7662 section 2.2): `active` alone where it is not good, or not this client's.
 #[derive(Debug, Default, Serialize, Object)]
@@ -121,7 +106,7 @@ impl IntrospectApi {
     #[oai(path = "/introspect", method = "post", tag = "Tag::Tokens", operation_id = "introspect")]
     async fn introspect(
         &self,
-        form: Form<IntrospectForm>,
+        form: Form<ShownToken>,
         request: &Request,
         oauth: Data<&Arc<OAuth>>,
     ) -> Result<Answer<IntrospectionAnswer>, Declared<IntrospectRefusals>> {

@@ -97,6 +97,21 @@ pub trait Described: Send + Sync + 'static {
     const PARAMETERS: &'static [(&'static str, &'static str, bool)];
 }
 
+/// A token that a client shows, to have it looked at or to give it back.
+#[derive(Debug)]
+pub struct ShownToken;
+
+impl Described for ShownToken {
+    const PARAMETERS: &'static [(&'static str, &'static str, bool)] = &[
+        ("token", "The token.", true),
+        ("token_type_hint", "What the client takes it for; it does not matter.", false),
+        ("client_id", "The client, unless `Authorization: Basic` names it.", false),
+        ("client_secret", "Its secret, with `client_secret_post`.", false),
+        ("client_assertion_type", "With `private_key_jwt` (RFC 7523).", false),
+        ("client_assertion", "The assertion, with `private_key_jwt`.", false),
+    ];
+}
+
 /// A form in the body of a POST.
 pub struct Form<D>(pub Parameters, PhantomData<D>);
 

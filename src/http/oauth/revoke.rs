@@ -9,7 +9,7 @@ use poem_openapi::registry::{MetaResponse, MetaResponses, Registry};
 use poem_openapi::{ApiResponse, OpenApi};
 
 use super::client_authentication::authenticate;
-use super::parameters::{Described, Form};
+use super::parameters::{Form, ShownToken};
 use super::service::{OAuth, Tag};
 use crate::http::framework::answer::{Declared, refusals};
 
@@ -17,21 +17,6 @@ refusals!(
     /// Giving a token back.
     RevokeRefusals of OAuth: 400, 401, 413, 415, 429, 500, 503
 );
-
-/// The form of revocation.
-#[derive(Debug)]
-pub struct RevokeForm;
-
-impl Described for RevokeForm {
-    const PARAMETERS: &'static [(&'static str, &'static str, bool)] = &[
-        ("token", "The token.", true),
-        ("token_type_hint", "What the client takes it for; it does not matter.", false),
-        ("client_id", "The client, unless `Authorization: Basic` names it.", false),
-        ("client_secret", "Its secret, with `client_secret_post`.", false),
-        ("client_assertion_type", "With `private_key_jwt` (RFC 7523).", false),
-        ("client_assertion", "The assertion, with `private_key_jwt`.", false),
-    ];
-}
 
 /// 200 without a body (RFC 7009 section 2.2).
 #[derive(Clone, Copy, Debug)]
@@ -71,7 +56,7 @@ impl RevokeApi {
     #[oai(path = "/revoke", method = "post", tag = "Tag::Tokens", operation_id = "revoke")]
     async fn revoke(
         &self,
-        form: Form<RevokeForm>,
+        form: Form<ShownToken>,
         request: &Request,
         oauth: Data<&Arc<OAuth>>,
     ) -> Result<Revoked, Declared<RevokeRefusals>> {

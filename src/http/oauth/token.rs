@@ -17,7 +17,7 @@ use crate::http::framework::secret_field::TokenField;
 use crate::model::client::{Client, GrantType};
 use crate::model::scope::ScopeSet;
 use crate::oauth::{CodeExchange, Issued, MachineRequest, Refresh, RefreshToken};
-use crate::secret::{OpaqueToken, PrefixedToken};
+use crate::secret::OpaqueToken;
 
 refusals!(
     /// Getting tokens.
@@ -125,7 +125,7 @@ impl TokenApi {
 }
 
 async fn for_code(oauth: &OAuth, client: &Client, given: &Parameters) -> Result<Issued, ApiError> {
-    let code = PrefixedToken::new(given.required("code")?.to_owned());
+    let code = OpaqueToken::new(given.required("code")?.to_owned());
     let asked = CodeExchange {
         code: &code,
         redirect_uri: given.optional("redirect_uri")?,

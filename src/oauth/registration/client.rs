@@ -12,11 +12,6 @@ use signet_verify::crypto::Algorithm;
 /// The most scopes of a client.
 pub const MOST_SCOPES: usize = 100;
 
-/// What a client needs whose users stay signed in to it without being there.
-pub(super) const OFFLINE: &str = "offline_access";
-/// Scopes that are about a person; no machine has them.
-pub(super) const OF_PEOPLE: [&str; 4] = ["openid", "profile", "email", OFFLINE];
-
 /// A client as a file or a command describes it.
 #[derive(Debug)]
 pub struct Registration {

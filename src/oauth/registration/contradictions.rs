@@ -2,9 +2,11 @@
 //! In: members that are each sound. Out: a problem for every contradiction.
 //! Owns: a client that is kept can be served as it is described.
 
-use super::client::{OF_PEOPLE, OFFLINE, Registration};
+use super::client::Registration;
 use super::members::Members;
 use crate::model::client::{AuthMethod, GrantType};
+use crate::model::grant::OFFLINE_ACCESS;
+use crate::oauth::audience::IDENTITY_SCOPES;
 
 /// Adds what contradicts each other to the problems of `members`.
 pub(super) fn find(client: &Registration, members: &mut Members) {
@@ -84,13 +86,13 @@ fn grants(client: &Registration, members: &mut Members) {
 
 fn scopes(client: &Registration, members: &mut Members) {
     let has = |grant| client.grant_types.contains(&grant);
-    if client.scope.contains(OFFLINE) && !has(GrantType::RefreshToken) {
+    if client.scope.contains(OFFLINE_ACCESS) && !has(GrantType::RefreshToken) {
         members.refuse("scope", "has offline_access, but grant_types lacks refresh_token");
     }
     if client.machine_scope.iter().next().is_some() && !has(GrantType::ClientCredentials) {
         members.refuse("machine_scope", "is there, but grant_types lacks client_credentials");
     }
-    if let Some(word) = OF_PEOPLE.into_iter().find(|word| client.machine_scope.contains(word)) {
+    if let Some(word) = IDENTITY_SCOPES.into_iter().find(|word| client.machine_scope.contains(word)) {
         members.refuse("machine_scope", format_args!("has {word}, which is about a user; a machine is none"));
     }
 }

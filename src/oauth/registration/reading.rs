@@ -5,12 +5,13 @@
 
 use serde_json::{Map, Value};
 
-use super::client::{ClientSecretText, GivenSecret, MOST_SCOPES, OFFLINE, Registration};
+use super::client::{ClientSecretText, GivenSecret, MOST_SCOPES, Registration};
 use super::contradictions;
 use super::keys;
 use super::members::{Members, Problem, shown};
 use super::redirect_uri::{self, Http};
 use crate::model::client::{ApplicationType, AuthMethod, ClientId, GrantType};
+use crate::model::grant::OFFLINE_ACCESS;
 use crate::model::scope::ScopeSet;
 use signet_verify::crypto::Algorithm;
 
@@ -213,7 +214,8 @@ fn scopes(members: &mut Members, grants: &[GrantType], asks_users: bool) -> (Sco
         (true, scope, machine_scope) => {
             let usual = || {
                 let offline = grants.contains(&GrantType::RefreshToken);
-                let more = if offline { format!("{USUAL_SCOPE} {OFFLINE}") } else { USUAL_SCOPE.to_owned() };
+                let more =
+                    if offline { format!("{USUAL_SCOPE} {OFFLINE_ACCESS}") } else { USUAL_SCOPE.to_owned() };
                 ScopeSet::parse(&more).unwrap_or_default()
             };
             (scope.unwrap_or_else(usual), machine_scope.unwrap_or_default())

@@ -3,11 +3,12 @@
 
 use serde_json::{Map, Value};
 
-use super::client::{MOST_SCOPES, OF_PEOPLE};
+use super::client::MOST_SCOPES;
 use super::members::{Members, Problem, shown};
 use super::reading::algorithm;
 use super::redirect_uri::{self, Http};
 use crate::model::scope::ScopeSet;
+use crate::oauth::audience::IDENTITY_SCOPES;
 use signet_verify::crypto::Algorithm;
 
 /// A resource as a file describes it.
@@ -62,7 +63,7 @@ fn scopes(members: &mut Members) -> ScopeSet {
     for word in &words {
         if word.contains(' ') || ScopeSet::parse(word).is_none() {
             members.refuse("scopes", format_args!("has {}, which is no word of a scope", shown(word)));
-        } else if OF_PEOPLE.contains(&word.as_str()) {
+        } else if IDENTITY_SCOPES.contains(&word.as_str()) {
             members.refuse(
                 "scopes",
                 format_args!("has {word}, which is about the user and belongs to no resource"),

@@ -3,9 +3,10 @@
 use proptest::prelude::*;
 use serde_json::{Map, Value, json};
 
-use super::client::{OF_PEOPLE, Registration};
+use super::client::Registration;
 use super::{Declaration, GivenSecret, redirect_uri};
 use crate::model::client::{ApplicationType, AuthMethod, GrantType};
+use crate::oauth::IDENTITY_SCOPES;
 use signet_verify::crypto::Algorithm;
 
 const SECRET: &str = "GlBeN0sD5Q5X9WwVnxHz7iQkqE8gQb4ZB1rWk4Ks0mA=";
@@ -369,7 +370,7 @@ proptest! {
         prop_assert!(!has(GrantType::ClientCredentials) || client.auth_method != AuthMethod::None);
         prop_assert!(client.scope.iter().next().is_none() || asks_users);
         prop_assert!(client.machine_scope.iter().next().is_none() || has(GrantType::ClientCredentials));
-        prop_assert!(OF_PEOPLE.iter().all(|word| !client.machine_scope.contains(word)));
+        prop_assert!(IDENTITY_SCOPES.iter().all(|word| !client.machine_scope.contains(word)));
         prop_assert!(!client.scope.contains("offline_access") || has(GrantType::RefreshToken));
         prop_assert!(client.require_pkce || client.auth_method != AuthMethod::None);
         prop_assert_eq!(client.auth_method == AuthMethod::PrivateKeyJwt, client.jwks.is_some() != client.jwks_uri.is_some());
