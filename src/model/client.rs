@@ -1,5 +1,6 @@
-//! Clients.
-//! In: what was registered. Out: the client.
+//! Clients: applications that sign people in, or ask for themselves.
+//! In: the words of registration (RFC 7591). Out: a client, whose members are judged by `oauth::registration`.
+//! Owns: no id of a client looks like that of a user.
 
 use std::fmt;
 
@@ -8,7 +9,7 @@ use signet_verify::crypto::Algorithm;
 
 use super::scope::ScopeSet;
 
-/// ApplicationType.
+/// Where an application runs (OpenID Connect Registration section 2).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ApplicationType {
     /// `web`.
@@ -18,6 +19,8 @@ pub enum ApplicationType {
 }
 
 impl ApplicationType {
+    const ALL: [Self; 2] = [Self::Web, Self::Native];
+
     /// The word.
     pub fn name(self) -> &'static str {
         match self {
@@ -28,15 +31,11 @@ impl ApplicationType {
 
     /// Reads the word.
     pub fn parse(text: &str) -> Option<Self> {
-        match text {
-            "web" => Some(Self::Web),
-            "native" => Some(Self::Native),
-            _ => None,
-        }
+        Self::ALL.into_iter().find(|one| one.name() == text)
     }
 }
 
-/// AuthMethod.
+/// How a client proves who it is at the token endpoint.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum AuthMethod {
     /// `client_secret_basic`.
@@ -50,6 +49,8 @@ pub enum AuthMethod {
 }
 
 impl AuthMethod {
+    const ALL: [Self; 4] = [Self::ClientSecretBasic, Self::ClientSecretPost, Self::PrivateKeyJwt, Self::None];
+
     /// The word.
     pub fn name(self) -> &'static str {
         match self {
@@ -62,13 +63,7 @@ impl AuthMethod {
 
     /// Reads the word.
     pub fn parse(text: &str) -> Option<Self> {
-        match text {
-            "client_secret_basic" => Some(Self::ClientSecretBasic),
-            "client_secret_post" => Some(Self::ClientSecretPost),
-            "private_key_jwt" => Some(Self::PrivateKeyJwt),
-            "none" => Some(Self::None),
-            _ => None,
-        }
+        Self::ALL.into_iter().find(|one| one.name() == text)
     }
 }
 
@@ -79,7 +74,7 @@ impl AuthMethod {
     }
 }
 
-/// GrantType.
+/// What a client may ask for tokens with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum GrantType {
     /// `authorization_code`.
@@ -93,6 +88,9 @@ pub enum GrantType {
 }
 
 impl GrantType {
+    const ALL: [Self; 4] =
+        [Self::AuthorizationCode, Self::RefreshToken, Self::ClientCredentials, Self::DeviceCode];
+
     /// The word.
     pub fn name(self) -> &'static str {
         match self {
@@ -105,22 +103,16 @@ impl GrantType {
 
     /// Reads the word.
     pub fn parse(text: &str) -> Option<Self> {
-        match text {
-            "authorization_code" => Some(Self::AuthorizationCode),
-            "refresh_token" => Some(Self::RefreshToken),
-            "client_credentials" => Some(Self::ClientCredentials),
-            "urn:ietf:params:oauth:grant-type:device_code" => Some(Self::DeviceCode),
-            _ => None,
-        }
+        Self::ALL.into_iter().find(|one| one.name() == text)
     }
 }
 
-/// A client id.
+/// The id of a client: 1 to 64 of `A-Za-z0-9._-`, but not 32 letters and digits, which the ids of users are.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ClientId(String);
 
 impl ClientId {
-    /// Reads an id.
+    /// Reads an id; none if the text is none.
     pub fn parse(text: &str) -> Option<Self> {
         let known = text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"._-".contains(&byte));
         let of_user = text.len() == 32 && text.bytes().all(|byte| byte.is_ascii_alphanumeric());
@@ -139,27 +131,45 @@ impl fmt::Display for ClientId {
     }
 }
 
-/// A client.
+/// A client that is registered.
 #[derive(Clone, Debug, PartialEq, Eq)]
-#[expect(missing_docs)]
 pub struct Client {
+    /// Its id.
     pub id: ClientId,
+    /// What people read when they are asked.
     pub name: String,
+    /// Where it runs.
     pub application_type: ApplicationType,
+    /// How it proves who it is.
     pub auth_method: AuthMethod,
+    /// What its ID tokens are signed with.
     pub id_token_alg: Algorithm,
+    /// What it may ask for tokens with.
     pub grant_types: Vec<GrantType>,
+    /// What it may ask users for.
     pub scope: ScopeSet,
+    /// What it may do by itself.
     pub machine_scope: ScopeSet,
+    /// Whether its users are not asked: it is of the same house.
     pub skip_consent: bool,
+    /// Whether its requests have to be pushed (RFC 9126).
     pub require_pushed: bool,
+    /// Whether a code is worth nothing without its verifier (RFC 7636).
     pub require_pkce: bool,
+    /// Where users are sent back to; compared byte for byte.
     pub redirect_uris: Vec<String>,
+    /// Where users are sent once they are signed out.
     pub post_logout_redirect_uris: Vec<String>,
+    /// Its public keys, as a document.
     pub jwks: Option<String>,
+    /// Where its public keys are.
     pub jwks_uri: Option<String>,
+    /// Where it is told of sign-outs.
     pub backchannel_logout_uri: Option<String>,
+    /// Its home page.
     pub client_uri: Option<String>,
+    /// When it was added.
     pub created_at: Timestamp,
+    /// When it was last changed.
     pub updated_at: Timestamp,
 }

@@ -1,18 +1,21 @@
-//! Resources.
-//! In: what was registered. Out: the resource.
+//! Resource servers: the audiences of access tokens, beside the tasks API (RFC 8707).
 
 use signet_verify::clock::Timestamp;
 use signet_verify::crypto::Algorithm;
 
 use super::scope::ScopeSet;
 
-/// A resource.
+/// A resource server that is registered.
 #[derive(Clone, Debug, PartialEq, Eq)]
-#[expect(missing_docs)]
 pub struct ResourceServer {
+    /// Its URI, which is the audience of its tokens.
     pub identifier: String,
+    /// What can be asked for there.
     pub scopes: ScopeSet,
+    /// What its access tokens are signed with.
     pub access_token_alg: Algorithm,
+    /// When it was added.
     pub created_at: Timestamp,
+    /// When it was last changed.
     pub updated_at: Timestamp,
 }

@@ -55,43 +55,64 @@ impl Refusal {
 
 /// The parameters, each where it was given once and not empty.
 #[derive(Clone, Debug, Default)]
-#[expect(missing_docs)]
 pub struct Asked<'a> {
+    /// `code`, or what else was asked for.
     pub response_type: Option<&'a str>,
+    /// The words, as they were sent.
     pub scope: Option<&'a str>,
+    /// What the answer repeats.
     pub state: Option<&'a str>,
+    /// What the ID token repeats.
     pub nonce: Option<&'a str>,
+    /// SHA-256 of the verifier (RFC 7636).
     pub code_challenge: Option<&'a str>,
+    /// `S256` alone is taken.
     pub code_challenge_method: Option<&'a str>,
+    /// What the user is to be asked (OpenID Connect Core section 3.1.2.1).
     pub prompt: Option<&'a str>,
+    /// How long ago, in seconds, the user may have signed in.
     pub max_age: Option<&'a str>,
+    /// An ID token of the user who is meant.
     pub id_token_hint: Option<&'a str>,
+    /// Not supported.
     pub request: Option<&'a str>,
+    /// Not supported.
     pub request_uri: Option<&'a str>,
+    /// Not supported.
     pub registration: Option<&'a str>,
+    /// Whom the tokens are to be for (RFC 8707).
     pub resources: Vec<&'a str>,
 }
 
 /// What a client may ask for and has asked for.
 #[derive(Clone, Debug, PartialEq, Eq)]
-#[expect(missing_docs)]
 pub struct Wanted {
+    /// What the client may have of what it asked for.
     pub scope: ScopeSet,
+    /// What the ID token repeats.
     pub nonce: Option<String>,
+    /// SHA-256 of the verifier (RFC 7636).
     pub code_challenge: Option<String>,
+    /// What the user is to be asked.
     pub prompt: Prompt,
+    /// How long ago the user may have signed in.
     pub max_age: Option<Duration>,
+    /// The user who is meant.
     pub hinted_user: Option<String>,
+    /// Whom the tokens are to be for (RFC 8707).
     pub resources: Vec<String>,
 }
 
 /// What the client wants the user to see.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[expect(missing_docs)]
 pub struct Prompt {
+    /// No page is shown.
     pub none: bool,
+    /// The user signs in again.
     pub login: bool,
+    /// The user is asked again.
     pub consent: bool,
+    /// Who is not signed in signs up.
     pub create: bool,
 }
 

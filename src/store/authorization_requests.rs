@@ -29,12 +29,15 @@ pub struct AuthorizationRequestRepository<S> {
     scope: S,
 }
 
-#[expect(missing_docs)]
 impl<S: Scope> AuthorizationRequestRepository<S> {
     pub(super) fn new(scope: S) -> Self {
         Self { scope }
     }
 
+    /// Keeps a request for the browser whose cookie has this hash, or for the first that comes with its id.
+    ///
+    /// # Errors
+    /// [`Error::ForeignKeyViolation`] when the client is gone.
     pub async fn insert(
         &self,
         request: &AuthorizationRequest,
@@ -101,6 +104,10 @@ impl<S: Scope> AuthorizationRequestRepository<S> {
         Ok(self.scope.execute(statement).await? == 1)
     }
 
+    /// Deletes what has expired, [`SWEPT_AT_ONCE`] rows at most; says how many went.
+    ///
+    /// # Errors
+    /// When the database fails.
     pub async fn sweep(&self, now: Timestamp) -> Result<u64, Error> {
         let statement = sqlx::query(
             "DELETE FROM authorization_requests WHERE id_hash IN \

@@ -91,23 +91,34 @@ pub struct ClientRepository<S> {
     scope: S,
 }
 
-#[expect(missing_docs)]
 impl<S: Scope> ClientRepository<S> {
     pub(super) fn new(scope: S) -> Self {
         Self { scope }
     }
 
+    /// The client with this id.
+    ///
+    /// # Errors
+    /// When the database fails.
     pub async fn find(&self, id: &ClientId) -> Result<Option<Client>, Error> {
         let statement = sqlx::query(concat!("SELECT ", columns!(), " FROM clients WHERE client_id = $1"))
             .bind(id.as_str());
         self.scope.fetch_optional(statement).await?.as_ref().map(entity).transpose()
     }
 
+    /// All of them, in the order of their ids.
+    ///
+    /// # Errors
+    /// When the database fails.
     pub async fn list(&self) -> Result<Vec<Client>, Error> {
         let statement = sqlx::query(concat!("SELECT ", columns!(), " FROM clients ORDER BY client_id"));
         entities(&self.scope.fetch_all(statement).await?)
     }
 
+    /// Keeps a new client.
+    ///
+    /// # Errors
+    /// [`Error::Conflict`] when there is one already.
     pub async fn insert(&self, client: &Client) -> Result<(), Error> {
         let text = concat!(
             "INSERT INTO clients (",
@@ -117,6 +128,10 @@ impl<S: Scope> ClientRepository<S> {
         self.scope.execute(with_values(text, client)).await.map(drop)
     }
 
+    /// Changes all that is kept of a client but its id; says whether there is one.
+    ///
+    /// # Errors
+    /// When the database fails.
     pub async fn update(&self, client: &Client) -> Result<bool, Error> {
         let text = "UPDATE clients SET name = $2, application_type = $3, token_endpoint_auth_method = $4, id_token_alg = $5, \
              grant_types = $6, scope = $7, machine_scope = $8, skip_consent = $9, require_pushed = $10, require_pkce = $11, \
@@ -125,11 +140,19 @@ impl<S: Scope> ClientRepository<S> {
         Ok(self.scope.execute(with_values(text, client)).await? == 1)
     }
 
+    /// Deletes a client, with its secrets and what users gave it; says whether there was one.
+    ///
+    /// # Errors
+    /// When the database fails.
     pub async fn delete(&self, id: &ClientId) -> Result<bool, Error> {
         let statement = sqlx::query("DELETE FROM clients WHERE client_id = $1").bind(id.as_str());
         Ok(self.scope.execute(statement).await? == 1)
     }
 
+    /// Its secrets, those that have ended too, the newest first.
+    ///
+    /// # Errors
+    /// When the database fails.
     pub async fn secrets(&self, id: &ClientId) -> Result<Vec<KeptSecret>, Error> {
         let statement = sqlx::query(
             "SELECT secret_hash, created_at, expires_at FROM client_secrets WHERE client_id = $1 ORDER BY created_at DESC, secret_hash",
@@ -137,12 +160,20 @@ impl<S: Scope> ClientRepository<S> {
         entities(&self.scope.fetch_all(statement.bind(id.as_str())).await?)
     }
 
+    /// Whether any client has, or had, a secret with this hash.
+    ///
+    /// # Errors
+    /// When the database fails.
     pub async fn has_secret(&self, hash: &[u8; 32]) -> Result<bool, Error> {
         let statement =
             sqlx::query("SELECT 1 FROM client_secrets WHERE secret_hash = $1").bind(hash.as_slice());
         Ok(self.scope.fetch_optional(statement).await?.is_some())
     }
 
+    /// Keeps another secret, by its SHA-256.
+    ///
+    /// # Errors
+    /// When the database fails.
     pub async fn add_secret(&self, id: &ClientId, hash: &[u8; 32], now: Timestamp) -> Result<(), Error> {
         let statement = sqlx::query(
             "INSERT INTO client_secrets (secret_hash, client_id, created_at) VALUES ($1, $2, $3)",
@@ -153,6 +184,10 @@ impl<S: Scope> ClientRepository<S> {
         self.scope.execute(statement).await.map(drop)
     }
 
+    /// Lets a secret be accepted until `end` and no longer.
+    ///
+    /// # Errors
+    /// When the database fails.
     pub async fn end_secret(&self, hash: &[u8; 32], end: Timestamp) -> Result<(), Error> {
         let statement = sqlx::query("UPDATE client_secrets SET expires_at = $2 WHERE secret_hash = $1")
             .bind(hash.as_slice())
@@ -160,6 +195,10 @@ impl<S: Scope> ClientRepository<S> {
         self.scope.execute(statement).await.map(drop)
     }
 
+    /// Deletes all its secrets.
+    ///
+    /// # Errors
+    /// When the database fails.
     pub async fn delete_secrets(&self, id: &ClientId) -> Result<(), Error> {
         let statement = sqlx::query("DELETE FROM client_secrets WHERE client_id = $1").bind(id.as_str());
         self.scope.execute(statement).await.map(drop)

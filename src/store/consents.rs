@@ -14,12 +14,15 @@ pub struct ConsentRepository<S> {
     scope: S,
 }
 
-#[expect(missing_docs)]
 impl<S: Scope> ConsentRepository<S> {
     pub(super) fn new(scope: S) -> Self {
         Self { scope }
     }
 
+    /// What a user has agreed to give this client at this resource; `resource` is empty where none was named.
+    ///
+    /// # Errors
+    /// When the database fails.
     pub async fn find(
         &self,
         user_id: &str,

@@ -1,4 +1,4 @@
-//! The rows of resources.
+//! The rows of resource servers.
 
 use super::error::Error;
 use super::rows::{Columns, FromColumns, entities, entity};
@@ -25,12 +25,15 @@ pub struct ResourceRepository<S> {
     scope: S,
 }
 
-#[expect(missing_docs)]
 impl<S: Scope> ResourceRepository<S> {
     pub(super) fn new(scope: S) -> Self {
         Self { scope }
     }
 
+    /// The resource with this identifier.
+    ///
+    /// # Errors
+    /// When the database fails.
     pub async fn find(&self, identifier: &str) -> Result<Option<ResourceServer>, Error> {
         let statement = sqlx::query(
             "SELECT identifier, scopes, access_token_alg, created_at, updated_at FROM resources WHERE identifier = $1",
@@ -38,6 +41,10 @@ impl<S: Scope> ResourceRepository<S> {
         self.scope.fetch_optional(statement.bind(identifier)).await?.as_ref().map(entity).transpose()
     }
 
+    /// All of them, in the order of their identifiers.
+    ///
+    /// # Errors
+    /// When the database fails.
     pub async fn list(&self) -> Result<Vec<ResourceServer>, Error> {
         let statement = sqlx::query(
             "SELECT identifier, scopes, access_token_alg, created_at, updated_at FROM resources ORDER BY identifier",
@@ -45,6 +52,10 @@ impl<S: Scope> ResourceRepository<S> {
         entities(&self.scope.fetch_all(statement).await?)
     }
 
+    /// Keeps a new resource.
+    ///
+    /// # Errors
+    /// [`Error::Conflict`] when there is one already.
     pub async fn insert(&self, resource: &ResourceServer) -> Result<(), Error> {
         let statement = sqlx::query("INSERT INTO resources (identifier, scopes, access_token_alg, created_at, updated_at) VALUES ($1, $2, $3, $4, $5)")
             .bind(&resource.identifier).bind(resource.scopes.to_string()).bind(resource.access_token_alg.name())
@@ -52,6 +63,10 @@ impl<S: Scope> ResourceRepository<S> {
         self.scope.execute(statement).await.map(drop)
     }
 
+    /// Changes the scopes and the algorithm of a resource; says whether there is one.
+    ///
+    /// # Errors
+    /// When the database fails.
     pub async fn update(&self, resource: &ResourceServer) -> Result<bool, Error> {
         let statement = sqlx::query(
             "UPDATE resources SET scopes = $2, access_token_alg = $3, updated_at = $4 WHERE identifier = $1",
