@@ -60,7 +60,7 @@ pub(super) fn cleanup(peers: &Peers, storage: &Storage, environment: &Environmen
     })
 }
 
-/// Deletes codes, grants and assertions that have expired.
+/// Deletes codes, grants, assertions and requests for authorization that have expired.
 pub(super) fn cleanup_of_oauth(storage: &Storage, environment: &Environment) -> Worker {
     let (database, clock) = (storage.upkeep.clone(), environment.clock.clone());
     let outcome = Outcome::of(storage, environment);
