@@ -139,6 +139,18 @@ pub enum Event<'a> {
         /// What it was given.
         grant: Option<&'a str>,
     },
+    /// A client has asked for a user's authorization, and something was decided about that.
+    Authorization {
+        /// What: `pushed`, `sign_in_asked`, `consent_asked`, `consent_given`, `consent_refused`, `consent_withdrawn`,
+        /// `code_issued`, `refused`.
+        event: &'a str,
+        /// The client.
+        client: &'a str,
+        /// Who, where they are signed in.
+        user: Option<&'a str>,
+        /// What the client is told, if it is told no.
+        reason: Option<&'a str>,
+    },
     /// A resource was added or changed.
     ResourceChanged {
         /// What happened: `added`, `changed`.
@@ -212,6 +224,24 @@ fn token_of<'a>(event: &'a str, client: &'a str, user: Option<&'a str>, grant: O
     }
 }
 
+/// What was decided about a request of a client.
+fn authorization_of<'a>(
+    event: &'a str,
+    client: &'a str,
+    user: Option<&'a str>,
+    reason: Option<&'a str>,
+) -> Line<'a> {
+    Line {
+        action: "authorization",
+        outcome: if reason.is_some() { "refused" } else { "done" },
+        event: Some(event),
+        client: Some(client),
+        user,
+        reason,
+        ..Line::default()
+    }
+}
+
 fn line(happened: Event<'_>) -> Line<'_> {
     let did = |action, user, session| Line {
         action,
@@ -260,6 +290,7 @@ fn line(happened: Event<'_>) -> Line<'_> {
             Line { client: Some(client), ..changed("client", event, actor) }
         }
         Event::ClientToken { event, client, user, grant } => token_of(event, client, user, grant),
+        Event::Authorization { event, client, user, reason } => authorization_of(event, client, user, reason),
         Event::ResourceChanged { event, resource, actor } => {
             Line { resource: Some(resource), ..changed("resource", event, actor) }
         }

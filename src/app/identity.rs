@@ -18,7 +18,7 @@ use crate::http::pages::Web;
 use crate::identity::tokens::{Issuer, Signature, TokenProfile};
 use crate::identity::{Accounts, Devices, Mailing, Sessions};
 use crate::keys::keyring::Keyring;
-use crate::oauth::TokenCounts;
+use crate::oauth::{Consents, DecisionCounts, TokenCounts};
 use crate::password::Passwords;
 use crate::store::Database;
 use crate::vault::Vault;
@@ -41,6 +41,8 @@ pub(super) struct IdentityHalf {
     pub(super) mail: MailHalf,
     /// What clients get, in counts.
     pub(super) client_tokens: Arc<TokenCounts>,
+    /// What became of their requests, in counts.
+    pub(super) decisions: Arc<DecisionCounts>,
     /// What seals refresh tokens.
     vault: Arc<Vault>,
     database: Database,
@@ -72,6 +74,7 @@ impl IdentityHalf {
             secrets: keys.secrets,
             vault,
             client_tokens: Arc::default(),
+            decisions: Arc::default(),
             mail,
             mailing,
             keyring: worker.keyring(),
@@ -110,10 +113,17 @@ impl IdentityHalf {
         )
         .with_mail(self.mailing.clone());
         let issuer = Arc::new(self.issuer(config, base_url, environment));
-        let sealing = (&self.vault, &self.client_tokens);
+        let sealing = (&self.vault, &self.client_tokens, &self.decisions);
         let oauth = oauth(&self.database, &self.sessions, &issuer, sealing, peers, environment);
+        let consents = Consents::new(
+            self.database.clone(),
+            self.sessions.clone(),
+            clock.clone(),
+            self.decisions.clone(),
+        );
         let identity = Identity {
             accounts,
+            consents,
             sessions: self.sessions.clone(),
             issuer,
             keyring: self.keyring.clone(),

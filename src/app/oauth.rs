@@ -8,7 +8,10 @@ use super::peers::Peers;
 use crate::http::oauth::OAuth;
 use crate::identity::Sessions;
 use crate::identity::tokens::Issuer;
-use crate::oauth::{AccessTokens, ClientKeys, Clients, Codes, Grants, Outbound, Reach, TokenCounts, Tokens};
+use crate::oauth::{
+    AccessTokens, ClientKeys, Clients, Codes, DecisionCounts, Grants, Outbound, PushedRequests, Reach,
+    TokenCounts, Tokens,
+};
 use crate::store::Database;
 use crate::vault::Vault;
 use url::{Host, Url};
@@ -18,7 +21,7 @@ pub(super) fn oauth(
     database: &Database,
     sessions: &Arc<Sessions>,
     issuer: &Arc<Issuer>,
-    (vault, counts): (&Arc<Vault>, &Arc<TokenCounts>),
+    (vault, counts, decisions): (&Arc<Vault>, &Arc<TokenCounts>, &Arc<DecisionCounts>),
     peers: &Peers,
     environment: &Environment,
 ) -> Arc<OAuth> {
@@ -32,6 +35,7 @@ pub(super) fn oauth(
         clients: Clients::new(database.clone())
             .with_assertions(Arc::new(ClientKeys::new(outbound)), base_url),
         codes: Codes::new(database.clone(), clock.clone(), entropy.clone()),
+        pushed: PushedRequests::new(database.clone(), clock.clone(), entropy.clone()),
         tokens: Tokens::new(
             database.clone(),
             sessions.clone(),
@@ -49,6 +53,7 @@ pub(super) fn oauth(
             counts.clone(),
         ),
         grants: Grants::new(database.clone(), sessions.clone()),
+        decisions: decisions.clone(),
         database: database.clone(),
         entropy,
         limiter: peers.limiter.clone(),

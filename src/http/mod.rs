@@ -161,6 +161,7 @@ impl Endpoint for Layers {
             identity.mark_known_device(&mut request);
         }
         let log = RequestLog::begin(&request, &summary, &self.ids, &*self.clock);
+        request.extensions_mut().insert(log.id());
         let cors = Cors::of(&request, summary.route.policy.origins, &self.origins);
         let mut response = match cors.preflight() {
             _ if !layers::names_one_host(&request) => ApiError::from(Code::BadRequest).into_response(),
@@ -237,9 +238,14 @@ fn routes(parts: Parts, web: Option<&Web>, documents: [String; 3]) -> Route {
             ));
             let sign_in = oauth::SignInEndpoint::new(authorization.clone(), web.sign_in_page());
             let router = mount_form(router, "/sign-in", sign_in);
-            mount_form(router, "/consent", oauth::ConsentEndpoint(authorization.clone()))
+            let router = mount_form(router, "/consent", oauth::ConsentEndpoint(authorization.clone()));
+            let identity = Arc::new(identity::endpoint(identity));
+            let beside = |router: Route, path: &&'static str| router.at(*path, identity.clone());
+            identity::BESIDE_OAUTH
+                .iter()
+                .fold(router, beside)
                 .nest_no_strip(oauth::BASE_PATH, oauth::endpoint(oauth, authorization))
-                .nest_no_strip(identity::BASE_PATH, identity::endpoint(identity))
+                .nest_no_strip(identity::BASE_PATH, identity)
         }
     };
     let router =

@@ -4,9 +4,15 @@
 
 use std::time::Duration;
 
-use poem::{Endpoint, IntoEndpoint, Route as Router};
+use poem::error::MethodNotAllowedError;
+use poem::{Endpoint, EndpointExt, IntoEndpoint, Route as Router};
 
+use crate::http::framework::code::Code;
+use crate::http::framework::error::ApiError;
 use crate::sync::rule::Rule;
+
+/// The methods of a page that takes a form.
+const FORMS_ALLOW: &str = "GET, HEAD, POST";
 
 /// How often a client may call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -110,13 +116,12 @@ const IDENTITY_PREFIX: &str = "/api/auth/";
 
 /// Where passwords are shown; its outcomes are counted by themselves.
 pub const SIGN_IN: &str = "/api/auth/sign-in/email";
+/// How often, there and on the page that needs no script.
+pub const SIGN_IN_LIMIT: Limit = Limit::AddressOrDevice { each: SIGN_INS, devices: SIGN_INS_OF_DEVICES };
 
 /// Every path, once.
 pub const ROUTES: &[Route] = &[
-    at(
-        SIGN_IN,
-        Policy { limit: Limit::AddressOrDevice { each: SIGN_INS, devices: SIGN_INS_OF_DEVICES }, ..API },
-    ),
+    at(SIGN_IN, Policy { limit: SIGN_IN_LIMIT, ..API }),
     at("/api/auth/sign-up/email", strict(SIGN_UPS)),
     // What proves a password here is counted for each session, whoever else is at the address.
     at("/api/auth/change-password", ORDINARY),
@@ -143,7 +148,10 @@ pub const ROUTES: &[Route] = &[
     // Cheap, public and cached: verifiers behind one address must never be turned away.
     at("/api/auth/jwks", PUBLIC),
     at("/api/auth/ok", API),
+    at("/api/auth/oauth2/get-consents", ORDINARY),
+    at("/api/auth/oauth2/delete-consent", ORDINARY),
     at("/api/auth/oauth2/token", OAUTH),
+    at("/api/auth/oauth2/par", OAUTH),
     at("/api/auth/oauth2/introspect", OAUTH),
     at("/api/auth/oauth2/revoke", OAUTH),
     at("/api/auth/oauth2/userinfo", OAUTH),
@@ -264,7 +272,10 @@ pub fn mount_form<E: Endpoint + Clone + 'static>(
         ROUTES.iter().any(|route| route.pattern == pattern),
         "{pattern} has no row in the table of routes"
     );
-    router.at(pattern, poem::get(endpoint.clone()).post(endpoint))
+    let taken = poem::get(endpoint.clone()).post(endpoint);
+    let refused =
+        |_: MethodNotAllowedError| async { ApiError::from(Code::MethodNotAllowed).allowing(FORMS_ALLOW) };
+    router.at(pattern, taken.catch_error(refused))
 }
 
 #[cfg(test)]

@@ -26,6 +26,9 @@ const RELOAD_TIMEOUT: Duration = Duration::from_secs(1);
 /// How far the clocks of two instances may lie apart when one reads what the other has issued.
 const READING_LEEWAY: Duration = Duration::from_secs(30);
 
+/// How long ago an ID token may have expired that is shown as a hint: as long as its key is published, it is taken.
+const HINT_LEEWAY: Duration = Duration::from_secs(10 * 365 * 24 * 60 * 60);
+
 /// Why no token was made.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -120,6 +123,17 @@ impl Issuer {
         let trusted = TrustedKeys { set: Some(&keys), shared: None };
         let principal = Unverified::parse(text).ok()?.verify(&trusted, &policy, now).ok()?;
         (principal.token_type == TokenType::AccessToken && principal.expires > now).then_some(principal)
+    }
+
+    /// What an ID token of this deployment says that was issued to `client`, also one that has expired (OpenID Connect Core
+    /// section 3.1.2.1, RP-Initiated Logout section 2); none for any other text.
+    pub fn read_id_token(&self, text: &str, client: &str, now: Timestamp) -> Option<Principal> {
+        let issuer = self.profile.issuer.clone();
+        let policy = Policy::new(issuer, client.to_owned(), HINT_LEEWAY, self.profile.ttl);
+        let keys = self.keyring.subscribe().borrow().clone();
+        let trusted = TrustedKeys { set: Some(&keys), shared: None };
+        let principal = Unverified::parse(text).ok()?.verify(&trusted, &policy, now).ok()?;
+        (principal.token_type == TokenType::Jwt).then_some(principal)
     }
 
     /// A token that says who was signed in at `found_at`, when the session was last known to live. Its life begins there:

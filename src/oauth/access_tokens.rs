@@ -95,6 +95,12 @@ impl AccessTokens {
         Ok(UserInfo { claims: UserClaims::of(&user, &scope), sub: user.id })
     }
 
+    /// Whom an ID token names that was issued to this client, however long ago; none for any other text.
+    pub fn user_of_hint(&self, client: &Client, text: &str) -> Option<String> {
+        let token = self.issuer.read_id_token(text, client.id.as_str(), self.clock.now());
+        token.map(|token| token.subject.clone())
+    }
+
     /// What a token of this client is, as long as it is good.
     ///
     /// # Errors

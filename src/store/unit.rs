@@ -97,6 +97,11 @@ impl Unit {
         GrantRepository::new(self)
     }
 
+    /// What users have agreed to.
+    pub fn consents(&self) -> ConsentRepository<&Self> {
+        ConsentRepository::new(self)
+    }
+
     /// The assertions of clients.
     pub fn client_assertions(&self) -> ClientAssertionRepository<&Self> {
         ClientAssertionRepository::new(self)

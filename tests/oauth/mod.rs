@@ -1,14 +1,19 @@
 //! OAuth and OpenID Connect as clients meet them: the token endpoint, and what becomes of what it gave.
 
 mod authorize;
+mod authorize_sessions;
 mod client_authentication;
 mod client_credentials;
 mod codes;
+mod consents;
+mod decision;
 mod endings;
 mod id_tokens;
 mod interleavings;
 mod log;
 mod private_key_jwt;
+mod push;
+mod reflection;
 mod refresh;
 mod returning;
 pub mod support;

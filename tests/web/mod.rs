@@ -114,6 +114,26 @@ async fn invited_user_chooses_a_password_with_the_link_of_a_mail_and_signs_in() 
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn pages_that_clients_send_users_to_work_on_every_screen_and_without_script() {
+    let port = crate::support::free_port();
+    let here = format!("http://127.0.0.1:{port}");
+    let client = serde_json::json!({
+        "client_id": "reports", "client_name": "Reports", "client_uri": "https://reports.example",
+        "token_endpoint_auth_method": "none", "application_type": "web",
+        "redirect_uris": [format!("{here}/healthz")], "grant_types": ["authorization_code", "refresh_token"],
+        "scope": "openid profile email offline_access tasks:read",
+    });
+    let app = with_mail().provisioned(&serde_json::json!({ "clients": [client] }));
+    let app = app.with(|settings| {
+        settings.set("SIGNET_LISTEN", format!("127.0.0.1:{port}"));
+        settings.set("BETTER_AUTH_URL", format!("http://127.0.0.1:{port}"));
+    });
+    let app = app.start().await;
+    assert_eq!(app.base_url, here);
+    drive(&app, "oauth.mjs").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn pages_of_a_server_without_mail_promise_none() {
     let app = TestApp::start().await;
     drive(&app, "without_mail.mjs").await;

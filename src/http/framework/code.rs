@@ -211,6 +211,12 @@ codes! {
         "a `scope` that is no scope, or more than was given";
     OAuthInvalidTarget: OAUTH, 400 "invalid_target", "The resource is unknown, or was not given",
         "a `resource` that is unknown, or that was not given (RFC 8707)";
+    OAuthUnsupportedResponseType: OAUTH, 400 "unsupported_response_type", "response_type is code",
+        "a request that is pushed: another `response_type`";
+    OAuthRequestNotSupported: OAUTH, 400 "request_not_supported", "request is not supported",
+        "a request that is pushed: the parameter `request` (OpenID Connect Core section 6)";
+    OAuthRegistrationNotSupported: OAUTH, 400 "registration_not_supported", "registration is not supported",
+        "a request that is pushed: the parameter `registration` (OpenID Connect Core section 7.2.1)";
     OAuthInvalidToken: OAUTH, 401 "invalid_token", "The access token is not good",
         "UserInfo: no access token, or one that has expired, was taken back, or is for another resource (`WWW-Authenticate: Bearer`)";
     OAuthInsufficientScope: OAUTH, 403 "insufficient_scope", "The access token lacks the scope openid",

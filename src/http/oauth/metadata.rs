@@ -9,6 +9,7 @@ use crate::model::client::{AuthMethod, GrantType};
 use crate::oauth::{IDENTITY_SCOPES, TASKS_SCOPES};
 
 const AUTHORIZE: &str = "/api/auth/oauth2/authorize";
+const PUSH: &str = "/api/auth/oauth2/par";
 const DEVICE: &str = "/api/auth/device/code";
 
 /// The members that are addresses, with the paths behind them.
@@ -18,7 +19,7 @@ const ENDPOINTS: [(&str, &str); 8] = [
     ("userinfo_endpoint", "/api/auth/oauth2/userinfo"),
     ("introspection_endpoint", "/api/auth/oauth2/introspect"),
     ("revocation_endpoint", "/api/auth/oauth2/revoke"),
-    ("pushed_authorization_request_endpoint", "/api/auth/oauth2/par"),
+    ("pushed_authorization_request_endpoint", PUSH),
     ("device_authorization_endpoint", DEVICE),
     ("end_session_endpoint", "/api/auth/oauth2/end-session"),
 ];
@@ -71,6 +72,9 @@ pub fn document(issuer: &str, algorithms: &[&str]) -> Value {
         members.insert("response_modes_supported".to_owned(), json!(["query", "form_post"]));
         members.insert("code_challenge_methods_supported".to_owned(), json!(["S256"]));
         members.insert("authorization_response_iss_parameter_supported".to_owned(), true.into());
+    }
+    if served(PUSH) {
+        members.insert("require_pushed_authorization_requests".to_owned(), false.into());
     }
     Value::Object(members)
 }

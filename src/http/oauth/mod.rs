@@ -10,6 +10,7 @@ mod introspect;
 pub mod metadata;
 mod page;
 mod parameters;
+mod push;
 mod revoke;
 mod service;
 mod token;
@@ -32,6 +33,7 @@ pub const BASE_PATH: &str = "/api/auth/oauth2";
 pub type Apis = (
     token::TokenApi,
     authorize::AuthorizeApi,
+    push::PushApi,
     introspect::IntrospectApi,
     revoke::RevokeApi,
     userinfo::UserInfoApi,
@@ -42,6 +44,7 @@ pub fn apis() -> Apis {
     (
         token::TokenApi,
         authorize::AuthorizeApi,
+        push::PushApi,
         introspect::IntrospectApi,
         revoke::RevokeApi,
         userinfo::UserInfoApi,

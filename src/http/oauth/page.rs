@@ -7,12 +7,13 @@ use base64::engine::general_purpose::STANDARD;
 use minijinja::{Environment, UndefinedBehavior, Value, context};
 use poem::Response;
 use poem::http::StatusCode;
-use poem::http::header::{CONTENT_SECURITY_POLICY, HeaderValue, LOCATION};
+use poem::http::header::{CONTENT_SECURITY_POLICY, HeaderValue, LOCATION, RETRY_AFTER};
 use signet_verify::crypto::sha256;
 
 use crate::http::framework::code::Code;
 use crate::http::framework::layers::HtmlError;
 use crate::mail::Language;
+use crate::sync::rule::RetryAfter;
 
 /// What sends the form of `form_post` without a click; the same text as in its page.
 const FORM_POST_SCRIPT: &str = "document.forms[0].submit()";
@@ -40,7 +41,40 @@ pub enum Problem {
     Broken,
 }
 
+/// Why a user sees a page instead of going on.
+#[derive(Clone, Debug)]
+pub struct Stop {
+    /// What went wrong.
+    pub problem: Problem,
+    /// In which language the page says so.
+    pub language: Language,
+    /// Where a link leads back to, and its name.
+    pub back: Option<(String, String)>,
+    /// How long to wait.
+    pub wait: Option<RetryAfter>,
+}
+
+impl Stop {
+    /// A page without a way back.
+    pub fn of(problem: Problem, language: Language) -> Self {
+        Self { problem, language, back: None, wait: None }
+    }
+}
+
 impl Problem {
+    /// The word for it in the log.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::UnknownClient => "unknown_client",
+            Self::WrongPlace => "wrong_place",
+            Self::Unreadable => "unreadable",
+            Self::Over => "over",
+            Self::ForeignForm => "foreign_form",
+            Self::TooMany => "too_many",
+            Self::Broken => "broken",
+        }
+    }
+
     fn status(self) -> StatusCode {
         match self {
             Self::TooMany => StatusCode::TOO_MANY_REQUESTS,
@@ -144,17 +178,21 @@ impl Pages {
         }
     }
 
-    /// A page about what went wrong, with a way back where one is known.
-    pub fn problem(&self, problem: Problem, language: Language, back: Option<(&str, &str)>) -> Response {
+    /// A page about what went wrong, with a way back where one is known, and with what the request is called in the log.
+    pub fn problem(&self, stop: &Stop, incident: &str) -> Response {
+        let Stop { problem, language, .. } = *stop;
         let (title, text) = problem.words(language);
-        let (back, name) = back.unwrap_or_default();
+        let (back, name) = stop.back.clone().unwrap_or_default();
         let back_text = match language {
             Language::English => format!("Go back to {name}"),
             Language::German => format!("Zurück zu {name}"),
         };
-        let values = context! { title, text, back, back_text };
+        let values = context! { title, text, back, back_text, incident };
         let mut response = self.page("problem.html", language, values);
         response.set_status(problem.status());
+        if let Some(wait) = stop.wait {
+            response.headers_mut().insert(RETRY_AFTER, wait.seconds().into());
+        }
         response.set_data(problem.code());
         response.set_data(HtmlError);
         response
@@ -176,27 +214,10 @@ impl Pages {
     /// On to another place, by GET whatever this was (RFC 9700 section 4.12).
     pub fn see_other(&self, place: &str, language: Language) -> Response {
         let Ok(place) = HeaderValue::try_from(place) else {
-            return self.problem(Problem::WrongPlace, language, None);
+            return self.problem(&Stop::of(Problem::WrongPlace, language), "");
         };
         let mut response = Response::builder().status(StatusCode::SEE_OTHER).finish();
         response.headers_mut().insert(LOCATION, place);
         response
-    }
-}
-
-/// What a scope lets a client do, in words.
-pub fn scope_in_words(word: &str, language: Language) -> String {
-    let (english, german) = match word {
-        "openid" => ("know who you are", "wissen, wer Sie sind"),
-        "profile" => ("see your name and picture", "Ihren Namen und Ihr Bild sehen"),
-        "email" => ("see your e-mail address", "Ihre E-Mail-Adresse sehen"),
-        "offline_access" => ("go on when you are not there", "weiterarbeiten, wenn Sie nicht da sind"),
-        "tasks:read" => ("read your tasks", "Ihre Aufgaben lesen"),
-        "tasks:write" => ("change your tasks", "Ihre Aufgaben ändern"),
-        other => return other.to_owned(),
-    };
-    match language {
-        Language::English => english.to_owned(),
-        Language::German => german.to_owned(),
     }
 }

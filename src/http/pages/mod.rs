@@ -128,6 +128,11 @@ const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; i
                       base-uri 'none'; form-action 'none'; frame-ancestors 'none'; \
                       require-trusted-types-for 'script'; trusted-types 'none'";
 
+/// The same, for a page whose form works without its script: it goes to the page itself, by POST.
+const POLICY_WITH_FORM: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; \
+                                connect-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'; \
+                                require-trusted-types-for 'script'; trusted-types 'none'";
+
 /// Parts are kept for a year: what changes has another name.
 const FOREVER: &str = "public, max-age=31536000, immutable";
 
@@ -251,8 +256,9 @@ impl Web {
             .replace("{{version}}", env!("CARGO_PKG_VERSION"))
             // Last: nothing in a name is taken for one of the places above.
             .replace("{{app}}", &self.app_name);
+        let policy = if page.name == SIGN_IN.name { POLICY_WITH_FORM } else { POLICY };
         StaticDocument::new("text/html; charset=utf-8", html)
-            .with_header(CONTENT_SECURITY_POLICY, POLICY)
+            .with_header(CONTENT_SECURITY_POLICY, policy)
             .with_header(OPENER, "same-origin")
             .with_header(SHARING, "same-origin")
     }

@@ -17,7 +17,7 @@ use crate::identity::Mailing;
 use crate::keys::keyring::Keyring;
 use crate::mail;
 use crate::model::signing_key::KeyState;
-use crate::oauth::TokenCounts;
+use crate::oauth::{DecisionCounts, TokenCounts};
 use crate::password::Passwords;
 use crate::store::Database;
 use crate::sync::limiter::Limiter;
@@ -45,6 +45,8 @@ pub struct Sources {
     pub mailing: Option<Arc<Mailing>>,
     /// What clients get, where this process signs people in.
     pub client_tokens: Option<Arc<TokenCounts>>,
+    /// What became of their requests.
+    pub decisions: Option<Arc<DecisionCounts>>,
     /// What the delivery of mail counts, where this process delivers it.
     pub mail: Option<Arc<mail::Status>>,
     /// Limits.
@@ -90,6 +92,13 @@ impl Collector for Sources {
             page.counters(
                 "signet_client_token_events",
                 "What happened to codes, refresh tokens and tokens of clients",
+                counts.read().map(|(event, count)| ([("event", event.name())], count)),
+            )?;
+        }
+        if let Some(counts) = &self.decisions {
+            page.counters(
+                "signet_authorization_events",
+                "What became of requests of clients for the authorization of users",
                 counts.read().map(|(event, count)| ([("event", event.name())], count)),
             )?;
         }
