@@ -37,7 +37,7 @@ async function refresh() {
 
 function row(consent) {
   const may = `May ${consent.descriptions.join(", ")}${consent.resources.length ? ` at ${consent.resources.join(", ")}` : ""}.`;
-  const ask = element("button", { type: "button", class: "quiet small", "aria-label": `Take access away from ${consent.clientName}`, onclick: () => open(consent) }, "Take away…");
+  const ask = element("button", { type: "button", class: "quiet small", "aria-label": `Take access away from ${consent.clientName}`, onclick: () => open(consent) }, "Take access away");
   return element(
     "li",
     {},
