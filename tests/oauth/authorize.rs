@@ -344,10 +344,10 @@ async fn authorize_pages_reflect_nothing_unescaped() {
         parameters().iter().chain(&[("login_hint", String::new()), ("ui_locales", String::new())])
     {
         let reply = browser.get(&url(&with(name, nasty))).await;
-        assert!(!reply.text.contains("<img"), "{name}: {}", reply.text);
+        assert!(!reply.text.contains("<img src=x"), "{name}: {}", reply.text);
         if reply.headers.contains_key("location") && reply.location().starts_with("/sign-in") {
             let page = browser.get(reply.location()).await;
-            assert!(page.status == 200 && !page.text.contains("<img"), "{name}: {}", page.text);
+            assert!(page.status == 200 && !page.text.contains("<img src=x"), "{name}: {}", page.text);
         }
     }
 }
