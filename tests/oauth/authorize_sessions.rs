@@ -9,7 +9,7 @@ use signet_verify::jose::base64url;
 use super::authorize::{Browser, assert_page, assert_told, hidden, parameters, told, url, with};
 use super::support::{Asked, ISSUER, Provider, encoded, form};
 use crate::store::support::Kind;
-use crate::support::{Caller, PASSWORD, User};
+use crate::support::{Caller, PASSWORD, TestApp, User};
 
 async fn start() -> (Provider, Client, User) {
     let provider = Provider::start().await;
@@ -264,4 +264,37 @@ async fn authorize_goes_on_over_a_rotation_of_keys_and_takes_a_hint_of_the_key_b
     for token in [&before["id_token"], &tokens["id_token"]] {
         assert!(told(&browser.get(&hinting(token.as_str().unwrap())).await).contains_key("code"));
     }
+}
+
+#[tokio::test]
+async fn sign_in_for_a_client_before_the_address_is_confirmed_mails_a_link_that_leads_back_to_it() {
+    let client = serde_json::json!({
+        "client_id": "app", "redirect_uris": [super::support::REDIRECT_URI],
+        "token_endpoint_auth_method": "none", "scope": "openid email",
+    });
+    let (builder, letters) = TestApp::with_letters();
+    let app = builder.provisioned(&serde_json::json!({ "clients": [client] })).with(|settings| {
+        settings.set("BETTER_AUTH_URL", ISSUER.to_owned());
+        settings.set("SIGNET_REQUIRE_VERIFIED_EMAIL", "on");
+    });
+    let app = app.start().await;
+    let body = serde_json::json!({ "name": "Ada", "email": "ada@example.com", "password": PASSWORD });
+    app.anonymous().post("/api/auth/sign-up/email", &body).await.expect(200);
+    letters.next("ada@example.com", "verify-email").await;
+    let mut browser = Browser::at(&app);
+    let begun = browser.get(&url(&parameters())).await;
+    let page = browser.get(begun.location()).await;
+    let typed = [("email", "ada@example.com"), ("password", PASSWORD)];
+    let refused = browser.submit(&page, "/sign-in", &typed).await;
+    assert!(refused.text.contains("Please confirm your address first"), "{}", refused.text);
+    let letter = letters.next("ada@example.com", "callbackURL").await;
+    let confirmed = browser.get(&letter.link("/api/auth/verify-email?")).await;
+    let place = confirmed.location().to_owned();
+    assert!(place.ends_with(&format!("/consent?request={}", hidden(&page, "request"))), "{place}");
+    let asked = browser.get(&place[place.find("/consent").unwrap()..]).await;
+    let page = browser.get(asked.location()).await;
+    let signed_in = browser.submit(&page, "/sign-in", &typed).await;
+    let page = browser.get(signed_in.location()).await;
+    let answered = browser.submit(&page, "/consent", &[("decision", "allow")]).await;
+    assert!(told(&answered).contains_key("code"));
 }
