@@ -130,7 +130,8 @@ pub enum Event<'a> {
     /// A client got tokens, or was refused because what it showed had been used before.
     ClientToken {
         /// What happened: `code_redeemed`, `code_replayed`, `refreshed`, `refresh_token_reused`, `issued_to_machine`,
-        /// `revoked`.
+        /// `revoked`; of devices `device_asked`, `device_approved`, `device_denied`, `device_redeemed`,
+        /// `device_replayed`.
         event: &'a str,
         /// The client.
         client: &'a str,
@@ -200,7 +201,8 @@ pub fn record(event: Event<'_>) {
 
 /// A client got tokens, or what it had been given has ended since something was shown twice.
 fn token_of<'a>(event: &'a str, client: &'a str, user: Option<&'a str>, grant: Option<&'a str>) -> Line<'a> {
-    let refused = ["code_replayed", "refresh_token_reused"].contains(&event);
+    let refused =
+        ["code_replayed", "refresh_token_reused", "device_denied", "device_replayed"].contains(&event);
     Line {
         action: "client_token",
         outcome: if refused { "refused" } else { "done" },

@@ -8,7 +8,10 @@ use super::peers::Peers;
 use crate::http::oauth::OAuth;
 use crate::identity::Sessions;
 use crate::identity::tokens::Issuer;
-use crate::oauth::{AccessTokens, ClientKeys, Clients, Codes, Grants, Outbound, Reach, TokenCounts, Tokens};
+use crate::oauth::{
+    AccessTokens, ClientKeys, Clients, Codes, Devices, Grants, Outbound, Reach, Targets,
+    TokenCounts, Tokens,
+};
 use crate::store::Database;
 use crate::vault::Vault;
 use url::{Host, Url};
@@ -46,6 +49,13 @@ pub(super) fn oauth(
             sessions.clone(),
             issuer.clone(),
             clock.clone(),
+            counts.clone(),
+        ),
+        devices: Devices::new(
+            database.clone(),
+            Targets::new(database.clone(), base_url.clone()),
+            clock.clone(),
+            entropy.clone(),
             counts.clone(),
         ),
         grants: Grants::new(database.clone(), sessions.clone()),

@@ -237,7 +237,9 @@ fn routes(parts: Parts, web: Option<&Web>, documents: [String; 3]) -> Route {
             ));
             let sign_in = oauth::SignInEndpoint::new(authorization.clone(), web.sign_in_page());
             let router = mount_form(router, "/sign-in", sign_in);
+            let router = mount_form(router, "/device", oauth::DeviceEndpoint(authorization.clone()));
             mount_form(router, "/consent", oauth::ConsentEndpoint(authorization.clone()))
+                .nest_no_strip(oauth::DEVICE_BASE_PATH, oauth::endpoint(oauth.clone(), authorization.clone()))
                 .nest_no_strip(oauth::BASE_PATH, oauth::endpoint(oauth, authorization))
                 .nest_no_strip(identity::BASE_PATH, identity::endpoint(identity))
         }

@@ -147,6 +147,7 @@ pub const ROUTES: &[Route] = &[
     at("/api/auth/oauth2/introspect", OAUTH),
     at("/api/auth/oauth2/revoke", OAUTH),
     at("/api/auth/oauth2/userinfo", OAUTH),
+    at("/api/auth/device/code", OAUTH),
     at(
         "/api/auth/oauth2/authorize",
         Policy { limit: Limit::AddressAndPath(AUTHORIZATIONS), reader: Reader::Person, ..API },
@@ -161,6 +162,7 @@ pub const ROUTES: &[Route] = &[
     at("/sign-up", PAGE),
     at("/sign-in", PAGE),
     at("/consent", PAGE),
+    at("/device", PAGE),
     at("/forgot-password", PAGE),
     at("/reset-password", PAGE),
     at("/verify-email", PAGE),
@@ -179,10 +181,11 @@ pub const ROUTES: &[Route] = &[
 ];
 
 /// What holds where nothing is, by the beginning of the path; the first that fits.
-const NOWHERE: [(&str, Policy); 8] = [
+const NOWHERE: [(&str, Policy); 9] = [
     ("/api/auth/sign-in/", strict(SIGN_INS)),
     ("/api/auth/sign-up/", strict(SIGN_UPS)),
     ("/api/auth/oauth2/", OAUTH),
+    ("/api/auth/device/", OAUTH),
     (IDENTITY_PREFIX, ORDINARY),
     ("/api/", API),
     ("/.well-known/", API),

@@ -7,6 +7,7 @@ pub mod authorization_request;
 pub mod client;
 pub mod contract;
 pub mod credential;
+pub mod device;
 pub mod grant;
 pub mod key_rows;
 pub mod mailed_token;

@@ -210,10 +210,15 @@ pub fn judge(client: &Client, asked: &Asked<'_>) -> Result<Wanted, Refusal> {
 /// What the client has registered of what it asks for; the token's `scope` says what came of it.
 fn scope(client: &Client, asked: Option<&str>) -> Result<ScopeSet, Refusal> {
     let refused = Refusal::new("invalid_scope", "scope names nothing that this client may ask for");
-    let asked = ScopeSet::parse(asked.unwrap_or_default()).ok_or(refused)?;
+    scope_for(client, asked).ok_or(refused)
+}
+
+/// The same, for whichever grant; none where there is nothing of it.
+pub(super) fn scope_for(client: &Client, asked: Option<&str>) -> Option<ScopeSet> {
+    let asked = ScopeSet::parse(asked.unwrap_or_default())?;
     let refreshes = client.grant_types.contains(&GrantType::RefreshToken);
     let scope = asked.intersection(&client.scope).filtered(|word| refreshes || word != "offline_access");
-    if scope.is_empty() { Err(refused) } else { Ok(scope) }
+    (!scope.is_empty()).then_some(scope)
 }
 
 fn challenge(client: &Client, asked: &Asked<'_>, scope: &ScopeSet) -> Result<Option<String>, Refusal> {

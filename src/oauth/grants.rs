@@ -51,7 +51,7 @@ impl Grants {
         Ok(self.end_all(GrantFilter::Id(id)).await? > 0)
     }
 
-    /// Ends everything that a user has given to a client, and codes that are on their way to it; says how many grants
+    /// Ends everything that a user has given to a client, and codes and devices that are on their way to it; says how many grants
     /// there were.
     ///
     /// # Errors
@@ -66,6 +66,7 @@ impl Grants {
             if let GrantFilter::OfUserTo(user_id, client) = filter {
                 // First, so that a code which is being redeemed has become a grant, or never will.
                 unit.authorization_codes().delete_unused(user_id, client).await?;
+                unit.devices().delete_unused(user_id, client).await?;
             }
             let ended = unit.grants().end(filter, ending).await?;
             unit.sessions().remember(&ended, ending).await?;

@@ -7,7 +7,7 @@
 //!
 //! # The order of statements
 //! Units that touch rows of the same user touch them in this order, so that no two wait for each other: `mail_requests`,
-//! `mailboxes`, `mailed_tokens`, `accounts`, `authorization_codes`, `sessions`, `grants`, `revoked_sessions`, `ended_owners`, `tasks`, `users`. What was
+//! `mailboxes`, `mailed_tokens`, `accounts`, `authorization_codes`, `device_authorizations`, `sessions`, `grants`, `revoked_sessions`, `ended_owners`, `tasks`, `users`. What was
 //! mailed comes first because all that follows depends on it, then the credential because a sign-in depends on it, and the
 //! user last because every session refers to it. Rows that a unit has just made are exempt: only it can see them.
 
@@ -21,6 +21,7 @@ mod connection;
 mod consents;
 pub mod credentials;
 mod database;
+pub mod devices;
 mod error;
 pub mod grants;
 pub mod keys;
@@ -48,6 +49,7 @@ pub use client_assertions::ClientAssertionRepository;
 pub use consents::ConsentRepository;
 pub use credentials::CredentialRepository;
 pub use database::{Connections, Database, Dialect};
+pub use devices::DeviceRepository;
 pub use error::{Error, OpenError};
 pub use grants::{GrantFilter, GrantRepository};
 pub use lane::LaneLoad;

@@ -18,6 +18,7 @@ use super::connection::{Connection, run_on};
 use super::consents::ConsentRepository;
 use super::credentials::CredentialRepository;
 use super::database::{Database, Dialect};
+use super::devices::DeviceRepository;
 use super::error::Error;
 use super::grants::GrantRepository;
 use super::lane::{Access, Place};
@@ -90,6 +91,11 @@ impl Unit {
     /// The codes.
     pub fn authorization_codes(&self) -> AuthorizationCodeRepository<&Self> {
         AuthorizationCodeRepository::new(self)
+    }
+
+    /// The devices that ask to be signed in.
+    pub fn devices(&self) -> DeviceRepository<&Self> {
+        DeviceRepository::new(self)
     }
 
     /// What users have given to clients.
@@ -224,6 +230,11 @@ impl Database {
     /// The codes, each statement by itself.
     pub fn authorization_codes(&self) -> AuthorizationCodeRepository<Self> {
         AuthorizationCodeRepository::new(self.clone())
+    }
+
+    /// The devices that ask to be signed in, each statement by itself.
+    pub fn devices(&self) -> DeviceRepository<Self> {
+        DeviceRepository::new(self.clone())
     }
 
     /// What users have given to clients, each statement by itself.

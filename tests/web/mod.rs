@@ -6,6 +6,7 @@ mod served;
 use std::process::Stdio;
 use std::time::Duration;
 
+use serde_json::json;
 use signet::config::Settings;
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::process::Command;
@@ -82,6 +83,18 @@ async fn account_page_lets_users_manage_their_account() {
 #[tokio::test(flavor = "multi_thread")]
 async fn pages_are_accessible_light_fit_every_screen_and_ask_no_other_host() {
     on_a_manual_clock("pages.mjs").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn device_page_lets_a_device_in_and_is_accessible_on_a_small_screen_and_in_the_dark() {
+    let television = json!({
+        "client_id": "tv", "client_name": "Television in the living room", "client_uri": "https://tv.example",
+        "application_type": "native", "token_endpoint_auth_method": "none",
+        "grant_types": ["urn:ietf:params:oauth:grant-type:device_code", "refresh_token"],
+        "scope": "openid email offline_access tasks:read",
+    });
+    let app = with_mail().provisioned(&json!({ "clients": [television] })).start().await;
+    drive(&app, "device.mjs").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -30,6 +30,10 @@ impl From<Error> for ApiError {
                 WWW_AUTHENTICATE,
                 "Bearer realm=\"Signet\", error=\"insufficient_scope\", scope=\"openid\"",
             ),
+            Error::AuthorizationPending => Code::OAuthAuthorizationPending.into(),
+            Error::SlowDown => Code::OAuthSlowDown.into(),
+            Error::AccessDenied => Code::OAuthAccessDenied.into(),
+            Error::ExpiredToken => Code::OAuthExpiredToken.into(),
             Error::Token(tokens::Error::NoKey) => Code::OAuthUnavailable.retry_after(SIGNING_RETRY),
             Error::Store(error) => Self::from(error).for_oauth(),
             error @ (Error::Token(_) | Error::Vault(_) | Error::Entropy(_)) => {

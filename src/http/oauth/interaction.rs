@@ -122,7 +122,7 @@ async fn form_of(
 }
 
 /// Whether a browser sends a form of our own site. Our pages send no referrer, so `Origin` may say `null`.
-fn is_from_here(headers: &HeaderMap, authorization: &Authorization) -> bool {
+pub(super) fn is_from_here(headers: &HeaderMap, authorization: &Authorization) -> bool {
     if headers::first(headers, &SEC_FETCH_SITE).is_some_and(|site| site != "same-origin") {
         return false;
     }
@@ -141,41 +141,60 @@ async fn signing_in(authorization: &Authorization, request: Request) -> Result<R
         authorization.take(&kept).await?;
         return Ok(authorization.refuse(&kept.received, Refusal::DENIED));
     }
+    let cookies = match prove(authorization, &request, &mut body, &form, language).await? {
+        Proved::SignedIn(cookies) => cookies,
+        Proved::Not { typed, why } => return Ok(sign_in_page(authorization, &kept, &typed, why)),
+    };
+    let place = format!("/consent?request={}", kept.id);
+    let mut response = authorization.pages.see_other(&place, language);
+    response.headers_mut().extend(cookies);
+    Ok(response)
+}
+
+/// What came of a form with an address and a password.
+pub(super) enum Proved {
+    /// The cookies of a new session.
+    SignedIn(HeaderMap),
+    /// Nothing, and why, beside what was typed as the address.
+    Not { typed: String, why: &'static str },
+}
+
+/// Signs in with the address and the password of a form.
+pub(super) async fn prove(
+    authorization: &Authorization,
+    request: &Request,
+    body: &mut RequestBody,
+    form: &Parameters,
+    language: Language,
+) -> Result<Proved, Stopped> {
+    let one = |name| form.optional(name).ok().flatten();
     let subscriber = request.extensions().get::<ClientAddress>().map(ClientAddress::subscriber);
     let attempt = authorization.oauth.limiter.attempt(SIGN_INS, &subscriber.unwrap_or_default()).await;
     if attempt.is_err() {
         return Err(authorization.stopped(Problem::TooMany, language));
     }
-    let device = Caller::from_request(&request, &mut body).await;
+    let device = Caller::from_request(request, body).await;
     let device = device.map_err(|error| authorization.broken(&error, language))?.0;
     let typed = one("email").unwrap_or_default();
     let password = Password::new(one("password").unwrap_or_default().to_owned());
     let remember = if one("rememberMe").is_some() { Remember::Yes } else { Remember::No };
-    let Some(email) = Email::parse(typed) else {
-        return Ok(sign_in_page(authorization, &kept, typed, wrong(language)));
-    };
+    let not = |why| Proved::Not { typed: typed.to_owned(), why };
+    let Some(email) = Email::parse(typed) else { return Ok(not(wrong(language))) };
     let identity = &authorization.identity;
     let signed_in = match identity.accounts.sign_in(&email, &password, remember, &device).await {
         Ok(signed_in) => signed_in,
-        Err(Error::InvalidEmailOrPassword | Error::PasswordTooLong) => {
-            return Ok(sign_in_page(authorization, &kept, typed, wrong(language)));
-        }
-        Err(Error::EmailNotVerified) => {
-            return Ok(sign_in_page(authorization, &kept, typed, unverified(language)));
-        }
+        Err(Error::InvalidEmailOrPassword | Error::PasswordTooLong) => return Ok(not(wrong(language))),
+        Err(Error::EmailNotVerified) => return Ok(not(unverified(language))),
         Err(Error::Throttled(_)) => return Err(authorization.stopped(Problem::TooMany, language)),
         Err(error) => return Err(authorization.broken(&error, language)),
     };
-    let place = format!("/consent?request={}", kept.id);
-    let mut response = authorization.pages.see_other(&place, language);
     let mut cookies = identity.cookies.set_session(&signed_in);
     if let Ok(known) = identity.accounts.remember_device(&email, &device) {
         identity.cookies.set_device(&mut cookies, &known);
     }
     cookies.remove("set-auth-token");
     cookies.remove("access-control-expose-headers");
-    response.headers_mut().extend(cookies);
-    Ok(response)
+    Ok(Proved::SignedIn(cookies))
 }
 
 fn wrong(language: Language) -> &'static str {

@@ -1,9 +1,11 @@
 //! OAuth 2.1 and OpenID Connect over HTTP.
-//! In: requests of clients below `/api/auth/oauth2`. Out: answers in the words of the RFCs, never to be cached.
+//! In: requests of clients below `/api/auth/oauth2`, and of devices. Out: answers in the words of the RFCs, never to be cached.
 
 mod authorization;
 mod authorize;
 mod client_authentication;
+mod device;
+mod device_page;
 mod error;
 mod interaction;
 mod introspect;
@@ -22,16 +24,21 @@ use poem::{Endpoint, EndpointExt};
 use poem_openapi::{LicenseObject, OpenApiService};
 
 pub use authorization::Authorization;
+pub use device_page::DeviceEndpoint;
 pub use interaction::{ConsentEndpoint, SignInEndpoint};
 pub use service::OAuth;
 
 /// Where the endpoints live.
 pub const BASE_PATH: &str = "/api/auth/oauth2";
 
+/// Where devices begin.
+pub const DEVICE_BASE_PATH: &str = "/api/auth/device";
+
 /// The operations.
 pub type Apis = (
     token::TokenApi,
     authorize::AuthorizeApi,
+    device::DeviceApi,
     introspect::IntrospectApi,
     revoke::RevokeApi,
     userinfo::UserInfoApi,
@@ -42,6 +49,7 @@ pub fn apis() -> Apis {
     (
         token::TokenApi,
         authorize::AuthorizeApi,
+        device::DeviceApi,
         introspect::IntrospectApi,
         revoke::RevokeApi,
         userinfo::UserInfoApi,

@@ -115,6 +115,10 @@ impl Pages {
             ("layout.html", include_str!("../../../web/oauth/layout.html")),
             ("sign-in.html", include_str!("../../../web/oauth/sign-in.html")),
             ("consent.html", include_str!("../../../web/oauth/consent.html")),
+            ("device.html", include_str!("../../../web/oauth/device.html")),
+            ("device-sign-in.html", include_str!("../../../web/oauth/device-sign-in.html")),
+            ("device-confirm.html", include_str!("../../../web/oauth/device-confirm.html")),
+            ("device-done.html", include_str!("../../../web/oauth/device-done.html")),
             ("problem.html", include_str!("../../../web/oauth/problem.html")),
             ("form-post.html", include_str!("../../../web/oauth/form-post.html")),
         ] {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use poem_openapi::Tags;
 
-use crate::oauth::{AccessTokens, Clients, Codes, Grants, Tokens};
+use crate::oauth::{AccessTokens, Clients, Codes, Devices, Grants, Tokens};
 use crate::store::Database;
 use crate::sync::limiter::Limiter;
 use signet_verify::clock::{Clock, Entropy};
@@ -19,6 +19,8 @@ pub struct OAuth {
     pub tokens: Tokens,
     /// What becomes of it.
     pub access_tokens: AccessTokens,
+    /// Devices that ask to be signed in.
+    pub devices: Devices,
     /// What users have given.
     pub grants: Grants,
     /// Requests and consents.
