@@ -123,6 +123,7 @@ pub fn endpoint(parts: Parts) -> BoxEndpoint<'static, Response> {
         origins: parts.origins.clone(),
         limiter: parts.limiter.clone(),
         operations,
+        challenge: parts.resource.as_ref().map(|resource| tasks::Challenge::new(&resource.identifier)),
         not_found_page: web.as_ref().map(Web::not_found),
         routes: routes(parts, web.as_ref(), [identity, oauth, tasks]),
     };
@@ -142,6 +143,8 @@ struct Layers {
     limiter: Arc<Limiter>,
     /// What the APIs of this process have declared.
     operations: Operations,
+    /// What a refusal of the tasks API leads to.
+    challenge: Option<tasks::Challenge>,
     /// What people see where nothing is.
     not_found_page: Option<StaticDocument>,
     routes: Route,
@@ -170,6 +173,9 @@ impl Endpoint for Layers {
                 log.answered(layers::into_response(&summary, &self.operations, answer)).await
             }
         };
+        if let Some(challenge) = &self.challenge {
+            challenge.complete(&summary, &mut response);
+        }
         cors.mark(&mut response);
         layers::protect(&mut response);
         let took = log.end(&summary, &mut response, &*self.clock);
@@ -248,6 +254,9 @@ fn routes(parts: Parts, web: Option<&Web>, documents: [String; 3]) -> Route {
         if parts.shows_metrics { mount(router, "/metrics", MetricsEndpoint(parts.metrics)) } else { router };
     match parts.resource {
         None => router,
-        Some(resource) => router.nest_no_strip("/api", tasks::endpoint(resource)),
+        Some(resource) => {
+            let metadata = well_known::discovery(&resource.identifier.metadata());
+            mount(router, tasks::METADATA, metadata).nest_no_strip("/api", tasks::endpoint(resource))
+        }
     }
 }

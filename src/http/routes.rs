@@ -155,6 +155,7 @@ pub const ROUTES: &[Route] = &[
     at("/.well-known/jwks.json", PUBLIC),
     at("/.well-known/openid-configuration", PUBLIC),
     at("/.well-known/oauth-authorization-server", PUBLIC),
+    at("/.well-known/oauth-protected-resource", PUBLIC),
     at("/api/{user_id}/tasks", API),
     at("/api/{user_id}/tasks/{id}", API),
     at("/api/{user_id}/tasks/{id}/complete", API),
