@@ -75,6 +75,7 @@ pub(super) fn parts(
         readiness: Arc::new(readiness),
         metrics: Arc::new(metrics),
         shows_metrics: sockets.metrics.is_none(),
+        docs: config.server.docs,
         limiter: peers.limiter.clone(),
         origins,
         trusted_proxies: config.server.trusted_proxies.clone(),

@@ -11,7 +11,7 @@ use super::mailing::mailing;
 use super::oauth::oauth;
 use super::peers::Peers;
 use super::storage::Storage;
-use crate::config::{Config, IssuerSecrets, TokenMode, TrustedOrigins};
+use crate::config::{Config, Docs, IssuerSecrets, TokenMode, TrustedOrigins};
 use crate::http::IdentityParts;
 use crate::http::identity::{Cookies, Identity};
 use crate::http::pages::Web;
@@ -111,7 +111,8 @@ impl IdentityHalf {
         .with_mail(self.mailing.clone());
         let issuer = Arc::new(self.issuer(config, base_url, environment));
         let sealing = (&self.vault, &self.client_tokens);
-        let oauth = oauth(&self.database, &self.sessions, &issuer, sealing, peers, environment);
+        let oauth =
+            oauth(&self.database, &self.sessions, &issuer, sealing, config.server.docs, peers, environment);
         let identity = Identity {
             accounts,
             sessions: self.sessions.clone(),
@@ -124,6 +125,7 @@ impl IdentityHalf {
             clock,
         };
         let web = Web::embedded(&config.mail.app_name);
+        let web = if config.server.docs == Docs::Shown { web.with_docs() } else { web };
         IdentityParts {
             web: if self.mail.outbox.is_on() { web.with_mail() } else { web },
             identity: Arc::new(identity),

@@ -5,11 +5,12 @@ use std::sync::Arc;
 
 use super::environment::Environment;
 use super::peers::Peers;
+use crate::config::Docs;
 use crate::http::oauth::OAuth;
 use crate::identity::Sessions;
 use crate::identity::tokens::Issuer;
 use crate::oauth::{
-    AccessTokens, ClientKeys, Clients, Codes, Devices, Grants, Outbound, Reach, Targets,
+    AccessTokens, ClientKeys, Clients, Codes, Devices, DocsClient, Grants, Outbound, Reach, Targets,
     TokenCounts, Tokens,
 };
 use crate::store::Database;
@@ -22,6 +23,7 @@ pub(super) fn oauth(
     sessions: &Arc<Sessions>,
     issuer: &Arc<Issuer>,
     (vault, counts): (&Arc<Vault>, &Arc<TokenCounts>),
+    docs: Docs,
     peers: &Peers,
     environment: &Environment,
 ) -> Arc<OAuth> {
@@ -33,7 +35,8 @@ pub(super) fn oauth(
     let outbound = outbound.ok();
     Arc::new(OAuth {
         clients: Clients::new(database.clone())
-            .with_assertions(Arc::new(ClientKeys::new(outbound)), base_url),
+            .with_assertions(Arc::new(ClientKeys::new(outbound)), base_url)
+            .with_docs(if docs == Docs::Shown { DocsClient::new(base_url) } else { None }),
         codes: Codes::new(database.clone(), clock.clone(), entropy.clone()),
         tokens: Tokens::new(
             database.clone(),

@@ -41,8 +41,9 @@ use self::routes::Policy;
 use self::routes::Reader;
 use self::routes::mount;
 use self::routes::mount_form;
-use crate::config::TrustedOrigins;
+use crate::config::{Docs, TrustedOrigins};
 use crate::keys::keyring::Keyring;
+use crate::oauth::DOCS_RETURN;
 use crate::sync::limiter::Limiter;
 use signet_verify::clock::Clock;
 use signet_verify::clock::Entropy;
@@ -59,6 +60,8 @@ pub struct Parts {
     pub metrics: Arc<Metrics>,
     /// Whether `/metrics` is among these paths; else it has an address of its own.
     pub shows_metrics: bool,
+    /// Whether there is a page on which people try the APIs.
+    pub docs: Docs,
     /// Limits.
     pub limiter: Arc<Limiter>,
     /// Pages that may call us.
@@ -216,13 +219,21 @@ fn routes(parts: Parts, web: Option<&Web>, documents: [String; 3]) -> Route {
     let [identity_document, oauth_document, tasks_document] = documents;
     let router = mount(Route::new(), "/healthz", health::liveness());
     let router = mount(router, "/readyz", health::ReadinessEndpoint(parts.readiness));
-    let router = mount(router, "/docs", docs::DocsPage::default());
     let router = mount(router, "/openapi/identity.json", docs::document(identity_document));
     let router = mount(router, "/openapi/oauth.json", docs::document(oauth_document));
     let router = mount(router, "/openapi/tasks.json", docs::document(tasks_document));
     let router = match web {
         Some(web) => web.mount(router),
+        None if parts.docs == Docs::Hidden => router,
         None => mount(router, "/", poem::endpoint::make_sync(|_| Redirect::see_other("/docs"))),
+    };
+    let router = match (parts.docs, &parts.identity) {
+        (Docs::Hidden, _) => router,
+        (Docs::Shown, None) => mount(router, "/docs", docs::DocsPage::new(None)),
+        (Docs::Shown, Some(identity)) => {
+            let router = mount(router, "/docs", docs::DocsPage::new(Some(identity.base_url.clone())));
+            mount(router, DOCS_RETURN, docs::signed_in())
+        }
     };
     let router = match parts.identity {
         None => router,

@@ -173,6 +173,7 @@ pub const ROUTES: &[Route] = &[
     at("/.well-known/change-password", API),
     at("/assets/{version}/{*path}", API),
     at("/docs", PAGE),
+    at("/docs/oauth2-redirect.html", PAGE),
     at("/openapi/identity.json", PUBLIC),
     at("/openapi/tasks.json", PUBLIC),
     at("/openapi/oauth.json", PUBLIC),

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use subtle::ConstantTimeEq;
 
 use super::assertion::{Assertion, Audiences};
+use super::built_in::{DOCS_CLIENT, DocsClient};
 use super::client_keys::ClientKeys;
 use super::error::Error;
 use crate::model::client::{AuthMethod, Client, ClientId};
@@ -43,12 +44,13 @@ pub enum Presented {
 pub struct Clients {
     database: Database,
     assertions: Option<(Arc<ClientKeys>, Audiences)>,
+    docs: Option<Arc<DocsClient>>,
 }
 
 impl Clients {
     /// Those that `database` keeps.
     pub fn new(database: Database) -> Self {
-        Self { database, assertions: None }
+        Self { database, assertions: None, docs: None }
     }
 
     /// The same, who may also prove themselves by signing (`private_key_jwt`) for this issuer.
@@ -58,12 +60,24 @@ impl Clients {
         Self { assertions: Some((keys, audiences)), ..self }
     }
 
+    /// The same, with the client of the page `/docs`.
+    #[must_use]
+    pub fn with_docs(self, docs: Option<DocsClient>) -> Self {
+        Self { docs: docs.map(Arc::new), ..self }
+    }
+
     /// The client with this id.
     ///
     /// # Errors
     /// When the database fails.
     pub async fn find(&self, id: &str) -> Result<Option<Client>, Error> {
         let Some(id) = ClientId::parse(id) else { return Ok(None) };
+        if id.as_str() == DOCS_CLIENT {
+            return match &self.docs {
+                Some(docs) => docs.ready(&self.database).await.map(Some),
+                None => Ok(None),
+            };
+        }
         Ok(self.database.clients().find(&id).await?)
     }
 

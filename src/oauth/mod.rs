@@ -6,6 +6,7 @@ mod access_tokens;
 mod assertion;
 mod audience;
 pub mod authorize;
+mod built_in;
 pub mod changes;
 mod claims;
 mod client_keys;
@@ -25,6 +26,7 @@ mod token;
 
 pub use access_tokens::{AccessTokens, Described, UserInfo};
 pub use audience::{IDENTITY_SCOPES, TASKS_SCOPES, Target, Targets};
+pub use built_in::{DOCS_CLIENT, DOCS_RETURN, DocsClient};
 pub use client_keys::ClientKeys;
 pub use clients::{ClientProof, Clients, Presented};
 pub use codes::{Approved, Codes};

@@ -10,9 +10,14 @@ use crate::support::{Caller, TestApp};
 
 /// Runs schemathesis on one document with a credential, repeatably and within bounds.
 async fn examine(app: &TestApp, document: &str, credential: &Caller, more: &[&str]) {
+    examine_as(app, document, &format!("Bearer {}", credential.token()), more).await;
+}
+
+/// The same with any `Authorization`.
+async fn examine_as(app: &TestApp, document: &str, authorization: &str, more: &[&str]) {
     let Some(folder) = installed() else { return };
     let url = format!("{}/openapi/{document}.json", app.base_url);
-    let authorization = format!("Authorization: Bearer {}", credential.token());
+    let authorization = format!("Authorization: {authorization}");
     let ran = Command::new(folder.join("venv/bin/schemathesis"))
         .args(["run", &url, "--url", &app.base_url, "-H", &authorization, "-H", "User-Agent: schemathesis"])
         .args(["--seed", "20261122", "--max-examples", "25", "--phases", "examples,coverage,fuzzing"])
@@ -77,4 +82,27 @@ async fn schemathesis_finds_no_difference_between_the_identity_document_and_the_
     let bob = app.signed_up("bob").await;
     let only = [&NO_405_NOR_STATE[..], &["--include-path", "/api/auth/delete-user"]].concat();
     examine(&app, "identity", &bob.session, &only).await;
+}
+
+/// Which codes, tokens and clients are good no schema knows; and an authorization endpoint tells a browser on a page what does
+/// not fit, so that a request is well formed and refused, or not and answered.
+const OAUTH_STATE: [&str; 2] = ["--exclude-checks", "positive_data_acceptance,negative_data_rejection"];
+
+#[tokio::test(flavor = "multi_thread")]
+async fn schemathesis_finds_no_difference_between_the_oauth_document_and_the_server() {
+    let secret = "DqT1mV7nLw0sXy4kR9bZ2cHfJ6pGu3Ea";
+    let app = TestApp::builder().provisioned(&json!({ "clients": [{
+        "client_id": "app", "client_secret": secret, "redirect_uris": ["https://app.example/cb"],
+        "grant_types": [
+            "authorization_code", "refresh_token", "client_credentials",
+            "urn:ietf:params:oauth:grant-type:device_code",
+        ],
+    }] }));
+    let app = app.start().await;
+    let alice = app.signed_up("alice").await;
+    let of_users = ["--include-path-regex", "/(userinfo|authorize)$"];
+    examine(&app, "oauth", &alice.session, &[&OAUTH_STATE[..], &of_users].concat()).await;
+    let of_clients = ["--exclude-path-regex", "/(userinfo|authorize)$"];
+    let client = crate::oauth::support::basic("app", secret);
+    examine_as(&app, "oauth", &client, &[&OAUTH_STATE[..], &of_clients].concat()).await;
 }

@@ -5,6 +5,7 @@ mod client_authentication;
 mod client_credentials;
 mod codes;
 mod device;
+mod docs_client;
 mod endings;
 mod id_tokens;
 mod interleavings;

@@ -143,6 +143,7 @@ pub struct Web {
     app_name: String,
     serves_tasks: bool,
     sends_mail: bool,
+    shows_docs: bool,
 }
 
 impl Web {
@@ -170,6 +171,7 @@ impl Web {
             app_name: HtmlEscape(app_name).to_string(),
             serves_tasks: false,
             sends_mail: false,
+            shows_docs: false,
         }
     }
 
@@ -183,6 +185,12 @@ impl Web {
     #[must_use]
     pub fn with_mail(self) -> Self {
         Self { sends_mail: true, ..self }
+    }
+
+    /// The same app, with links to the page on which people try the APIs.
+    #[must_use]
+    pub fn with_docs(self) -> Self {
+        Self { shows_docs: true, ..self }
     }
 
     /// The page that a browser gets with a 404.
@@ -235,7 +243,12 @@ impl Web {
     fn page(&self, page: &Page) -> StaticDocument {
         let assets = format!("/assets/{}", self.version);
         let html = LAYOUT.replace("{{main}}", page.main.trim_end());
-        let parts = [("tasks", self.serves_tasks), ("mail", self.sends_mail), ("no-mail", !self.sends_mail)];
+        let parts = [
+            ("tasks", self.serves_tasks),
+            ("mail", self.sends_mail),
+            ("no-mail", !self.sends_mail),
+            ("docs", self.shows_docs),
+        ];
         let html = parts.into_iter().fold(html, |html, (name, is_there)| {
             let (begin, end) = (format!("<!-- {name} -->"), format!("<!-- /{name} -->"));
             if is_there { html.replace(&begin, "").replace(&end, "") } else { without(&html, &begin, &end) }

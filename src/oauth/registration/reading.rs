@@ -13,6 +13,7 @@ use super::redirect_uri::{self, Http};
 use crate::model::client::{ApplicationType, AuthMethod, ClientId, GrantType};
 use crate::model::grant::OFFLINE_ACCESS;
 use crate::model::scope::ScopeSet;
+use crate::oauth::built_in::DOCS_CLIENT;
 use signet_verify::crypto::Algorithm;
 
 /// The most addresses of a kind.
@@ -122,14 +123,16 @@ fn name(members: &mut Members) -> Option<String> {
 
 /// The id: as it is given, or made up of the name, so that it is the same whenever the file is read.
 fn client_id(members: &mut Members, name: Option<&str>) -> Option<ClientId> {
+    let free = |id: &ClientId| id.as_str() != DOCS_CLIENT;
     if members.has("client_id") {
         return members.word(
             "client_id",
-            "1 to 64 letters, digits, dots, hyphens and underscores, but not 32 letters and digits as the ids of users",
-            ClientId::parse,
+            "1 to 64 letters, digits, dots, hyphens and underscores, but not 32 letters and digits as the ids of users, \
+             nor swagger-ui, which is built in",
+            |text| ClientId::parse(text).filter(free),
         );
     }
-    let made = name.map(made_of).and_then(|text| ClientId::parse(&text));
+    let made = name.map(made_of).and_then(|text| ClientId::parse(&text)).filter(free);
     if made.is_none() {
         members.refuse("client_id", "is missing, and there is no client_name to make one of");
     }
