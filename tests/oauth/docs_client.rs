@@ -7,7 +7,7 @@ use signet::oauth::{DOCS_CLIENT, DOCS_RETURN};
 
 use super::support::{ISSUER, Provider, assert_error, challenge, claims, encoded, form, post};
 use crate::support::agent::Agent;
-use crate::support::{Caller, PASSWORD};
+use crate::support::{Caller, PASSWORD, SECRET};
 
 const VERIFIER: &str = super::support::VERIFIER;
 
@@ -61,6 +61,21 @@ async fn docs_client_gets_a_code_at_our_own_origin_for_the_tasks_and_nothing_mor
         let refused = post(&provider.app.anonymous(), None, encoded(&other)).await;
         assert_error(&refused, 400, "unauthorized_client");
     }
+    let order = |verbs: &[&str]| {
+        let mut order = std::process::Command::new(env!("CARGO_BIN_EXE_signet"));
+        order.args(verbs).env("DATABASE_URL", &provider.url).env("BETTER_AUTH_SECRET", SECRET);
+        order.env("BETTER_AUTH_URL", ISSUER).env("SIGNET_KEYS_DIR", provider.app.folder.path().join("keys"));
+        let done = order.output().unwrap();
+        (done.status.success(), String::from_utf8_lossy(&done.stdout).into_owned())
+    };
+    provider.client("grafana", |_| ()).await;
+    let (listed, clients) = order(&["clients", "list", "--json"]);
+    assert!(listed && clients.contains("grafana") && !clients.contains(DOCS_CLIENT), "{clients}");
+    for verb in ["show", "remove", "rotate-secret"] {
+        assert!(!order(&["clients", verb, DOCS_CLIENT]).0, "{verb}");
+    }
+    let again = agent.open(&address(&provider, &place)).await;
+    assert!(again.parameter("code").is_some(), "its row is still there");
 }
 
 #[tokio::test]
