@@ -139,6 +139,15 @@ pub enum Event<'a> {
         /// What it was given.
         grant: Option<&'a str>,
     },
+    /// A client could not be told for hours that a session has ended, and is not told any more.
+    ClientNotTold {
+        /// The client.
+        client: &'a str,
+        /// Whose session it was.
+        user: &'a str,
+        /// The session.
+        session: &'a str,
+    },
     /// A resource was added or changed.
     ResourceChanged {
         /// What happened: `added`, `changed`.
@@ -260,6 +269,9 @@ fn line(happened: Event<'_>) -> Line<'_> {
             Line { client: Some(client), ..changed("client", event, actor) }
         }
         Event::ClientToken { event, client, user, grant } => token_of(event, client, user, grant),
+        Event::ClientNotTold { client, user, session } => {
+            Line { client: Some(client), outcome: "dropped", ..did("logout_notice", user, session) }
+        }
         Event::ResourceChanged { event, resource, actor } => {
             Line { resource: Some(resource), ..changed("resource", event, actor) }
         }

@@ -55,6 +55,7 @@ pub(super) fn parts(
         passwords: identity.map(|half| half.passwords.clone()),
         mailing: identity.map(|half| half.mailing.clone()),
         client_tokens: identity.map(|half| half.client_tokens.clone()),
+        logout_notices: identity.map(|half| half.notice_counts.clone()),
         mail: identity.map(|half| half.mail.status.clone()),
         limiter: peers.limiter.clone(),
         revocations: peers.revocations.clone(),

@@ -8,7 +8,7 @@ use super::error::Error;
 use super::keys::{KeyWorker, KeysHalf};
 use super::mail::MailHalf;
 use super::mailing::mailing;
-use super::oauth::oauth;
+use super::oauth::{backchannel, oauth};
 use super::peers::Peers;
 use super::storage::Storage;
 use crate::config::{Config, IssuerSecrets, TokenMode, TrustedOrigins};
@@ -18,7 +18,7 @@ use crate::http::pages::Web;
 use crate::identity::tokens::{Issuer, Signature, TokenProfile};
 use crate::identity::{Accounts, Devices, Mailing, Sessions};
 use crate::keys::keyring::Keyring;
-use crate::oauth::TokenCounts;
+use crate::oauth::{BackchannelWorker, NoticeCounts, TokenCounts};
 use crate::password::Passwords;
 use crate::store::Database;
 use crate::vault::Vault;
@@ -41,6 +41,12 @@ pub(super) struct IdentityHalf {
     pub(super) mail: MailHalf,
     /// What clients get, in counts.
     pub(super) client_tokens: Arc<TokenCounts>,
+    /// What became of word to clients, in counts.
+    pub(super) notice_counts: Arc<NoticeCounts>,
+    /// What tells clients of ended sessions.
+    pub(super) backchannel: BackchannelWorker,
+    /// What signs tokens.
+    issuer: Arc<Issuer>,
     /// What seals refresh tokens.
     vault: Arc<Vault>,
     database: Database,
@@ -68,17 +74,26 @@ impl IdentityHalf {
         let vault = keys.vault;
         let mail = MailHalf::open(config, base_url, vault.clone(), storage, environment)?;
         let mailing = mailing(config, base_url, mail.outbox.clone(), peers.limiter.clone());
+        let keyring = worker.keyring();
+        let issuer = Arc::new(issuer(config, base_url, &keys.secrets, &keyring, environment));
+        let sessions = peers.sessions(config, storage, environment);
+        let notice_counts = Arc::default();
+        let backchannel =
+            backchannel(&storage.upkeep, &sessions, issuer.clone(), &notice_counts, environment);
         Ok(Self {
             secrets: keys.secrets,
             vault,
+            notice_counts,
+            backchannel,
+            issuer,
             client_tokens: Arc::default(),
             mail,
             mailing,
-            keyring: worker.keyring(),
+            keyring,
             worker,
             passwords,
             database: storage.requests.clone(),
-            sessions: peers.sessions(config, storage, environment),
+            sessions,
         })
     }
 
@@ -109,7 +124,7 @@ impl IdentityHalf {
             entropy,
         )
         .with_mail(self.mailing.clone());
-        let issuer = Arc::new(self.issuer(config, base_url, environment));
+        let issuer = self.issuer.clone();
         let sealing = (&self.vault, &self.client_tokens);
         let oauth = oauth(&self.database, &self.sessions, &issuer, sealing, peers, environment);
         let identity = Identity {
@@ -138,17 +153,21 @@ impl IdentityHalf {
             },
         }
     }
+}
 
-    fn issuer(&self, config: &Config, base_url: &str, environment: &Environment) -> Issuer {
-        let signature = match config.tokens.mode {
-            TokenMode::Hs256 => Signature::SharedSecret(MacKey::new(&self.secrets.shared)),
-            TokenMode::Eddsa | TokenMode::Migrate { .. } => Signature::Keyring,
-        };
-        let terms = TokenProfile {
-            issuer: base_url.to_owned(),
-            audience: base_url.to_owned(),
-            ttl: config.tokens.ttl,
-        };
-        Issuer::new(self.keyring.clone(), signature, terms, environment.entropy.clone())
-    }
+/// What signs tokens, as the settings have it.
+fn issuer(
+    config: &Config,
+    base_url: &str,
+    secrets: &IssuerSecrets,
+    keyring: &Arc<Keyring>,
+    environment: &Environment,
+) -> Issuer {
+    let signature = match config.tokens.mode {
+        TokenMode::Hs256 => Signature::SharedSecret(MacKey::new(&secrets.shared)),
+        TokenMode::Eddsa | TokenMode::Migrate { .. } => Signature::Keyring,
+    };
+    let terms =
+        TokenProfile { issuer: base_url.to_owned(), audience: base_url.to_owned(), ttl: config.tokens.ttl };
+    Issuer::new(keyring.clone(), signature, terms, environment.entropy.clone())
 }

@@ -72,6 +72,7 @@ pub(super) fn cleanup_of_oauth(storage: &Storage, environment: &Environment) -> 
                 outcome.note(database.grants().sweep(now).await),
                 outcome.note(database.client_assertions().sweep(now).await),
                 outcome.note(database.authorization_requests().sweep(now).await),
+                outcome.note(database.logout_requests().sweep(now).await),
             ];
             match swept.into_iter().flatten().max() {
                 Some(deleted) if deleted >= grants::SWEPT_AT_ONCE => Next::AtOnce,

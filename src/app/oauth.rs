@@ -8,10 +8,31 @@ use super::peers::Peers;
 use crate::http::oauth::OAuth;
 use crate::identity::Sessions;
 use crate::identity::tokens::Issuer;
-use crate::oauth::{AccessTokens, ClientKeys, Clients, Codes, Grants, Outbound, Reach, TokenCounts, Tokens};
+use crate::oauth::logout::Logouts;
+use crate::oauth::{
+    AccessTokens, BackchannelWorker, ClientKeys, Clients, Codes, Grants, NOTICES_AT_ONCE, NoticeCounts,
+    Outbound, Reach, TokenCounts, Tokens,
+};
 use crate::store::Database;
 use crate::vault::Vault;
 use url::{Host, Url};
+
+/// What tells clients that sessions have ended.
+pub(super) fn backchannel(
+    database: &Database,
+    sessions: &Sessions,
+    issuer: Arc<Issuer>,
+    counts: &Arc<NoticeCounts>,
+    environment: &Environment,
+) -> BackchannelWorker {
+    let Environment { clock, entropy } = environment.clone();
+    let outbound = Outbound::new(reach(&issuer.profile().issuer));
+    let outbound =
+        outbound.inspect_err(|error| tracing::warn!(%error, "no client is told of ended sessions"));
+    let outbound = outbound.ok().map(|outbound| outbound.with_places(NOTICES_AT_ONCE));
+    let called = (counts.clone(), sessions.notices());
+    BackchannelWorker::new(database.clone(), issuer, outbound, called, clock, entropy)
+}
 
 /// What the paths of OAuth work with.
 pub(super) fn oauth(
@@ -49,6 +70,7 @@ pub(super) fn oauth(
             counts.clone(),
         ),
         grants: Grants::new(database.clone(), sessions.clone()),
+        logouts: Logouts::new(database.clone(), base_url.clone()),
         database: database.clone(),
         entropy,
         limiter: peers.limiter.clone(),

@@ -151,6 +151,10 @@ pub const ROUTES: &[Route] = &[
         "/api/auth/oauth2/authorize",
         Policy { limit: Limit::AddressAndPath(AUTHORIZATIONS), reader: Reader::Person, ..API },
     ),
+    at(
+        "/api/auth/oauth2/end-session",
+        Policy { limit: Limit::AddressAndPath(AUTHORIZATIONS), reader: Reader::Person, ..API },
+    ),
     at("/.well-known/jwks.json", PUBLIC),
     at("/.well-known/openid-configuration", PUBLIC),
     at("/.well-known/oauth-authorization-server", PUBLIC),

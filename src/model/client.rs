@@ -166,6 +166,8 @@ pub struct Client {
     pub jwks_uri: Option<String>,
     /// Where it is told of sign-outs.
     pub backchannel_logout_uri: Option<String>,
+    /// Whether it wants to be told which session has ended; it is told in any case.
+    pub backchannel_logout_session_required: bool,
     /// Its home page.
     pub client_uri: Option<String>,
     /// When it was added.

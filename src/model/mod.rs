@@ -9,6 +9,7 @@ pub mod contract;
 pub mod credential;
 pub mod grant;
 pub mod key_rows;
+pub mod logout_notice;
 pub mod mailed_token;
 pub mod message;
 pub mod resource_server;

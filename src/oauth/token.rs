@@ -318,6 +318,9 @@ impl Tokens {
             if !unit.sessions().hold(&grant.session_id, now).await? {
                 return Ok(Taken::SessionOver);
             }
+            if grant.scope.contains("openid") {
+                unit.session_clients().insert(&grant.session_id, &grant.client_id).await?;
+            }
             unit.grants().insert(grant, hashes).await?;
             let surplus = GrantFilter::Surplus(&grant.user_id, &grant.client_id);
             let ended = unit.grants().end(surplus, ending).await?;

@@ -1,13 +1,16 @@
 //! OAuth and OpenID Connect as clients meet them: the token endpoint, and what becomes of what it gave.
 
 mod authorize;
+mod backchannel;
 mod client_authentication;
 mod client_credentials;
 mod codes;
+mod end_session;
 mod endings;
 mod id_tokens;
 mod interleavings;
 mod log;
+pub mod party;
 mod private_key_jwt;
 mod refresh;
 mod returning;

@@ -224,6 +224,7 @@ pub fn client(id: &str) -> Client {
         jwks: None,
         jwks_uri: None,
         backchannel_logout_uri: None,
+        backchannel_logout_session_required: false,
         client_uri: None,
         created_at: BEGINNING,
         updated_at: BEGINNING,

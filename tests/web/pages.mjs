@@ -18,6 +18,8 @@ const PLACES = [
   ["/reset-password", (page) => page.getByRole("heading", { name: "This link doesn’t work" }).waitFor()],
   ["/verify-email", (page) => page.getByRole("heading", { name: "This link doesn’t work" }).waitFor()],
   ["/nothing/here", (page) => page.getByRole("heading", { name: "There is nothing here" }).waitFor()],
+  ["/api/auth/oauth2/end-session", (page) => page.getByRole("heading", { name: "You are signed out" }).waitFor()],
+  ["/api/auth/oauth2/end-session", (page) => page.getByRole("button", { name: "Stay signed in" }).waitFor(), "member"],
   ["/tasks", titles, "member"],
   ["/tasks?show=done", titles, "member"],
   ["/account", (page) => page.locator("#token-proof.good").waitFor(), "member"],

@@ -26,9 +26,9 @@ use crate::oauth::Approved;
 use crate::oauth::authorize::{self, Asked, Next, Refusal, ResponseMode, Wanted};
 
 /// Letters and digits of the id of a request, and of the cookie of a browser: 190 bits and more.
-const ID_LENGTH: usize = 32;
+pub(super) const ID_LENGTH: usize = 32;
 /// The longest request that is kept, in bytes.
-const LONGEST_KEPT: usize = 8 * 1024;
+pub(super) const LONGEST_KEPT: usize = 8 * 1024;
 /// Parameters that are given at most once.
 const ONCE: [&str; 20] = [
     "client_id",
@@ -54,7 +54,7 @@ const ONCE: [&str; 20] = [
 ];
 
 /// Why a user sees a page instead of going on.
-type Stopped = Box<Response>;
+pub(super) type Stopped = Box<Response>;
 
 /// The authorization endpoint and its pages.
 #[derive(Debug)]
@@ -116,15 +116,7 @@ impl Authorization {
         parameters: Parameters,
         language: Language,
     ) -> Result<Received, Stopped> {
-        let language = match parameters.optional("ui_locales") {
-            Ok(Some(locales)) => {
-                let known = locales.split(' ').find(|tag| {
-                    Language::ALL.iter().any(|language| tag.split('-').next() == Some(language.tag()))
-                });
-                known.map_or(language, |tag| Language::of(Some(tag)))
-            }
-            _ => language,
-        };
+        let language = language_of(&parameters, language);
         let unreadable = |_| self.stopped(Problem::Unreadable, language);
         let id = parameters.optional("client_id").map_err(unreadable)?.unwrap_or_default();
         let client = self.oauth.clients.find(id).await.map_err(|error| self.broken(&error, language))?;
@@ -365,6 +357,13 @@ impl Authorization {
         let cookie = format!("{name}={text}; Path=/; HttpOnly{secure}; SameSite=Lax");
         Ok((text, HeaderValue::try_from(cookie).ok()))
     }
+}
+
+/// The language that a client asks for, where it is one of ours.
+pub(super) fn language_of(parameters: &Parameters, otherwise: Language) -> Language {
+    let Ok(Some(locales)) = parameters.optional("ui_locales") else { return otherwise };
+    let is_ours = |tag: &&str| Language::ALL.iter().any(|ours| tag.split('-').next() == Some(ours.tag()));
+    locales.split(' ').find(is_ours).map_or(otherwise, |tag| Language::of(Some(tag)))
 }
 
 /// Where consent is kept: at each resource that is named.

@@ -60,7 +60,7 @@ impl ApiResponse for Shown {
 }
 
 /// The parameters, from the query or from a form.
-pub struct Sent(Option<Parameters>);
+pub struct Sent(pub(super) Option<Parameters>);
 
 impl<'a> ApiExtractor<'a> for Sent {
     const TYPES: &'static [ApiExtractorType] = &[ApiExtractorType::RequestObject];

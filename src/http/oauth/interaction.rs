@@ -122,7 +122,7 @@ async fn form_of(
 }
 
 /// Whether a browser sends a form of our own site. Our pages send no referrer, so `Origin` may say `null`.
-fn is_from_here(headers: &HeaderMap, authorization: &Authorization) -> bool {
+pub(super) fn is_from_here(headers: &HeaderMap, authorization: &Authorization) -> bool {
     if headers::first(headers, &SEC_FETCH_SITE).is_some_and(|site| site != "same-origin") {
         return false;
     }

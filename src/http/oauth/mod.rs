@@ -4,6 +4,7 @@
 mod authorization;
 mod authorize;
 mod client_authentication;
+mod end_session;
 mod error;
 mod interaction;
 mod introspect;
@@ -32,6 +33,7 @@ pub const BASE_PATH: &str = "/api/auth/oauth2";
 pub type Apis = (
     token::TokenApi,
     authorize::AuthorizeApi,
+    end_session::EndSessionApi,
     introspect::IntrospectApi,
     revoke::RevokeApi,
     userinfo::UserInfoApi,
@@ -42,6 +44,7 @@ pub fn apis() -> Apis {
     (
         token::TokenApi,
         authorize::AuthorizeApi,
+        end_session::EndSessionApi,
         introspect::IntrospectApi,
         revoke::RevokeApi,
         userinfo::UserInfoApi,

@@ -34,6 +34,8 @@ pub enum Problem {
     Over,
     /// The form is not of a page of ours.
     ForeignForm,
+    /// A hint that is no ID token of ours, of another client, or about another user than the one who is signed in.
+    NotOfThisUser,
     /// Too many attempts.
     TooMany,
     /// Something is broken here.
@@ -81,6 +83,16 @@ impl Problem {
                 ("This form is not from here", "Go back to the application and start again from there."),
                 ("Dieses Formular ist nicht von hier", "Bitte beginnen Sie in der Anwendung von vorn."),
             ),
+            Self::NotOfThisUser => (
+                (
+                    "Nobody was signed out",
+                    "The application has not shown that its request is about the user who is signed in here.",
+                ),
+                (
+                    "Niemand wurde abgemeldet",
+                    "Die Anwendung hat nicht gezeigt, dass es um den geht, der hier angemeldet ist.",
+                ),
+            ),
             Self::TooMany => (
                 ("Too many attempts", "Wait a little, and try again."),
                 ("Zu viele Versuche", "Bitte warten Sie etwas und versuchen Sie es dann wieder."),
@@ -116,6 +128,7 @@ impl Pages {
             ("sign-in.html", include_str!("../../../web/oauth/sign-in.html")),
             ("consent.html", include_str!("../../../web/oauth/consent.html")),
             ("problem.html", include_str!("../../../web/oauth/problem.html")),
+            ("sign-out.html", include_str!("../../../web/oauth/sign-out.html")),
             ("form-post.html", include_str!("../../../web/oauth/form-post.html")),
         ] {
             if let Err(error) = environment.add_template(name, source) {
@@ -147,17 +160,27 @@ impl Pages {
     /// A page about what went wrong, with a way back where one is known.
     pub fn problem(&self, problem: Problem, language: Language, back: Option<(&str, &str)>) -> Response {
         let (title, text) = problem.words(language);
+        let mut response = self.message(title, text, language, back);
+        response.set_status(problem.status());
+        response.set_data(problem.code());
+        response.set_data(HtmlError);
+        response
+    }
+
+    /// A page that says something, with a way back where one is known.
+    pub fn message(
+        &self,
+        title: &str,
+        text: &str,
+        language: Language,
+        back: Option<(&str, &str)>,
+    ) -> Response {
         let (back, name) = back.unwrap_or_default();
         let back_text = match language {
             Language::English => format!("Go back to {name}"),
             Language::German => format!("Zurück zu {name}"),
         };
-        let values = context! { title, text, back, back_text };
-        let mut response = self.page("problem.html", language, values);
-        response.set_status(problem.status());
-        response.set_data(problem.code());
-        response.set_data(HtmlError);
-        response
+        self.page("problem.html", language, context! { title, text, back, back_text })
     }
 
     /// A form that carries an answer to the client.

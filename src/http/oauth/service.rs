@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use poem_openapi::Tags;
 
+use crate::oauth::logout::Logouts;
 use crate::oauth::{AccessTokens, Clients, Codes, Grants, Tokens};
 use crate::store::Database;
 use crate::sync::limiter::Limiter;
@@ -21,6 +22,8 @@ pub struct OAuth {
     pub access_tokens: AccessTokens,
     /// What users have given.
     pub grants: Grants,
+    /// Signing out.
+    pub logouts: Logouts,
     /// Requests and consents.
     pub database: Database,
     /// Randomness, for ids of requests.

@@ -23,7 +23,7 @@ const LONGEST_NAME: usize = 100;
 /// What a client may ask for that says nothing about it.
 const USUAL_SCOPE: &str = "openid profile email";
 /// Understood, and of no use here: people read them elsewhere, or they say what is so anyway.
-const PASSED_OVER: [&str; 13] = [
+const PASSED_OVER: [&str; 12] = [
     "logo_uri",
     "tos_uri",
     "policy_uri",
@@ -35,7 +35,6 @@ const PASSED_OVER: [&str; 13] = [
     "client_uri",
     "client_id_issued_at",
     "client_secret_expires_at",
-    "backchannel_logout_session_required",
     "initiate_login_uri",
 ];
 
@@ -77,10 +76,7 @@ impl Registration {
         let post_logout_redirect_uris = addresses(members, "post_logout_redirect_uris", application_type);
         let jwks = jwks(members);
         let jwks_uri = web(members, "jwks_uri", Http::Refused);
-        // OpenID Connect Back-Channel Logout section 2.2.
-        let confidential = auth_method != AuthMethod::None;
-        let http = if confidential { Http::Allowed } else { Http::Refused };
-        let backchannel_logout_uri = web(members, "backchannel_logout_uri", http);
+        let backchannel_logout_uri = told_at(members);
         let client_uri = web(members, "client_uri", Http::Allowed);
         let registration = Self {
             name: name.unwrap_or_else(|| client_id.as_ref().map(ToString::to_string).unwrap_or_default()),
@@ -100,6 +96,9 @@ impl Registration {
             jwks,
             jwks_uri,
             backchannel_logout_uri,
+            backchannel_logout_session_required: members
+                .switch("backchannel_logout_session_required")
+                .unwrap_or(false),
             client_uri,
         };
         fixed(members);
@@ -277,6 +276,17 @@ fn web(members: &mut Members, name: &str, http: Http) -> Option<String> {
     let address = members.text(name)?;
     if let Err(problem) = redirect_uri::check_web(&address, http) {
         members.refuse(name, format_args!("is {}, which {problem}", shown(&address)));
+        return None;
+    }
+    Some(address)
+}
+
+/// Where a client is told of sign-outs (OpenID Connect Back-Channel Logout section 2.2): what this server can reach, which is
+/// https, and http on its own machine.
+fn told_at(members: &mut Members) -> Option<String> {
+    let address = members.text("backchannel_logout_uri")?;
+    if let Err(problem) = redirect_uri::check(&address, ApplicationType::Web) {
+        members.refuse("backchannel_logout_uri", format_args!("is {}, which {problem}", shown(&address)));
         return None;
     }
     Some(address)

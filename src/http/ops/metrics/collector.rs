@@ -17,7 +17,7 @@ use crate::identity::Mailing;
 use crate::keys::keyring::Keyring;
 use crate::mail;
 use crate::model::signing_key::KeyState;
-use crate::oauth::TokenCounts;
+use crate::oauth::{NoticeCounts, TokenCounts};
 use crate::password::Passwords;
 use crate::store::Database;
 use crate::sync::limiter::Limiter;
@@ -45,6 +45,8 @@ pub struct Sources {
     pub mailing: Option<Arc<Mailing>>,
     /// What clients get, where this process signs people in.
     pub client_tokens: Option<Arc<TokenCounts>>,
+    /// What became of word to clients, where this process gives it.
+    pub logout_notices: Option<Arc<NoticeCounts>>,
     /// What the delivery of mail counts, where this process delivers it.
     pub mail: Option<Arc<mail::Status>>,
     /// Limits.
@@ -91,6 +93,13 @@ impl Collector for Sources {
                 "signet_client_token_events",
                 "What happened to codes, refresh tokens and tokens of clients",
                 counts.read().map(|(event, count)| ([("event", event.name())], count)),
+            )?;
+        }
+        if let Some(counts) = &self.logout_notices {
+            page.counters(
+                "signet_logout_notices",
+                "Attempts to tell clients that a session has ended",
+                counts.read().map(|(result, count)| ([("result", result.name())], count)),
             )?;
         }
         if let Some(status) = &self.mail {
