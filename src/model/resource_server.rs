@@ -14,6 +14,8 @@ pub struct ResourceServer {
     pub scopes: ScopeSet,
     /// What its access tokens are signed with.
     pub access_token_alg: Algorithm,
+    /// The ids of the clients that it is itself: they may ask what its tokens are (RFC 7662).
+    pub introspection_clients: Vec<String>,
     /// When it was added.
     pub created_at: Timestamp,
     /// When it was last changed.

@@ -5,6 +5,7 @@
 
 use std::sync::Arc;
 
+use serde_json::Value;
 use signet_verify::clock::{Clock, Timestamp};
 use signet_verify::jose::claims::Principal;
 
@@ -95,7 +96,8 @@ impl AccessTokens {
         Ok(UserInfo { claims: UserClaims::of(&user, &scope), sub: user.id })
     }
 
-    /// What a token of this client is, as long as it is good.
+    /// What a token is that was given to this client, or an access token for a resource that this client is, as long as it is
+    /// good.
     ///
     /// # Errors
     /// When the database fails.
@@ -107,7 +109,11 @@ impl AccessTokens {
             let grant = found.map(|found| found.grant).filter(|grant| grant.client_id == client.id);
             return Ok(self.lasting(grant, now).await?.map(|grant| Described::Refresh(Box::new(grant))));
         }
-        let Some(token) = self.of_client(client, text, now).await? else { return Ok(None) };
+        let token = self.issuer.read_access_token(text, self.targets.audiences().await?, now);
+        let Some(token) = token else { return Ok(None) };
+        if client_of(&token) != Some(client.id.as_str()) && !self.is_for(&token, client).await? {
+            return Ok(None);
+        }
         Ok(self.origin(&token).await?.map(|_| Described::Access(token)))
     }
 
@@ -130,6 +136,23 @@ impl AccessTokens {
             Some(Origin::Machine) => self.end_of_machine(client, &token).await,
             None => Ok(()),
         }
+    }
+
+    /// Whether a token is for a resource that this client is (RFC 7662 section 2.1).
+    async fn is_for(&self, token: &Principal, client: &Client) -> Result<bool, Error> {
+        let audience = match token.claim("aud") {
+            Some(Value::String(one)) => vec![one.as_str()],
+            Some(Value::Array(several)) => several.iter().filter_map(Value::as_str).collect(),
+            _ => Vec::new(),
+        };
+        for identifier in audience {
+            let resource = self.database.resources().find(identifier).await?;
+            let clients = resource.map(|resource| resource.introspection_clients).unwrap_or_default();
+            if clients.iter().any(|id| id == client.id.as_str()) {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     async fn of_client(

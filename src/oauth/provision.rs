@@ -221,6 +221,7 @@ impl Provisioning {
             identifier: name.clone(),
             scopes: declared.scopes.clone(),
             access_token_alg: declared.access_token_alg,
+            introspection_clients: declared.introspection_clients.clone(),
             created_at: before.as_ref().map_or(work.now, |before| before.created_at),
             updated_at: work.now,
         };
@@ -372,6 +373,7 @@ fn members_of(resource: &ResourceServer) -> Map<String, Value> {
     let members = [
         ("scopes", Value::from(scopes)),
         ("access_token_signed_response_alg", Value::from(resource.access_token_alg.name())),
+        ("introspection_clients", Value::from(resource.introspection_clients.clone())),
     ];
     members.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
 }

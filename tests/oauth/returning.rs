@@ -4,11 +4,13 @@ use reqwest::Method;
 use reqwest::header::{AUTHORIZATION, CONTENT_TYPE};
 use serde_json::{Value, json};
 use signet::model::client::{AuthMethod, Client};
+use signet::model::resource_server::ResourceServer;
 use signet::model::scope::ScopeSet;
+use signet_verify::crypto::Algorithm;
 
 use super::support::{Asked, ISSUER, Provider, assert_error, basic, encoded, form, secret_of};
 use crate::store::support::Kind;
-use crate::support::{Caller, Reply, TestApp};
+use crate::support::{BEGINNING, Caller, Reply, TestApp};
 
 const USERINFO: &str = "/api/auth/oauth2/userinfo";
 
@@ -154,6 +156,47 @@ async fn introspection_describes_tokens_to_their_own_client_alone() {
     assert_error(&reply, 400, "invalid_request");
     provider.advance(901);
     assert_eq!(introspect(&provider.app, &client, access).await, inactive);
+}
+
+#[tokio::test]
+async fn introspection_describes_access_tokens_to_the_resource_that_they_are_for_and_to_no_other() {
+    let provider = Provider::start().await;
+    let identifier = "https://api.example/";
+    let resource = ResourceServer {
+        identifier: identifier.to_owned(),
+        scopes: ScopeSet::parse("reports:read").unwrap(),
+        access_token_alg: Algorithm::Es256,
+        introspection_clients: vec!["api".to_owned(), "public".to_owned()],
+        created_at: BEGINNING,
+        updated_at: BEGINNING,
+    };
+    provider.database.resources().insert(&resource).await.unwrap();
+    let client = provider.client("app", |client| {
+        client.scope = ScopeSet::parse("openid offline_access reports:read tasks:read").unwrap();
+    });
+    let client = client.await;
+    let (api, other) = (provider.client("api", |_| ()).await, provider.client("other", |_| ()).await);
+    let public = provider.client("public", |client| client.auth_method = AuthMethod::None).await;
+    let user = provider.app.signed_up("ada").await;
+    let asked = Asked { resources: vec![identifier.to_owned()], ..Asked::scope("openid reports:read") };
+    let tokens = provider.granted(&client, &user, &asked).await;
+    let access = text(&tokens["access_token"]);
+    let described = introspect(&provider.app, &api, access).await;
+    assert_eq!((&described["active"], &described["client_id"]), (&json!(true), &json!("app")));
+    assert_eq!((&described["sub"], &described["aud"][0]), (&json!(user.id), &json!(identifier)));
+    let inactive = json!({ "active": false });
+    assert_eq!(introspect(&provider.app, &other, access).await, inactive);
+    let reply = show(&provider.app, &public, "/api/auth/oauth2/introspect", &[("token", access)]).await;
+    assert_error(&reply, 401, "invalid_client");
+    // Nor what is for another resource, and no refresh token; and to look is not to end.
+    let tasks = provider.granted(&client, &user, &Asked::scope("tasks:read")).await;
+    for token in [text(&tasks["access_token"]), text(&tokens["refresh_token"]), text(&tokens["id_token"])] {
+        assert_eq!(introspect(&provider.app, &api, token).await, inactive);
+    }
+    revoke(&provider.app, &api, access).await;
+    assert_eq!(introspect(&provider.app, &api, access).await["active"], true);
+    user.session.post("/api/auth/sign-out", &json!({})).await.expect(200);
+    assert_eq!(introspect(&provider.app, &api, access).await, inactive);
 }
 
 async fn ends_everywhere(kind: Kind, shown: &str) {

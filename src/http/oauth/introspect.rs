@@ -102,7 +102,7 @@ pub struct IntrospectApi;
 impl IntrospectApi {
     /// Ask what a token is
     ///
-    /// For confidential clients, of their own tokens. Of any other text the answer is `{"active": false}`, whatever it is.
+    /// For confidential clients, of their own tokens, and of access tokens for a resource that names them. Of any other text the answer is `{"active": false}`, whatever it is.
     #[oai(path = "/introspect", method = "post", tag = "Tag::Tokens", operation_id = "introspect")]
     async fn introspect(
         &self,

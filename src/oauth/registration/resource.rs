@@ -7,9 +7,13 @@ use super::client::MOST_SCOPES;
 use super::members::{Members, Problem, shown};
 use super::reading::algorithm;
 use super::redirect_uri::{self, Http};
+use crate::model::client::ClientId;
 use crate::model::scope::ScopeSet;
 use crate::oauth::audience::IDENTITY_SCOPES;
 use signet_verify::crypto::Algorithm;
+
+/// The most clients that may ask what the tokens of a resource are.
+const MOST_CLIENTS: usize = 16;
 
 /// A resource as a file describes it.
 #[derive(Debug)]
@@ -20,6 +24,8 @@ pub struct Resource {
     pub scopes: ScopeSet,
     /// What its access tokens are signed with.
     pub access_token_alg: Algorithm,
+    /// The clients that it is itself, and may ask what its tokens are (RFC 7662).
+    pub introspection_clients: Vec<String>,
 }
 
 impl Resource {
@@ -34,9 +40,12 @@ impl Resource {
         // RFC 9068 section 2.1: every server that reads such tokens knows it.
         let access_token_alg =
             algorithm(&mut members, "access_token_signed_response_alg").unwrap_or(Algorithm::Rs256);
+        let introspection_clients = introspection_clients(&mut members);
         let problems = members.finish("a resource");
         match identifier {
-            Some(identifier) if problems.is_empty() => Ok(Self { identifier, scopes, access_token_alg }),
+            Some(identifier) if problems.is_empty() => {
+                Ok(Self { identifier, scopes, access_token_alg, introspection_clients })
+            }
             _ => Err(problems),
         }
     }
@@ -52,6 +61,19 @@ fn identifier(members: &mut Members) -> Option<String> {
         return None;
     }
     Some(identifier)
+}
+
+fn introspection_clients(members: &mut Members) -> Vec<String> {
+    let ids = members.texts("introspection_clients").unwrap_or_default();
+    if ids.len() > MOST_CLIENTS {
+        members.refuse("introspection_clients", format_args!("has more than {MOST_CLIENTS} clients"));
+        return Vec::new();
+    }
+    for id in ids.iter().filter(|id| ClientId::parse(id).is_none()) {
+        members
+            .refuse("introspection_clients", format_args!("has {}, which is no id of a client", shown(id)));
+    }
+    ids
 }
 
 fn scopes(members: &mut Members) -> ScopeSet {
