@@ -3,6 +3,7 @@
 mod client_authentication;
 mod client_credentials;
 mod codes;
+mod conformance;
 mod endings;
 mod id_tokens;
 mod interleavings;
