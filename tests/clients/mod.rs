@@ -5,6 +5,7 @@ mod frontends;
 mod generators;
 mod mail;
 mod moving;
+mod relying;
 mod schemathesis;
 
 use std::path::{Path, PathBuf};

@@ -4,6 +4,7 @@ mod authorize;
 mod client_authentication;
 mod client_credentials;
 mod codes;
+mod conformance;
 mod endings;
 mod id_tokens;
 mod interleavings;
