@@ -1,10 +1,13 @@
 //! Other people's clients work against Signet as their users install them.
 
+mod apache;
+mod device;
 mod examples;
 mod frontends;
 mod generators;
 mod mail;
 mod moving;
+mod openidconnect;
 mod relying;
 mod schemathesis;
 

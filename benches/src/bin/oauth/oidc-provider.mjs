@@ -1,0 +1,106 @@
+// The certified provider of npm, as its documentation sets it up, with everything in memory.
+// usage: NODE_ENV=production node oidc-provider.mjs PORT SECRET
+// Beside it, at PORT + 1, what a sign-in would give: /codes?client=ID&count=N and /refresh-tokens?client=ID&count=N.
+import { createHash, generateKeyPairSync } from "node:crypto";
+import { createServer } from "node:http";
+import Provider from "oidc-provider";
+
+const [port, secret] = process.argv.slice(2);
+const issuer = `http://127.0.0.1:${port}`;
+const redirect = "http://127.0.0.1:9/cb";
+const scope = "openid profile email offline_access";
+const jwk = (kind, options, alg) => ({ ...generateKeyPairSync(kind, options).privateKey.export({ format: "jwk" }), alg, use: "sig" });
+const client = (client_id, alg) => ({
+  client_id,
+  client_secret: secret,
+  redirect_uris: [redirect],
+  grant_types: ["authorization_code", "refresh_token"],
+  token_endpoint_auth_method: "client_secret_post",
+  id_token_signed_response_alg: alg,
+  scope,
+});
+const account = { sub: "ada", name: "Ada", email: "ada@example.com", email_verified: true };
+const provider = new Provider(issuer, {
+  clients: [
+    client("web-rs256", "RS256"),
+    client("web-eddsa", "EdDSA"),
+    {
+      client_id: "machine",
+      client_secret: secret,
+      grant_types: ["client_credentials"],
+      redirect_uris: [],
+      response_types: [],
+      token_endpoint_auth_method: "client_secret_post",
+    },
+  ],
+  jwks: { keys: [jwk("rsa", { modulusLength: 2048 }, "RS256"), jwk("ed25519", {}, "EdDSA")] },
+  enabledJWA: { idTokenSigningAlgValues: ["RS256", "EdDSA"] },
+  findAccount: (_, sub) => ({ accountId: sub, claims: () => ({ ...account, sub }) }),
+  claims: { profile: ["name"], email: ["email", "email_verified"] },
+  // As a relying party wants them: in the ID token too.
+  conformIdTokenClaims: false,
+  rotateRefreshToken: true,
+  ttl: { AuthorizationCode: 60, AccessToken: 900, ClientCredentials: 900, IdToken: 900, RefreshToken: 86400 },
+  features: {
+    devInteractions: { enabled: false },
+    clientCredentials: { enabled: true },
+    introspection: { enabled: true },
+    resourceIndicators: {
+      enabled: true,
+      getResourceServerInfo: () => ({
+        scope: "tasks:read",
+        accessTokenFormat: "jwt",
+        accessTokenTTL: 900,
+        jwt: { sign: { alg: "EdDSA" } },
+      }),
+      useGrantedResource: () => false,
+    },
+  },
+});
+
+async function granted(client) {
+  const grant = new provider.Grant({ clientId: client.clientId, accountId: "ada" });
+  grant.addOIDCScope(scope);
+  return grant.save();
+}
+
+async function code(clientId, verifier) {
+  const found = await provider.Client.find(clientId);
+  const now = Math.floor(Date.now() / 1000);
+  const kept = new provider.AuthorizationCode({
+    accountId: "ada", client: found, grantId: await granted(found), redirectUri: redirect, scope, authTime: now, nonce: "n",
+    codeChallenge: createHash("sha256").update(verifier).digest("base64url"), codeChallengeMethod: "S256", gty: "authorization_code",
+  });
+  return kept.save();
+}
+
+async function refreshToken(clientId) {
+  const found = await provider.Client.find(clientId);
+  const now = Math.floor(Date.now() / 1000);
+  const kept = new provider.RefreshToken({
+    accountId: "ada", client: found, grantId: await granted(found), scope, authTime: now, gty: "authorization_code", nonce: "n",
+    rotations: 0, expiresWithSession: false,
+  });
+  return kept.save();
+}
+
+async function accessToken(clientId) {
+  const found = await provider.Client.find(clientId);
+  const kept = new provider.AccessToken({
+    accountId: "ada", client: found, grantId: await granted(found), scope, gty: "authorization_code",
+  });
+  return kept.save();
+}
+
+const makers = { "/codes": code, "/refresh-tokens": refreshToken, "/access-tokens": accessToken };
+createServer(async (request, response) => {
+  const url = new URL(request.url, issuer);
+  const make = makers[url.pathname];
+  const made = [];
+  for (let left = Number(url.searchParams.get("count")); left > 0; left--) {
+    made.push(await make(url.searchParams.get("client"), url.searchParams.get("verifier")));
+  }
+  response.setHeader("content-type", "application/json");
+  response.end(JSON.stringify(made));
+}).listen(Number(port) + 1, "127.0.0.1");
+createServer(provider.callback()).listen(Number(port), "127.0.0.1");

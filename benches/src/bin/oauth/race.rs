@@ -1,0 +1,163 @@
+//! The providers take turns, and what counts is what each answers in a second of its own processor time.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use signet_benches::client::{Connection, get};
+use signet_benches::median;
+use signet_benches::traffic::{Course, as_fast_as_it_goes};
+use signet_verify::clock::{Clock, SystemClock};
+use tokio::sync::Mutex;
+
+use super::providers::Provider;
+
+const CONNECTIONS: usize = 8;
+/// Of requests that are good again and again.
+const TURN: Duration = Duration::from_millis(500);
+/// How many codes are exchanged in one turn.
+const CODES: usize = 400;
+/// How often the token of each connection is refreshed in one turn.
+const REFRESHES: usize = 50;
+
+/// What one provider did of one kind.
+#[derive(Default)]
+struct Figures {
+    /// Answers for each second of its processor time, a figure per round.
+    per_processor_second: Vec<f64>,
+    nanos: Vec<u64>,
+}
+
+/// Lets everybody take turns and prints a table of Markdown.
+pub async fn run(signet: &Provider, peer: &Provider, rounds: usize) {
+    println!("| per second of processor time | {} | {} | ratio | p50 of each |", signet.name, peer.name);
+    println!("| --- | --- | --- | --- | --- |");
+    for row in [
+        "code exchange, ID token RS256",
+        "code exchange, ID token EdDSA",
+        "refresh",
+        "client_credentials",
+        "introspection",
+        "UserInfo",
+    ] {
+        let mut figures = [Figures::default(), Figures::default()];
+        for round in 0..=rounds {
+            for (provider, figures) in [signet, peer].into_iter().zip(&mut figures) {
+                let (answered, took, nanos) = turn(provider, row).await;
+                // The first one warms up.
+                if round > 0 {
+                    figures.per_processor_second.push(answered as f64 / took.as_secs_f64());
+                    figures.nanos.extend(nanos);
+                }
+            }
+        }
+        let ratios: Vec<f64> =
+            figures[0].per_processor_second.iter().zip(&figures[1].per_processor_second).map(|(own, other)| own / other).collect();
+        let [own, other] = figures.map(|mut figures| {
+            figures.nanos.sort_unstable();
+            let half = figures.nanos[figures.nanos.len() / 2] as f64 / 1e6;
+            (median(figures.per_processor_second), half)
+        });
+        println!("| {row} | {:.0} | {:.0} | {:.1} | {:.2} ms, {:.2} ms |", own.0, other.0, median(ratios), own.1, other.1);
+    }
+}
+
+/// One turn: how many answers, in how much processor time of the provider, and how long each took.
+async fn turn(provider: &Provider, row: &'static str) -> (usize, Duration, Vec<u64>) {
+    let address = provider.process.address;
+    let again_and_again = |request: Vec<u8>| {
+        let course = Arc::new(Course { name: row, address, requests: vec![request], status: 200 });
+        async move { as_fast_as_it_goes(&course, CONNECTIONS, TURN).await.nanos }
+    };
+    let before = || provider.process.processor_time_of_all();
+    let (begun, nanos) = match row {
+        "code exchange, ID token RS256" | "code exchange, ID token EdDSA" => {
+            let client = if row.ends_with("RS256") { "web-rs256" } else { "web-eddsa" };
+            let exchanges = provider.exchanges(client, CODES).await;
+            (before(), each_once(address, exchanges).await)
+        }
+        "refresh" => {
+            let mut tokens = Vec::new();
+            for _ in 0..CONNECTIONS {
+                tokens.push(provider.tokens("web-eddsa").await["refresh_token"].as_str().unwrap().to_owned());
+            }
+            (before(), refreshed(provider, tokens, REFRESHES).await)
+        }
+        "client_credentials" => (before(), again_and_again(provider.client_credentials()).await),
+        _ => {
+            let token = provider.tokens("web-eddsa").await["access_token"].as_str().unwrap().to_owned();
+            match row {
+                "UserInfo" => (before(), again_and_again(get(provider.userinfo, Some(&token))).await),
+                _ => {
+                    let request = provider.introspect("web-eddsa", &token);
+                    let mut connection = Connection::open(address).await.unwrap();
+                    let answer = connection.ask(&request).await.unwrap().json();
+                    assert_eq!(answer["active"], true, "{answer}");
+                    (before(), again_and_again(request).await)
+                }
+            }
+        }
+    };
+    (nanos.len(), provider.process.processor_time_of_all() - begun, nanos)
+}
+
+/// Sends each request once, on as many connections as ever.
+async fn each_once(address: SocketAddr, requests: Vec<Vec<u8>>) -> Vec<u64> {
+    let clock = Arc::new(SystemClock::new());
+    let waiting = Arc::new(Mutex::new(requests));
+    let runners: Vec<_> = (0..CONNECTIONS)
+        .map(|_| {
+            let (waiting, clock) = (waiting.clone(), clock.clone());
+            tokio::spawn(async move {
+                let mut connection = Connection::open(address).await.unwrap();
+                let mut nanos = Vec::new();
+                loop {
+                    let Some(request) = waiting.lock().await.pop() else { return nanos };
+                    let asked = clock.monotonic();
+                    let answer = connection.ask(&request).await.unwrap();
+                    assert_eq!(answer.status, 200, "{}", answer.json());
+                    nanos.push((clock.monotonic() - asked).as_nanos() as u64);
+                }
+            })
+        })
+        .collect();
+    let mut nanos = Vec::new();
+    for runner in runners {
+        nanos.extend(runner.await.unwrap());
+    }
+    nanos
+}
+
+/// Refreshes each token and then its successors, each on a connection of its own.
+pub async fn refreshed(provider: &Provider, tokens: Vec<String>, times: usize) -> Vec<u64> {
+    let clock = SystemClock::new();
+    let chain = async |mut token: String| {
+        let mut connection = Connection::open(provider.process.address).await.unwrap();
+        let mut nanos = Vec::with_capacity(times);
+        for _ in 0..times {
+            let request = provider.refresh("web-eddsa", &token);
+            let asked = clock.monotonic();
+            let answer = connection.ask(&request).await.unwrap();
+            nanos.push((clock.monotonic() - asked).as_nanos() as u64);
+            let tokens = answer.json();
+            assert_eq!(answer.status, 200, "{tokens}");
+            token = tokens["refresh_token"].as_str().unwrap().to_owned();
+        }
+        nanos
+    };
+    let mut running: Vec<_> = tokens.into_iter().map(chain).map(Box::pin).collect();
+    let mut nanos = Vec::new();
+    // All at once: what one waits for, the others use.
+    std::future::poll_fn(|context| {
+        running.retain_mut(|chain| match chain.as_mut().poll(context) {
+            std::task::Poll::Ready(done) => {
+                nanos.extend(done);
+                false
+            }
+            std::task::Poll::Pending => true,
+        });
+        if running.is_empty() { std::task::Poll::Ready(()) } else { std::task::Poll::Pending }
+    })
+    .await;
+    nanos
+}
