@@ -34,6 +34,8 @@ pub enum Origins {
     Trusted,
     /// Any, without credentials: public documents.
     Any,
+    /// None: browsers come by navigation alone.
+    None,
 }
 
 /// Who reads the errors of a path.
@@ -149,7 +151,12 @@ pub const ROUTES: &[Route] = &[
     at("/api/auth/oauth2/userinfo", OAUTH),
     at(
         "/api/auth/oauth2/authorize",
-        Policy { limit: Limit::AddressAndPath(AUTHORIZATIONS), reader: Reader::Person, ..API },
+        // No page reads what comes here (RFC 9700 section 2.6).
+        Policy {
+            limit: Limit::AddressAndPath(AUTHORIZATIONS),
+            origins: Origins::None,
+            reader: Reader::Person,
+        },
     ),
     at("/.well-known/jwks.json", PUBLIC),
     at("/.well-known/openid-configuration", PUBLIC),

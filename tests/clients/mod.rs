@@ -1,7 +1,6 @@
 //! Other people's clients work against Signet as their users install them.
 
 mod apache;
-mod device;
 mod examples;
 mod frontends;
 mod generators;

@@ -143,11 +143,10 @@ fn key_pair() -> (Value, Value) {
 #[case::basic("RS256", "client_secret_basic", json!({}))]
 #[case::post("ES256", "client_secret_post", json!({}))]
 #[case::public("EdDSA", "none", json!({}))]
-#[case::pushed("ES256", "client_secret_basic", json!({ "pushed": true }))]
 #[case::form_post("RS256", "client_secret_basic", json!({ "responseMode": "form_post" }))]
 #[case::private_key_jwt("EdDSA", "private_key_jwt", json!({}))]
 #[tokio::test(flavor = "multi_thread")]
-async fn openid_client_signs_in_refreshes_revokes_and_signs_out(
+async fn openid_client_signs_in_refreshes_and_revokes(
     #[case] algorithm: &str,
     #[case] method: &str,
     #[case] mut choices: Value,
@@ -188,8 +187,6 @@ async fn openid_client_signs_in_refreshes_revokes_and_signs_out(
         let expected = json!({ "before": [true, true], "after": [false, false], "refused": "invalid_grant" });
         assert_eq!(revoked, expected);
     }
-    let signed_out = party.at("/logout").await;
-    assert_eq!(signed_out, json!({ "signed_out": true, "state": "of-logout" }));
 }
 
 #[rstest]
@@ -213,7 +210,7 @@ async fn next_auth_4_as_it_comes_signs_in_with_the_default_of_registration() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn passport_openidconnect_which_knows_no_pkce_signs_in_where_the_client_need_not() {
-    let metadata = json!({ "require_pkce": false });
+    let metadata = json!({ "require_pkce": false, "token_endpoint_auth_method": "client_secret_post" });
     let Some(mut party) = Party::start("passport.mjs", json!({}), metadata).await else { return };
     assert_eq!(party.sign_in().await["claims"]["name"], "ada");
 }
@@ -223,7 +220,9 @@ async fn passport_openidconnect_which_knows_no_pkce_signs_in_where_the_client_ne
 #[case("EdDSA")]
 #[tokio::test(flavor = "multi_thread")]
 async fn better_auth_as_a_client_signs_in_and_refreshes(#[case] algorithm: &str) {
-    let metadata = json!({ "id_token_signed_response_alg": algorithm });
+    let metadata = json!({
+        "id_token_signed_response_alg": algorithm, "token_endpoint_auth_method": "client_secret_post",
+    });
     let Some(mut party) = Party::start("better_auth.mjs", json!({}), metadata).await else { return };
     let learnt = party.sign_in().await;
     assert_eq!(learnt["scope"], "openid profile email offline_access");
@@ -235,20 +234,19 @@ async fn better_auth_as_a_client_signs_in_and_refreshes(#[case] algorithm: &str)
 #[case("ES256")]
 #[case("EdDSA")]
 #[tokio::test(flavor = "multi_thread")]
-async fn authlib_signs_in_refreshes_and_signs_out(#[case] algorithm: &str) {
+async fn authlib_signs_in_and_refreshes(#[case] algorithm: &str) {
     let metadata = json!({ "id_token_signed_response_alg": algorithm });
     let Some(mut party) = Party::start("authlib_party.py", json!({}), metadata).await else { return };
     let learnt = party.sign_in().await;
     assert_eq!(learnt["userinfo"]["sub"], learnt["claims"]["sub"]);
     let refreshed = party.at("/refresh").await;
     assert_eq!((&refreshed["rotated"], &refreshed["userinfo"]), (&json!(true), &learnt["userinfo"]));
-    assert_eq!(party.at("/logout").await, json!({ "signed_out": true, "state": "of-logout" }));
 }
 
 #[rstest]
 #[case::mozilla_django_oidc("mozilla", "client_secret_post")]
-#[case::social_auth("social", "client_secret_post")]
-#[case::django_allauth("allauth", "client_secret_basic")]
+#[case::social_auth("social", "client_secret_basic")]
+#[case::django_allauth("allauth", "client_secret_post")]
 #[tokio::test(flavor = "multi_thread")]
 async fn django_signs_its_users_in(#[case] library: &str, #[case] method: &str) {
     let choices = json!({ "library": library });

@@ -23,7 +23,7 @@ impl Apache {
     /// installed and something may be skipped.
     pub fn start(port: u16, issuer: &str, client_id: &str, secret: &str) -> Option<Self> {
         if !Path::new(PROGRAM).exists() || !Path::new(MODULES).join("mod_auth_openidc.so").exists() {
-            super::skip("apache2 with libapache2-mod-auth-openidc is not installed");
+            super::skip("apache2-bin with libapache2-mod-auth-openidc is not installed");
             return None;
         }
         let folder = tempfile::tempdir().unwrap();
@@ -51,7 +51,8 @@ LogLevel warn auth_openidc:info
 Mutex file:{at} default
 User www-data
 Group www-data
-TypesConfig /etc/mime.types
+TypesConfig /dev/null
+AddType text/html .html
 {modules}
 DocumentRoot {at}/pages
 DirectoryIndex index.html

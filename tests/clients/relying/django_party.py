@@ -58,6 +58,7 @@ elif library == "social":
         "SOCIAL_AUTH_OIDC_OIDC_ENDPOINT": issuer,
         "SOCIAL_AUTH_OIDC_KEY": client_id,
         "SOCIAL_AUTH_OIDC_SECRET": client_secret,
+        "SOCIAL_AUTH_OIDC_USE_PKCE": True,
         "SOCIAL_AUTH_OIDC_JWT_ALGORITHMS": [algorithm],
     }
     login, callback = "/sign-in", "/complete/oidc/"
@@ -87,6 +88,8 @@ settings.configure(
     SESSION_COOKIE_NAME="party",
     LOGIN_REDIRECT_URL="/me",
     LOGIN_REDIRECT_URL_FAILURE="/failed",
+    LOGGING={"version": 1, "disable_existing_loggers": False,
+             "handlers": {"stderr": {"class": "logging.StreamHandler"}}, "root": {"handlers": ["stderr"]}},
     TEMPLATES=[{"BACKEND": "django.template.backends.django.DjangoTemplates", "APP_DIRS": True,
                 "OPTIONS": {"context_processors": ["django.template.context_processors.request"]}}],
     **own,

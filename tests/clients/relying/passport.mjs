@@ -1,4 +1,5 @@
-// passport-openidconnect in Express, as its README shows it. It asks for UserInfo; the addresses come from the metadata.
+// passport-openidconnect in Express, as its README shows it, with a nonce, since it knows no PKCE. It asks for UserInfo; the
+// addresses come from the metadata.
 import { announce, clientId, clientSecret, issuer, listen, require } from "./party.mjs";
 
 const [express, session, passport, Strategy] = ["express", "express-session", "passport", "passport-openidconnect"].map((name) => require(name));
@@ -9,7 +10,7 @@ async function strategy(base) {
   if (prepared) return;
   const metadata = await (await fetch(`${issuer}/.well-known/openid-configuration`)).json();
   const addresses = { authorizationURL: metadata.authorization_endpoint, tokenURL: metadata.token_endpoint, userInfoURL: metadata.userinfo_endpoint };
-  const options = { issuer, ...addresses, clientID: clientId, clientSecret, callbackURL: `${base}/callback`, scope: ["profile", "email"], pkce: "S256" };
+  const options = { issuer, ...addresses, clientID: clientId, clientSecret, callbackURL: `${base}/callback`, scope: ["profile", "email"], nonce: true, skipUserProfile: false };
   passport.use(new Strategy(options, (_issuer, profile, context, idToken, accessToken, refreshToken, done) => done(null, { profile, context })));
   prepared = true;
 }

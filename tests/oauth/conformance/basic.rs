@@ -14,9 +14,7 @@ async fn discovery_names_the_issuer_byte_for_byte_and_only_what_is_served() {
     let caller = party.app.anonymous();
     let metadata = caller.get("/.well-known/openid-configuration").await.expect(200);
     assert_eq!(metadata["issuer"], party.issuer);
-    for endpoint in
-        ["authorization_endpoint", "token_endpoint", "userinfo_endpoint", "jwks_uri", "end_session_endpoint"]
-    {
+    for endpoint in ["authorization_endpoint", "token_endpoint", "userinfo_endpoint", "jwks_uri"] {
         let url = metadata[endpoint].as_str().unwrap();
         let path = url.strip_prefix(&party.issuer).unwrap_or_else(|| panic!("{endpoint}: {url}"));
         assert_ne!(caller.get(path).await.status, 404, "{endpoint}");

@@ -2,7 +2,7 @@
 //! In: a relying party that is registered, and a browser of its user. Out: what comes back at its redirect URI.
 
 mod basic;
-mod logout;
+mod pieces;
 mod requests;
 mod table;
 
@@ -112,9 +112,12 @@ impl Party {
         self.agent.submit(&page, &form, "").await
     }
 
-    /// A code for what is asked.
+    /// A code for what is asked; the user agrees where a page asks for it.
     async fn code(&mut self, changed: &[(&'static str, Option<&str>)]) -> String {
-        let page = self.authorize(changed).await;
+        let mut page = self.authorize(changed).await;
+        if let Some(form) = page.find_form("Allow") {
+            page = self.agent.submit(&page, &form, "Allow").await;
+        }
         self.assert_answer(&page);
         page.parameter("code").unwrap_or_else(|| panic!("no code: {} {}", page.url, page.text))
     }

@@ -81,7 +81,7 @@ async fn request_objects_are_refused_by_their_own_codes() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn proof_key_is_demanded_and_the_wrong_verifier_refused() {
+async fn pkce_is_demanded_and_the_wrong_verifier_refused() {
     let mut party = Party::start().await;
     for changed in [
         [("code_challenge", None), ("code_challenge_method", None)],
