@@ -15,7 +15,8 @@ pub fn form(path: &str, pairs: &[(&str, &str)]) -> Vec<u8> {
 
 /// A navigation with a cookie.
 pub fn navigation(path: &str, cookie: &str) -> Vec<u8> {
-    format!("GET {path} HTTP/1.1\r\nhost: localhost\r\naccept: text/html\r\ncookie: {cookie}\r\n\r\n").into_bytes()
+    format!("GET {path} HTTP/1.1\r\nhost: localhost\r\naccept: text/html\r\ncookie: {cookie}\r\n\r\n")
+        .into_bytes()
 }
 
 /// A text as a part of a form or a query.
@@ -23,7 +24,9 @@ pub fn encoded(text: &str) -> String {
     let mut encoded = String::with_capacity(text.len());
     for byte in text.bytes() {
         match byte {
-            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => encoded.push(char::from(byte)),
+            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => {
+                encoded.push(char::from(byte))
+            }
             byte => write!(encoded, "%{byte:02X}").unwrap(),
         }
     }

@@ -51,14 +51,25 @@ pub async fn run(signet: &Provider, peer: &Provider, rounds: usize) {
                 }
             }
         }
-        let ratios: Vec<f64> =
-            figures[0].per_processor_second.iter().zip(&figures[1].per_processor_second).map(|(own, other)| own / other).collect();
+        let ratios: Vec<f64> = figures[0]
+            .per_processor_second
+            .iter()
+            .zip(&figures[1].per_processor_second)
+            .map(|(own, other)| own / other)
+            .collect();
         let [own, other] = figures.map(|mut figures| {
             figures.nanos.sort_unstable();
             let half = figures.nanos[figures.nanos.len() / 2] as f64 / 1e6;
             (median(figures.per_processor_second), half)
         });
-        println!("| {row} | {:.0} | {:.0} | {:.1} | {:.2} ms, {:.2} ms |", own.0, other.0, median(ratios), own.1, other.1);
+        println!(
+            "| {row} | {:.0} | {:.0} | {:.1} | {:.2} ms, {:.2} ms |",
+            own.0,
+            other.0,
+            median(ratios),
+            own.1,
+            other.1
+        );
     }
 }
 
