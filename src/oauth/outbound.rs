@@ -1,6 +1,6 @@
 //! Requests to addresses that clients have registered.
 //! In: an address. Out: the answer, short and soon.
-//! Owns: nothing of this network can be reached by registering its address (RFC 9700 section 4.11, OWASP: SSRF): only
+//! Owns: nothing of this network can be reached by registering its address (OWASP: SSRF): only
 //! https, only public addresses, checked when the name has been resolved and on the address that is connected to; no
 //! redirect is followed.
 

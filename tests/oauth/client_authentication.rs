@@ -190,3 +190,45 @@ async fn guesses_of_secrets_are_limited_by_address_and_no_client_is_locked_out_e
     assert!(limited.header("retry-after").parse::<u32>().unwrap() >= 1);
     from("198.51.100.9", secret_of("basic")).await.expect(200);
 }
+
+/// Enough addresses that none of them meets its own limit, which is half of that of a client.
+const ADDRESSES: [&str; 4] = ["203.0.113.1", "203.0.113.2", "203.0.113.3", "203.0.113.4"];
+
+#[tokio::test]
+async fn client_is_limited_from_wherever_it_asks_and_no_other_client_with_it() {
+    let provider = Provider::with(|settings| {
+        settings.unset("SIGNET_RATE_LIMIT");
+        settings.set("SIGNET_TRUSTED_PROXIES", "127.0.0.1".to_owned());
+    });
+    let provider = provider.await;
+    for id in ["busy", "other"] {
+        provider.client(id, |_| ()).await;
+    }
+    // Not the token endpoint: nothing has to be signed.
+    let ask = |id: &'static str, address: &'static str| {
+        let request = provider.app.anonymous().request(reqwest::Method::POST, "/api/auth/oauth2/revoke");
+        let request = request
+            .header("content-type", "application/x-www-form-urlencoded")
+            .header("authorization", basic(id, &secret_of(id)))
+            .header("x-forwarded-for", address)
+            .body("token=nonsense");
+        crate::support::Caller::send(request)
+    };
+    // The clock stands still: nothing is given back.
+    let (mut answered, mut limited) = (0, None);
+    while limited.is_none() {
+        for reply in futures_util::future::join_all(ADDRESSES.map(|address| ask("busy", address))).await {
+            match reply.status {
+                200 => answered += 1,
+                _ => limited = Some(reply),
+            }
+        }
+        assert!(answered <= 1300, "a client is not limited");
+    }
+    let limited = limited.unwrap();
+    assert_error(&limited, 429, "temporarily_unavailable");
+    assert!(limited.header("retry-after").parse::<u32>().unwrap() >= 1);
+    assert!(answered >= 1200, "{answered}");
+    assert_error(&ask("busy", "198.51.100.9").await, 429, "temporarily_unavailable");
+    ask("other", "203.0.113.1").await.expect(200);
+}
