@@ -14,12 +14,12 @@ use super::authorization::{Authorization, Received, with_cookie};
 use super::page::Problem;
 use super::parameters::{Parameters, read};
 use super::service::Tag;
-use crate::http::framework::answer::{Declared, refusals};
+use crate::http::framework::answer::{Declared, page, refusals};
 use crate::oauth::authorize::Next;
 
 refusals!(
     /// Being sent here.
-    AuthorizeRefusals of OAuth: 400, 413, 415, 429, 500, 503
+    AuthorizeRefusals of OAuth for Person: 400, 413, 415, 429, 500, 503
 );
 
 /// A page, or the way back to the client.
@@ -33,10 +33,6 @@ impl IntoResponse for Shown {
 
 impl ApiResponse for Shown {
     fn meta() -> MetaResponses {
-        let html = MetaMediaType {
-            content_type: "text/html; charset=utf-8",
-            schema: MetaSchemaRef::Inline(Box::new(MetaSchema::new("string"))),
-        };
         let described = |status, description, content| MetaResponse {
             description,
             status: Some(status),
@@ -46,7 +42,7 @@ impl ApiResponse for Shown {
         };
         MetaResponses {
             responses: vec![
-                described(200, "A form that carries the answer to the client.", vec![html]),
+                described(200, "A form that carries the answer to the client.", vec![page()]),
                 described(
                     303,
                     "On to a page of ours, or to the client with `code` or `error`, `state` and `iss`.",

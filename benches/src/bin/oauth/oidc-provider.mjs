@@ -20,7 +20,36 @@ const client = (client_id, alg) => ({
   scope,
 });
 const account = { sub: "ada", name: "Ada", email: "ada@example.com", email_verified: true };
+
+/** As the adapter that it brings, which forgets everything beyond a thousand rows: in memory, without a bound. */
+const rows = new Map();
+const grants = new Map();
+class Memory {
+  constructor(name) { this.name = name; }
+  key(id) { return `${this.name}:${id}`; }
+  async upsert(id, payload) {
+    const key = this.key(id);
+    const { grantId } = payload;
+    if (grantId && this.name !== "Grant") {
+      const known = grants.get(grantId);
+      if (known) known.add(key);
+      else grants.set(grantId, new Set([key]));
+    }
+    rows.set(key, payload);
+  }
+  async find(id) { return rows.get(this.key(id)); }
+  async findByUid() { return undefined; }
+  async findByUserCode() { return undefined; }
+  async consume(id) { rows.get(this.key(id)).consumed = Math.floor(Date.now() / 1000); }
+  async destroy(id) { rows.delete(this.key(id)); }
+  async revokeByGrantId(grantId) {
+    for (const key of grants.get(grantId) ?? []) rows.delete(key);
+    grants.delete(grantId);
+  }
+}
+
 const provider = new Provider(issuer, {
+  adapter: Memory,
   clients: [
     client("web-rs256", "RS256"),
     client("web-eddsa", "EdDSA"),
