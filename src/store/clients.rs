@@ -85,6 +85,23 @@ impl FromColumns for KeptSecret {
     }
 }
 
+/// A secret beside its client, which may have none.
+struct Joined(Option<KeptSecret>);
+
+impl FromColumns for Joined {
+    fn from_columns(columns: &mut Columns<'_>) -> Result<Self, Error> {
+        let hash: Option<Vec<u8>> = columns.next()?;
+        let since = columns.next::<Option<i64>>()?;
+        let until = columns.next::<Option<i64>>()?;
+        let Some((hash, since)) = hash.zip(since) else { return Ok(Self(None)) };
+        Ok(Self(Some(KeptSecret {
+            hash: hash.try_into().map_err(|_| corrupt("the hash of a secret"))?,
+            created_at: Timestamp::from_millis(since),
+            expires_at: until.map(Timestamp::from_millis),
+        })))
+    }
+}
+
 /// The clients.
 #[derive(Clone, Debug)]
 pub struct ClientRepository<S> {
@@ -104,6 +121,30 @@ impl<S: Scope> ClientRepository<S> {
         let statement = sqlx::query(concat!("SELECT ", columns!(), " FROM clients WHERE client_id = $1"))
             .bind(id.as_str());
         self.scope.fetch_optional(statement).await?.as_ref().map(entity).transpose()
+    }
+
+    /// The client with this id and its secrets, also those that have ended: one statement, since every request of a client
+    /// asks for both.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn with_secrets(&self, id: &ClientId) -> Result<Option<(Client, Vec<KeptSecret>)>, Error> {
+        let text = concat!(
+            "SELECT ",
+            columns!(),
+            ", secret_hash, kept_since, kept_until FROM clients LEFT JOIN (SELECT client_id AS kept_for, secret_hash, \
+             created_at AS kept_since, expires_at AS kept_until FROM client_secrets) AS kept ON kept_for = client_id \
+             WHERE client_id = $1"
+        );
+        let rows = self.scope.fetch_all(sqlx::query(text).bind(id.as_str())).await?;
+        let mut found: Option<(Client, Vec<KeptSecret>)> = None;
+        for row in &rows {
+            let mut columns = Columns::of(row);
+            let client = columns.entity()?;
+            let (_, secrets) = found.get_or_insert((client, Vec::new()));
+            secrets.extend(columns.entity::<Joined>()?.0);
+        }
+        Ok(found)
     }
 
     /// All of them, in the order of their ids.
