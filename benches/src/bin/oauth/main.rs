@@ -3,8 +3,9 @@
 //!     oauth [--signet BINARY] [--rounds NUMBER]
 //!     oauth [--signet BINARY] --grants NUMBER [postgres://USER@HOST/DATABASE]
 //!
-//! It needs Node and npm, and installs the peer below `benches/target/oauth`. The peer keeps everything in memory; Signet keeps
-//! it in SQLite, on the disk before it answers, and signs an access token where the peer hands out an opaque one. With
+//! It needs Node and npm, and installs the peer below `benches/target/oauth`. The peer keeps everything in
+//! memory, and once more in a Redis that writes its log once a second; Signet keeps it in SQLite, on the disk before it answers,
+//! and signs an access token where the peer hands out an opaque one. With
 //! `--grants`, only this: how long a refresh takes beside few grants and beside so many, on SQLite and on empty databases.
 
 mod form;
@@ -17,7 +18,7 @@ use std::process::ExitCode;
 
 use signet_benches::process;
 
-use self::providers::Provider;
+use self::providers::{Provider, Store};
 
 /// What the command line says.
 struct Options {
@@ -57,8 +58,10 @@ async fn main() -> ExitCode {
     }
     match providers::installed() {
         Ok(installed) => {
-            let (signet, peer) = (Provider::signet(&binary, &[]).await, Provider::peer(&installed).await);
-            race::run(&signet, &peer, rounds).await;
+            let signet = Provider::signet(&binary, &[]).await;
+            let peers = [Store::Memory, Store::Redis].map(|store| Provider::peer(&installed, store));
+            let [memory, redis] = peers;
+            race::run(&[signet, memory.await, redis.await], rounds).await;
             ExitCode::SUCCESS
         }
         Err(missing) => {

@@ -1,11 +1,14 @@
-// The certified provider of npm, as its documentation sets it up, with everything in memory.
-// usage: NODE_ENV=production node oidc-provider.mjs PORT SECRET
+// The certified provider of npm, as its documentation sets it up, with everything in memory, or in a Redis that writes down
+// what it is told once a second.
+// usage: NODE_ENV=production node oidc-provider.mjs PORT SECRET [REDIS_FOLDER]
 // Beside it, at PORT + 1, what a sign-in would give: /codes?client=ID&count=N and /refresh-tokens?client=ID&count=N.
+import { spawn } from "node:child_process";
 import { createHash, generateKeyPairSync } from "node:crypto";
 import { createServer } from "node:http";
+import Redis from "ioredis";
 import Provider from "oidc-provider";
 
-const [port, secret] = process.argv.slice(2);
+const [port, secret, folder] = process.argv.slice(2);
 const issuer = `http://127.0.0.1:${port}`;
 const redirect = "http://127.0.0.1:9/cb";
 const scope = "openid profile email offline_access";
@@ -48,8 +51,44 @@ class Memory {
   }
 }
 
+/** As the example of an adapter for Redis in its repository has it, for what is asked here. */
+let redis;
+class OnRedis {
+  constructor(name) { this.name = name; }
+  key(id) { return `${this.name}:${id}`; }
+  async upsert(id, payload, expiresIn) {
+    const key = this.key(id);
+    const batch = redis.multi().hset(key, { payload: JSON.stringify(payload) });
+    if (expiresIn) batch.expire(key, expiresIn);
+    if (payload.grantId && this.name !== "Grant") {
+      batch.rpush(`grant:${payload.grantId}`, key);
+      if (expiresIn) batch.expire(`grant:${payload.grantId}`, 86400);
+    }
+    await batch.exec();
+  }
+  async find(id) {
+    const { payload, ...more } = await redis.hgetall(this.key(id));
+    return payload && { ...more, ...JSON.parse(payload) };
+  }
+  async findByUid() { return undefined; }
+  async findByUserCode() { return undefined; }
+  async consume(id) { await redis.hset(this.key(id), "consumed", Math.floor(Date.now() / 1000)); }
+  async destroy(id) { await redis.del(this.key(id)); }
+  async revokeByGrantId(grantId) {
+    const keys = await redis.lrange(`grant:${grantId}`, 0, -1);
+    await redis.del(...keys, `grant:${grantId}`);
+  }
+}
+if (folder) {
+  const options = ["--port", "0", "--unixsocket", `${folder}/redis`, "--dir", folder, "--save", "", "--appendonly", "yes"];
+  spawn("redis-server", options, { stdio: "ignore" });
+  redis = new Redis(`${folder}/redis`, { retryStrategy: () => 50 });
+  redis.on("error", () => {});
+  await redis.ping();
+}
+
 const provider = new Provider(issuer, {
-  adapter: Memory,
+  adapter: folder ? OnRedis : Memory,
   clients: [
     client("web-rs256", "RS256"),
     client("web-eddsa", "EdDSA"),

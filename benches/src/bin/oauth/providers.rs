@@ -22,6 +22,15 @@ const CHALLENGE: &str = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM";
 const SCOPE: &str = "openid profile email offline_access";
 const RESOURCE: &str = "http://api.example/";
 
+/// Where the peer keeps what it has given out.
+#[derive(Clone, Copy, Debug)]
+pub enum Store {
+    /// In its own process.
+    Memory,
+    /// In a Redis that belongs to it, whose processor time counts as its own.
+    Redis,
+}
+
 /// A running provider.
 pub struct Provider {
     pub name: &'static str,
@@ -73,17 +82,24 @@ impl Provider {
         }
     }
 
-    /// `oidc-provider` in one process of Node, with everything in memory.
-    pub async fn peer(installed: &Path) -> Self {
+    /// `oidc-provider` in one process of Node.
+    pub async fn peer(installed: &Path, store: Store) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let address = free_address();
         let mut command = Command::new("node");
         command.current_dir(installed).env("NODE_ENV", "production");
         command.args(["oidc-provider.mjs", &address.port().to_string(), SECRET]);
+        let name = match store {
+            Store::Memory => "oidc-provider, in memory",
+            Store::Redis => {
+                command.arg(folder.path());
+                "oidc-provider, on Redis"
+            }
+        };
         command.stderr(std::process::Stdio::null());
-        let process = Process::start(command, address, "/.well-known/openid-configuration").await;
+        let process = Process::start_group(command, address, "/.well-known/openid-configuration").await;
         Self {
-            name: "oidc-provider",
+            name,
             process,
             token: "/token",
             introspection: "/token/introspection",

@@ -28,10 +28,12 @@ struct Figures {
     nanos: Vec<u64>,
 }
 
-/// Lets everybody take turns and prints a table of Markdown.
-pub async fn run(signet: &Provider, peer: &Provider, rounds: usize) {
-    println!("| per second of processor time | {} | {} | ratio | p50 of each |", signet.name, peer.name);
-    println!("| --- | --- | --- | --- | --- |");
+/// Lets everybody take turns and prints a table of Markdown; the first is compared with each of the others.
+pub async fn run(providers: &[Provider], rounds: usize) {
+    let (own, peers) = (&providers[0], &providers[1..]);
+    let names: String = peers.iter().map(|peer| format!(" {} | ratio |", peer.name)).collect();
+    println!("| per second of processor time | {} |{names} p50 of each |", own.name);
+    println!("| --- | --- |{} --- |", " --- | --- |".repeat(peers.len()));
     for row in [
         "code exchange, ID token RS256",
         "code exchange, ID token EdDSA",
@@ -40,9 +42,9 @@ pub async fn run(signet: &Provider, peer: &Provider, rounds: usize) {
         "introspection",
         "UserInfo",
     ] {
-        let mut figures = [Figures::default(), Figures::default()];
+        let mut figures: Vec<Figures> = providers.iter().map(|_| Figures::default()).collect();
         for round in 0..=rounds {
-            for (provider, figures) in [signet, peer].into_iter().zip(&mut figures) {
+            for (provider, figures) in providers.iter().zip(&mut figures) {
                 let (answered, took, nanos) = turn(provider, row).await;
                 // The first one warms up.
                 if round > 0 {
@@ -51,25 +53,17 @@ pub async fn run(signet: &Provider, peer: &Provider, rounds: usize) {
                 }
             }
         }
-        let ratios: Vec<f64> = figures[0]
-            .per_processor_second
-            .iter()
-            .zip(&figures[1].per_processor_second)
-            .map(|(own, other)| own / other)
-            .collect();
-        let [own, other] = figures.map(|mut figures| {
+        let own = figures[0].per_processor_second.clone();
+        let mut line = format!("| {row} | {:.0} |", median(own.clone()));
+        for peer in &figures[1..] {
+            let ratios = own.iter().zip(&peer.per_processor_second).map(|(own, other)| own / other).collect();
+            line += &format!(" {:.0} | {:.1} |", median(peer.per_processor_second.clone()), median(ratios));
+        }
+        let halves = figures.into_iter().map(|mut figures| {
             figures.nanos.sort_unstable();
-            let half = figures.nanos[figures.nanos.len() / 2] as f64 / 1e6;
-            (median(figures.per_processor_second), half)
+            format!("{:.2} ms", figures.nanos[figures.nanos.len() / 2] as f64 / 1e6)
         });
-        println!(
-            "| {row} | {:.0} | {:.0} | {:.1} | {:.2} ms, {:.2} ms |",
-            own.0,
-            other.0,
-            median(ratios),
-            own.1,
-            other.1
-        );
+        println!("{line} {} |", halves.collect::<Vec<_>>().join(", "));
     }
 }
 
