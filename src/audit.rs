@@ -130,7 +130,8 @@ pub enum Event<'a> {
     /// A client got tokens, or was refused because what it showed had been used before.
     ClientToken {
         /// What happened: `code_redeemed`, `code_replayed`, `refreshed`, `refresh_token_reused`, `issued_to_machine`,
-        /// `revoked`.
+        /// `revoked`; of devices `device_asked`, `device_approved`, `device_denied`, `device_redeemed`,
+        /// `device_replayed`.
         event: &'a str,
         /// The client.
         client: &'a str,
@@ -138,6 +139,27 @@ pub enum Event<'a> {
         user: Option<&'a str>,
         /// What it was given.
         grant: Option<&'a str>,
+    },
+    /// A client has asked for a user's authorization, and something was decided about that.
+    Authorization {
+        /// What: `pushed`, `sign_in_asked`, `consent_asked`, `consent_given`, `consent_refused`, `consent_withdrawn`,
+        /// `code_issued`, `refused`.
+        event: &'a str,
+        /// The client.
+        client: &'a str,
+        /// Who, where they are signed in.
+        user: Option<&'a str>,
+        /// What the client is told, if it is told no.
+        reason: Option<&'a str>,
+    },
+    /// A client could not be told for hours that a session has ended, and is not told any more.
+    ClientNotTold {
+        /// The client.
+        client: &'a str,
+        /// Whose session it was.
+        user: &'a str,
+        /// The session.
+        session: &'a str,
     },
     /// A resource was added or changed.
     ResourceChanged {
@@ -200,7 +222,8 @@ pub fn record(event: Event<'_>) {
 
 /// A client got tokens, or what it had been given has ended since something was shown twice.
 fn token_of<'a>(event: &'a str, client: &'a str, user: Option<&'a str>, grant: Option<&'a str>) -> Line<'a> {
-    let refused = ["code_replayed", "refresh_token_reused"].contains(&event);
+    let refused =
+        ["code_replayed", "refresh_token_reused", "device_denied", "device_replayed"].contains(&event);
     Line {
         action: "client_token",
         outcome: if refused { "refused" } else { "done" },
@@ -208,6 +231,24 @@ fn token_of<'a>(event: &'a str, client: &'a str, user: Option<&'a str>, grant: O
         client: Some(client),
         user,
         grant,
+        ..Line::default()
+    }
+}
+
+/// What was decided about a request of a client.
+fn authorization_of<'a>(
+    event: &'a str,
+    client: &'a str,
+    user: Option<&'a str>,
+    reason: Option<&'a str>,
+) -> Line<'a> {
+    Line {
+        action: "authorization",
+        outcome: if reason.is_some() { "refused" } else { "done" },
+        event: Some(event),
+        client: Some(client),
+        user,
+        reason,
         ..Line::default()
     }
 }
@@ -260,6 +301,10 @@ fn line(happened: Event<'_>) -> Line<'_> {
             Line { client: Some(client), ..changed("client", event, actor) }
         }
         Event::ClientToken { event, client, user, grant } => token_of(event, client, user, grant),
+        Event::Authorization { event, client, user, reason } => authorization_of(event, client, user, reason),
+        Event::ClientNotTold { client, user, session } => {
+            Line { client: Some(client), outcome: "dropped", ..did("logout_notice", user, session) }
+        }
         Event::ResourceChanged { event, resource, actor } => {
             Line { resource: Some(resource), ..changed("resource", event, actor) }
         }

@@ -166,6 +166,67 @@ impl fmt::Debug for ClientSecret {
     }
 }
 
+/// What a user types from the screen of a device (RFC 8628 section 6.1): eight letters that spell no word and are hard to
+/// mistake for each other, 34.5 bits. It is good for minutes, and guesses are limited.
+#[derive(Clone)]
+pub struct UserCode(Zeroizing<String>);
+
+impl UserCode {
+    const LETTERS: &[u8; 20] = b"BCDFGHJKLMNPQRSTVWXZ";
+    const LENGTH: usize = 8;
+
+    /// Makes one.
+    ///
+    /// # Errors
+    /// Without randomness.
+    pub fn generate(
+        entropy: &dyn signet_verify::clock::Entropy,
+    ) -> Result<Self, signet_verify::clock::EntropyUnavailable> {
+        let mut text = Zeroizing::new(String::with_capacity(Self::LENGTH));
+        let mut block = Zeroizing::new([0_u8; 16]);
+        while text.len() < Self::LENGTH {
+            entropy.fill(block.as_mut_slice())?;
+            // 240 is the largest multiple of 20 in a byte: refusing the rest keeps the choice even.
+            let usable = block.iter().filter(|byte| **byte < 240).take(Self::LENGTH - text.len());
+            text.extend(usable.map(|byte| char::from(Self::LETTERS[usize::from(byte % 20)])));
+        }
+        Ok(Self(text))
+    }
+
+    /// Reads what was typed: in any case, with dashes and spaces or without; none if it can be no code.
+    pub fn parse(typed: &str) -> Option<Self> {
+        let mut text = Zeroizing::new(String::with_capacity(Self::LENGTH));
+        for letter in
+            typed.chars().filter(|letter| !letter.is_whitespace() && !"-\u{2010}\u{2013}".contains(*letter))
+        {
+            let letter = letter.to_ascii_uppercase();
+            let known = u8::try_from(letter).is_ok_and(|byte| Self::LETTERS.contains(&byte));
+            if !known || text.len() == Self::LENGTH {
+                return None;
+            }
+            text.push(letter);
+        }
+        (text.len() == Self::LENGTH).then_some(Self(text))
+    }
+
+    /// As people read it: `XXXX-XXXX`.
+    pub fn shown(&self) -> String {
+        let (first, second) = self.0.split_at(Self::LENGTH / 2);
+        format!("{first}-{second}")
+    }
+
+    /// The SHA-256 that is stored and looked up in its place.
+    pub fn hash(&self) -> [u8; 32] {
+        sha256(self.0.as_bytes())
+    }
+}
+
+impl fmt::Debug for UserCode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("UserCode(..)")
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -185,6 +246,29 @@ mod tests {
         for part in ["correct", "horse", "0123", "AAAA", "4141", "65, 65"] {
             assert!(!seen.contains(part), "{seen}");
         }
+    }
+
+    #[test]
+    fn user_code_is_read_as_people_type_it() {
+        let code = UserCode::generate(&signet_verify::crypto::SystemEntropy::new()).unwrap();
+        let shown = code.shown();
+        assert_eq!((shown.len(), shown.find('-')), (9, Some(4)));
+        let typed = [
+            shown.clone(),
+            shown.to_lowercase(),
+            shown.replace('-', ""),
+            shown.replace('-', " "),
+            format!("  {} ", shown.replace('-', " \u{2013} ")),
+        ];
+        for typed in typed {
+            assert_eq!(UserCode::parse(&typed).unwrap().hash(), code.hash(), "{typed}");
+        }
+        for no in
+            ["", "BCDF-GHJ", "BCDF-GHJKL", "BCDF-GHJA", "BCDF-GHJ1", "BCDF-GHJ\u{42f}", "\u{fb01}BCDFGHJ"]
+        {
+            assert!(UserCode::parse(no).is_none(), "{no}");
+        }
+        assert_eq!(format!("{code:?}"), "UserCode(..)");
     }
 
     #[test]

@@ -8,17 +8,17 @@ use super::error::Error;
 use super::keys::{KeyWorker, KeysHalf};
 use super::mail::MailHalf;
 use super::mailing::mailing;
-use super::oauth::oauth;
+use super::oauth::{backchannel, oauth};
 use super::peers::Peers;
 use super::storage::Storage;
-use crate::config::{Config, IssuerSecrets, TokenMode, TrustedOrigins};
+use crate::config::{Config, Docs, IssuerSecrets, TokenMode, TrustedOrigins};
 use crate::http::IdentityParts;
 use crate::http::identity::{Cookies, Identity};
 use crate::http::pages::Web;
 use crate::identity::tokens::{Issuer, Signature, TokenProfile};
 use crate::identity::{Accounts, Devices, Mailing, Sessions};
 use crate::keys::keyring::Keyring;
-use crate::oauth::TokenCounts;
+use crate::oauth::{BackchannelWorker, Consents, DecisionCounts, NoticeCounts, TokenCounts};
 use crate::password::Passwords;
 use crate::store::Database;
 use crate::vault::Vault;
@@ -41,6 +41,14 @@ pub(super) struct IdentityHalf {
     pub(super) mail: MailHalf,
     /// What clients get, in counts.
     pub(super) client_tokens: Arc<TokenCounts>,
+    /// What became of their requests, in counts.
+    pub(super) decisions: Arc<DecisionCounts>,
+    /// What became of word to clients, in counts.
+    pub(super) notice_counts: Arc<NoticeCounts>,
+    /// What tells clients of ended sessions.
+    pub(super) backchannel: BackchannelWorker,
+    /// What signs tokens.
+    issuer: Arc<Issuer>,
     /// What seals refresh tokens.
     vault: Arc<Vault>,
     database: Database,
@@ -68,17 +76,27 @@ impl IdentityHalf {
         let vault = keys.vault;
         let mail = MailHalf::open(config, base_url, vault.clone(), storage, environment)?;
         let mailing = mailing(config, base_url, mail.outbox.clone(), peers.limiter.clone());
+        let keyring = worker.keyring();
+        let issuer = Arc::new(issuer(config, base_url, &keys.secrets, &keyring, environment));
+        let sessions = peers.sessions(config, storage, environment);
+        let notice_counts = Arc::default();
+        let backchannel =
+            backchannel(&storage.upkeep, &sessions, issuer.clone(), &notice_counts, environment);
         Ok(Self {
             secrets: keys.secrets,
             vault,
+            notice_counts,
+            backchannel,
+            issuer,
             client_tokens: Arc::default(),
+            decisions: Arc::default(),
             mail,
             mailing,
-            keyring: worker.keyring(),
+            keyring,
             worker,
             passwords,
             database: storage.requests.clone(),
-            sessions: peers.sessions(config, storage, environment),
+            sessions,
         })
     }
 
@@ -109,11 +127,19 @@ impl IdentityHalf {
             entropy,
         )
         .with_mail(self.mailing.clone());
-        let issuer = Arc::new(self.issuer(config, base_url, environment));
-        let sealing = (&self.vault, &self.client_tokens);
-        let oauth = oauth(&self.database, &self.sessions, &issuer, sealing, peers, environment);
+        let issuer = self.issuer.clone();
+        let sealing = (&self.vault, &self.client_tokens, &self.decisions);
+        let docs = config.server.docs;
+        let oauth = oauth(&self.database, &self.sessions, &issuer, sealing, docs, peers, environment);
+        let consents = Consents::new(
+            self.database.clone(),
+            self.sessions.clone(),
+            clock.clone(),
+            self.decisions.clone(),
+        );
         let identity = Identity {
             accounts,
+            consents,
             sessions: self.sessions.clone(),
             issuer,
             keyring: self.keyring.clone(),
@@ -124,6 +150,7 @@ impl IdentityHalf {
             clock,
         };
         let web = Web::embedded(&config.mail.app_name);
+        let web = if config.server.docs == Docs::Shown { web.with_docs() } else { web };
         IdentityParts {
             web: if self.mail.outbox.is_on() { web.with_mail() } else { web },
             identity: Arc::new(identity),
@@ -138,17 +165,21 @@ impl IdentityHalf {
             },
         }
     }
+}
 
-    fn issuer(&self, config: &Config, base_url: &str, environment: &Environment) -> Issuer {
-        let signature = match config.tokens.mode {
-            TokenMode::Hs256 => Signature::SharedSecret(MacKey::new(&self.secrets.shared)),
-            TokenMode::Eddsa | TokenMode::Migrate { .. } => Signature::Keyring,
-        };
-        let terms = TokenProfile {
-            issuer: base_url.to_owned(),
-            audience: base_url.to_owned(),
-            ttl: config.tokens.ttl,
-        };
-        Issuer::new(self.keyring.clone(), signature, terms, environment.entropy.clone())
-    }
+/// What signs tokens, as the settings have it.
+fn issuer(
+    config: &Config,
+    base_url: &str,
+    secrets: &IssuerSecrets,
+    keyring: &Arc<Keyring>,
+    environment: &Environment,
+) -> Issuer {
+    let signature = match config.tokens.mode {
+        TokenMode::Hs256 => Signature::SharedSecret(MacKey::new(&secrets.shared)),
+        TokenMode::Eddsa | TokenMode::Migrate { .. } => Signature::Keyring,
+    };
+    let terms =
+        TokenProfile { issuer: base_url.to_owned(), audience: base_url.to_owned(), ttl: config.tokens.ttl };
+    Issuer::new(keyring.clone(), signature, terms, environment.entropy.clone())
 }

@@ -60,7 +60,7 @@ pub(super) fn cleanup(peers: &Peers, storage: &Storage, environment: &Environmen
     })
 }
 
-/// Deletes codes, grants, assertions and requests for authorization that have expired.
+/// Deletes codes, grants, assertions, requests for authorization and devices that have expired.
 pub(super) fn cleanup_of_oauth(storage: &Storage, environment: &Environment) -> Worker {
     let (database, clock) = (storage.upkeep.clone(), environment.clock.clone());
     let outcome = Outcome::of(storage, environment);
@@ -72,6 +72,8 @@ pub(super) fn cleanup_of_oauth(storage: &Storage, environment: &Environment) -> 
                 outcome.note(database.grants().sweep(now).await),
                 outcome.note(database.client_assertions().sweep(now).await),
                 outcome.note(database.authorization_requests().sweep(now).await),
+                outcome.note(database.logout_requests().sweep(now).await),
+                outcome.note(database.devices().sweep(now).await),
             ];
             match swept.into_iter().flatten().max() {
                 Some(deleted) if deleted >= grants::SWEPT_AT_ONCE => Next::AtOnce,

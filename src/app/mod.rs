@@ -190,6 +190,7 @@ fn workers(
     let key_cache = resource.as_ref().and_then(ResourceHalf::key_cache);
     let mailing = identity.as_ref().map(|half| half.mailing.clone());
     let mail = identity.as_ref().map_or_else(Vec::new, |half| half.mail.workers());
+    let backchannel = identity.as_ref().map(|half| half.backchannel.clone());
     let key_worker = identity.map(|half| half.worker);
     let mut workers = vec![
         maintenance::recall(&peers, storage, environment),
@@ -205,6 +206,9 @@ fn workers(
         workers.push(mailing::cleanup(storage, environment));
     }
     workers.extend(mail);
+    workers.extend(
+        backchannel.map(|worker| Worker::new("word of ended sessions", move |stop| worker.run(stop))),
+    );
     workers.extend(resource.as_ref().and_then(ResourceHalf::warm_up));
     workers.extend(instances::workers(peers, key_worker.clone(), key_cache));
     workers.extend(key_worker.map(|worker| {

@@ -11,7 +11,7 @@ use super::peers::Peers;
 use super::storage::Storage;
 use super::workers::Worker;
 use crate::config::{Config, TokenMode, Upstream};
-use crate::http::tasks::Resource;
+use crate::http::tasks::{Identifier, Resource};
 use crate::resource::task::Tasks;
 use crate::store::Database;
 use signet_verify::crypto::MacKey;
@@ -49,14 +49,16 @@ impl ResourceHalf {
     ) -> Result<Self, Error> {
         let Environment { clock, entropy } = environment.clone();
         let trust = trust(config, identity, environment)?;
-        let verifier = Verifier::new(trust, policy(config, base_url), clock.clone())
+        let identifier = identifier(config, base_url);
+        let verifier = Verifier::new(trust, policy(config, &identifier), clock.clone())
             .with_cache_bytes(config.tokens.cache_bytes)
             .with_revocations(peers.revocations.clone());
         let verifier = Arc::new(verifier);
         let database = storage.requests.in_lane(&clock);
         let tasks = Tasks::new(database.tasks(), config.tasks.per_user, clock, entropy);
         let (limiter, in_flight) = (peers.limiter.clone(), Arc::default());
-        let service = Arc::new(Resource { tasks, verifier: verifier.clone(), limiter, in_flight });
+        let service =
+            Arc::new(Resource { tasks, identifier, verifier: verifier.clone(), limiter, in_flight });
         Ok(Self { verifier, service, database })
     }
 
@@ -76,15 +78,20 @@ impl ResourceHalf {
     }
 }
 
-/// What tokens must say.
-fn policy(config: &Config, base_url: &str) -> Policy {
-    let leeway = config.tokens.leeway;
+/// Whose tokens are taken, and as which audience.
+fn identifier(config: &Config, base_url: &str) -> Identifier {
     match &config.resource {
         Some(Upstream { issuer, audience, .. }) => {
-            Policy::new(issuer.clone(), audience.clone(), leeway, LONGEST_FOREIGN_TOKEN)
+            Identifier { resource: audience.clone(), issuer: issuer.clone() }
         }
-        None => Policy::new(base_url.to_owned(), base_url.to_owned(), leeway, config.tokens.ttl),
+        None => Identifier { resource: base_url.to_owned(), issuer: base_url.to_owned() },
     }
+}
+
+/// What tokens must say.
+fn policy(config: &Config, identifier: &Identifier) -> Policy {
+    let longest = if config.resource.is_some() { LONGEST_FOREIGN_TOKEN } else { config.tokens.ttl };
+    Policy::new(identifier.issuer.clone(), identifier.resource.clone(), config.tokens.leeway, longest)
 }
 
 /// What tokens are verified with.

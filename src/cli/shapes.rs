@@ -230,6 +230,7 @@ fn client_document(client: &Client) -> Value {
         "jwks": jwks,
         "jwks_uri": client.jwks_uri,
         "backchannel_logout_uri": client.backchannel_logout_uri,
+        "backchannel_logout_session_required": client.backchannel_logout_session_required,
         "client_uri": client.client_uri,
         "created_at": client.created_at.iso_8601(),
         "updated_at": client.updated_at.iso_8601(),

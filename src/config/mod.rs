@@ -47,7 +47,7 @@ pub use redis::RedisUrl;
 pub use report::Report;
 pub use resource::Upstream;
 pub use secrets::{IssuerSecrets, Secrets};
-pub use server::{BaseUrl, Role, Server};
+pub use server::{BaseUrl, Docs, Role, Server};
 pub use setting::{Declaration, Empty, Group, Kind};
 pub use settings::{SecretText, Settings};
 pub use sources::Source;

@@ -142,6 +142,18 @@ const RATE_LIMIT: Setting<bool> = Setting {
     show: show_switch,
 };
 
+const DOCS: Setting<Docs> = Setting {
+    name: "SIGNET_DOCS",
+    flag: "docs",
+    value_name: "SWITCH",
+    help: "The page /docs, on which people try the APIs as themselves: on, or off, and then its client is unknown too",
+    default: "on",
+    unset: Unset::Default,
+    kind: Kind::Plain,
+    parse: |text| switch(text).map(|on| if on { Docs::Shown } else { Docs::Hidden }),
+    show: |docs| show_switch(&(*docs == Docs::Shown)),
+};
+
 pub(super) const GROUP: Group = Group {
     heading: "Server",
     settings: &[
@@ -154,6 +166,7 @@ pub(super) const GROUP: Group = Group {
         TRUSTED_ORIGINS.declaration(),
         TRUSTED_PROXIES.declaration(),
         RATE_LIMIT.declaration(),
+        DOCS.declaration(),
     ],
 };
 
@@ -181,6 +194,17 @@ pub struct Server {
     pub trusted_proxies: Vec<IpNet>,
     /// Whether sign-ins and sign-ups are limited.
     pub rate_limit: bool,
+    /// Whether there is a page on which people try the APIs.
+    pub docs: Docs,
+}
+
+/// Whether there is a page on which people try the APIs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Docs {
+    /// There is.
+    Shown,
+    /// There is not.
+    Hidden,
 }
 
 /// Which halves of Signet a process runs.
@@ -213,6 +237,7 @@ pub(super) fn read(reader: &mut Reader<'_>) -> Option<Server> {
     let trusted_origins = reader.read(&TRUSTED_ORIGINS);
     let trusted_proxies = reader.read(&TRUSTED_PROXIES);
     let rate_limit = reader.read(&RATE_LIMIT);
+    let docs = reader.read(&DOCS);
     let chosen = reader.is_given(&LISTEN.declaration());
     let also_listen =
         listen.filter(|_| !chosen).map(|listen| SocketAddr::from((Ipv6Addr::LOCALHOST, listen.port())));
@@ -235,6 +260,7 @@ pub(super) fn read(reader: &mut Reader<'_>) -> Option<Server> {
         trusted_origins: trusted_origins?,
         trusted_proxies: trusted_proxies?,
         rate_limit: rate_limit?,
+        docs: docs?,
     })
 }
 

@@ -41,8 +41,9 @@ use self::routes::Policy;
 use self::routes::Reader;
 use self::routes::mount;
 use self::routes::mount_form;
-use crate::config::TrustedOrigins;
+use crate::config::{Docs, TrustedOrigins};
 use crate::keys::keyring::Keyring;
+use crate::oauth::DOCS_RETURN;
 use crate::sync::limiter::Limiter;
 use signet_verify::clock::Clock;
 use signet_verify::clock::Entropy;
@@ -59,6 +60,8 @@ pub struct Parts {
     pub metrics: Arc<Metrics>,
     /// Whether `/metrics` is among these paths; else it has an address of its own.
     pub shows_metrics: bool,
+    /// Whether there is a page on which people try the APIs.
+    pub docs: Docs,
     /// Limits.
     pub limiter: Arc<Limiter>,
     /// Pages that may call us.
@@ -123,6 +126,7 @@ pub fn endpoint(parts: Parts) -> BoxEndpoint<'static, Response> {
         origins: parts.origins.clone(),
         limiter: parts.limiter.clone(),
         operations,
+        challenge: parts.resource.as_ref().map(|resource| tasks::Challenge::new(&resource.identifier)),
         not_found_page: web.as_ref().map(Web::not_found),
         routes: routes(parts, web.as_ref(), [identity, oauth, tasks]),
     };
@@ -142,6 +146,8 @@ struct Layers {
     limiter: Arc<Limiter>,
     /// What the APIs of this process have declared.
     operations: Operations,
+    /// What a refusal of the tasks API leads to.
+    challenge: Option<tasks::Challenge>,
     /// What people see where nothing is.
     not_found_page: Option<StaticDocument>,
     routes: Route,
@@ -161,6 +167,7 @@ impl Endpoint for Layers {
             identity.mark_known_device(&mut request);
         }
         let log = RequestLog::begin(&request, &summary, &self.ids, &*self.clock);
+        request.extensions_mut().insert(log.id());
         let cors = Cors::of(&request, summary.route.policy.origins, &self.origins);
         let mut response = match cors.preflight() {
             _ if !layers::names_one_host(&request) => ApiError::from(Code::BadRequest).into_response(),
@@ -170,6 +177,9 @@ impl Endpoint for Layers {
                 log.answered(layers::into_response(&summary, &self.operations, answer)).await
             }
         };
+        if let Some(challenge) = &self.challenge {
+            challenge.complete(&summary, &mut response);
+        }
         cors.mark(&mut response);
         layers::protect(&mut response);
         let took = log.end(&summary, &mut response, &*self.clock);
@@ -210,13 +220,21 @@ fn routes(parts: Parts, web: Option<&Web>, documents: [String; 3]) -> Route {
     let [identity_document, oauth_document, tasks_document] = documents;
     let router = mount(Route::new(), "/healthz", health::liveness());
     let router = mount(router, "/readyz", health::ReadinessEndpoint(parts.readiness));
-    let router = mount(router, "/docs", docs::DocsPage::default());
     let router = mount(router, "/openapi/identity.json", docs::document(identity_document));
     let router = mount(router, "/openapi/oauth.json", docs::document(oauth_document));
     let router = mount(router, "/openapi/tasks.json", docs::document(tasks_document));
     let router = match web {
         Some(web) => web.mount(router),
+        None if parts.docs == Docs::Hidden => router,
         None => mount(router, "/", poem::endpoint::make_sync(|_| Redirect::see_other("/docs"))),
+    };
+    let router = match (parts.docs, &parts.identity) {
+        (Docs::Hidden, _) => router,
+        (Docs::Shown, None) => mount(router, "/docs", docs::DocsPage::new(None)),
+        (Docs::Shown, Some(identity)) => {
+            let router = mount(router, "/docs", docs::DocsPage::new(Some(identity.base_url.clone())));
+            mount(router, DOCS_RETURN, docs::signed_in())
+        }
     };
     let router = match parts.identity {
         None => router,
@@ -237,15 +255,25 @@ fn routes(parts: Parts, web: Option<&Web>, documents: [String; 3]) -> Route {
             ));
             let sign_in = oauth::SignInEndpoint::new(authorization.clone(), web.sign_in_page());
             let router = mount_form(router, "/sign-in", sign_in);
-            mount_form(router, "/consent", oauth::ConsentEndpoint(authorization.clone()))
+            let router = mount_form(router, "/device", oauth::DeviceEndpoint(authorization.clone()));
+            let router = mount_form(router, "/consent", oauth::ConsentEndpoint(authorization.clone()));
+            let identity = Arc::new(identity::endpoint(identity));
+            let beside = |router: Route, path: &&'static str| router.at(*path, identity.clone());
+            identity::BESIDE_OAUTH
+                .iter()
+                .fold(router, beside)
+                .nest_no_strip(oauth::DEVICE_BASE_PATH, oauth::endpoint(oauth.clone(), authorization.clone()))
                 .nest_no_strip(oauth::BASE_PATH, oauth::endpoint(oauth, authorization))
-                .nest_no_strip(identity::BASE_PATH, identity::endpoint(identity))
+                .nest_no_strip(identity::BASE_PATH, identity)
         }
     };
     let router =
         if parts.shows_metrics { mount(router, "/metrics", MetricsEndpoint(parts.metrics)) } else { router };
     match parts.resource {
         None => router,
-        Some(resource) => router.nest_no_strip("/api", tasks::endpoint(resource)),
+        Some(resource) => {
+            let metadata = well_known::discovery(&resource.identifier.metadata());
+            mount(router, tasks::METADATA, metadata).nest_no_strip("/api", tasks::endpoint(resource))
+        }
     }
 }

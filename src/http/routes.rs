@@ -4,9 +4,15 @@
 
 use std::time::Duration;
 
-use poem::{Endpoint, IntoEndpoint, Route as Router};
+use poem::error::MethodNotAllowedError;
+use poem::{Endpoint, EndpointExt, IntoEndpoint, Route as Router};
 
+use crate::http::framework::code::Code;
+use crate::http::framework::error::ApiError;
 use crate::sync::rule::Rule;
+
+/// The methods of a page that takes a form.
+const FORMS_ALLOW: &str = "GET, HEAD, POST";
 
 /// How often a client may call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,6 +40,8 @@ pub enum Origins {
     Trusted,
     /// Any, without credentials: public documents.
     Any,
+    /// None: browsers come by navigation alone.
+    None,
 }
 
 /// Who reads the errors of a path.
@@ -110,13 +118,12 @@ const IDENTITY_PREFIX: &str = "/api/auth/";
 
 /// Where passwords are shown; its outcomes are counted by themselves.
 pub const SIGN_IN: &str = "/api/auth/sign-in/email";
+/// How often, there and on the page that needs no script.
+pub const SIGN_IN_LIMIT: Limit = Limit::AddressOrDevice { each: SIGN_INS, devices: SIGN_INS_OF_DEVICES };
 
 /// Every path, once.
 pub const ROUTES: &[Route] = &[
-    at(
-        SIGN_IN,
-        Policy { limit: Limit::AddressOrDevice { each: SIGN_INS, devices: SIGN_INS_OF_DEVICES }, ..API },
-    ),
+    at(SIGN_IN, Policy { limit: SIGN_IN_LIMIT, ..API }),
     at("/api/auth/sign-up/email", strict(SIGN_UPS)),
     // What proves a password here is counted for each session, whoever else is at the address.
     at("/api/auth/change-password", ORDINARY),
@@ -143,17 +150,31 @@ pub const ROUTES: &[Route] = &[
     // Cheap, public and cached: verifiers behind one address must never be turned away.
     at("/api/auth/jwks", PUBLIC),
     at("/api/auth/ok", API),
+    at("/api/auth/oauth2/get-consents", ORDINARY),
+    at("/api/auth/oauth2/delete-consent", ORDINARY),
     at("/api/auth/oauth2/token", OAUTH),
+    at("/api/auth/oauth2/par", OAUTH),
     at("/api/auth/oauth2/introspect", OAUTH),
     at("/api/auth/oauth2/revoke", OAUTH),
     at("/api/auth/oauth2/userinfo", OAUTH),
+    at("/api/auth/device/code", OAUTH),
     at(
         "/api/auth/oauth2/authorize",
+        // No page reads what comes here (RFC 9700 section 2.6).
+        Policy {
+            limit: Limit::AddressAndPath(AUTHORIZATIONS),
+            origins: Origins::None,
+            reader: Reader::Person,
+        },
+    ),
+    at(
+        "/api/auth/oauth2/end-session",
         Policy { limit: Limit::AddressAndPath(AUTHORIZATIONS), reader: Reader::Person, ..API },
     ),
     at("/.well-known/jwks.json", PUBLIC),
     at("/.well-known/openid-configuration", PUBLIC),
     at("/.well-known/oauth-authorization-server", PUBLIC),
+    at("/.well-known/oauth-protected-resource", PUBLIC),
     at("/api/{user_id}/tasks", API),
     at("/api/{user_id}/tasks/{id}", API),
     at("/api/{user_id}/tasks/{id}/complete", API),
@@ -161,6 +182,7 @@ pub const ROUTES: &[Route] = &[
     at("/sign-up", PAGE),
     at("/sign-in", PAGE),
     at("/consent", PAGE),
+    at("/device", PAGE),
     at("/forgot-password", PAGE),
     at("/reset-password", PAGE),
     at("/verify-email", PAGE),
@@ -170,6 +192,7 @@ pub const ROUTES: &[Route] = &[
     at("/.well-known/change-password", API),
     at("/assets/{version}/{*path}", API),
     at("/docs", PAGE),
+    at("/docs/oauth2-redirect.html", PAGE),
     at("/openapi/identity.json", PUBLIC),
     at("/openapi/tasks.json", PUBLIC),
     at("/openapi/oauth.json", PUBLIC),
@@ -179,10 +202,11 @@ pub const ROUTES: &[Route] = &[
 ];
 
 /// What holds where nothing is, by the beginning of the path; the first that fits.
-const NOWHERE: [(&str, Policy); 8] = [
+const NOWHERE: [(&str, Policy); 9] = [
     ("/api/auth/sign-in/", strict(SIGN_INS)),
     ("/api/auth/sign-up/", strict(SIGN_UPS)),
     ("/api/auth/oauth2/", OAUTH),
+    ("/api/auth/device/", OAUTH),
     (IDENTITY_PREFIX, ORDINARY),
     ("/api/", API),
     ("/.well-known/", API),
@@ -264,7 +288,10 @@ pub fn mount_form<E: Endpoint + Clone + 'static>(
         ROUTES.iter().any(|route| route.pattern == pattern),
         "{pattern} has no row in the table of routes"
     );
-    router.at(pattern, poem::get(endpoint.clone()).post(endpoint))
+    let taken = poem::get(endpoint.clone()).post(endpoint);
+    let refused =
+        |_: MethodNotAllowedError| async { ApiError::from(Code::MethodNotAllowed).allowing(FORMS_ALLOW) };
+    router.at(pattern, taken.catch_error(refused))
 }
 
 #[cfg(test)]

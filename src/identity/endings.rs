@@ -1,6 +1,7 @@
 //! Ending sessions, with what was given to clients in them.
 //! In: sessions of a user. Out: the revocations of everything that has ended.
-//! Owns: a session never ends without the grants that are bound to it, in the same unit of work.
+//! Owns: a session never ends without the grants that are bound to it, and without word to the clients that have registered
+//! for it, in the same unit of work.
 
 use crate::model::session::Revocation;
 use crate::store::sessions::Ending;
@@ -22,6 +23,8 @@ pub(super) struct Ended {
     pub(super) sessions: Vec<Revocation>,
     /// Grants of clients.
     pub(super) grants: Vec<Revocation>,
+    /// How many clients are to be told.
+    pub(super) notices: u64,
 }
 
 /// Ends sessions of a user and grants along with them.
@@ -35,8 +38,13 @@ pub(super) async fn end(
     grants: Grants,
     ending: Ending,
 ) -> Result<Ended, store::Error> {
+    // Before they are gone: a client that gets an ID token at this moment is told as well, or gets none.
+    let mut notices = 0;
+    for session in unit.sessions().lock(user_id, filter).await? {
+        notices += unit.logout_notices().write(&session, ending.at).await?;
+    }
     let sessions = unit.sessions().end(user_id, filter, ending).await?;
-    let mut ended = Ended { sessions, grants: Vec::new() };
+    let mut ended = Ended { sessions, grants: Vec::new(), notices };
     match grants {
         Grants::Bound => {
             for session in &ended.sessions {

@@ -17,6 +17,7 @@ use crate::store::sessions::Ending;
 use crate::store::{self, Database, SessionFilter};
 use crate::sync::revocations::Revocations;
 use signet_verify::clock::{Clock, Entropy, EntropyUnavailable, Timestamp, random_alphanumeric};
+use tokio::sync::Notify;
 
 /// Letters and digits of ids and tokens; 32 of them are about 190 bits.
 pub(super) const ID_LENGTH: usize = 32;
@@ -93,6 +94,8 @@ pub struct Sessions {
     /// How long after its end a session can still have living JWTs.
     tokens_outlive: Duration,
     revocations: Arc<Revocations>,
+    /// Calls whoever tells clients of ended sessions.
+    notices: Arc<Notify>,
     clock: Arc<dyn Clock>,
     entropy: Arc<dyn Entropy>,
 }
@@ -112,7 +115,7 @@ impl Sessions {
         clock: Arc<dyn Clock>,
         entropy: Arc<dyn Entropy>,
     ) -> Self {
-        Self { database, tokens_outlive, revocations, clock, entropy }
+        Self { database, tokens_outlive, revocations, notices: Arc::default(), clock, entropy }
     }
 
     /// The living session of a token. A remembered one slides, when it is time and `slide` allows it; an expired one is
@@ -255,6 +258,11 @@ impl Sessions {
         Ok(self.revoke(ended.await?))
     }
 
+    /// Called when a unit of work has left word for clients.
+    pub fn notices(&self) -> Arc<Notify> {
+        self.notices.clone()
+    }
+
     /// Whether this process knows that the session has ended.
     pub fn has_ended(&self, session_id: &str) -> bool {
         self.revocations.contains(session_id)
@@ -270,6 +278,9 @@ impl Sessions {
     /// Refuses the tokens of what has ended, from now on; says how many sessions there were.
     pub(super) fn revoke(&self, ended: Ended) -> usize {
         let count = ended.sessions.len();
+        if ended.notices > 0 {
+            self.notices.notify_one();
+        }
         let all = ended.sessions.into_iter().chain(ended.grants);
         self.revocations.end(all.map(|revoked| (revoked.session_id, revoked.forget_at)));
         count

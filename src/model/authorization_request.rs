@@ -8,6 +8,8 @@ use super::client::ClientId;
 
 /// How long a user may take.
 pub const REQUEST_LIFETIME: Duration = Duration::from_secs(60 * 60);
+/// How long a request that a client has pushed is good (RFC 9126 section 2.2); the user is sent here at once.
+pub const PUSHED_LIFETIME: Duration = Duration::from_secs(90);
 
 /// A request that is kept on the server.
 #[derive(Clone, Debug, PartialEq, Eq)]

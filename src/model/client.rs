@@ -131,6 +131,12 @@ impl fmt::Display for ClientId {
     }
 }
 
+/// The host that a URI leads to, or its scheme where it has none: what people can recognise.
+pub fn host_of(uri: &str) -> String {
+    let url = url::Url::parse(uri).ok();
+    url.map(|url| url.host_str().unwrap_or(url.scheme()).to_owned()).unwrap_or_default()
+}
+
 /// A client that is registered.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Client {
@@ -166,10 +172,19 @@ pub struct Client {
     pub jwks_uri: Option<String>,
     /// Where it is told of sign-outs.
     pub backchannel_logout_uri: Option<String>,
+    /// Whether it wants to be told which session has ended; it is told in any case.
+    pub backchannel_logout_session_required: bool,
     /// Its home page.
     pub client_uri: Option<String>,
     /// When it was added.
     pub created_at: Timestamp,
     /// When it was last changed.
     pub updated_at: Timestamp,
+}
+
+impl Client {
+    /// Where it leads users back to: a host, or the scheme of a program on their own machine.
+    pub fn host_of_redirects(&self) -> String {
+        self.redirect_uris.first().map(|uri| host_of(uri)).unwrap_or_default()
+    }
 }

@@ -51,6 +51,13 @@ impl ScopeSet {
         self.filtered(|word| other.contains(word))
     }
 
+    /// Those that are in either, these first.
+    #[must_use]
+    pub fn union(&self, other: &Self) -> Self {
+        let more = other.iter().filter(|word| !self.contains(word));
+        Self(self.iter().chain(more).map(str::to_owned).collect())
+    }
+
     /// Word by word.
     pub fn iter(&self) -> impl Iterator<Item = &str> {
         self.0.iter().map(String::as_str)

@@ -5,6 +5,7 @@
 
 use std::sync::Arc;
 
+use serde_json::Value;
 use signet_verify::clock::{Clock, Timestamp};
 use signet_verify::jose::claims::Principal;
 
@@ -18,6 +19,7 @@ use crate::identity::Sessions;
 use crate::identity::tokens::Issuer;
 use crate::model::client::Client;
 use crate::model::grant::{Bound, Grant, Shown};
+use crate::model::resource_server::ResourceServer;
 use crate::model::session::Revocation;
 use crate::store::{self, Database};
 
@@ -95,7 +97,8 @@ impl AccessTokens {
         Ok(UserInfo { claims: UserClaims::of(&user, &scope), sub: user.id })
     }
 
-    /// What a token of this client is, as long as it is good.
+    /// What a token is, as long as it is good: of this client, or an access token for a resource whose tokens it may ask
+    /// about.
     ///
     /// # Errors
     /// When the database fails.
@@ -107,7 +110,10 @@ impl AccessTokens {
             let grant = found.map(|found| found.grant).filter(|grant| grant.client_id == client.id);
             return Ok(self.lasting(grant, now).await?.map(|grant| Described::Refresh(Box::new(grant))));
         }
-        let Some(token) = self.of_client(client, text, now).await? else { return Ok(None) };
+        let Some(token) = self.read(text, now).await? else { return Ok(None) };
+        if client_of(&token) != Some(client.id.as_str()) && !self.may_ask_about(client, &token).await? {
+            return Ok(None);
+        }
         Ok(self.origin(&token).await?.map(|_| Described::Access(token)))
     }
 
@@ -138,8 +144,28 @@ impl AccessTokens {
         text: &str,
         now: Timestamp,
     ) -> Result<Option<Principal>, Error> {
-        let token = self.issuer.read_access_token(text, self.targets.audiences().await?, now);
+        let token = self.read(text, now).await?;
         Ok(token.filter(|token| client_of(token) == Some(client.id.as_str())))
+    }
+
+    /// An access token of this deployment, whosever it is.
+    async fn read(&self, text: &str, now: Timestamp) -> Result<Option<Principal>, Error> {
+        // Most are for our own: the others are looked up for the rest.
+        Ok(match self.issuer.read_access_token(text, self.targets.own(), now) {
+            Some(token) => Some(token),
+            None => self.issuer.read_access_token(text, self.targets.audiences().await?, now),
+        })
+    }
+
+    /// Whether a token is for a resource that lets this client ask what its tokens are.
+    async fn may_ask_about(&self, client: &Client, token: &Principal) -> Result<bool, Error> {
+        let audience = token.claim("aud").map(audience_of).unwrap_or_default();
+        let resources = self.database.resources().list().await?;
+        let asks = |resource: &ResourceServer| resource.introspection_clients.contains(&client.id);
+        Ok(resources
+            .iter()
+            .filter(|resource| asks(resource))
+            .any(|resource| audience.contains(&resource.identifier.as_str())))
     }
 
     /// What a token was made from; none once that has ended.
@@ -185,6 +211,15 @@ impl AccessTokens {
         self.sessions.revoke_grants(ended);
         self.counts.note_machine(TokenEvent::Revoked, &client.id);
         Ok(())
+    }
+}
+
+/// Whom a token is for (RFC 7519 section 4.1.3).
+pub fn audience_of(claim: &Value) -> Vec<&str> {
+    match claim {
+        Value::String(one) => vec![one],
+        Value::Array(several) => several.iter().filter_map(Value::as_str).collect(),
+        _ => Vec::new(),
     }
 }
 

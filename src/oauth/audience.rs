@@ -51,6 +51,11 @@ impl Targets {
         format!("{}/api/auth/oauth2/userinfo", self.issuer)
     }
 
+    /// The audiences that no resource has to be registered for.
+    pub fn own(&self) -> Vec<String> {
+        vec![self.issuer.clone(), self.userinfo()]
+    }
+
     /// Every audience that an access token may have.
     ///
     /// # Errors
@@ -58,7 +63,7 @@ impl Targets {
     pub async fn audiences(&self) -> Result<Vec<String>, Error> {
         let others = self.database.resources().list().await?;
         let others = others.into_iter().map(|resource| resource.identifier);
-        Ok([self.issuer.clone(), self.userinfo()].into_iter().chain(others).collect())
+        Ok(self.own().into_iter().chain(others).collect())
     }
 
     /// Whether there is such a resource.

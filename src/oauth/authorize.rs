@@ -53,9 +53,21 @@ impl Refusal {
     }
 }
 
+/// How a request has come.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Arrival {
+    /// By the browser of a user, which can read and change it.
+    #[default]
+    Browser,
+    /// From the client itself (RFC 9126).
+    Pushed,
+}
+
 /// The parameters, each where it was given once and not empty.
 #[derive(Clone, Debug, Default)]
 pub struct Asked<'a> {
+    /// How they have come.
+    pub arrival: Arrival,
     /// `code`, or what else was asked for.
     pub response_type: Option<&'a str>,
     /// The words, as they were sent.
@@ -72,8 +84,8 @@ pub struct Asked<'a> {
     pub prompt: Option<&'a str>,
     /// How long ago, in seconds, the user may have signed in.
     pub max_age: Option<&'a str>,
-    /// An ID token of the user who is meant.
-    pub id_token_hint: Option<&'a str>,
+    /// The user whom an ID token of this client names, which the client has sent as a hint.
+    pub hinted_user: Option<&'a str>,
     /// Not supported.
     pub request: Option<&'a str>,
     /// Not supported.
@@ -177,7 +189,7 @@ pub fn judge(client: &Client, asked: &Asked<'_>) -> Result<Wanted, Refusal> {
     if asked.registration.is_some() {
         return Err(Refusal::new("registration_not_supported", "registration is not supported"));
     }
-    if client.require_pushed {
+    if client.require_pushed && asked.arrival == Arrival::Browser {
         return Err(Refusal::invalid("this client pushes its requests"));
     }
     match asked.response_type {
@@ -195,14 +207,13 @@ pub fn judge(client: &Client, asked: &Asked<'_>) -> Result<Wanted, Refusal> {
     let code_challenge = challenge(client, asked, &scope)?;
     let max_age = asked.max_age.map(|text| text.parse().map(Duration::from_secs)).transpose();
     let max_age = max_age.map_err(|_| Refusal::invalid("max_age is no number of seconds"))?;
-    let hinted_user = asked.id_token_hint.map(hinted_user).transpose()?;
     Ok(Wanted {
         scope,
         nonce: asked.nonce.map(str::to_owned),
         code_challenge,
         prompt: Prompt::parse(asked.prompt.unwrap_or_default())?,
         max_age,
-        hinted_user,
+        hinted_user: asked.hinted_user.map(str::to_owned),
         resources: asked.resources.iter().map(|resource| (*resource).to_owned()).collect(),
     })
 }
@@ -210,10 +221,15 @@ pub fn judge(client: &Client, asked: &Asked<'_>) -> Result<Wanted, Refusal> {
 /// What the client has registered of what it asks for; the token's `scope` says what came of it.
 fn scope(client: &Client, asked: Option<&str>) -> Result<ScopeSet, Refusal> {
     let refused = Refusal::new("invalid_scope", "scope names nothing that this client may ask for");
-    let asked = ScopeSet::parse(asked.unwrap_or_default()).ok_or(refused)?;
+    scope_for(client, asked).ok_or(refused)
+}
+
+/// The same, for whichever grant; none where there is nothing of it.
+pub(super) fn scope_for(client: &Client, asked: Option<&str>) -> Option<ScopeSet> {
+    let asked = ScopeSet::parse(asked.unwrap_or_default())?;
     let refreshes = client.grant_types.contains(&GrantType::RefreshToken);
     let scope = asked.intersection(&client.scope).filtered(|word| refreshes || word != "offline_access");
-    if scope.is_empty() { Err(refused) } else { Ok(scope) }
+    (!scope.is_empty()).then_some(scope)
 }
 
 fn challenge(client: &Client, asked: &Asked<'_>, scope: &ScopeSet) -> Result<Option<String>, Refusal> {
@@ -238,16 +254,6 @@ fn challenge(client: &Client, asked: &Asked<'_>, scope: &ScopeSet) -> Result<Opt
             }
         }
     }
-}
-
-/// Whom an ID token names. Its signature does not matter: a hint only narrows whom an answer may be about.
-fn hinted_user(hint: &str) -> Result<String, Refusal> {
-    let read = || {
-        let payload = signet_verify::jose::base64url::decode(hint.split('.').nth(1)?)?;
-        let claims: serde_json::Value = serde_json::from_slice(&payload).ok()?;
-        claims["sub"].as_str().map(str::to_owned)
-    };
-    read().ok_or(Refusal::invalid("id_token_hint is no ID token"))
 }
 
 /// What comes next.

@@ -8,10 +8,12 @@ use std::sync::Arc;
 use subtle::ConstantTimeEq;
 
 use super::assertion::{Assertion, Audiences};
+use super::built_in::{DOCS_CLIENT, DocsClient};
 use super::client_keys::ClientKeys;
 use super::error::Error;
 use crate::model::client::{AuthMethod, Client, ClientId};
 use crate::secret::ClientSecret;
+use crate::store::clients::KeptSecret;
 use crate::store::{self, Database};
 use signet_verify::clock::Timestamp;
 
@@ -43,12 +45,13 @@ pub enum Presented {
 pub struct Clients {
     database: Database,
     assertions: Option<(Arc<ClientKeys>, Audiences)>,
+    docs: Option<Arc<DocsClient>>,
 }
 
 impl Clients {
     /// Those that `database` keeps.
     pub fn new(database: Database) -> Self {
-        Self { database, assertions: None }
+        Self { database, assertions: None, docs: None }
     }
 
     /// The same, who may also prove themselves by signing (`private_key_jwt`) for this issuer.
@@ -58,12 +61,24 @@ impl Clients {
         Self { assertions: Some((keys, audiences)), ..self }
     }
 
+    /// The same, with the client of the page `/docs`.
+    #[must_use]
+    pub fn with_docs(self, docs: Option<DocsClient>) -> Self {
+        Self { docs: docs.map(Arc::new), ..self }
+    }
+
     /// The client with this id.
     ///
     /// # Errors
     /// When the database fails.
     pub async fn find(&self, id: &str) -> Result<Option<Client>, Error> {
         let Some(id) = ClientId::parse(id) else { return Ok(None) };
+        if id.as_str() == DOCS_CLIENT {
+            return match &self.docs {
+                Some(docs) => docs.ready(&self.database).await.map(Some),
+                None => Ok(None),
+            };
+        }
         Ok(self.database.clients().find(&id).await?)
     }
 
@@ -75,18 +90,23 @@ impl Clients {
         if let Presented::Assertion(text) = &proof.presented {
             return self.by_assertion(&proof.id, text, now).await;
         }
-        let client = self.find(&proof.id).await?.ok_or(Error::InvalidClient)?;
-        let proved = match (&proof.presented, client.auth_method) {
-            (Presented::Nothing, AuthMethod::None) => true,
-            (Presented::Basic(secrets), AuthMethod::ClientSecretBasic) => {
-                self.knows_one_of(&client, secrets, now).await?
+        let secrets = match &proof.presented {
+            Presented::Basic(secrets) => secrets.as_slice(),
+            Presented::Post(secret) => std::slice::from_ref(secret),
+            Presented::Nothing | Presented::Assertion(_) => {
+                let client = self.find(&proof.id).await?;
+                let public = client.filter(|client| client.auth_method == AuthMethod::None);
+                return public.ok_or(Error::InvalidClient);
             }
-            (Presented::Post(secret), AuthMethod::ClientSecretPost) => {
-                self.knows_one_of(&client, std::slice::from_ref(secret), now).await?
-            }
-            _ => false,
         };
-        if proved { Ok(client) } else { Err(Error::InvalidClient) }
+        let id = ClientId::parse(&proof.id).ok_or(Error::InvalidClient)?;
+        let (client, kept) = self.database.clients().with_secrets(&id).await?.ok_or(Error::InvalidClient)?;
+        let is_its_way = matches!(
+            (&proof.presented, client.auth_method),
+            (Presented::Basic(_), AuthMethod::ClientSecretBasic)
+                | (Presented::Post(_), AuthMethod::ClientSecretPost)
+        );
+        if is_its_way && is_one_of(secrets, &kept, now) { Ok(client) } else { Err(Error::InvalidClient) }
     }
 
     /// The client that has signed this assertion, which is good once (RFC 7523 section 3).
@@ -110,21 +130,16 @@ impl Clients {
             Err(error) => Err(error.into()),
         }
     }
+}
 
-    async fn knows_one_of(
-        &self,
-        client: &Client,
-        secrets: &[ClientSecret],
-        now: Timestamp,
-    ) -> Result<bool, Error> {
-        let kept = self.database.clients().secrets(&client.id).await?;
-        let mut known = subtle::Choice::from(0);
-        for secret in secrets {
-            let hash = secret.hash();
-            for kept in kept.iter().filter(|kept| kept.is_alive(now)) {
-                known |= kept.hash.ct_eq(&hash);
-            }
+/// Whether one of these secrets is kept, and alive.
+fn is_one_of(secrets: &[ClientSecret], kept: &[KeptSecret], now: Timestamp) -> bool {
+    let mut known = subtle::Choice::from(0);
+    for secret in secrets {
+        let hash = secret.hash();
+        for kept in kept.iter().filter(|kept| kept.is_alive(now)) {
+            known |= kept.hash.ct_eq(&hash);
         }
-        Ok(known.into())
     }
+    known.into()
 }

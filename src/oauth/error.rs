@@ -36,6 +36,18 @@ pub enum Error {
     /// The access token lacks the scope `openid`.
     #[error("the access token lacks the scope openid")]
     InsufficientScope,
+    /// No user has decided about the device yet (RFC 8628 section 3.5).
+    #[error("no user has decided yet")]
+    AuthorizationPending,
+    /// The same, and the device has polled too soon.
+    #[error("no user has decided yet; poll 5 s less often")]
+    SlowDown,
+    /// A user has refused the device.
+    #[error("the user has refused")]
+    AccessDenied,
+    /// The code of the device is over.
+    #[error("the device code has expired")]
+    ExpiredToken,
     /// Nothing can be signed now.
     #[error(transparent)]
     Token(#[from] tokens::Error),

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::audit::{self, Event};
 use crate::model::client::ClientId;
+use crate::model::device::DeviceAuthorization;
 use crate::model::grant::{AuthorizationCode, Grant};
 
 /// What happened.
@@ -23,17 +24,32 @@ pub enum TokenEvent {
     IssuedToMachine,
     /// A client gave a token back (RFC 7009).
     Revoked,
+    /// A device asked to be signed in (RFC 8628).
+    DeviceAsked,
+    /// A user approved a device.
+    DeviceApproved,
+    /// A user refused a device.
+    DeviceDenied,
+    /// A device that was approved got its tokens.
+    DeviceRedeemed,
+    /// A device code was shown that had been used: what it gave has ended.
+    DeviceReplayed,
 }
 
 impl TokenEvent {
     /// All of them, in the order of their declaration.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 11] = [
         Self::CodeRedeemed,
         Self::CodeReplayed,
         Self::Refreshed,
         Self::RefreshTokenReused,
         Self::IssuedToMachine,
         Self::Revoked,
+        Self::DeviceAsked,
+        Self::DeviceApproved,
+        Self::DeviceDenied,
+        Self::DeviceRedeemed,
+        Self::DeviceReplayed,
     ];
 
     /// The word for it, in the audit log and in metrics.
@@ -45,6 +61,11 @@ impl TokenEvent {
             Self::RefreshTokenReused => "refresh_token_reused",
             Self::IssuedToMachine => "issued_to_machine",
             Self::Revoked => "revoked",
+            Self::DeviceAsked => "device_asked",
+            Self::DeviceApproved => "device_approved",
+            Self::DeviceDenied => "device_denied",
+            Self::DeviceRedeemed => "device_redeemed",
+            Self::DeviceReplayed => "device_replayed",
         }
     }
 }
@@ -67,6 +88,11 @@ impl TokenCounts {
     /// Notes what happened to a code.
     pub(super) fn note_code(&self, event: TokenEvent, code: &AuthorizationCode) {
         self.record(event, &code.client_id, Some((&code.user_id, &code.grant_id)));
+    }
+
+    /// Notes what happened to a device, and which user did it.
+    pub(super) fn note_device(&self, event: TokenEvent, device: &DeviceAuthorization, user: Option<&str>) {
+        self.record(event, &device.client_id, user.map(|user| (user, device.grant_id.as_str())));
     }
 
     /// Notes what a client has got for itself.

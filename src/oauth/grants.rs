@@ -51,7 +51,7 @@ impl Grants {
         Ok(self.end_all(GrantFilter::Id(id)).await? > 0)
     }
 
-    /// Ends everything that a user has given to a client, and codes that are on their way to it; says how many grants
+    /// Ends everything that a user has given to a client, and codes and devices that are on their way to it; says how many grants
     /// there were.
     ///
     /// # Errors
@@ -60,12 +60,31 @@ impl Grants {
         self.end_all(GrantFilter::OfUserTo(user_id, client)).await
     }
 
+    /// The same, with what the user has agreed to; says whether there was anything.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn withdraw(&self, user_id: &str, client: &ClientId) -> Result<bool, store::Error> {
+        let ending = self.sessions.ending();
+        let written = self.database.write(|unit| async move {
+            // In this order, so that a code which is being redeemed has become a grant, or never will.
+            let consents = unit.consents().delete(user_id, client).await?;
+            let codes = unit.authorization_codes().delete_unused(user_id, client).await?;
+            let ended = unit.grants().end(GrantFilter::OfUserTo(user_id, client), ending).await?;
+            unit.sessions().remember(&ended, ending).await?;
+            Ok::<_, store::Error>((consents + codes > 0, ended))
+        });
+        let (had_any, ended) = written.await?;
+        Ok(self.sessions.revoke_grants(ended) > 0 || had_any)
+    }
+
     async fn end_all(&self, filter: GrantFilter<'_>) -> Result<usize, store::Error> {
         let ending = self.sessions.ending();
         let ended = self.database.write(|unit| async move {
             if let GrantFilter::OfUserTo(user_id, client) = filter {
                 // First, so that a code which is being redeemed has become a grant, or never will.
                 unit.authorization_codes().delete_unused(user_id, client).await?;
+                unit.devices().delete_unused(user_id, client).await?;
             }
             let ended = unit.grants().end(filter, ending).await?;
             unit.sessions().remember(&ended, ending).await?;

@@ -87,6 +87,12 @@ impl Outbound {
         Ok(Self { client: client.build(connector), at_once: Arc::new(Semaphore::new(AT_ONCE)), reach })
     }
 
+    /// The same, with as many requests under way at once, which wait for no request of others.
+    #[must_use]
+    pub fn with_places(self, at_once: usize) -> Self {
+        Self { at_once: Arc::new(Semaphore::new(at_once)), ..self }
+    }
+
     /// Whether this address may be asked, as far as can be told before its name is resolved.
     pub fn may_ask(&self, address: &str) -> bool {
         let Ok(url) = Url::parse(address) else { return false };

@@ -20,7 +20,7 @@ use crate::audit::{self, Event};
 use crate::identity::{self, Invitations, PreparedInvitation};
 use crate::mail::Language;
 use crate::model::algorithms::Algorithms;
-use crate::model::client::Client;
+use crate::model::client::{Client, ClientId};
 use crate::model::resource_server::ResourceServer;
 use crate::model::user::User;
 use crate::secret::ClientSecret;
@@ -221,6 +221,7 @@ impl Provisioning {
             identifier: name.clone(),
             scopes: declared.scopes.clone(),
             access_token_alg: declared.access_token_alg,
+            introspection_clients: declared.introspection_clients.clone(),
             created_at: before.as_ref().map_or(work.now, |before| before.created_at),
             updated_at: work.now,
         };
@@ -369,9 +370,11 @@ impl Work<'_> {
 
 fn members_of(resource: &ResourceServer) -> Map<String, Value> {
     let scopes: Vec<&str> = resource.scopes.iter().collect();
+    let clients: Vec<&str> = resource.introspection_clients.iter().map(ClientId::as_str).collect();
     let members = [
         ("scopes", Value::from(scopes)),
         ("access_token_signed_response_alg", Value::from(resource.access_token_alg.name())),
+        ("introspection_clients", Value::from(clients)),
     ];
     members.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
 }

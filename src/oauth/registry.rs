@@ -9,6 +9,7 @@ use std::time::Duration;
 use serde_json::{Map, Value};
 use signet_verify::clock::{Clock, Entropy, EntropyUnavailable, Timestamp};
 
+use super::built_in::DOCS_CLIENT;
 use super::client_secrets::Secrets;
 use super::registration::metadata;
 use crate::audit::{self, Event};
@@ -82,7 +83,9 @@ impl Registry {
     /// # Errors
     /// When the database fails.
     pub async fn list(&self) -> Result<Vec<Client>, store::Error> {
-        self.database.clients().list().await
+        let mut clients = self.database.clients().list().await?;
+        clients.retain(|client| !is_built_in(&client.id));
+        Ok(clients)
     }
 
     /// What is kept of a client, if there is one.
@@ -91,6 +94,9 @@ impl Registry {
     /// When the database fails.
     pub async fn describe(&self, id: &ClientId) -> Result<Option<Described>, store::Error> {
         let Some(client) = self.database.clients().find(id).await? else { return Ok(None) };
+        if is_built_in(id) {
+            return Ok(None);
+        }
         let now = self.clock.now();
         let mut secrets = self.database.clients().secrets(id).await?;
         secrets.retain(|secret| secret.is_alive(now));
@@ -128,6 +134,9 @@ impl Registry {
     /// # Errors
     /// When the database fails.
     pub async fn remove(&self, id: &ClientId, actor: &str) -> Result<Option<usize>, store::Error> {
+        if is_built_in(id) {
+            return Ok(None);
+        }
         let ending = self.sessions.ending();
         let removed = self.database.write(|unit| async move {
             unit.clients().hold(id).await?;
@@ -139,4 +148,9 @@ impl Registry {
         audit::record(Event::ClientChanged { event: "removed", client: id.as_str(), actor });
         Ok(Some(self.sessions.revoke_grants(ended)))
     }
+}
+
+/// Whether operators have nothing to do with it.
+fn is_built_in(id: &ClientId) -> bool {
+    id.as_str() == DOCS_CLIENT
 }

@@ -91,6 +91,32 @@ struct Ingredients<'a> {
     session_end: Option<Timestamp>,
 }
 
+/// What is used up for the first tokens of a grant, by its hash.
+#[derive(Clone, Copy)]
+pub(super) enum Spent<'a> {
+    /// A code of the authorization endpoint.
+    Code(&'a [u8; 32]),
+    /// A code of a device.
+    DeviceCode(&'a [u8; 32]),
+}
+
+/// How a grant begins.
+pub(super) struct Begun<'a> {
+    pub(super) spent: Spent<'a>,
+    pub(super) nonce: Option<&'a str>,
+    pub(super) resource: Option<&'a str>,
+    pub(super) now: Timestamp,
+}
+
+/// What comes of it.
+pub(super) enum First {
+    Issued(Box<Issued>),
+    /// Another request was faster.
+    Late,
+    /// The session has ended.
+    SessionOver,
+}
+
 /// What became of a code or a refresh token at the moment when it was used up.
 enum Taken {
     /// It was good, and what it gives is kept; the grants that had to make room for it have ended.
@@ -103,15 +129,15 @@ enum Taken {
 
 /// Gives out tokens.
 pub struct Tokens {
-    database: Database,
+    pub(super) database: Database,
     sessions: Arc<Sessions>,
     issuer: Arc<Issuer>,
     targets: Targets,
-    grants: Grants,
+    pub(super) grants: Grants,
     vault: Arc<Vault>,
-    clock: Arc<dyn Clock>,
+    pub(super) clock: Arc<dyn Clock>,
     entropy: Arc<dyn Entropy>,
-    counts: Arc<TokenCounts>,
+    pub(super) counts: Arc<TokenCounts>,
 }
 
 impl std::fmt::Debug for Tokens {
@@ -165,32 +191,46 @@ impl Tokens {
         }
         check_binding(&code, asked)?;
         let resource = one_of(&code.resources, asked.resource)?;
-        let session_end = self
-            .database
-            .sessions()
-            .expiry(&code.session_id)
-            .await?
-            .filter(|end| *end > now)
-            .ok_or(BAD_CODE)?;
-        let grant = self.grant_of(client, &code, now);
+        let grant = self.bounded(client, grant_of(&code, now));
+        let begun = Begun { spent: Spent::Code(&hash), nonce: code.nonce.as_deref(), resource, now };
+        match self.begin(client, &grant, begun).await? {
+            First::Issued(issued) => {
+                self.counts.note(TokenEvent::CodeRedeemed, &grant);
+                Ok(*issued)
+            }
+            First::SessionOver => Err(BAD_CODE),
+            First::Late => Err(self.replayed(&code).await?),
+        }
+    }
+
+    /// The first tokens of a grant, for what is used up by them.
+    ///
+    /// # Errors
+    /// [`Error::InvalidTarget`], or when nothing can be signed; then nothing is used up.
+    pub(super) async fn begin(
+        &self,
+        client: &Client,
+        grant: &Grant,
+        begun: Begun<'_>,
+    ) -> Result<First, Error> {
+        let Begun { spent, nonce, resource, now } = begun;
+        let session_end = self.database.sessions().expiry(&grant.session_id).await?;
+        let Some(session_end) = session_end.filter(|end| *end > now) else { return Ok(First::SessionOver) };
         let refresh = match client.grant_types.contains(&GrantType::RefreshToken) {
             true => Some(RefreshToken::first(&*self.entropy)?),
             false => None,
         };
         let session_end = (grant.bound == Bound::Session).then_some(session_end);
-        let nonce = code.nonce.as_deref();
-        let made =
-            Ingredients { client, grant: &grant, scope: &grant.scope, resource, nonce, now, session_end };
+        let made = Ingredients { client, grant, scope: &grant.scope, resource, nonce, now, session_end };
         let issued = self.issue(made).await?;
-        match self.keep(&grant, &hash, refresh.as_ref(), now).await? {
+        Ok(match self.keep(grant, spent, refresh.as_ref(), now).await? {
             Taken::First(ended) => {
                 self.sessions.revoke_grants(ended);
-                self.counts.note(TokenEvent::CodeRedeemed, &grant);
-                Ok(Issued { refresh_token: refresh, ..issued })
+                First::Issued(Box::new(Issued { refresh_token: refresh, ..issued }))
             }
-            Taken::SessionOver => Err(BAD_CODE),
-            Taken::Late => Err(self.replayed(&code).await?),
-        }
+            Taken::SessionOver => First::SessionOver,
+            Taken::Late => First::Late,
+        })
     }
 
     /// Tokens for a refresh token (RFC 6749 section 6, RFC 9700 section 4.14), and its successor.
@@ -282,29 +322,20 @@ impl Tokens {
         Ok(BAD_CODE)
     }
 
-    fn grant_of(&self, client: &Client, code: &AuthorizationCode, now: Timestamp) -> Grant {
+    /// The same grant, bound and ended as the client has registered: without refresh tokens it lasts as long as one access
+    /// token.
+    pub(super) fn bounded(&self, client: &Client, grant: Grant) -> Grant {
         let refreshes = client.grant_types.contains(&GrantType::RefreshToken);
         let lasts = if refreshes { REFRESH_LIFETIME } else { self.issuer.profile().ttl };
-        Grant {
-            id: code.grant_id.clone(),
-            client_id: client.id.clone(),
-            user_id: code.user_id.clone(),
-            session_id: code.session_id.clone(),
-            bound: if refreshes { Bound::of(&code.scope) } else { Bound::Session },
-            scope: code.scope.clone(),
-            resources: code.resources.clone(),
-            authenticated_at: code.authenticated_at,
-            amr: code.amr.clone(),
-            created_at: now,
-            expires_at: now.after(lasts),
-        }
+        let bound = if refreshes { Bound::of(&grant.scope) } else { Bound::Session };
+        Grant { bound, expires_at: grant.created_at.after(lasts), ..grant }
     }
 
-    /// Uses up a code and keeps what it becomes, as long as the session lasts.
+    /// Uses up a code, or what a device has been approved, and keeps what it becomes, as long as the session lasts.
     async fn keep(
         &self,
         grant: &Grant,
-        code_hash: &[u8; 32],
+        spent: Spent<'_>,
         refresh: Option<&RefreshToken>,
         now: Timestamp,
     ) -> Result<Taken, Error> {
@@ -312,11 +343,18 @@ impl Tokens {
         let hashes = hashes.as_ref().map(|(family, own)| (family, own));
         let ending = self.sessions.ending();
         let kept = self.database.write(|unit| async move {
-            if !unit.authorization_codes().redeem(code_hash, now).await? {
+            let was_good = match spent {
+                Spent::Code(hash) => unit.authorization_codes().redeem(hash, now).await?,
+                Spent::DeviceCode(hash) => unit.devices().redeem(hash, now).await?,
+            };
+            if !was_good {
                 return Ok(Taken::Late);
             }
             if !unit.sessions().hold(&grant.session_id, now).await? {
                 return Ok(Taken::SessionOver);
+            }
+            if grant.scope.contains("openid") {
+                unit.session_clients().insert(&grant.session_id, &grant.client_id).await?;
             }
             unit.grants().insert(grant, hashes).await?;
             let surplus = GrantFilter::Surplus(&grant.user_id, &grant.client_id);
@@ -445,8 +483,25 @@ impl Tokens {
 const BAD_CODE: Error = Error::InvalidGrant("the code is not good");
 const BAD_REFRESH_TOKEN: Error = Error::InvalidGrant("the refresh token is not good");
 
-fn require(client: &Client, grant: GrantType) -> Result<(), Error> {
+pub(super) fn require(client: &Client, grant: GrantType) -> Result<(), Error> {
     if client.grant_types.contains(&grant) { Ok(()) } else { Err(Error::UnauthorizedClient) }
+}
+
+/// What a code becomes, but for how long it lasts.
+fn grant_of(code: &AuthorizationCode, now: Timestamp) -> Grant {
+    Grant {
+        id: code.grant_id.clone(),
+        client_id: code.client_id.clone(),
+        user_id: code.user_id.clone(),
+        session_id: code.session_id.clone(),
+        bound: Bound::Session,
+        scope: code.scope.clone(),
+        resources: code.resources.clone(),
+        authenticated_at: code.authenticated_at,
+        amr: code.amr.clone(),
+        created_at: now,
+        expires_at: now,
+    }
 }
 
 /// Whether a code is shown by whom it was made for: the redirect URI, where it is said again, and the verifier of the
@@ -474,7 +529,7 @@ fn is_verifier(text: &str) -> bool {
 
 /// The resource of one token: the one that is asked for, if it was given; else the first that was (RFC 8707
 /// section 2.2).
-fn one_of<'a>(given: &'a [String], asked: Option<&'a str>) -> Result<Option<&'a str>, Error> {
+pub(super) fn one_of<'a>(given: &'a [String], asked: Option<&'a str>) -> Result<Option<&'a str>, Error> {
     match asked {
         Some(resource) if !given.is_empty() && !given.iter().any(|one| one == resource) => {
             Err(Error::InvalidTarget)

@@ -13,7 +13,7 @@ macro_rules! columns {
     () => {
         "client_id, name, application_type, token_endpoint_auth_method, id_token_alg, grant_types, scope, machine_scope, \
          skip_consent, require_pushed, require_pkce, redirect_uris, post_logout_redirect_uris, jwks, jwks_uri, \
-         backchannel_logout_uri, client_uri, created_at, updated_at"
+         backchannel_logout_uri, backchannel_logout_session_required, client_uri, created_at, updated_at"
     };
 }
 
@@ -49,6 +49,7 @@ impl FromColumns for Client {
             jwks: columns.next()?,
             jwks_uri: columns.next()?,
             backchannel_logout_uri: columns.next()?,
+            backchannel_logout_session_required: columns.flag()?,
             client_uri: columns.next()?,
             created_at: columns.moment()?,
             updated_at: columns.moment()?,
@@ -85,6 +86,23 @@ impl FromColumns for KeptSecret {
     }
 }
 
+/// A secret beside its client, which may have none.
+struct Joined(Option<KeptSecret>);
+
+impl FromColumns for Joined {
+    fn from_columns(columns: &mut Columns<'_>) -> Result<Self, Error> {
+        let hash: Option<Vec<u8>> = columns.next()?;
+        let since = columns.next::<Option<i64>>()?;
+        let until = columns.next::<Option<i64>>()?;
+        let Some((hash, since)) = hash.zip(since) else { return Ok(Self(None)) };
+        Ok(Self(Some(KeptSecret {
+            hash: hash.try_into().map_err(|_| corrupt("the hash of a secret"))?,
+            created_at: Timestamp::from_millis(since),
+            expires_at: until.map(Timestamp::from_millis),
+        })))
+    }
+}
+
 /// The clients.
 #[derive(Clone, Debug)]
 pub struct ClientRepository<S> {
@@ -106,6 +124,30 @@ impl<S: Scope> ClientRepository<S> {
         self.scope.fetch_optional(statement).await?.as_ref().map(entity).transpose()
     }
 
+    /// The client with this id and its secrets, also those that have ended: one statement, since every request of a client
+    /// asks for both.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn with_secrets(&self, id: &ClientId) -> Result<Option<(Client, Vec<KeptSecret>)>, Error> {
+        let text = concat!(
+            "SELECT ",
+            columns!(),
+            ", secret_hash, kept_since, kept_until FROM clients LEFT JOIN (SELECT client_id AS kept_for, secret_hash, \
+             created_at AS kept_since, expires_at AS kept_until FROM client_secrets) AS kept ON kept_for = client_id \
+             WHERE client_id = $1"
+        );
+        let rows = self.scope.fetch_all(sqlx::query(text).bind(id.as_str())).await?;
+        let mut found: Option<(Client, Vec<KeptSecret>)> = None;
+        for row in &rows {
+            let mut columns = Columns::of(row);
+            let client = columns.entity()?;
+            let (_, secrets) = found.get_or_insert((client, Vec::new()));
+            secrets.extend(columns.entity::<Joined>()?.0);
+        }
+        Ok(found)
+    }
+
     /// All of them, in the order of their ids.
     ///
     /// # Errors
@@ -123,7 +165,7 @@ impl<S: Scope> ClientRepository<S> {
         let text = concat!(
             "INSERT INTO clients (",
             columns!(),
-            ") VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19)"
+            ") VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20)"
         );
         self.scope.execute(with_values(text, client)).await.map(drop)
     }
@@ -136,7 +178,7 @@ impl<S: Scope> ClientRepository<S> {
         let text = "UPDATE clients SET name = $2, application_type = $3, token_endpoint_auth_method = $4, id_token_alg = $5, \
              grant_types = $6, scope = $7, machine_scope = $8, skip_consent = $9, require_pushed = $10, require_pkce = $11, \
              redirect_uris = $12, post_logout_redirect_uris = $13, jwks = $14, jwks_uri = $15, backchannel_logout_uri = $16, \
-             client_uri = $17, created_at = $18, updated_at = $19 WHERE client_id = $1";
+             backchannel_logout_session_required = $17, client_uri = $18, created_at = $19, updated_at = $20 WHERE client_id = $1";
         Ok(self.scope.execute(with_values(text, client)).await? == 1)
     }
 
@@ -240,6 +282,7 @@ fn with_values<'q>(statement: &'static str, client: &'q Client) -> Statement<'q>
         .bind(client.jwks.as_ref())
         .bind(client.jwks_uri.as_ref())
         .bind(client.backchannel_logout_uri.as_ref())
+        .bind(i64::from(client.backchannel_logout_session_required))
         .bind(client.client_uri.as_ref())
         .bind(client.created_at.millis())
         .bind(client.updated_at.millis())

@@ -113,6 +113,33 @@ pub enum SessionFilter<'a> {
     IdOrTokenHash(&'a str, &'a [u8; 32]),
 }
 
+/// A statement for each [`SessionFilter`], in the order of its variants.
+macro_rules! filtered {
+    ($before:literal, $after:literal) => {
+        [
+            concat!($before, " WHERE user_id = $1", $after),
+            concat!($before, " WHERE user_id = $1 AND id <> $2", $after),
+            concat!($before, " WHERE user_id = $1 AND id = $2", $after),
+            concat!($before, " WHERE user_id = $1 AND (id = $2 OR token_hash = $3)", $after),
+        ]
+    };
+}
+const END: [&str; 4] = filtered!("DELETE FROM sessions", " RETURNING id");
+const LOCK_SQLITE: [&str; 4] = filtered!("SELECT id FROM sessions", " ORDER BY id");
+const LOCK_POSTGRES: [&str; 4] = filtered!("SELECT id FROM sessions", " ORDER BY id FOR UPDATE");
+
+impl<'a> SessionFilter<'a> {
+    fn statement(self, texts: [&'static str; 4], user_id: &'a str) -> Statement<'a> {
+        let [all, all_but, one, either] = texts;
+        match self {
+            Self::All => sqlx::query(all).bind(user_id),
+            Self::AllBut(id) => sqlx::query(all_but).bind(user_id).bind(id),
+            Self::Id(id) => sqlx::query(one).bind(user_id).bind(id),
+            Self::IdOrTokenHash(id, hash) => sqlx::query(either).bind(user_id).bind(id).bind(hash.as_slice()),
+        }
+    }
+}
+
 /// When sessions end, and how long that is remembered.
 #[derive(Clone, Copy, Debug)]
 pub struct Ending {
@@ -279,6 +306,19 @@ impl<S: Transactional> SessionRepository<S> {
         Ok(self.scope.fetch_optional(statement).await?.is_some())
     }
 
+    /// The ids of sessions of a user that are about to end: whoever uses one is done with it, or waits for the end of the unit.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn lock(&self, user_id: &str, filter: SessionFilter<'_>) -> Result<Vec<String>, Error> {
+        let texts = match self.scope.dialect() {
+            Dialect::Sqlite => LOCK_SQLITE,
+            Dialect::Postgres => LOCK_POSTGRES,
+        };
+        let rows = self.scope.fetch_all(filter.statement(texts, user_id)).await?;
+        rows.iter().map(|row| Columns::of(row).next()).collect()
+    }
+
     /// Ends sessions of a user and answers with their revocations.
     ///
     /// # Errors
@@ -289,27 +329,7 @@ impl<S: Transactional> SessionRepository<S> {
         filter: SessionFilter<'_>,
         ending: Ending,
     ) -> Result<Vec<Revocation>, Error> {
-        let delete = match filter {
-            SessionFilter::All => {
-                sqlx::query("DELETE FROM sessions WHERE user_id = $1 RETURNING id").bind(user_id)
-            }
-            SessionFilter::AllBut(id) => {
-                sqlx::query("DELETE FROM sessions WHERE user_id = $1 AND id <> $2 RETURNING id")
-                    .bind(user_id)
-                    .bind(id)
-            }
-            SessionFilter::Id(id) => {
-                sqlx::query("DELETE FROM sessions WHERE user_id = $1 AND id = $2 RETURNING id")
-                    .bind(user_id)
-                    .bind(id)
-            }
-            SessionFilter::IdOrTokenHash(id, hash) => sqlx::query(
-                "DELETE FROM sessions WHERE user_id = $1 AND (id = $2 OR token_hash = $3) RETURNING id",
-            )
-            .bind(user_id)
-            .bind(id)
-            .bind(hash.as_slice()),
-        };
+        let delete = filter.statement(END, user_id);
         let mut ended = Vec::new();
         for row in self.scope.execute_returning(delete).await? {
             ended.push(Revocation { session_id: Columns::of(&row).next()?, forget_at: ending.forget_at });

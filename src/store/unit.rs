@@ -18,14 +18,18 @@ use super::connection::{Connection, run_on};
 use super::consents::ConsentRepository;
 use super::credentials::CredentialRepository;
 use super::database::{Database, Dialect};
+use super::devices::DeviceRepository;
 use super::error::Error;
 use super::grants::GrantRepository;
 use super::lane::{Access, Place};
+use super::logout_notices::LogoutNoticeRepository;
+use super::logout_requests::LogoutRequestRepository;
 use super::mail_requests::MailRequestRepository;
 use super::mailed_tokens::MailedTokenRepository;
 use super::outbox::OutboxRepository;
 use super::resources::ResourceRepository;
 use super::scope::{Scope, Statement, Transactional, storable};
+use super::session_clients::SessionClientRepository;
 use super::sessions::SessionRepository;
 use super::tasks::{TaskRepository, lock};
 use super::users::UserRepository;
@@ -92,9 +96,29 @@ impl Unit {
         AuthorizationCodeRepository::new(self)
     }
 
+    /// The devices that ask to be signed in.
+    pub fn devices(&self) -> DeviceRepository<&Self> {
+        DeviceRepository::new(self)
+    }
+
     /// What users have given to clients.
     pub fn grants(&self) -> GrantRepository<&Self> {
         GrantRepository::new(self)
+    }
+
+    /// What users have agreed to.
+    pub fn consents(&self) -> ConsentRepository<&Self> {
+        ConsentRepository::new(self)
+    }
+
+    /// Clients that are to be told that a session has ended.
+    pub fn logout_notices(&self) -> LogoutNoticeRepository<&Self> {
+        LogoutNoticeRepository::new(self)
+    }
+
+    /// The clients that got an ID token in a session.
+    pub fn session_clients(&self) -> SessionClientRepository<&Self> {
+        SessionClientRepository::new(self)
     }
 
     /// The assertions of clients.
@@ -226,6 +250,11 @@ impl Database {
         AuthorizationCodeRepository::new(self.clone())
     }
 
+    /// The devices that ask to be signed in, each statement by itself.
+    pub fn devices(&self) -> DeviceRepository<Self> {
+        DeviceRepository::new(self.clone())
+    }
+
     /// What users have given to clients, each statement by itself.
     pub fn grants(&self) -> GrantRepository<Self> {
         GrantRepository::new(self.clone())
@@ -239,6 +268,21 @@ impl Database {
     /// What users have agreed to, each statement by itself.
     pub fn consents(&self) -> ConsentRepository<Self> {
         ConsentRepository::new(self.clone())
+    }
+
+    /// The clients that got an ID token in a session, each statement by itself.
+    pub fn session_clients(&self) -> SessionClientRepository<Self> {
+        SessionClientRepository::new(self.clone())
+    }
+
+    /// Clients that are to be told that a session has ended, each statement by itself.
+    pub fn logout_notices(&self) -> LogoutNoticeRepository<Self> {
+        LogoutNoticeRepository::new(self.clone())
+    }
+
+    /// Requests for a sign-out, each statement by itself.
+    pub fn logout_requests(&self) -> LogoutRequestRepository<Self> {
+        LogoutRequestRepository::new(self.clone())
     }
 
     /// The assertions of clients, each statement by itself.

@@ -1,10 +1,14 @@
 //! Other people's clients work against Signet as their users install them.
 
+mod apache;
+mod device;
 mod examples;
 mod frontends;
 mod generators;
 mod mail;
 mod moving;
+mod openidconnect;
+mod relying;
 mod schemathesis;
 
 use std::path::{Path, PathBuf};
@@ -99,6 +103,19 @@ async fn docs_page_lets_a_user_sign_up_authorize_and_make_a_task() {
     let app = TestApp::start().await;
     let printed = run(&folder, "swagger.mjs", &[&app.base_url]).await;
     assert!(printed.contains("made a task"), "{printed}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn docs_page_signs_a_user_in_by_the_code_flow_and_calls_the_tasks_api_as_them() {
+    let Some(folder) = installed() else { return };
+    if browser().is_none() {
+        return;
+    }
+    let app = TestApp::start().await;
+    // The page is where the issuer says that it is.
+    let base = app.base_url.replace("127.0.0.1", "localhost");
+    let printed = run(&folder, "swagger_oauth.mjs", &[&base]).await;
+    assert!(printed.contains("read the tasks"), "{printed}");
 }
 
 /// A server that signs with the first of these algorithms, a token from before a rotation and one from after it.

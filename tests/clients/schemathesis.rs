@@ -6,13 +6,19 @@ use serde_json::json;
 use tokio::process::Command;
 
 use super::installed;
+use crate::oauth::support::{Asked, Provider, basic, secret_of};
 use crate::support::{Caller, TestApp};
 
 /// Runs schemathesis on one document with a credential, repeatably and within bounds.
 async fn examine(app: &TestApp, document: &str, credential: &Caller, more: &[&str]) {
+    examine_with(app, document, &format!("Bearer {}", credential.token()), more).await;
+}
+
+/// The same with any `Authorization`.
+async fn examine_with(app: &TestApp, document: &str, authorization: &str, more: &[&str]) {
     let Some(folder) = installed() else { return };
     let url = format!("{}/openapi/{document}.json", app.base_url);
-    let authorization = format!("Authorization: Bearer {}", credential.token());
+    let authorization = format!("Authorization: {authorization}");
     let ran = Command::new(folder.join("venv/bin/schemathesis"))
         .args(["run", &url, "--url", &app.base_url, "-H", &authorization, "-H", "User-Agent: schemathesis"])
         .args(["--seed", "20261122", "--max-examples", "25", "--phases", "examples,coverage,fuzzing"])
@@ -77,4 +83,21 @@ async fn schemathesis_finds_no_difference_between_the_identity_document_and_the_
     let bob = app.signed_up("bob").await;
     let only = [&NO_405_NOR_STATE[..], &["--include-path", "/api/auth/delete-user"]].concat();
     examine(&app, "identity", &bob.session, &only).await;
+}
+
+/// Which codes, tokens and clients there are, no schema knows.
+const NO_STATE: [&str; 2] = ["--exclude-checks", "positive_data_acceptance"];
+
+#[tokio::test(flavor = "multi_thread")]
+async fn schemathesis_finds_no_difference_between_the_oauth_document_and_the_server() {
+    let provider = Provider::start().await;
+    let client = provider.client("app", |_| ()).await;
+    let user = provider.app.signed_up("ada").await;
+    let of_client = basic("app", &secret_of("app"));
+    let rest = [&NO_STATE[..], &["--exclude-path", "/api/auth/oauth2/userinfo"]].concat();
+    examine_with(&provider.app, "oauth", &of_client, &rest).await;
+    let tokens = provider.granted(&client, &user, &Asked::default()).await;
+    let of_user = format!("Bearer {}", tokens["access_token"].as_str().unwrap());
+    let only = [&NO_STATE[..], &["--include-path", "/api/auth/oauth2/userinfo"]].concat();
+    examine_with(&provider.app, "oauth", &of_user, &only).await;
 }

@@ -11,6 +11,7 @@ mod json;
 mod key_set;
 mod logs;
 mod mail;
+mod notices;
 mod restore;
 mod rights;
 mod rotation;

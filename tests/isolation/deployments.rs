@@ -172,6 +172,7 @@ async fn operations_of_identity_ask_for_a_session_or_stand_on_a_short_list() {
                 "changeEmail" => request.json(&json!({ "newEmail": "a@example.com" })),
                 "verifyPassword" => request.json(&json!({ "password": "x" })),
                 "revokeSession" => request.json(&json!({ "token": "x" })),
+                "deleteConsent" => request.json(&json!({ "id": "x" })),
                 _ if method == "post" => request.json(&json!({})),
                 _ => request,
             };

@@ -1,6 +1,7 @@
 //! Only the owner gets through, at any operation: a sweep that is made from the OpenAPI document, so that a new
 //! operation is swept, or fails the build, on the day it is described.
 
+mod clients;
 mod deployments;
 pub mod issuer;
 mod operation;
@@ -30,7 +31,12 @@ impl People {
             let task = self.new_task().await;
             let refused = operation.call(&self.anonymous, &self.owner_id, &task).await;
             refused.assert_error(401, "UNAUTHORIZED");
-            assert_eq!(refused.header("www-authenticate"), "Bearer realm=\"signet\"", "{operation:?}");
+            let challenge = refused.header("www-authenticate");
+            assert!(
+                challenge.starts_with("Bearer realm=\"signet\", scope=\"tasks:"),
+                "{operation:?} {challenge}"
+            );
+            self.follow(challenge).await;
 
             let before = self.tasks().await;
             for (id, described) in [(task.as_str(), "an existing task"), ("A".repeat(32).as_str(), "no task")]
@@ -75,7 +81,10 @@ impl People {
             for (cause, token) in tokens {
                 let reply = operation.call(&self.anonymous.bearing(token), &self.owner_id, &task).await;
                 reply.assert_error(401, "INVALID_TOKEN");
-                assert_eq!(reply.header("www-authenticate"), INVALID_TOKEN, "{operation:?} {cause}");
+                let challenge = reply.header("www-authenticate");
+                assert!(challenge.starts_with(INVALID_TOKEN), "{operation:?} {cause} {challenge}");
+                assert!(challenge.contains(", scope=\"tasks:"), "{operation:?} {cause} {challenge}");
+                self.follow(challenge).await;
                 answers.push((reply, format!("{operation:?} {cause}")));
             }
         }
@@ -83,6 +92,14 @@ impl People {
             assert_eq!(reply.text, answers[0].0.text, "{cause} is told apart from {}", answers[0].1);
         }
         assert_eq!(self.tasks().await, before);
+    }
+
+    /// A challenge leads to the metadata of the resource (RFC 9728 section 5.1), where it is one that has an address.
+    async fn follow(&self, challenge: &str) {
+        let metadata = self.anonymous.get("/.well-known/oauth-protected-resource").await.expect(200);
+        let url = format!("{}/.well-known/oauth-protected-resource", metadata["resource"].as_str().unwrap());
+        assert!(challenge.ends_with(&format!(", resource_metadata=\"{url}\"")), "{challenge}");
+        assert_eq!(metadata["authorization_servers"], json!([metadata["resource"]]));
     }
 
     async fn new_task(&self) -> String {

@@ -53,6 +53,11 @@ impl Operation {
         operations
     }
 
+    /// Whether nothing is changed.
+    pub fn reads(&self) -> bool {
+        self.method == Method::GET
+    }
+
     /// Whether one task is meant, and not a list.
     pub fn names_a_task(&self) -> bool {
         self.path.contains("{id}")

@@ -218,7 +218,7 @@ async fn client_is_limited_from_wherever_it_asks_and_no_other_client_with_it() {
     let (mut answered, mut limited) = (0, None);
     while limited.is_none() {
         for reply in futures_util::future::join_all(ADDRESSES.map(|address| ask("busy", address))).await {
-            match reply.status {
+            match reply.status.as_u16() {
                 200 => answered += 1,
                 _ => limited = Some(reply),
             }

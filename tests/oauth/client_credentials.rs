@@ -61,6 +61,7 @@ async fn client_credentials_are_for_the_resource_that_was_asked_for() {
         identifier: identifier.clone(),
         scopes,
         access_token_alg: Algorithm::EdDsa,
+        introspection_clients: Vec::new(),
         created_at: BEGINNING,
         updated_at: BEGINNING,
     };

@@ -204,6 +204,7 @@ async fn code_that_names_no_resource_gives_no_token_for_one_whose_scopes_were_no
         identifier: identifier.to_owned(),
         scopes: signet::model::scope::ScopeSet::parse("metrics:read").unwrap(),
         access_token_alg: signet_verify::crypto::Algorithm::EdDsa,
+        introspection_clients: Vec::new(),
         created_at: crate::support::BEGINNING,
         updated_at: crate::support::BEGINNING,
     };

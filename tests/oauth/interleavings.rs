@@ -9,13 +9,16 @@ use std::time::Duration;
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 use rstest::rstest;
-use signet::identity::Sessions;
 use signet::identity::tokens::{Issuer, Signature, TokenProfile};
+use signet::identity::{Sessions, Users};
 use signet::model::algorithms::Algorithms;
-use signet::model::client::Client;
+use signet::model::client::{Client, GrantType};
 use signet::model::scope::ScopeSet;
 use signet::model::session::Revocation;
-use signet::oauth::{Approved, CodeExchange, Codes, Error, Grants, Issued, Refresh, RefreshToken, Tokens};
+use signet::oauth::{
+    Approved, AskedByDevice, CodeExchange, Codes, Devices, Error, Grants, Issued, Refresh, RefreshToken,
+    Targets, TokenCounts, Tokens,
+};
 use signet::secret::OpaqueToken;
 use signet::store::Database;
 use signet::sync::revocations::Revocations;
@@ -37,6 +40,8 @@ const TOKEN_LIFE: Duration = Duration::from_secs(900);
 enum Operation {
     /// The client redeems the one code.
     Exchange,
+    /// The client redeems what its device has been approved.
+    Poll,
     /// The client shows the refresh token that is good.
     Refresh,
     /// The client shows one that was used before that.
@@ -45,12 +50,16 @@ enum Operation {
     SignOut,
     /// The user takes back what they gave to the client.
     Withdraw,
+    /// An operator ends all sessions of the user.
+    EndSessions,
+    /// An operator removes the user.
+    Remove,
 }
-use Operation::{Exchange, Refresh as Rotate, RefreshOld, SignOut, Withdraw};
+use Operation::{EndSessions, Exchange, Poll, Refresh as Rotate, RefreshOld, Remove, SignOut, Withdraw};
 
 impl Operation {
     fn ends_grants(self) -> bool {
-        matches!(self, SignOut | Withdraw)
+        matches!(self, SignOut | Withdraw | EndSessions | Remove)
     }
 }
 
@@ -73,6 +82,7 @@ enum Outcome {
 struct Instance {
     tokens: Arc<Tokens>,
     grants: Arc<Grants>,
+    users: Arc<Users>,
     sessions: Arc<Sessions>,
 }
 
@@ -80,16 +90,18 @@ struct World {
     fresh: Fresh,
     instances: [Instance; 2],
     codes: Codes,
+    devices: Devices,
     client: Client,
     accounts: Cell<u8>,
 }
 
-/// What a new user has: a session, a code that is not redeemed, and a grant with two refresh tokens, one of them used.
+/// What a new user has: a session, a code and an approved device that are not redeemed, and a grant with two refresh tokens, one of them used.
 #[derive(Clone)]
 struct Story {
     user: String,
     session: OpaqueToken,
     code: OpaqueToken,
+    device: OpaqueToken,
     old: RefreshToken,
     current: RefreshToken,
     grant: String,
@@ -110,10 +122,20 @@ impl World {
         let other = Database::open(&fresh.url, 4).await.unwrap();
         let clock = Arc::new(ManualClock::at(START));
         let instances = [instance(&fresh.database, &clock).await, instance(&other, &clock).await];
-        let client = client("app");
+        let mut client = client("app");
+        client.grant_types.push(GrantType::DeviceCode);
         fresh.database.clients().insert(&client).await.unwrap();
-        let codes = Codes::new(fresh.database.clone(), clock, Arc::new(SystemEntropy::new()));
-        Some(Self { fresh, instances, codes, client, accounts: Cell::new(0) })
+        let entropy = Arc::new(SystemEntropy::new());
+        let targets = Targets::new(fresh.database.clone(), ISSUER.to_owned());
+        let devices = Devices::new(
+            fresh.database.clone(),
+            targets,
+            clock.clone(),
+            entropy.clone(),
+            Arc::<TokenCounts>::default(),
+        );
+        let codes = Codes::new(fresh.database.clone(), clock, entropy);
+        Some(Self { fresh, instances, codes, devices, client, accounts: Cell::new(0) })
     }
 
     async fn code(&self, session: &signet::model::session::Session) -> OpaqueToken {
@@ -128,6 +150,19 @@ impl World {
             session,
         };
         self.codes.issue(approved).await.unwrap()
+    }
+
+    /// A device that the user of this session has approved.
+    async fn device(&self, session: &signet::model::session::Session) -> OpaqueToken {
+        let asked = AskedByDevice {
+            scope: Some("openid tasks:read"),
+            resources: Vec::new(),
+            ip_address: String::new(),
+        };
+        let started = self.devices.start(&self.client, asked).await.unwrap();
+        let shown = self.devices.find(&started.user_code).await.unwrap().unwrap();
+        assert!(self.devices.approve(&started.user_code, &shown, session).await.unwrap());
+        started.device_code
     }
 
     async fn begin(&self) -> Story {
@@ -147,7 +182,8 @@ impl World {
         let asked = Refresh { token: Some(&current), scope: None, resource: None };
         let current = tokens.refresh(&self.client, &asked).await.unwrap().refresh_token.unwrap();
         let code = self.code(&session).await;
-        Story { user: user.id, session: token, code, old, current, grant }
+        let device = self.device(&session).await;
+        Story { user: user.id, session: token, code, device, old, current, grant }
     }
 
     /// Runs `operations` of a new user, every other one at the other instance, and looks what has become of what they gave.
@@ -187,9 +223,10 @@ async fn exchange(tokens: &Tokens, client: &Client, code: &OpaqueToken) -> Resul
 
 impl Operation {
     async fn run(self, instance: Instance, client: Client, story: Story) -> Outcome {
-        let Instance { tokens, grants, sessions } = instance;
+        let Instance { tokens, grants, users, sessions } = instance;
         let issued = match self {
             Exchange => exchange(&tokens, &client, &story.code).await,
+            Poll => tokens.for_device(&client, &story.device, None).await,
             Rotate | RefreshOld => {
                 let token = if self == Rotate { &story.current } else { &story.old };
                 tokens.refresh(&client, &Refresh { token: Some(token), scope: None, resource: None }).await
@@ -201,6 +238,7 @@ impl Operation {
                     Err(error) => Outcome::Broken(error.to_string()),
                 };
             }
+            EndSessions | Remove => return self.order(&users, &story.user).await,
             Withdraw => {
                 let ended = grants.end_of(&story.user, &client.id).await;
                 return ended.map_or_else(|error| refused(&error), |_| Outcome::Done);
@@ -217,6 +255,25 @@ impl Operation {
             }
             Err(Error::InvalidGrant(_)) => Outcome::Refused,
             Err(Error::Store(error)) => refused(&error),
+            Err(error) => Outcome::Broken(error.to_string()),
+        }
+    }
+}
+
+impl Operation {
+    async fn order(self, users: &Users, user: &str) -> Outcome {
+        let found = match users.find(user).await {
+            Ok(Some(found)) => found,
+            Ok(None) => return Outcome::Done,
+            Err(error) => return refused(&error),
+        };
+        let ended = match self {
+            Remove => users.remove(&found, "operator").await,
+            _ => users.end_sessions(&found, "operator").await,
+        };
+        match ended {
+            Ok(_) => Outcome::Done,
+            Err(signet::identity::Error::Store(error)) => refused(&error),
             Err(error) => Outcome::Broken(error.to_string()),
         }
     }
@@ -262,17 +319,17 @@ impl After {
             }
         }
         let lives = |grant: &String| self.living.contains(grant);
-        let (exchanges, exchanged) = (self.count(|one| one == Exchange), self.given(Exchange));
         let (ends, reuses) = (self.count(Operation::ends_grants), self.count(|one| one == RefreshOld));
-        must(exchanged.len() <= 1, "a code is redeemed once");
-        must(
-            ends > 0 || exchanges == 0 || exchanged.len() == 1,
-            "of several that show a code one gets tokens",
-        );
-        for (grant, ..) in &exchanged {
-            must(exchanges == 1 || !lives(grant), "a replay ends what the code gave");
-            must(exchanges > 1 || ends > 0 || lives(grant), "what a code gave lives until something ends it");
+        for first in [Exchange, Poll] {
+            let (shown, gave) = (self.count(|one| one == first), self.given(first));
+            must(gave.len() <= 1, "a code, also of a device, is redeemed once");
+            must(ends > 0 || shown == 0 || gave.len() == 1, "of several that show a code one gets tokens");
+            for (grant, ..) in &gave {
+                must(shown == 1 || !lives(grant), "a replay ends what the code gave");
+                must(shown > 1 || ends > 0 || lives(grant), "what a code gave lives until something ends it");
+            }
         }
+        let exchanged = [self.given(Exchange), self.given(Poll)].concat();
         must(self.given(RefreshOld).is_empty(), "a refresh token that was used long ago gives nothing");
         let refreshed = self.given(Rotate);
         for pair in refreshed.windows(2) {
@@ -309,9 +366,10 @@ async fn instance(database: &Database, manual: &Arc<ManualClock>) -> Instance {
     let profile = TokenProfile { issuer: ISSUER.to_owned(), audience: ISSUER.to_owned(), ttl: TOKEN_LIFE };
     let issuer = Arc::new(Issuer::new(keyring, Signature::Keyring, profile, entropy.clone()));
     let vault = Arc::new(Vault::new(master(1), Vec::new(), entropy.clone()));
+    let users = Users::new(database.clone(), sessions.clone(), clock.clone(), entropy.clone());
     let tokens = Tokens::new(database.clone(), sessions.clone(), issuer, vault, clock, entropy);
     let grants = Grants::new(database.clone(), sessions.clone());
-    Instance { tokens: Arc::new(tokens), grants: Arc::new(grants), sessions }
+    Instance { tokens: Arc::new(tokens), grants: Arc::new(grants), users: Arc::new(users), sessions }
 }
 
 fn runtime() -> tokio::runtime::Runtime {
@@ -319,9 +377,11 @@ fn runtime() -> tokio::runtime::Runtime {
 }
 
 #[rstest]
-#[case::exchange(&[Exchange], &[Exchange, SignOut, Withdraw])]
-#[case::refresh(&[Rotate], &[Rotate, RefreshOld, SignOut, Withdraw])]
-#[case::end(&[SignOut, Withdraw], &[Exchange, Rotate, SignOut, Withdraw])]
+#[case::exchange(&[Exchange], &[Exchange, SignOut, Withdraw, EndSessions, Remove])]
+#[case::device(&[Poll], &[Poll, SignOut, Withdraw, EndSessions, Remove])]
+#[case::end_of_device(&[SignOut, Withdraw, EndSessions, Remove], &[Poll])]
+#[case::refresh(&[Rotate], &[Rotate, RefreshOld, SignOut, Withdraw, EndSessions, Remove])]
+#[case::end(&[SignOut, Withdraw, EndSessions, Remove], &[Exchange, Rotate, SignOut, Withdraw])]
 #[case::reuse(&[RefreshOld], &[Rotate, RefreshOld, SignOut])]
 fn grants_that_are_used_and_ended_at_any_wait_are_redeemed_once_and_leave_nothing_alive(
     #[case] first: &[Operation],
@@ -355,8 +415,18 @@ fn grants_that_are_used_and_ended_at_any_wait_are_redeemed_once_and_leave_nothin
 fn grants_that_three_use_at_once_in_any_order_are_redeemed_once(#[values(Sqlite, Postgres)] kind: Kind) {
     let runtime = runtime();
     let Some(world) = runtime.block_on(World::start(kind)) else { return };
-    let operation =
-        prop::sample::select(vec![Exchange, Exchange, Rotate, Rotate, RefreshOld, SignOut, Withdraw]);
+    let operation = prop::sample::select(vec![
+        Exchange,
+        Exchange,
+        Poll,
+        Poll,
+        Rotate,
+        Rotate,
+        RefreshOld,
+        SignOut,
+        Withdraw,
+        EndSessions,
+    ]);
     let turns = prop::collection::vec((0..3_usize, 1..12_usize), 2..9);
     let cases = (prop::collection::vec(operation, 3), turns);
     let config = Config { cases: 48, max_shrink_iters: 40, failure_persistence: None, ..Config::default() };

@@ -3,12 +3,14 @@
 use reqwest::Method;
 use reqwest::header::{AUTHORIZATION, CONTENT_TYPE};
 use serde_json::{Value, json};
-use signet::model::client::{AuthMethod, Client};
+use signet::model::client::{AuthMethod, Client, ClientId};
+use signet::model::resource_server::ResourceServer;
 use signet::model::scope::ScopeSet;
+use signet_verify::crypto::Algorithm;
 
 use super::support::{Asked, ISSUER, Provider, assert_error, basic, encoded, form, secret_of};
 use crate::store::support::Kind;
-use crate::support::{Caller, Reply, TestApp};
+use crate::support::{BEGINNING, Caller, Reply, TestApp};
 
 const USERINFO: &str = "/api/auth/oauth2/userinfo";
 
@@ -154,6 +156,47 @@ async fn introspection_describes_tokens_to_their_own_client_alone() {
     assert_error(&reply, 400, "invalid_request");
     provider.advance(901);
     assert_eq!(introspect(&provider.app, &client, access).await, inactive);
+}
+
+#[tokio::test]
+async fn introspection_tells_the_client_of_a_resource_about_tokens_for_it_alone() {
+    let provider = Provider::start().await;
+    let resource = |identifier: &str, asking: &[&str]| ResourceServer {
+        identifier: identifier.to_owned(),
+        scopes: ScopeSet::parse("reports:read").unwrap(),
+        access_token_alg: Algorithm::Es256,
+        introspection_clients: asking.iter().map(|id| ClientId::parse(id).unwrap()).collect(),
+        created_at: BEGINNING,
+        updated_at: BEGINNING,
+    };
+    let (reports, elsewhere) = ("https://reports.example/", "https://elsewhere.example/");
+    for resource in [resource(reports, &["api", "machine"]), resource(elsewhere, &["other"])] {
+        provider.database.resources().insert(&resource).await.unwrap();
+    }
+    let [api, other] = [provider.client("api", |_| ()).await, provider.client("other", |_| ()).await];
+    let machine = |client: &mut Client| client.machine_scope = ScopeSet::parse("reports:read").unwrap();
+    let machine = provider.client("machine", machine).await;
+    let public = provider.client("public", |client| client.auth_method = AuthMethod::None).await;
+    let asked = [("grant_type", "client_credentials"), ("resource", reports)];
+    let tokens = provider.token(&machine, &form(&asked)).await.expect(200);
+    let token = text(&tokens["access_token"]);
+    let described = introspect(&provider.app, &api, token).await;
+    assert_eq!((&described["active"], &described["client_id"]), (&json!(true), &json!("machine")));
+    assert_eq!((&described["aud"], &described["scope"]), (&json!([reports]), &json!("reports:read")));
+    assert_eq!(introspect(&provider.app, &other, token).await, json!({ "active": false }));
+    let reply = show(&provider.app, &public, "/api/auth/oauth2/introspect", &[("token", token)]).await;
+    assert_error(&reply, 401, "invalid_client");
+    // It learns nothing of tokens for others, and ends none.
+    let app = provider.client("app", |_| ()).await;
+    let user = provider.app.signed_up("ada").await;
+    let given = provider.granted(&app, &user, &Asked::default()).await;
+    for foreign in [text(&given["access_token"]), text(&given["refresh_token"])] {
+        assert_eq!(introspect(&provider.app, &api, foreign).await, json!({ "active": false }));
+    }
+    revoke(&provider.app, &api, token).await;
+    assert_eq!(introspect(&provider.app, &api, token).await["active"], true);
+    revoke(&provider.app, &machine, token).await;
+    assert_eq!(introspect(&provider.app, &api, token).await, json!({ "active": false }));
 }
 
 async fn ends_everywhere(kind: Kind, shown: &str) {

@@ -224,6 +224,7 @@ pub fn client(id: &str) -> Client {
         jwks: None,
         jwks_uri: None,
         backchannel_logout_uri: None,
+        backchannel_logout_session_required: false,
         client_uri: None,
         created_at: BEGINNING,
         updated_at: BEGINNING,
@@ -264,6 +265,11 @@ pub async fn post(caller: &Caller, authorization: Option<&str>, body: String) ->
 
 /// What the token endpoint of this instance answers to this client, which proves itself as it has registered.
 pub async fn token_at(app: &TestApp, client: &Client, form: &[(&'static str, String)]) -> Reply {
+    post_to(app, client, "/api/auth/oauth2/token", form).await
+}
+
+/// What an endpoint answers to this client, which proves itself as it has registered.
+pub async fn post_to(app: &TestApp, client: &Client, path: &str, form: &[(&'static str, String)]) -> Reply {
     let (id, secret) = (client.id.to_string(), secret_of(client.id.as_str()));
     let mut form = form.to_vec();
     let mut authorization = None;
@@ -272,7 +278,13 @@ pub async fn token_at(app: &TestApp, client: &Client, form: &[(&'static str, Str
         AuthMethod::ClientSecretPost => form.extend([("client_id", id), ("client_secret", secret)]),
         AuthMethod::None | AuthMethod::PrivateKeyJwt => form.push(("client_id", id)),
     }
-    post(&app.anonymous(), authorization.as_deref(), encoded(&form)).await
+    let request = app.anonymous().request(Method::POST, path);
+    let request = request.header(CONTENT_TYPE, "application/x-www-form-urlencoded").body(encoded(&form));
+    Caller::send(match authorization {
+        Some(value) => request.header(AUTHORIZATION, value),
+        None => request,
+    })
+    .await
 }
 
 /// Asserts an error in the shape of RFC 6749 section 5.2, which no cache keeps.

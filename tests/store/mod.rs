@@ -1,6 +1,7 @@
 //! Promises about what is kept: the same on SQLite and on PostgreSQL.
 
 mod credentials;
+mod devices;
 mod limits;
 mod mail_requests;
 mod mailed_tokens;

@@ -3,6 +3,7 @@
 //! Owns: what runs here is `signet::app::App`, exactly as the binary runs it.
 
 pub mod agent;
+pub mod apache;
 pub mod caller;
 pub mod fresh_database;
 pub mod gate;

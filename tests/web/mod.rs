@@ -6,6 +6,7 @@ mod served;
 use std::process::Stdio;
 use std::time::Duration;
 
+use serde_json::json;
 use signet::config::Settings;
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::process::Command;
@@ -85,6 +86,18 @@ async fn pages_are_accessible_light_fit_every_screen_and_ask_no_other_host() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn device_page_lets_a_device_in_and_is_accessible_on_a_small_screen_and_in_the_dark() {
+    let television = json!({
+        "client_id": "tv", "client_name": "Television in the living room", "client_uri": "https://tv.example",
+        "application_type": "native", "token_endpoint_auth_method": "none",
+        "grant_types": ["urn:ietf:params:oauth:grant-type:device_code", "refresh_token"],
+        "scope": "openid email offline_access tasks:read",
+    });
+    let app = with_mail().provisioned(&json!({ "clients": [television] })).start().await;
+    drive(&app, "device.mjs").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn pages_behind_the_links_of_mails_reset_confirm_change_and_delete_when_a_button_is_pressed() {
     on_a_manual_clock("mail.mjs").await;
 }
@@ -111,6 +124,26 @@ async fn invited_user_chooses_a_password_with_the_link_of_a_mail_and_signs_in() 
         assert!(ordered.status.success(), "{}", String::from_utf8_lossy(&ordered.stderr));
     }
     drive(&app, "invitation.mjs").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn pages_that_clients_send_users_to_work_on_every_screen_and_without_script() {
+    let port = crate::support::free_port();
+    let here = format!("http://127.0.0.1:{port}");
+    let client = serde_json::json!({
+        "client_id": "reports", "client_name": "Reports", "client_uri": "https://reports.example",
+        "token_endpoint_auth_method": "none", "application_type": "web",
+        "redirect_uris": [format!("{here}/healthz")], "grant_types": ["authorization_code", "refresh_token"],
+        "scope": "openid profile email offline_access tasks:read",
+    });
+    let app = with_mail().provisioned(&serde_json::json!({ "clients": [client] }));
+    let app = app.with(|settings| {
+        settings.set("SIGNET_LISTEN", format!("127.0.0.1:{port}"));
+        settings.set("BETTER_AUTH_URL", format!("http://127.0.0.1:{port}"));
+    });
+    let app = app.start().await;
+    assert_eq!(app.base_url, here);
+    drive(&app, "oauth.mjs").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

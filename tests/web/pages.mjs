@@ -18,6 +18,8 @@ const PLACES = [
   ["/reset-password", (page) => page.getByRole("heading", { name: "This link doesn’t work" }).waitFor()],
   ["/verify-email", (page) => page.getByRole("heading", { name: "This link doesn’t work" }).waitFor()],
   ["/nothing/here", (page) => page.getByRole("heading", { name: "There is nothing here" }).waitFor()],
+  ["/api/auth/oauth2/end-session", (page) => page.getByRole("heading", { name: "You are signed out" }).waitFor()],
+  ["/api/auth/oauth2/end-session", (page) => page.getByRole("button", { name: "Stay signed in" }).waitFor(), "member"],
   ["/tasks", titles, "member"],
   ["/tasks?show=done", titles, "member"],
   ["/account", (page) => page.locator("#token-proof.good").waitFor(), "member"],
@@ -122,14 +124,28 @@ test("who asks for less motion gets none", async () => {
 
 test("without scripts the page says why, and a form sends its password nowhere", async () => {
   const { page } = await person({ javaScriptEnabled: false });
-  await page.goto(`${base}/sign-in`);
+  await page.goto(`${base}/sign-up`);
   await page.locator(".banner").waitFor();
   const sent = requestsTo(page, /./);
+  await page.getByLabel("Name").fill("Ada");
   await page.getByLabel("E-mail address").fill("ada@example.com");
   await page.getByLabel("Password", { exact: true }).fill(PASSWORD);
   const refused = page.waitForEvent("console", (message) => /form-action/.test(message.text()));
   await page.keyboard.press("Enter");
   await refused;
   assert.equal(forgive(/form-action/), 1);
-  assert.deepEqual([page.url(), sent], [`${base}/sign-in`, []]);
+  assert.deepEqual([page.url(), sent], [`${base}/sign-up`, []]);
+});
+
+test("signing in works without scripts, also after a wrong password", async () => {
+  const { email } = await member("nora");
+  const { page } = await person({ javaScriptEnabled: false });
+  await page.goto(`${base}/sign-in`);
+  for (const password of ["not the password", PASSWORD]) {
+    await page.getByLabel("E-mail address").fill(email);
+    await page.getByLabel("Password", { exact: true }).fill(password);
+    await page.getByRole("button", { name: "Sign in" }).click();
+    if (password !== PASSWORD) await page.getByRole("alert").getByText("The address or the password is wrong.").waitFor();
+  }
+  await page.waitForURL(`${base}/account`);
 });

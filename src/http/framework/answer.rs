@@ -18,6 +18,7 @@ use serde::Serialize;
 
 use super::code::{Api, Code};
 use super::error::{ApiError, ErrorBody, OAuthErrorBody};
+use crate::http::routes::Reader;
 
 /// Headers that an answer may carry for its caller to read: their names and meanings.
 pub trait ResponseHeaders: Send + Sync + 'static {
@@ -132,6 +133,8 @@ pub trait Refusals: Send + Sync + 'static {
     const API: Api;
     /// Each is described in the OpenAPI document.
     const STATUSES: &'static [u16];
+    /// Who reads them: people get pages where their browser asks for such.
+    const READER: Reader;
 }
 
 /// An error of an operation that declares `R`.
@@ -155,7 +158,11 @@ impl<R: Refusals> From<Declared<R>> for poem::Error {
 
 impl<R: Refusals> ApiResponse for Declared<R> {
     fn meta() -> MetaResponses {
-        MetaResponses { responses: R::STATUSES.iter().map(|status| refusal(R::API, *status)).collect() }
+        let mut responses: Vec<_> = R::STATUSES.iter().map(|status| refusal(R::API, *status)).collect();
+        if R::READER == Reader::Person {
+            responses.iter_mut().for_each(|response| response.content.push(page()));
+        }
+        MetaResponses { responses }
     }
 
     fn register(registry: &mut Registry) {
@@ -166,18 +173,23 @@ impl<R: Refusals> ApiResponse for Declared<R> {
     }
 }
 
-/// Declares the statuses of an operation's refusals: `refusals!(Name: 400, 401);`, or `refusals!(Name of Tasks: 401);`
+/// Declares the statuses of an operation's refusals: `refusals!(Name: 400, 401);`, or `refusals!(Name of Tasks: 401);`, or
+/// `refusals!(Name of OAuth for Person: 400);` where people read them.
 macro_rules! refusals {
     ($(#[$doc:meta])* $name:ident: $($status:literal),+ $(,)?) => {
         refusals!($(#[$doc])* $name of Identity: $($status),+);
     };
     ($(#[$doc:meta])* $name:ident of $api:ident: $($status:literal),+ $(,)?) => {
+        refusals!($(#[$doc])* $name of $api for Program: $($status),+);
+    };
+    ($(#[$doc:meta])* $name:ident of $api:ident for $reader:ident: $($status:literal),+ $(,)?) => {
         $(#[$doc])*
         #[derive(Debug)]
         pub struct $name;
         impl $crate::http::framework::answer::Refusals for $name {
             const API: $crate::http::framework::code::Api = $crate::http::framework::code::Api::$api;
             const STATUSES: &'static [u16] = &[$($status),+];
+            const READER: $crate::http::routes::Reader = $crate::http::routes::Reader::$reader;
         }
     };
 }
@@ -185,6 +197,12 @@ pub(crate) use refusals;
 
 fn json(schema: MetaSchemaRef) -> MetaMediaType {
     MetaMediaType { content_type: "application/json", schema }
+}
+
+/// A page of ours.
+pub fn page() -> MetaMediaType {
+    let schema = MetaSchemaRef::Inline(Box::new(MetaSchema::new("string")));
+    MetaMediaType { content_type: "text/html; charset=utf-8", schema }
 }
 
 fn header(name: &str, meaning: &str) -> MetaHeader {

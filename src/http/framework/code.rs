@@ -211,10 +211,23 @@ codes! {
         "a `scope` that is no scope, or more than was given";
     OAuthInvalidTarget: OAUTH, 400 "invalid_target", "The resource is unknown, or was not given",
         "a `resource` that is unknown, or that was not given (RFC 8707)";
+    OAuthUnsupportedResponseType: OAUTH, 400 "unsupported_response_type", "response_type is code",
+        "a request that is pushed: another `response_type`";
+    OAuthRequestNotSupported: OAUTH, 400 "request_not_supported", "request is not supported",
+        "a request that is pushed: the parameter `request` (OpenID Connect Core section 6)";
+    OAuthRegistrationNotSupported: OAUTH, 400 "registration_not_supported", "registration is not supported",
+        "a request that is pushed: the parameter `registration` (OpenID Connect Core section 7.2.1)";
     OAuthInvalidToken: OAUTH, 401 "invalid_token", "The access token is not good",
         "UserInfo: no access token, or one that has expired, was taken back, or is for another resource (`WWW-Authenticate: Bearer`)";
     OAuthInsufficientScope: OAUTH, 403 "insufficient_scope", "The access token lacks the scope openid",
         "UserInfo: an access token without the scope `openid` (`WWW-Authenticate: Bearer`)";
+    OAuthAuthorizationPending: OAUTH, 400 "authorization_pending", "No user has decided yet",
+        "a device polls (RFC 8628), and its user has not decided yet";
+    OAuthSlowDown: OAUTH, 400 "slow_down", "No user has decided yet; poll 5 s less often",
+        "a device polls too soon: from now on it waits 5 s longer";
+    OAuthAccessDenied: OAUTH, 400 "access_denied", "The user has refused", "a device polls, and its user has refused";
+    OAuthExpiredToken: OAUTH, 400 "expired_token", "The device code has expired",
+        "a device polls whose user has not decided in time";
     OAuthServerError: OAUTH, 500 "server_error", "Internal server error",
         "a defect of ours; the log says more under the request's id";
     OAuthUnavailable: OAUTH, 503 "temporarily_unavailable", "Please try again later.",

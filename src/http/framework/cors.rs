@@ -43,8 +43,9 @@ impl Cors {
     /// Looks where `request` comes from, and what it wants.
     pub fn of(request: &Request, readable_by: Origins, origins: &TrustedOrigins) -> Self {
         let origin = request.headers().get(ORIGIN);
-        let trusted =
-            origin.filter(|origin| origin.len() <= MAX_ORIGIN_BYTES && origins.trusts(&text(origin)));
+        let trusted = origin.filter(|origin| {
+            readable_by != Origins::None && origin.len() <= MAX_ORIGIN_BYTES && origins.trusts(&text(origin))
+        });
         let asks_first = request.headers().contains_key(ACCESS_CONTROL_REQUEST_METHOD);
         let is_preflight = request.method() == Method::OPTIONS && asks_first;
         Self {

@@ -27,6 +27,7 @@ use super::operations::Operations;
 use super::request_log::RequestSummary;
 use crate::http::routes::{Limit, Reader};
 use crate::sync::limiter::Limiter;
+use crate::sync::rule::RetryAfter;
 
 /// Marks an error that people are to read, and that says what is wrong in a page of its own.
 #[derive(Clone, Copy, Debug)]
@@ -66,10 +67,18 @@ pub fn names_one_host(request: &Request) -> bool {
 /// # Errors
 /// 429, when its client has had enough.
 pub async fn limit(limiter: &Limiter, limit: Limit, request: &Request) -> Result<(), ApiError> {
+    attempt(limiter, limit, request).await.map_err(ApiError::too_many_requests)
+}
+
+/// Counts one attempt.
+///
+/// # Errors
+/// How long to wait, when the client has had enough.
+pub async fn attempt(limiter: &Limiter, limit: Limit, request: &Request) -> Result<(), RetryAfter> {
     let address =
         || request.extensions().get::<ClientAddress>().map(ClientAddress::subscriber).unwrap_or_default();
-    let attempt = match limit {
-        Limit::None => return Ok(()),
+    match limit {
+        Limit::None => Ok(()),
         Limit::Address(rule) => limiter.attempt(rule, &address()).await,
         Limit::AddressOrDevice { each, devices } => {
             if let Some(KnownDevice(nonce)) = request.extensions().get()
@@ -83,8 +92,7 @@ pub async fn limit(limiter: &Limiter, limit: Limit, request: &Request) -> Result
         Limit::AddressAndPath(rule) => {
             limiter.attempt(rule, &format!("{} {}", address(), request.uri().path())).await
         }
-    };
-    attempt.map_err(ApiError::too_many_requests)
+    }
 }
 
 /// Bounds the time of a request, and turns every error and every panic into the one shape.

@@ -17,6 +17,10 @@ use signet_verify::clock::{Clock, Entropy};
 
 const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
+/// What a request is called in the log and in its answer, to all that comes after.
+#[derive(Clone, Debug)]
+pub struct RequestId(pub String);
+
 /// The methods that routes have; callers may invent others.
 static METHODS: [Method; 7] =
     [Method::GET, Method::HEAD, Method::POST, Method::PUT, Method::PATCH, Method::DELETE, Method::OPTIONS];
@@ -58,6 +62,11 @@ impl RequestLog {
         let span = tracing::info_span!(target: "signet::request", "request", id);
         let trace = span.in_scope(|| traces::begin(request, summary.method_label(), &id));
         Self { id, started: clock.monotonic(), span, trace }
+    }
+
+    /// What the request is called.
+    pub fn id(&self) -> RequestId {
+        RequestId(self.id.clone())
     }
 
     /// Waits for the answer, within the spans of this request.

@@ -14,6 +14,8 @@ use crate::identity::PASSWORD_LENGTH;
 text_members! {
     /// What to call the user. It is a claim of every token, and a token has to stay small.
     Name: Text::line(256);
+    /// What a consent is known by: the id of its application.
+    ConsentId: Text::line(64);
     /// Where a picture is; short for the same reason.
     ImageUrl: Text::line(1024);
     /// A place to go on to. Whether it is trusted is judged for every body alike.

@@ -4,6 +4,7 @@
 mod account;
 mod address;
 mod bodies;
+mod consents;
 mod cookie;
 mod device_cookie;
 mod error;
@@ -26,6 +27,7 @@ use poem_openapi::{LicenseObject, OpenApiService};
 
 pub use cookie::Cookies;
 pub(in crate::http) use cookie::cookie_pairs;
+pub(in crate::http) use origin::check_sign_in_request;
 pub(in crate::http) use request::Client as Caller;
 pub use service::Identity;
 
@@ -35,6 +37,9 @@ use crate::http::framework::error::ApiError;
 /// Where the contract lives.
 pub const BASE_PATH: &str = "/api/auth";
 
+/// The operations below the paths of OAuth, which are of the session all the same.
+pub const BESIDE_OAUTH: [&str; 2] = ["/api/auth/oauth2/get-consents", "/api/auth/oauth2/delete-consent"];
+
 /// The operations.
 pub type Apis = (
     sign_in::SignInApi,
@@ -43,6 +48,7 @@ pub type Apis = (
     account::AccountApi,
     address::AddressApi,
     reset::ResetApi,
+    consents::ConsentsApi,
 );
 
 /// The operations, to be described alone or together with others.
@@ -54,6 +60,7 @@ pub fn apis() -> Apis {
         account::AccountApi,
         address::AddressApi,
         reset::ResetApi,
+        consents::ConsentsApi,
     )
 }
 

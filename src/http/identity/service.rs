@@ -11,6 +11,7 @@ use crate::http::framework::layers::KnownDevice;
 use crate::identity::tokens::Issuer;
 use crate::identity::{Accounts, Devices, Sessions};
 use crate::keys::keyring::Keyring;
+use crate::oauth::Consents;
 use signet_verify::clock::Clock;
 
 /// What the operations of the identity service work with.
@@ -21,6 +22,8 @@ pub struct Identity {
     pub sessions: Arc<Sessions>,
     /// JWTs.
     pub issuer: Arc<Issuer>,
+    /// What users have given to applications.
+    pub consents: Consents,
     /// The key set.
     pub keyring: Arc<Keyring>,
     /// Cookies.

@@ -5,6 +5,7 @@
 
 use std::sync::Arc;
 
+use crate::sync::rule::{RetryAfter, Rule};
 use poem::http::HeaderMap;
 use poem::http::header::{ACCEPT_LANGUAGE, HeaderValue, SET_COOKIE};
 use poem::{Request, Response};
@@ -12,23 +13,38 @@ use signet_verify::clock::{Timestamp, random_alphanumeric};
 use signet_verify::crypto::sha256;
 use signet_verify::jose::base64url;
 
-use super::page::{Pages, Problem};
+use super::page::{Pages, Problem, Stop};
 use super::parameters::Parameters;
 use super::service::OAuth;
+use crate::http::framework::client_address::ClientAddress;
+use crate::http::framework::code::Code;
+use crate::http::framework::error::ApiError;
 use crate::http::framework::headers;
+use crate::http::framework::request_log::RequestId;
 use crate::http::identity::{Identity, cookie_pairs};
 use crate::identity::{Found, SignedIn, Slide};
 use crate::mail::Language;
 use crate::model::authorization_request::{AuthorizationRequest, REQUEST_LIFETIME};
 use crate::model::client::Client;
 use crate::model::scope::ScopeSet;
-use crate::oauth::Approved;
-use crate::oauth::authorize::{self, Asked, Next, Refusal, ResponseMode, Wanted};
+use crate::oauth::authorize::{self, Arrival, Asked, Next, Refusal, ResponseMode, Wanted};
+use crate::oauth::{Approved, Decision, REQUEST_URI_PREFIX};
 
 /// Letters and digits of the id of a request, and of the cookie of a browser: 190 bits and more.
-const ID_LENGTH: usize = 32;
+pub(super) const ID_LENGTH: usize = 32;
 /// The longest request that is kept, in bytes.
-const LONGEST_KEPT: usize = 8 * 1024;
+pub(super) const LONGEST_KEPT: usize = 8 * 1024;
+/// The parameter that names a request which was pushed; in what is kept it says that the request was.
+const REQUEST_URI: &str = "request_uri";
+/// How many requests of one address are kept: with their lifetime 8,000 at once, which are 8 MiB.
+const KEPT: &Rule = &Rule { name: "authorize-kept", burst: 4096, window: REQUEST_LIFETIME };
+/// Requests that are longer than clients send are fewer: 8 MiB of them.
+const LONG: &Rule = &Rule { name: "authorize-kept-long", burst: 512, window: REQUEST_LIFETIME };
+const LONG_FROM: usize = 1024;
+/// What is kept beside the parameters of one that was pushed.
+const PUSHED: &str = "&request_uri=pushed";
+/// What proves a client, and is no part of what it asks for.
+const PROOFS: [&str; 3] = ["client_secret", "client_assertion", "client_assertion_type"];
 /// Parameters that are given at most once.
 const ONCE: [&str; 20] = [
     "client_id",
@@ -53,8 +69,8 @@ const ONCE: [&str; 20] = [
     "registration",
 ];
 
-/// Why a user sees a page instead of going on.
-type Stopped = Box<Response>;
+/// Why a user sees a page instead of going on; boxed, since most go on.
+pub(super) type Stopped = Box<Stop>;
 
 /// The authorization endpoint and its pages.
 #[derive(Debug)]
@@ -72,6 +88,7 @@ pub(super) struct Received {
     pub(super) client: Client,
     pub(super) redirect_uri: String,
     pub(super) parameters: Parameters,
+    pub(super) arrival: Arrival,
     pub(super) language: Language,
 }
 
@@ -102,7 +119,25 @@ impl Authorization {
     }
 
     pub(super) fn stopped(&self, problem: Problem, language: Language) -> Stopped {
-        Box::new(self.pages.problem(problem, language, None))
+        Box::new(Stop::of(problem, language))
+    }
+
+    /// The answer of a page: what it shows, or why it shows something else.
+    pub(super) fn shown(
+        &self,
+        answered: Result<Response, Stopped>,
+        incident: Option<&RequestId>,
+    ) -> Response {
+        let stop = match answered {
+            Ok(response) => return response,
+            Err(stop) => stop,
+        };
+        tracing::info!(problem = stop.problem.name(), "a user is shown what went wrong");
+        self.pages.problem(&stop, incident.map(|id| id.0.as_str()).unwrap_or_default())
+    }
+
+    pub(super) fn too_many(&self, wait: RetryAfter, language: Language) -> Stopped {
+        Box::new(Stop { wait: Some(wait), ..Stop::of(Problem::TooMany, language) })
     }
 
     pub(super) fn broken(&self, error: &dyn std::fmt::Display, language: Language) -> Stopped {
@@ -116,24 +151,71 @@ impl Authorization {
         parameters: Parameters,
         language: Language,
     ) -> Result<Received, Stopped> {
-        let language = match parameters.optional("ui_locales") {
-            Ok(Some(locales)) => {
-                let known = locales.split(' ').find(|tag| {
-                    Language::ALL.iter().any(|language| tag.split('-').next() == Some(language.tag()))
-                });
-                known.map_or(language, |tag| Language::of(Some(tag)))
-            }
-            _ => language,
-        };
+        let language = language_of(&parameters, language);
         let unreadable = |_| self.stopped(Problem::Unreadable, language);
         let id = parameters.optional("client_id").map_err(unreadable)?.unwrap_or_default();
         let client = self.oauth.clients.find(id).await.map_err(|error| self.broken(&error, language))?;
         let client = client.ok_or_else(|| self.stopped(Problem::UnknownClient, language))?;
+        let pushed = parameters.optional(REQUEST_URI).ok().flatten();
+        let pushed = pushed.filter(|uri| uri.starts_with(REQUEST_URI_PREFIX)).map(str::to_owned);
+        let (parameters, arrival) = match pushed {
+            Some(uri) => (self.take_pushed(&client, &uri, language).await?, Arrival::Pushed),
+            None => (parameters, Arrival::Browser),
+        };
+        self.received(client, parameters, arrival, language)
+    }
+
+    /// What a client has pushed, once. Whoever comes again sees a page: where they could be sent to is not known any more.
+    async fn take_pushed(
+        &self,
+        client: &Client,
+        uri: &str,
+        language: Language,
+    ) -> Result<Parameters, Stopped> {
+        let taken = self.oauth.pushed.take(&client.id, uri).await;
+        let taken = taken.map_err(|error| self.broken(&error, language))?;
+        let text = taken.ok_or_else(|| self.over(client, language))?;
+        Parameters::parse(text.as_bytes()).map_err(|_| self.stopped(Problem::Unreadable, language))
+    }
+
+    fn received(
+        &self,
+        client: Client,
+        parameters: Parameters,
+        arrival: Arrival,
+        language: Language,
+    ) -> Result<Received, Stopped> {
+        let unreadable = |_| self.stopped(Problem::Unreadable, language);
+        let language = language_of(&parameters, language);
         let place = parameters.optional("redirect_uri").map_err(unreadable)?.unwrap_or_default();
         if !authorize::fits_redirect_uri(&client, place) {
             return Err(self.stopped(Problem::WrongPlace, language));
         }
-        Ok(Received { redirect_uri: place.to_owned(), client, parameters, language })
+        Ok(Received { redirect_uri: place.to_owned(), client, parameters, arrival, language })
+    }
+
+    /// What a client pushes, form-encoded, if it may ask for it (RFC 9126 section 2.1).
+    ///
+    /// # Errors
+    /// What the authorization endpoint would say to the client, or to the user.
+    pub(super) async fn check_pushed(&self, client: Client, form: &Parameters) -> Result<String, ApiError> {
+        if form.optional(REQUEST_URI)?.is_some() {
+            return Err(Refusal::invalid("request_uri is not to be pushed").into());
+        }
+        let place = form.required("redirect_uri")?;
+        if !authorize::fits_redirect_uri(&client, place) {
+            return Err(Refusal::invalid("redirect_uri is not registered").into());
+        }
+        let redirect_uri = place.to_owned();
+        let text = form.encoded_without(&[&PROOFS[..], &["client_id", REQUEST_URI]].concat());
+        if text.len() > LONGEST_KEPT {
+            return Err(ApiError::from(Code::PayloadTooLarge).for_oauth());
+        }
+        let parameters = Parameters::parse(text.as_bytes())?;
+        let (arrival, language) = (Arrival::Pushed, Language::English);
+        let received = Received { client, redirect_uri, parameters, arrival, language };
+        self.judge(&received).await?;
+        Ok(text)
     }
 
     /// What the client may have of what it asks for, or what it is told.
@@ -148,7 +230,16 @@ impl Authorization {
             None | Some("query" | "form_post") => {}
             Some(_) => return Err(refused("response_mode is query or form_post")),
         }
+        let hinted_user = match one("id_token_hint") {
+            Some(text) => {
+                let hint = self.oauth.logouts.read_hint(text).await.map_err(|_| Refusal::SERVER_ERROR)?;
+                let hint = hint.filter(|hint| hint.client == received.client.id);
+                Some(hint.ok_or_else(|| refused("id_token_hint is no ID token of this client"))?.user)
+            }
+            None => None,
+        };
         let asked = Asked {
+            arrival: received.arrival,
             response_type: one("response_type"),
             scope: one("scope"),
             state: one("state"),
@@ -157,9 +248,9 @@ impl Authorization {
             code_challenge_method: one("code_challenge_method"),
             prompt: one("prompt"),
             max_age: one("max_age"),
-            id_token_hint: one("id_token_hint"),
+            hinted_user: hinted_user.as_deref(),
             request: one("request"),
-            request_uri: one("request_uri"),
+            request_uri: one(REQUEST_URI).filter(|_| received.arrival == Arrival::Browser),
             registration: one("registration"),
             resources: given.repeated("resource").map_err(|_| refused("resource does not fit"))?,
         };
@@ -233,12 +324,15 @@ impl Authorization {
         client: &Client,
         wanted: &Wanted,
     ) -> Result<(), crate::store::Error> {
-        let consents = self.oauth.database.consents();
-        for resource in places(wanted) {
-            let before = consents.find(user, &client.id, resource).await?.unwrap_or_default();
-            let both = ScopeSet::parse(format!("{before} {}", wanted.scope).trim()).unwrap_or_default();
-            consents.keep(user, &client.id, resource, &both, self.oauth.clock.now()).await?;
-        }
+        let now = self.oauth.clock.now();
+        let kept = self.oauth.database.write(|unit| async move {
+            for resource in places(wanted) {
+                unit.consents().add(user, &client.id, resource, &wanted.scope, now).await?;
+            }
+            Ok::<_, crate::store::Error>(())
+        });
+        kept.await?;
+        self.oauth.decisions.note(Decision::ConsentGiven, &client.id, Some(user));
         Ok(())
     }
 
@@ -254,7 +348,11 @@ impl Authorization {
             session: &signed_in.session,
         };
         match self.oauth.codes.issue(approved).await {
-            Ok(code) => self.answer(received, &[("code", code.expose())]),
+            Ok(code) => {
+                let user = Some(signed_in.user.id.as_str());
+                self.oauth.decisions.note(Decision::CodeIssued, &received.client.id, user);
+                self.answer(received, &[("code", code.expose())])
+            }
             Err(error) => {
                 tracing::error!(%error, "no code could be made");
                 self.refuse(received, Refusal::SERVER_ERROR)
@@ -264,6 +362,7 @@ impl Authorization {
 
     /// Tells the client no.
     pub(super) fn refuse(&self, received: &Received, refusal: Refusal) -> Response {
+        self.oauth.decisions.note_refusal(refusal, &received.client.id);
         self.answer(received, &[("error", refusal.error), ("error_description", refusal.description)])
     }
 
@@ -287,12 +386,24 @@ impl Authorization {
     }
 
     /// Keeps a request for the browser of `browser`, or for the first that comes with its id.
-    pub(super) async fn keep(&self, received: &Received, browser: Option<&str>) -> Result<String, Stopped> {
+    pub(super) async fn keep(
+        &self,
+        received: &Received,
+        browser: Option<&str>,
+        request: &Request,
+    ) -> Result<String, Stopped> {
         let language = received.language;
-        let parameters = received.parameters.encoded_without(&["client_secret", "client_assertion"]);
+        let mut parameters = received.parameters.encoded_without(&PROOFS);
         if parameters.len() > LONGEST_KEPT {
             return Err(self.stopped(Problem::Unreadable, language));
         }
+        if received.arrival == Arrival::Pushed {
+            parameters.push_str(PUSHED);
+        }
+        let address = request.extensions().get::<ClientAddress>().map(ClientAddress::subscriber);
+        let rule = if parameters.len() > LONG_FROM { LONG } else { KEPT };
+        let attempt = self.oauth.limiter.attempt(rule, &address.unwrap_or_default()).await;
+        attempt.map_err(|wait| self.too_many(wait, language))?;
         let now = self.oauth.clock.now();
         let id = random_alphanumeric(&*self.oauth.entropy, ID_LENGTH);
         let id = id.map_err(|error| self.broken(&error, language))?;
@@ -318,9 +429,14 @@ impl Authorization {
         let row = found.ok_or_else(|| self.stopped(Problem::Over, language))?;
         let unreadable = |_| self.stopped(Problem::Unreadable, language);
         let parameters = Parameters::parse(row.parameters.as_bytes()).map_err(unreadable)?;
-        let received = self.receive(parameters, language).await?;
+        let was_pushed = parameters.optional(REQUEST_URI).ok().flatten().is_some();
+        let kept_arrival = if was_pushed { Arrival::Pushed } else { Arrival::Browser };
+        let client = self.oauth.clients.find(row.client_id.as_str()).await;
+        let client = client.map_err(|error| self.broken(&error, language))?;
+        let client = client.ok_or_else(|| self.stopped(Problem::UnknownClient, language))?;
+        let received = self.received(client, parameters, kept_arrival, language)?;
         if row.used_at.is_some() || row.expires_at <= self.oauth.clock.now() {
-            return Err(Box::new(self.over(&received)));
+            return Err(self.over(&received.client, received.language));
         }
         Ok(Kept { id: id.to_owned(), browser: browser.to_owned(), row, received })
     }
@@ -331,16 +447,16 @@ impl Authorization {
         let hashes = (sha256(kept.id.as_bytes()), sha256(kept.browser.as_bytes()));
         match requests.take(&hashes.0, &hashes.1, self.oauth.clock.now()).await {
             Ok(true) => Ok(()),
-            Ok(false) => Err(Box::new(self.over(&kept.received))),
+            Ok(false) => Err(self.over(&kept.received.client, kept.received.language)),
             Err(error) => Err(self.broken(&error, kept.received.language)),
         }
     }
 
-    fn over(&self, received: &Received) -> Response {
-        let uri = received.client.client_uri.as_deref();
+    fn over(&self, client: &Client, language: Language) -> Stopped {
+        let uri = client.client_uri.as_deref();
         let uri = uri.filter(|uri| uri.starts_with("https://") || uri.starts_with("http://"));
-        let back = uri.map(|uri| (uri, received.client.name.as_str()));
-        self.pages.problem(Problem::Over, received.language, back)
+        let back = uri.map(|uri| (uri.to_owned(), client.name.clone()));
+        Box::new(Stop { back, ..Stop::of(Problem::Over, language) })
     }
 
     fn cookie_name(&self) -> &'static str {
@@ -365,6 +481,13 @@ impl Authorization {
         let cookie = format!("{name}={text}; Path=/; HttpOnly{secure}; SameSite=Lax");
         Ok((text, HeaderValue::try_from(cookie).ok()))
     }
+}
+
+/// The language that a client asks for, where it is one of ours.
+pub(super) fn language_of(parameters: &Parameters, otherwise: Language) -> Language {
+    let Ok(Some(locales)) = parameters.optional("ui_locales") else { return otherwise };
+    let is_ours = |tag: &&str| Language::ALL.iter().any(|ours| tag.split('-').next() == Some(ours.tag()));
+    locales.split(' ').find(is_ours).map_or(otherwise, |tag| Language::of(Some(tag)))
 }
 
 /// Where consent is kept: at each resource that is named.

@@ -10,16 +10,17 @@ use poem_openapi::registry::{
 };
 use poem_openapi::{ApiExtractor, ApiExtractorType, ApiResponse, ExtractParamOptions, OpenApi};
 
-use super::authorization::{Authorization, Received, with_cookie};
+use super::authorization::{Authorization, Received, Stopped, with_cookie};
 use super::page::Problem;
 use super::parameters::{Parameters, read};
 use super::service::Tag;
-use crate::http::framework::answer::{Declared, refusals};
+use crate::http::framework::answer::{Declared, page, refusals};
+use crate::oauth::Decision;
 use crate::oauth::authorize::Next;
 
 refusals!(
     /// Being sent here.
-    AuthorizeRefusals of OAuth: 400, 413, 415, 429, 500, 503
+    AuthorizeRefusals of OAuth for Person: 400, 413, 415, 429, 500, 503
 );
 
 /// A page, or the way back to the client.
@@ -33,10 +34,6 @@ impl IntoResponse for Shown {
 
 impl ApiResponse for Shown {
     fn meta() -> MetaResponses {
-        let html = MetaMediaType {
-            content_type: "text/html; charset=utf-8",
-            schema: MetaSchemaRef::Inline(Box::new(MetaSchema::new("string"))),
-        };
         let described = |status, description, content| MetaResponse {
             description,
             status: Some(status),
@@ -46,7 +43,7 @@ impl ApiResponse for Shown {
         };
         MetaResponses {
             responses: vec![
-                described(200, "A form that carries the answer to the client.", vec![html]),
+                described(200, "A form that carries the answer to the client.", vec![page()]),
                 described(
                     303,
                     "On to a page of ours, or to the client with `code` or `error`, `state` and `iss`.",
@@ -60,7 +57,7 @@ impl ApiResponse for Shown {
 }
 
 /// The parameters, from the query or from a form.
-pub struct Sent(Option<Parameters>);
+pub struct Sent(pub(super) Option<Parameters>);
 
 impl<'a> ApiExtractor<'a> for Sent {
     const TYPES: &'static [ApiExtractorType] = &[ApiExtractorType::RequestObject];
@@ -104,7 +101,8 @@ impl AuthorizeApi {
     ) -> Result<Shown, Declared<AuthorizeRefusals>> {
         let query = request.uri().query().unwrap_or_default();
         let parameters = Parameters::parse(query.as_bytes()).ok();
-        Ok(Shown(arrived(&authorization, request, parameters).await.unwrap_or_else(|stopped| *stopped)))
+        let answered = arrived(&authorization, request, parameters).await;
+        Ok(Shown(authorization.shown(answered, request.extensions().get())))
     }
 
     /// Ask a user for a code, by a form
@@ -117,7 +115,8 @@ impl AuthorizeApi {
         request: &Request,
         authorization: Data<&Arc<Authorization>>,
     ) -> Result<Shown, Declared<AuthorizeRefusals>> {
-        Ok(Shown(posted(&authorization, request, sent.0).await.unwrap_or_else(|stopped| *stopped)))
+        let answered = posted(&authorization, request, sent.0).await;
+        Ok(Shown(authorization.shown(answered, request.extensions().get())))
     }
 }
 
@@ -125,7 +124,7 @@ async fn arrived(
     authorization: &Authorization,
     request: &Request,
     parameters: Option<Parameters>,
-) -> Result<Response, Box<Response>> {
+) -> Result<Response, Stopped> {
     let received = received(authorization, request, parameters).await?;
     let language = received.language;
     let wanted = match authorization.judge(&received).await {
@@ -142,8 +141,11 @@ async fn arrived(
         (Next::Consent, Some(_)) => "/consent",
         (Next::SignIn | Next::Consent | Next::Issue, _) => "/sign-in",
     };
+    if page != "/consent" {
+        authorization.oauth.decisions.note(Decision::SignInAsked, &received.client.id, None);
+    }
     let (browser, cookie) = authorization.browser(request.headers(), language)?;
-    let id = authorization.keep(&received, Some(&browser)).await?;
+    let id = authorization.keep(&received, Some(&browser), request).await?;
     Ok(on_to(authorization, page, &id, cookie, language))
 }
 
@@ -152,7 +154,7 @@ async fn received(
     authorization: &Authorization,
     request: &Request,
     parameters: Option<Parameters>,
-) -> Result<Received, Box<Response>> {
+) -> Result<Received, Stopped> {
     let language = Authorization::language(request);
     let parameters = parameters.ok_or_else(|| authorization.stopped(Problem::Unreadable, language))?;
     authorization.receive(parameters, language).await
@@ -162,12 +164,12 @@ async fn posted(
     authorization: &Authorization,
     request: &Request,
     parameters: Option<Parameters>,
-) -> Result<Response, Box<Response>> {
+) -> Result<Response, Stopped> {
     let received = received(authorization, request, parameters).await?;
     if let Err(refusal) = authorization.judge(&received).await {
         return Ok(authorization.refuse(&received, refusal));
     }
-    let id = authorization.keep(&received, None).await?;
+    let id = authorization.keep(&received, None, request).await?;
     Ok(on_to(authorization, "/consent", &id, None, received.language))
 }
 

@@ -40,9 +40,7 @@ pub async fn authenticate(
     parameters: &Parameters,
 ) -> Result<Client, ApiError> {
     let proof = presented(request, parameters)?;
-    let subscriber = request.extensions().get::<ClientAddress>().map(ClientAddress::subscriber);
-    let subscriber = subscriber.unwrap_or_default();
-    let failures = oauth.limiter.reserve(FAILURES, &subscriber).await.map_err(limited)?;
+    let failures = oauth.limiter.reserve(FAILURES, &subscriber(request)).await.map_err(limited)?;
     let client = match oauth.clients.authenticate(&proof, oauth.clock.now()).await {
         // It stays counted.
         Err(Error::InvalidClient) => return Err(Error::InvalidClient.into()),
@@ -51,16 +49,25 @@ pub async fn authenticate(
             found?
         }
     };
-    // Who names a public client has proved nothing: they keep nobody out who names it from elsewhere.
-    let counted = match client.auth_method {
-        AuthMethod::None => format!("{} {subscriber}", client.id),
-        _ => client.id.to_string(),
-    };
-    oauth.limiter.attempt(OF_CLIENT, &counted).await.map_err(limited)?;
+    oauth.limiter.attempt(OF_CLIENT, &counted_as(&client, request)).await.map_err(limited)?;
     Ok(client)
 }
 
-fn limited(wait: crate::sync::rule::RetryAfter) -> ApiError {
+/// Under which name the requests of a client are counted. Who names a public client has proved nothing: they keep no
+/// other address out.
+pub fn counted_as(client: &Client, request: &Request) -> String {
+    match client.auth_method {
+        AuthMethod::None => format!("{} {}", client.id, subscriber(request)),
+        _ => client.id.to_string(),
+    }
+}
+
+fn subscriber(request: &Request) -> String {
+    request.extensions().get::<ClientAddress>().map(ClientAddress::subscriber).unwrap_or_default()
+}
+
+/// 429, in the words of OAuth.
+pub fn limited(wait: crate::sync::rule::RetryAfter) -> ApiError {
     ApiError::too_many_requests(wait).for_oauth()
 }
 

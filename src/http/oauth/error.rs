@@ -8,9 +8,28 @@ use crate::http::framework::code::Code;
 use crate::http::framework::error::ApiError;
 use crate::identity::tokens;
 use crate::oauth::Error;
+use crate::oauth::authorize::Refusal;
 
 /// How long to wait when nothing can be signed.
 const SIGNING_RETRY: Duration = Duration::from_secs(1);
+
+/// What a client may be told of a request that it pushes.
+const OF_REQUESTS: [Code; 7] = [
+    Code::OAuthInvalidScope,
+    Code::OAuthInvalidTarget,
+    Code::OAuthUnauthorizedClient,
+    Code::OAuthUnsupportedResponseType,
+    Code::OAuthRequestNotSupported,
+    Code::OAuthRegistrationNotSupported,
+    Code::OAuthServerError,
+];
+
+impl From<Refusal> for ApiError {
+    fn from(refusal: Refusal) -> Self {
+        let code = OF_REQUESTS.into_iter().find(|code| code.as_str() == refusal.error);
+        code.unwrap_or(Code::OAuthInvalidRequest).saying(refusal.description)
+    }
+}
 
 impl From<Error> for ApiError {
     fn from(error: Error) -> Self {
@@ -30,6 +49,10 @@ impl From<Error> for ApiError {
                 WWW_AUTHENTICATE,
                 "Bearer realm=\"Signet\", error=\"insufficient_scope\", scope=\"openid\"",
             ),
+            Error::AuthorizationPending => Code::OAuthAuthorizationPending.into(),
+            Error::SlowDown => Code::OAuthSlowDown.into(),
+            Error::AccessDenied => Code::OAuthAccessDenied.into(),
+            Error::ExpiredToken => Code::OAuthExpiredToken.into(),
             Error::Token(tokens::Error::NoKey) => Code::OAuthUnavailable.retry_after(SIGNING_RETRY),
             Error::Store(error) => Self::from(error).for_oauth(),
             error @ (Error::Token(_) | Error::Vault(_) | Error::Entropy(_)) => {

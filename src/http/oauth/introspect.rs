@@ -15,7 +15,7 @@ use super::service::{OAuth, Tag};
 use crate::http::framework::answer::{Answer, Declared, refusals};
 use crate::model::client::AuthMethod;
 use crate::model::grant::Grant;
-use crate::oauth::{Described, Error};
+use crate::oauth::{Described, Error, audience_of};
 
 refusals!(
     /// Asking what a token is.
@@ -60,13 +60,7 @@ pub struct IntrospectionAnswer {
 impl IntrospectionAnswer {
     fn of_access(token: &Principal) -> Self {
         let text = |name: &str| token.claim(name).and_then(Value::as_str).map(str::to_owned);
-        let aud = match token.claim("aud") {
-            Some(Value::String(one)) => vec![one.clone()],
-            Some(Value::Array(several)) => {
-                several.iter().filter_map(Value::as_str).map(str::to_owned).collect()
-            }
-            _ => Vec::new(),
-        };
+        let aud = token.claim("aud").map(audience_of).unwrap_or_default();
         Self {
             active: true,
             scope: text("scope"),
@@ -75,7 +69,7 @@ impl IntrospectionAnswer {
             exp: Some(token.expires.seconds()),
             iat: token.issued_at.map(|at| at.seconds()),
             sub: Some(token.subject.clone()),
-            aud: Some(aud),
+            aud: Some(aud.into_iter().map(str::to_owned).collect()),
             iss: token.issuer.clone(),
             jti: token.token_id.clone(),
         }
@@ -102,7 +96,8 @@ pub struct IntrospectApi;
 impl IntrospectApi {
     /// Ask what a token is
     ///
-    /// For confidential clients, of their own tokens. Of any other text the answer is `{"active": false}`, whatever it is.
+    /// For confidential clients, of their own tokens, and of access tokens for the resources that name them in
+    /// `introspection_clients`. Of any other text the answer is `{"active": false}`, whatever it is.
     #[oai(path = "/introspect", method = "post", tag = "Tag::Tokens", operation_id = "introspect")]
     async fn introspect(
         &self,

@@ -9,6 +9,8 @@ use crate::model::client::{AuthMethod, GrantType};
 use crate::oauth::{IDENTITY_SCOPES, TASKS_SCOPES};
 
 const AUTHORIZE: &str = "/api/auth/oauth2/authorize";
+const PUSH: &str = "/api/auth/oauth2/par";
+const END_SESSION: &str = "/api/auth/oauth2/end-session";
 const DEVICE: &str = "/api/auth/device/code";
 
 /// The members that are addresses, with the paths behind them.
@@ -18,9 +20,9 @@ const ENDPOINTS: [(&str, &str); 8] = [
     ("userinfo_endpoint", "/api/auth/oauth2/userinfo"),
     ("introspection_endpoint", "/api/auth/oauth2/introspect"),
     ("revocation_endpoint", "/api/auth/oauth2/revoke"),
-    ("pushed_authorization_request_endpoint", "/api/auth/oauth2/par"),
+    ("pushed_authorization_request_endpoint", PUSH),
     ("device_authorization_endpoint", DEVICE),
-    ("end_session_endpoint", "/api/auth/oauth2/end-session"),
+    ("end_session_endpoint", END_SESSION),
 ];
 
 /// The document of an issuer whose tokens are signed with these algorithms.
@@ -71,6 +73,13 @@ pub fn document(issuer: &str, algorithms: &[&str]) -> Value {
         members.insert("response_modes_supported".to_owned(), json!(["query", "form_post"]));
         members.insert("code_challenge_methods_supported".to_owned(), json!(["S256"]));
         members.insert("authorization_response_iss_parameter_supported".to_owned(), true.into());
+    }
+    if served(PUSH) {
+        members.insert("require_pushed_authorization_requests".to_owned(), false.into());
+    }
+    if served(END_SESSION) {
+        members.insert("backchannel_logout_supported".to_owned(), true.into());
+        members.insert("backchannel_logout_session_supported".to_owned(), true.into());
     }
     Value::Object(members)
 }

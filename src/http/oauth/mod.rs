@@ -1,15 +1,19 @@
 //! OAuth 2.1 and OpenID Connect over HTTP.
-//! In: requests of clients below `/api/auth/oauth2`. Out: answers in the words of the RFCs, never to be cached.
+//! In: requests of clients below `/api/auth/oauth2`, and of devices. Out: answers in the words of the RFCs, never to be cached.
 
 mod authorization;
 mod authorize;
 mod client_authentication;
+mod device;
+mod device_page;
+mod end_session;
 mod error;
 mod interaction;
 mod introspect;
 pub mod metadata;
 mod page;
 mod parameters;
+mod push;
 mod revoke;
 mod service;
 mod token;
@@ -22,16 +26,23 @@ use poem::{Endpoint, EndpointExt};
 use poem_openapi::{LicenseObject, OpenApiService};
 
 pub use authorization::Authorization;
+pub use device_page::DeviceEndpoint;
 pub use interaction::{ConsentEndpoint, SignInEndpoint};
 pub use service::OAuth;
 
 /// Where the endpoints live.
 pub const BASE_PATH: &str = "/api/auth/oauth2";
 
+/// Where devices begin.
+pub const DEVICE_BASE_PATH: &str = "/api/auth/device";
+
 /// The operations.
 pub type Apis = (
     token::TokenApi,
     authorize::AuthorizeApi,
+    push::PushApi,
+    end_session::EndSessionApi,
+    device::DeviceApi,
     introspect::IntrospectApi,
     revoke::RevokeApi,
     userinfo::UserInfoApi,
@@ -42,6 +53,9 @@ pub fn apis() -> Apis {
     (
         token::TokenApi,
         authorize::AuthorizeApi,
+        push::PushApi,
+        end_session::EndSessionApi,
+        device::DeviceApi,
         introspect::IntrospectApi,
         revoke::RevokeApi,
         userinfo::UserInfoApi,

@@ -7,12 +7,13 @@ use base64::engine::general_purpose::STANDARD;
 use minijinja::{Environment, UndefinedBehavior, Value, context};
 use poem::Response;
 use poem::http::StatusCode;
-use poem::http::header::{CONTENT_SECURITY_POLICY, HeaderValue, LOCATION};
+use poem::http::header::{CONTENT_SECURITY_POLICY, HeaderValue, LOCATION, RETRY_AFTER};
 use signet_verify::crypto::sha256;
 
 use crate::http::framework::code::Code;
 use crate::http::framework::layers::HtmlError;
 use crate::mail::Language;
+use crate::sync::rule::RetryAfter;
 
 /// What sends the form of `form_post` without a click; the same text as in its page.
 const FORM_POST_SCRIPT: &str = "document.forms[0].submit()";
@@ -34,13 +35,49 @@ pub enum Problem {
     Over,
     /// The form is not of a page of ours.
     ForeignForm,
+    /// A hint that is no ID token of ours, of another client, or about another user than the one who is signed in.
+    NotOfThisUser,
     /// Too many attempts.
     TooMany,
     /// Something is broken here.
     Broken,
 }
 
+/// Why a user sees a page instead of going on.
+#[derive(Clone, Debug)]
+pub struct Stop {
+    /// What went wrong.
+    pub problem: Problem,
+    /// In which language the page says so.
+    pub language: Language,
+    /// Where a link leads back to, and its name.
+    pub back: Option<(String, String)>,
+    /// How long to wait.
+    pub wait: Option<RetryAfter>,
+}
+
+impl Stop {
+    /// A page without a way back.
+    pub fn of(problem: Problem, language: Language) -> Self {
+        Self { problem, language, back: None, wait: None }
+    }
+}
+
 impl Problem {
+    /// The word for it in the log.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::UnknownClient => "unknown_client",
+            Self::WrongPlace => "wrong_place",
+            Self::Unreadable => "unreadable",
+            Self::Over => "over",
+            Self::ForeignForm => "foreign_form",
+            Self::NotOfThisUser => "not_of_this_user",
+            Self::TooMany => "too_many",
+            Self::Broken => "broken",
+        }
+    }
+
     fn status(self) -> StatusCode {
         match self {
             Self::TooMany => StatusCode::TOO_MANY_REQUESTS,
@@ -81,6 +118,16 @@ impl Problem {
                 ("This form is not from here", "Go back to the application and start again from there."),
                 ("Dieses Formular ist nicht von hier", "Bitte beginnen Sie in der Anwendung von vorn."),
             ),
+            Self::NotOfThisUser => (
+                (
+                    "Nobody was signed out",
+                    "The application has not shown that its request is about the user who is signed in here.",
+                ),
+                (
+                    "Niemand wurde abgemeldet",
+                    "Die Anwendung hat nicht gezeigt, dass es um den geht, der hier angemeldet ist.",
+                ),
+            ),
             Self::TooMany => (
                 ("Too many attempts", "Wait a little, and try again."),
                 ("Zu viele Versuche", "Bitte warten Sie etwas und versuchen Sie es dann wieder."),
@@ -115,7 +162,12 @@ impl Pages {
             ("layout.html", include_str!("../../../web/oauth/layout.html")),
             ("sign-in.html", include_str!("../../../web/oauth/sign-in.html")),
             ("consent.html", include_str!("../../../web/oauth/consent.html")),
+            ("device.html", include_str!("../../../web/oauth/device.html")),
+            ("device-sign-in.html", include_str!("../../../web/oauth/device-sign-in.html")),
+            ("device-confirm.html", include_str!("../../../web/oauth/device-confirm.html")),
+            ("device-done.html", include_str!("../../../web/oauth/device-done.html")),
             ("problem.html", include_str!("../../../web/oauth/problem.html")),
+            ("sign-out.html", include_str!("../../../web/oauth/sign-out.html")),
             ("form-post.html", include_str!("../../../web/oauth/form-post.html")),
         ] {
             if let Err(error) = environment.add_template(name, source) {
@@ -144,20 +196,44 @@ impl Pages {
         }
     }
 
-    /// A page about what went wrong, with a way back where one is known.
-    pub fn problem(&self, problem: Problem, language: Language, back: Option<(&str, &str)>) -> Response {
-        let (title, text) = problem.words(language);
+    /// A page about what went wrong, with a way back where one is known, and with what the request is called in the log.
+    pub fn problem(&self, stop: &Stop, incident: &str) -> Response {
+        let (title, text) = stop.problem.words(stop.language);
+        let back = stop.back.as_ref().map(|(place, name)| (place.as_str(), name.as_str()));
+        let mut response = self.said((title, text), stop.language, back, incident);
+        response.set_status(stop.problem.status());
+        if let Some(wait) = stop.wait {
+            response.headers_mut().insert(RETRY_AFTER, wait.seconds().into());
+        }
+        response.set_data(stop.problem.code());
+        response.set_data(HtmlError);
+        response
+    }
+
+    /// A page that says something, with a way back where one is known.
+    pub fn message(
+        &self,
+        title: &str,
+        text: &str,
+        language: Language,
+        back: Option<(&str, &str)>,
+    ) -> Response {
+        self.said((title, text), language, back, "")
+    }
+
+    fn said(
+        &self,
+        (title, text): (&str, &str),
+        language: Language,
+        back: Option<(&str, &str)>,
+        incident: &str,
+    ) -> Response {
         let (back, name) = back.unwrap_or_default();
         let back_text = match language {
             Language::English => format!("Go back to {name}"),
             Language::German => format!("Zurück zu {name}"),
         };
-        let values = context! { title, text, back, back_text };
-        let mut response = self.page("problem.html", language, values);
-        response.set_status(problem.status());
-        response.set_data(problem.code());
-        response.set_data(HtmlError);
-        response
+        self.page("problem.html", language, context! { title, text, back, back_text, incident })
     }
 
     /// A form that carries an answer to the client.
@@ -176,27 +252,10 @@ impl Pages {
     /// On to another place, by GET whatever this was (RFC 9700 section 4.12).
     pub fn see_other(&self, place: &str, language: Language) -> Response {
         let Ok(place) = HeaderValue::try_from(place) else {
-            return self.problem(Problem::WrongPlace, language, None);
+            return self.problem(&Stop::of(Problem::WrongPlace, language), "");
         };
         let mut response = Response::builder().status(StatusCode::SEE_OTHER).finish();
         response.headers_mut().insert(LOCATION, place);
         response
-    }
-}
-
-/// What a scope lets a client do, in words.
-pub fn scope_in_words(word: &str, language: Language) -> String {
-    let (english, german) = match word {
-        "openid" => ("know who you are", "wissen, wer Sie sind"),
-        "profile" => ("see your name and picture", "Ihren Namen und Ihr Bild sehen"),
-        "email" => ("see your e-mail address", "Ihre E-Mail-Adresse sehen"),
-        "offline_access" => ("go on when you are not there", "weiterarbeiten, wenn Sie nicht da sind"),
-        "tasks:read" => ("read your tasks", "Ihre Aufgaben lesen"),
-        "tasks:write" => ("change your tasks", "Ihre Aufgaben ändern"),
-        other => return other.to_owned(),
-    };
-    match language {
-        Language::English => english.to_owned(),
-        Language::German => german.to_owned(),
     }
 }

@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use poem_openapi::Tags;
 
-use crate::oauth::{AccessTokens, Clients, Codes, Grants, Tokens};
+use crate::oauth::logout::Logouts;
+use crate::oauth::{AccessTokens, Clients, Codes, DecisionCounts, Devices, Grants, PushedRequests, Tokens};
 use crate::store::Database;
 use crate::sync::limiter::Limiter;
 use signet_verify::clock::{Clock, Entropy};
@@ -15,12 +16,20 @@ pub struct OAuth {
     pub clients: Clients,
     /// Codes.
     pub codes: Codes,
+    /// Requests that clients have pushed.
+    pub pushed: PushedRequests,
     /// What clients get.
     pub tokens: Tokens,
     /// What becomes of it.
     pub access_tokens: AccessTokens,
+    /// Devices that ask to be signed in.
+    pub devices: Devices,
     /// What users have given.
     pub grants: Grants,
+    /// What was decided about requests, in counts.
+    pub decisions: Arc<DecisionCounts>,
+    /// Signing out.
+    pub logouts: Logouts,
     /// Requests and consents.
     pub database: Database,
     /// Randomness, for ids of requests.

@@ -118,7 +118,8 @@ impl TokenApi {
             Some(GrantType::AuthorizationCode) => for_code(&oauth, &client, parameters).await?,
             Some(GrantType::RefreshToken) => for_refresh_token(&oauth, &client, parameters).await?,
             Some(GrantType::ClientCredentials) => for_machine(&oauth, &client, parameters).await?,
-            Some(GrantType::DeviceCode) | None => return Err(Code::OAuthUnsupportedGrantType.into()),
+            Some(GrantType::DeviceCode) => for_device(&oauth, &client, parameters).await?,
+            None => return Err(Code::OAuthUnsupportedGrantType.into()),
         };
         Ok(Answer::new(issued.into()))
     }
@@ -146,6 +147,11 @@ async fn for_machine(oauth: &OAuth, client: &Client, given: &Parameters) -> Resu
     let scope = scope(given)?;
     let asked = MachineRequest { scope: scope.as_ref(), resource: resource(given)? };
     Ok(oauth.tokens.for_machine(client, &asked).await?)
+}
+
+async fn for_device(oauth: &OAuth, client: &Client, given: &Parameters) -> Result<Issued, ApiError> {
+    let code = OpaqueToken::new(given.required("device_code")?.to_owned());
+    Ok(oauth.tokens.for_device(client, &code, resource(given)?).await?)
 }
 
 fn scope(given: &Parameters) -> Result<Option<ScopeSet>, ApiError> {

@@ -14,6 +14,7 @@ use signet_verify::crypto::sha256;
 
 use crate::http::framework::static_document::StaticDocument;
 use crate::http::{identity, oauth, tasks};
+use crate::oauth::{DOCS_CLIENT, DOCS_RETURN, TASKS_SCOPES};
 
 /// The password of the examples; no value of a password type can be written into a document.
 const PASSWORD: &str = "correct horse battery";
@@ -80,6 +81,7 @@ fn amend(document: &mut Value) {
             }
         }
     }
+    show_pages(document);
     let mut in_use = Vec::new();
     for path in document["paths"].as_object_mut().into_iter().flat_map(Map::values_mut) {
         for operation in path.as_object_mut().into_iter().flat_map(Map::values_mut) {
@@ -94,6 +96,20 @@ fn amend(document: &mut Value) {
     }
 }
 
+/// Where a browser is sent, what does not fit is said on a page.
+fn show_pages(document: &mut Value) {
+    let path = document["paths"].get_mut("/api/auth/oauth2/authorize").and_then(Value::as_object_mut);
+    for operation in path.into_iter().flat_map(Map::values_mut) {
+        for status in ["400", "429", "503"] {
+            let content = operation["responses"].get_mut(status).map(|answer| &mut answer["content"]);
+            if let Some(Value::Object(content)) = content {
+                content
+                    .insert("text/html; charset=utf-8".to_owned(), json!({ "schema": { "type": "string" } }));
+            }
+        }
+    }
+}
+
 /// Serves an OpenAPI document. Any client and any origin may read it.
 pub fn document(text: String) -> StaticDocument {
     StaticDocument::new("application/json", text)
@@ -103,20 +119,86 @@ pub fn document(text: String) -> StaticDocument {
 ///
 /// It is made at the first request: it is by far the largest thing that we serve, and most processes are never
 /// asked.
-#[derive(Debug, Default)]
-pub struct DocsPage(OnceLock<StaticDocument>);
+#[derive(Debug)]
+pub struct DocsPage {
+    made: OnceLock<StaticDocument>,
+    /// The issuer at which people sign in, where this process is that.
+    issuer: Option<String>,
+}
+
+impl DocsPage {
+    /// A page on which people sign in at `issuer`, if there is one.
+    pub fn new(issuer: Option<String>) -> Self {
+        Self { made: OnceLock::new(), issuer }
+    }
+}
 
 impl Endpoint for DocsPage {
     type Output = Response;
 
     async fn call(&self, request: Request) -> Result<Response> {
-        self.0.get_or_init(page).call(request).await
+        self.made.get_or_init(|| page(self.issuer.as_deref())).call(request).await
     }
 }
 
-fn page() -> StaticDocument {
-    let description = "Try it: sign up, get a token (`GET /api/auth/token`), press **Authorize**, paste the token \
-                       under `jwt`, and create a task.";
+/// Where the answer of the authorization endpoint is handed to the page that has asked.
+pub fn signed_in() -> StaticDocument {
+    let page = include_str!("../../../web/docs/oauth2-redirect.html");
+    let policy = format!(
+        "default-src 'none'; script-src {}; img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+        script_hashes(page)
+    );
+    StaticDocument::new("text/html; charset=utf-8", page).with_header(CONTENT_SECURITY_POLICY, policy)
+}
+
+/// Adds the way in by OAuth beside that by a token which is pasted.
+fn with_sign_in(document: &str, issuer: Option<&str>) -> String {
+    let (Some(issuer), Ok(mut parsed)) = (issuer, serde_json::from_str::<Value>(document)) else {
+        return document.to_owned();
+    };
+    let [reading, writing] = TASKS_SCOPES;
+    parsed["components"]["securitySchemes"]["oauth2"] = json!({
+        "type": "oauth2",
+        "description": "Sign in here, in a window of its own: a code with PKCE, by the client of this page.",
+        "flows": { "authorizationCode": {
+            "authorizationUrl": format!("{issuer}/api/auth/oauth2/authorize"),
+            "tokenUrl": format!("{issuer}/api/auth/oauth2/token"),
+            "scopes": { reading: "Read your tasks", writing: "Change your tasks" },
+        } },
+    });
+    for methods in parsed["paths"].as_object_mut().into_iter().flat_map(Map::values_mut) {
+        for (method, operation) in methods.as_object_mut().into_iter().flatten() {
+            let scope = if method == "get" { reading } else { writing };
+            if let Some(ways) =
+                operation["security"].as_array_mut().filter(|ways| ways.contains(&json!({ "jwt": [] })))
+            {
+                ways.push(json!({ "oauth2": [scope] }));
+            }
+        }
+    }
+    format!("{parsed:#}\n")
+}
+
+/// What Swagger UI is started with, beside what poem-openapi writes: where it is answered, and as whom it asks.
+fn start_script() -> [(&'static str, String); 2] {
+    let client = json!({ "clientId": DOCS_CLIENT, "usePkceWithAuthorizationCodeGrant": true });
+    [
+        (
+            "oauth2RedirectUrl: oauth2RedirectUrl,",
+            format!("oauth2RedirectUrl: new URL(\"{DOCS_RETURN}\", location.href).href,"),
+        ),
+        ("deepLinking: true,\n    })", format!("deepLinking: true,\n    }}).initOAuth({client})")),
+    ]
+}
+
+fn page(issuer: Option<&str>) -> StaticDocument {
+    let description = match issuer {
+        Some(_) => {
+            "Try it: press **Authorize** and sign in, or sign up, get a token (`GET /api/auth/token`) and paste it under \
+             `jwt`; then create a task."
+        }
+        None => "Try it: press **Authorize**, paste a token under `jwt`, and create a task.",
+    };
     let service =
         OpenApiService::new((identity::apis(), tasks::TasksApi), "Signet", env!("CARGO_PKG_VERSION"))
             .description(description)
@@ -124,11 +206,15 @@ fn page() -> StaticDocument {
     let document = service.spec();
     let mut page = service.swagger_ui_html();
     for (from, to) in [
-        (document.as_str(), tidy(&document).as_str()),
+        (document.as_str(), with_sign_in(&tidy(&document), issuer).as_str()),
         ("<title>Swagger UI</title>", "<title>Signet API</title><link rel=\"icon\" href=\"data:,\">"),
         ("<html charset=\"UTF-8\">", "<!doctype html><html lang=\"en\">"),
     ] {
         page = page.replacen(from, to, 1);
+    }
+    for (from, to) in start_script() {
+        debug_assert!(page.contains(from), "poem-openapi writes its page in other words: {from}");
+        page = page.replacen(from, &to, 1);
     }
     // Browsers read every line end as a line feed, and hash what they have read.
     for line_end in ["\r\n", "\r"] {

@@ -128,6 +128,11 @@ const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; i
                       base-uri 'none'; form-action 'none'; frame-ancestors 'none'; \
                       require-trusted-types-for 'script'; trusted-types 'none'";
 
+/// The same, for a page whose form works without its script: it goes to the page itself, by POST.
+const POLICY_WITH_FORM: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; \
+                                connect-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'; \
+                                require-trusted-types-for 'script'; trusted-types 'none'";
+
 /// Parts are kept for a year: what changes has another name.
 const FOREVER: &str = "public, max-age=31536000, immutable";
 
@@ -143,6 +148,7 @@ pub struct Web {
     app_name: String,
     serves_tasks: bool,
     sends_mail: bool,
+    shows_docs: bool,
 }
 
 impl Web {
@@ -170,6 +176,7 @@ impl Web {
             app_name: HtmlEscape(app_name).to_string(),
             serves_tasks: false,
             sends_mail: false,
+            shows_docs: false,
         }
     }
 
@@ -183,6 +190,12 @@ impl Web {
     #[must_use]
     pub fn with_mail(self) -> Self {
         Self { sends_mail: true, ..self }
+    }
+
+    /// The same app, with links to the page on which people try the APIs.
+    #[must_use]
+    pub fn with_docs(self) -> Self {
+        Self { shows_docs: true, ..self }
     }
 
     /// The page that a browser gets with a 404.
@@ -235,7 +248,12 @@ impl Web {
     fn page(&self, page: &Page) -> StaticDocument {
         let assets = format!("/assets/{}", self.version);
         let html = LAYOUT.replace("{{main}}", page.main.trim_end());
-        let parts = [("tasks", self.serves_tasks), ("mail", self.sends_mail), ("no-mail", !self.sends_mail)];
+        let parts = [
+            ("tasks", self.serves_tasks),
+            ("mail", self.sends_mail),
+            ("no-mail", !self.sends_mail),
+            ("docs", self.shows_docs),
+        ];
         let html = parts.into_iter().fold(html, |html, (name, is_there)| {
             let (begin, end) = (format!("<!-- {name} -->"), format!("<!-- /{name} -->"));
             if is_there { html.replace(&begin, "").replace(&end, "") } else { without(&html, &begin, &end) }
@@ -251,8 +269,9 @@ impl Web {
             .replace("{{version}}", env!("CARGO_PKG_VERSION"))
             // Last: nothing in a name is taken for one of the places above.
             .replace("{{app}}", &self.app_name);
+        let policy = if page.name == SIGN_IN.name { POLICY_WITH_FORM } else { POLICY };
         StaticDocument::new("text/html; charset=utf-8", html)
-            .with_header(CONTENT_SECURITY_POLICY, POLICY)
+            .with_header(CONTENT_SECURITY_POLICY, policy)
             .with_header(OPENER, "same-origin")
             .with_header(SHARING, "same-origin")
     }

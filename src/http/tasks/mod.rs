@@ -3,6 +3,7 @@
 //! Owns: who calls is settled before the body is read, and whose the tasks are before any row is.
 
 mod body;
+mod challenge;
 mod error;
 mod in_flight;
 mod objects;
@@ -18,6 +19,7 @@ use poem_openapi::param::{Path, Query};
 use poem_openapi::{LicenseObject, OpenApi, OpenApiService, Tags};
 
 use body::TaskBody;
+pub use challenge::{Challenge, Identifier, METADATA};
 pub use in_flight::{InFlight, PER_SUBJECT};
 use objects::{Completion, TaskDraft, TaskObject};
 use owner::Owner;

@@ -6,12 +6,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
-use poem::http::Method;
 use poem::http::header::WWW_AUTHENTICATE;
 use poem::{Request, RequestBody, Result};
 use poem_openapi::registry::{MetaSecurityScheme, Registry};
 use poem_openapi::{ApiExtractor, ApiExtractorType, ExtractParamOptions};
 
+use super::challenge::{Identifier, is_read, scope_of, scope_parameter};
 use super::in_flight::{InFlight, Place};
 use crate::http::framework::code::Code;
 use crate::http::framework::error::ApiError;
@@ -27,6 +27,8 @@ use signet_verify::verifier::Verifier;
 pub struct Resource {
     /// The caller's tasks.
     pub tasks: task::Tasks,
+    /// What others know it as.
+    pub identifier: Identifier,
     /// Who the caller is.
     pub verifier: Arc<Verifier>,
     /// How often a user may ask.
@@ -40,10 +42,6 @@ const WINDOW: Duration = Duration::from_secs(10);
 /// How often one user may read, and how often write; all their tokens and addresses are counted together.
 const READS: &Rule = &Rule { name: "tasks-read", burst: 600, window: WINDOW };
 const WRITES: &Rule = &Rule { name: "tasks-write", burst: 200, window: WINDOW };
-
-/// What a client needs to have been given.
-const SCOPE_READ: &str = "tasks:read";
-const SCOPE_WRITE: &str = "tasks:write";
 
 /// When to come back with what is too much at once: until then something else of theirs is answered.
 const AT_ONCE_RETRY: Duration = Duration::from_secs(1);
@@ -91,11 +89,15 @@ impl<'a> ApiExtractor<'a> for Owner {
             let forbidden = ApiError::from(Code::Forbidden);
             return Err(forbidden.with_header(WWW_AUTHENTICATE, CHALLENGE_INSUFFICIENT_SCOPE).into());
         }
-        let reads = [Method::GET, Method::HEAD].contains(request.method());
-        let scope = if reads { SCOPE_READ } else { SCOPE_WRITE };
+        // Tasks are those of users; a client that asks for itself has none (RFC 9068 section 2.2).
+        if is_machine(&caller) {
+            let refused = Code::InsufficientScope.saying("This access token is not one of a user");
+            return Err(refused.with_header(WWW_AUTHENTICATE, CHALLENGE_INSUFFICIENT_SCOPE).into());
+        }
+        let (reads, scope) = (is_read(request.method()), scope_of(request.method()));
         // A session may do everything that its user may; what a client was given is in the scope of its token.
         if caller.token_type == TokenType::AccessToken && !caller.has_scope(scope) {
-            let challenge = format!("{CHALLENGE_INSUFFICIENT_SCOPE}, scope=\"{scope}\"");
+            let challenge = format!("{CHALLENGE_INSUFFICIENT_SCOPE}{}", scope_parameter(request.method()));
             return Err(ApiError::from(Code::InsufficientScope)
                 .with_header(WWW_AUTHENTICATE, challenge)
                 .into());
@@ -113,6 +115,12 @@ impl<'a> ApiExtractor<'a> for Owner {
         }
         Ok(Self(caller, place))
     }
+}
+
+/// Whether an access token is of the client itself.
+fn is_machine(caller: &Principal) -> bool {
+    let client = caller.claim("client_id").and_then(serde_json::Value::as_str);
+    caller.token_type == TokenType::AccessToken && client == Some(caller.subject.as_str())
 }
 
 /// A segment of a path, with everything encoded that could end it or be taken for something else.

@@ -49,6 +49,8 @@ pub struct Registration {
     pub jwks_uri: Option<String>,
     /// Where it is told of sign-outs.
     pub backchannel_logout_uri: Option<String>,
+    /// Whether it wants to be told which session has ended.
+    pub backchannel_logout_session_required: bool,
     /// Its home page.
     pub client_uri: Option<String>,
 }
@@ -99,6 +101,7 @@ impl Registration {
             jwks: self.jwks.clone(),
             jwks_uri: self.jwks_uri.clone(),
             backchannel_logout_uri: self.backchannel_logout_uri.clone(),
+            backchannel_logout_session_required: self.backchannel_logout_session_required,
             client_uri: self.client_uri.clone(),
             created_at,
             updated_at,

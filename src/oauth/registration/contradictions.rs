@@ -13,6 +13,10 @@ pub(super) fn find(client: &Registration, members: &mut Members) {
     authentication(client, members);
     grants(client, members);
     scopes(client, members);
+    if client.backchannel_logout_session_required && client.backchannel_logout_uri.is_none() {
+        let why = "is true, and there is no backchannel_logout_uri";
+        members.refuse("backchannel_logout_session_required", why);
+    }
 }
 
 fn authentication(client: &Registration, members: &mut Members) {

@@ -12,7 +12,7 @@ pub fn metadata(client: &Client) -> Map<String, Value> {
     let on = |flag: bool| flag.then_some(json!(true));
     let jwks = client.jwks.as_deref().and_then(|text| serde_json::from_str::<Value>(text).ok());
     let grants: Vec<&str> = client.grant_types.iter().map(|grant| grant.name()).collect();
-    let members: [(&str, Option<Value>); 17] = [
+    let members: [(&str, Option<Value>); 18] = [
         ("client_id", Some(json!(client.id.to_string()))),
         ("client_name", Some(json!(client.name))),
         ("application_type", Some(json!(client.application_type.name()))),
@@ -29,6 +29,7 @@ pub fn metadata(client: &Client) -> Map<String, Value> {
         ("jwks", jwks),
         ("jwks_uri", client.jwks_uri.as_ref().map(|uri| json!(uri))),
         ("backchannel_logout_uri", client.backchannel_logout_uri.as_ref().map(|uri| json!(uri))),
+        ("backchannel_logout_session_required", on(client.backchannel_logout_session_required)),
         ("client_uri", client.client_uri.as_ref().map(|uri| json!(uri))),
     ];
     members.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?))).collect()

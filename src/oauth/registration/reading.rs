@@ -13,6 +13,7 @@ use super::redirect_uri::{self, Http};
 use crate::model::client::{ApplicationType, AuthMethod, ClientId, GrantType};
 use crate::model::grant::OFFLINE_ACCESS;
 use crate::model::scope::ScopeSet;
+use crate::oauth::built_in::DOCS_CLIENT;
 use signet_verify::crypto::Algorithm;
 
 /// The most addresses of a kind.
@@ -23,7 +24,7 @@ const LONGEST_NAME: usize = 100;
 /// What a client may ask for that says nothing about it.
 const USUAL_SCOPE: &str = "openid profile email";
 /// Understood, and of no use here: people read them elsewhere, or they say what is so anyway.
-const PASSED_OVER: [&str; 13] = [
+const PASSED_OVER: [&str; 12] = [
     "logo_uri",
     "tos_uri",
     "policy_uri",
@@ -35,7 +36,6 @@ const PASSED_OVER: [&str; 13] = [
     "client_uri",
     "client_id_issued_at",
     "client_secret_expires_at",
-    "backchannel_logout_session_required",
     "initiate_login_uri",
 ];
 
@@ -77,10 +77,7 @@ impl Registration {
         let post_logout_redirect_uris = addresses(members, "post_logout_redirect_uris", application_type);
         let jwks = jwks(members);
         let jwks_uri = web(members, "jwks_uri", Http::Refused);
-        // OpenID Connect Back-Channel Logout section 2.2.
-        let confidential = auth_method != AuthMethod::None;
-        let http = if confidential { Http::Allowed } else { Http::Refused };
-        let backchannel_logout_uri = web(members, "backchannel_logout_uri", http);
+        let backchannel_logout_uri = told_at(members);
         let client_uri = web(members, "client_uri", Http::Allowed);
         let registration = Self {
             name: name.unwrap_or_else(|| client_id.as_ref().map(ToString::to_string).unwrap_or_default()),
@@ -100,6 +97,9 @@ impl Registration {
             jwks,
             jwks_uri,
             backchannel_logout_uri,
+            backchannel_logout_session_required: members
+                .switch("backchannel_logout_session_required")
+                .unwrap_or(false),
             client_uri,
         };
         fixed(members);
@@ -122,14 +122,16 @@ fn name(members: &mut Members) -> Option<String> {
 
 /// The id: as it is given, or made up of the name, so that it is the same whenever the file is read.
 fn client_id(members: &mut Members, name: Option<&str>) -> Option<ClientId> {
+    let free = |id: &ClientId| id.as_str() != DOCS_CLIENT;
     if members.has("client_id") {
         return members.word(
             "client_id",
-            "1 to 64 letters, digits, dots, hyphens and underscores, but not 32 letters and digits as the ids of users",
-            ClientId::parse,
+            "1 to 64 letters, digits, dots, hyphens and underscores, but not 32 letters and digits as the ids of users, \
+             nor swagger-ui, which is built in",
+            |text| ClientId::parse(text).filter(free),
         );
     }
-    let made = name.map(made_of).and_then(|text| ClientId::parse(&text));
+    let made = name.map(made_of).and_then(|text| ClientId::parse(&text)).filter(free);
     if made.is_none() {
         members.refuse("client_id", "is missing, and there is no client_name to make one of");
     }
@@ -277,6 +279,17 @@ fn web(members: &mut Members, name: &str, http: Http) -> Option<String> {
     let address = members.text(name)?;
     if let Err(problem) = redirect_uri::check_web(&address, http) {
         members.refuse(name, format_args!("is {}, which {problem}", shown(&address)));
+        return None;
+    }
+    Some(address)
+}
+
+/// Where a client is told of sign-outs (OpenID Connect Back-Channel Logout section 2.2): what this server can reach, which is
+/// https, and http on its own machine.
+fn told_at(members: &mut Members) -> Option<String> {
+    let address = members.text("backchannel_logout_uri")?;
+    if let Err(problem) = redirect_uri::check(&address, ApplicationType::Web) {
+        members.refuse("backchannel_logout_uri", format_args!("is {}, which {problem}", shown(&address)));
         return None;
     }
     Some(address)

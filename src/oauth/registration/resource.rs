@@ -7,6 +7,7 @@ use super::client::MOST_SCOPES;
 use super::members::{Members, Problem, shown};
 use super::reading::algorithm;
 use super::redirect_uri::{self, Http};
+use crate::model::client::ClientId;
 use crate::model::scope::ScopeSet;
 use crate::oauth::audience::IDENTITY_SCOPES;
 use signet_verify::crypto::Algorithm;
@@ -20,6 +21,8 @@ pub struct Resource {
     pub scopes: ScopeSet,
     /// What its access tokens are signed with.
     pub access_token_alg: Algorithm,
+    /// The clients that may ask what tokens for it are (RFC 7662).
+    pub introspection_clients: Vec<ClientId>,
 }
 
 impl Resource {
@@ -34,12 +37,36 @@ impl Resource {
         // RFC 9068 section 2.1: every server that reads such tokens knows it.
         let access_token_alg =
             algorithm(&mut members, "access_token_signed_response_alg").unwrap_or(Algorithm::Rs256);
+        let introspection_clients = introspection_clients(&mut members);
         let problems = members.finish("a resource");
         match identifier {
-            Some(identifier) if problems.is_empty() => Ok(Self { identifier, scopes, access_token_alg }),
+            Some(identifier) if problems.is_empty() => {
+                Ok(Self { identifier, scopes, access_token_alg, introspection_clients })
+            }
             _ => Err(problems),
         }
     }
+}
+
+/// How many clients may ask what tokens for one resource are.
+const MOST_ASKING: usize = 16;
+
+fn introspection_clients(members: &mut Members) -> Vec<ClientId> {
+    const NAME: &str = "introspection_clients";
+    let ids = members.texts(NAME).unwrap_or_default();
+    if ids.len() > MOST_ASKING {
+        members.refuse(NAME, format_args!("has more than {MOST_ASKING} clients"));
+        return Vec::new();
+    }
+    let mut clients: Vec<ClientId> = Vec::with_capacity(ids.len());
+    for id in ids {
+        match ClientId::parse(&id) {
+            Some(client) if !clients.contains(&client) => clients.push(client),
+            Some(_) => members.refuse(NAME, format_args!("has {} twice", shown(&id))),
+            None => members.refuse(NAME, format_args!("has {}, which is no id of a client", shown(&id))),
+        }
+    }
+    clients
 }
 
 fn identifier(members: &mut Members) -> Option<String> {

@@ -59,7 +59,7 @@ fn read_takes_the_metadata_that_other_providers_hand_out() {
         "redirect_uris": ["https://g.example/login/generic_oauth"], "response_types": ["code"], "subject_type": "public",
         "grant_types": ["authorization_code", "refresh_token"], "token_endpoint_auth_method": "client_secret_post",
         "client_secret": SECRET, "client_secret_expires_at": 0, "client_id_issued_at": 1_795_377_600, "software_id": "x",
-        "id_token_signed_response_alg": "EdDSA", "backchannel_logout_uri": "http://g.internal/logout",
+        "id_token_signed_response_alg": "EdDSA", "backchannel_logout_uri": "https://g.internal/logout",
         "backchannel_logout_session_required": true, "require_auth_time": true,
     }))
     .unwrap();

@@ -107,6 +107,11 @@ impl Cookies {
         self.0.iter().find(|cookie| cookie.name == name).map(|cookie| cookie.value.as_str())
     }
 
+    /// Forgets one cookie.
+    pub fn forget(&mut self, name: &str) {
+        self.0.retain(|cookie| cookie.name != name);
+    }
+
     /// Forgets everything, as a browser that is closed for good.
     pub fn clear(&mut self) {
         self.0.clear();

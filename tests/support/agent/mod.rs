@@ -4,6 +4,7 @@
 
 mod cookies;
 mod html;
+mod signing_in;
 mod tests;
 
 use reqwest::header::{ACCEPT, CONTENT_TYPE, COOKIE, HeaderMap, LOCATION, ORIGIN};

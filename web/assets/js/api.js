@@ -36,7 +36,8 @@ export class ApiError extends Error {
  * @throws {ApiError}
  */
 export async function call(path, { method = "GET", body, bearer, cookies = true } = {}) {
-  const headers = { accept: "application/json" };
+  // In the language of the page, whatever the browser prefers.
+  const headers = { accept: "application/json", "accept-language": document.documentElement.lang };
   if (body !== undefined) headers["content-type"] = "application/json";
   if (bearer) headers.authorization = `Bearer ${bearer}`;
   const request = {

@@ -25,6 +25,29 @@ export function waiting() {
   return request !== null && /^[A-Za-z0-9]{32}$/.test(request) ? request : null;
 }
 
+/** What a request is remembered under, for another tab: a link in a mail opens one. */
+const PLACE = "waiting";
+/** As long as the server keeps it, in milliseconds. */
+const KEPT_FOR = 3_600_000;
+
+/** Remembers the request that waits, since a link in a mail leads on. It is worth nothing in another browser. */
+export function remember() {
+  if (waiting() === null) return;
+  localStorage.setItem(PLACE, JSON.stringify({ request: waiting(), until: Date.now() + KEPT_FOR }));
+}
+
+/** The page of the request that was remembered, once and in time. */
+export function recall() {
+  const kept = JSON.parse(localStorage.getItem(PLACE));
+  localStorage.removeItem(PLACE);
+  return kept !== null && kept.until > Date.now() ? `/sign-in?request=${encodeURIComponent(kept.request)}` : null;
+}
+
+/** Where the link of a mail leads in the end: back to the request that waits, or nowhere in particular. */
+export function callback() {
+  return waiting() === null ? {} : { callbackURL: `/consent?request=${waiting()}` };
+}
+
 /** The page that was wanted before signing in, with the token of a mail's link if one is carried there. */
 export function wanted(token = null) {
   if (waiting() !== null) return `/consent?request=${waiting()}`;

@@ -3,11 +3,12 @@
 
 import { ApiError, post } from "./api.js";
 import { explained } from "./messages.js";
+import { callback } from "./navigation.js";
 import { show } from "./ui/dom.js";
 
 /** @throws {ApiError} */
 export function send(email) {
-  return post("/api/auth/send-verification-email", { email });
+  return post("/api/auth/send-verification-email", { email, ...callback() });
 }
 
 /**

@@ -17,7 +17,7 @@ use crate::identity::Mailing;
 use crate::keys::keyring::Keyring;
 use crate::mail;
 use crate::model::signing_key::KeyState;
-use crate::oauth::TokenCounts;
+use crate::oauth::{DecisionCounts, NoticeCounts, TokenCounts};
 use crate::password::Passwords;
 use crate::store::Database;
 use crate::sync::limiter::Limiter;
@@ -45,6 +45,10 @@ pub struct Sources {
     pub mailing: Option<Arc<Mailing>>,
     /// What clients get, where this process signs people in.
     pub client_tokens: Option<Arc<TokenCounts>>,
+    /// What became of their requests.
+    pub decisions: Option<Arc<DecisionCounts>>,
+    /// What became of word to clients, where this process gives it.
+    pub logout_notices: Option<Arc<NoticeCounts>>,
     /// What the delivery of mail counts, where this process delivers it.
     pub mail: Option<Arc<mail::Status>>,
     /// Limits.
@@ -86,13 +90,7 @@ impl Collector for Sources {
         if let Some(mailing) = &self.mailing {
             mail_requests(mailing, &mut page)?;
         }
-        if let Some(counts) = &self.client_tokens {
-            page.counters(
-                "signet_client_token_events",
-                "What happened to codes, refresh tokens and tokens of clients",
-                counts.read().map(|(event, count)| ([("event", event.name())], count)),
-            )?;
-        }
+        self.oauth(&mut page)?;
         if let Some(status) = &self.mail {
             delivery(&status.counts(), self.clock.now(), &mut page)?;
         }
@@ -134,6 +132,31 @@ impl Collector for Sources {
 }
 
 impl Sources {
+    fn oauth(&self, page: &mut MetricWriter<'_>) -> fmt::Result {
+        if let Some(counts) = &self.client_tokens {
+            page.counters(
+                "signet_client_token_events",
+                "What happened to codes, refresh tokens and tokens of clients",
+                counts.read().map(|(event, count)| ([("event", event.name())], count)),
+            )?;
+        }
+        if let Some(counts) = &self.decisions {
+            page.counters(
+                "signet_authorization_events",
+                "What became of requests of clients for the authorization of users",
+                counts.read().map(|(event, count)| ([("event", event.name())], count)),
+            )?;
+        }
+        if let Some(counts) = &self.logout_notices {
+            page.counters(
+                "signet_logout_notices",
+                "Attempts to tell clients that a session has ended",
+                counts.read().map(|(result, count)| ([("result", result.name())], count)),
+            )?;
+        }
+        Ok(())
+    }
+
     fn redis(&self, redis: &Redis, page: &mut MetricWriter<'_>) -> fmt::Result {
         let status = redis.status();
         page.gauge(

@@ -1,6 +1,7 @@
 // Your account: who you are, how you sign in, where you are signed in, and what your token says.
 
 import * as address from "../account/address.js";
+import * as consents from "../account/consents.js";
 import * as deleteAccount from "../account/delete-account.js";
 import * as password from "../account/password.js";
 import * as profile from "../account/profile.js";
@@ -19,6 +20,7 @@ try {
   profile.start(claims, drafts.take(claims.sub).get("profile"));
   password.start();
   sessions.start();
+  consents.start();
   deleteAccount.start();
   await token.start();
 } catch (error) {

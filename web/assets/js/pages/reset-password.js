@@ -24,7 +24,9 @@ async function reset({ newPassword }) {
     return;
   }
   byId("form").reset();
-  navigation.goToSignIn("reset", null);
+  const waiting = navigation.recall();
+  if (waiting === null) navigation.goToSignIn("reset", null);
+  else location.assign(waiting);
 }
 
 greet();

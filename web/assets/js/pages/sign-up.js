@@ -21,7 +21,7 @@ take(form, signUp, ({ password }) => {
 async function signUp({ name, email, password }) {
   // The API opens a session at once. Here people sign in themselves, so that session is ended again and no cookie is kept.
   const cookies = false;
-  const { body } = await post("/api/auth/sign-up/email", { name, email, password, rememberMe: false }, { cookies });
+  const { body } = await post("/api/auth/sign-up/email", { name, email, password, rememberMe: false, ...navigation.callback() }, { cookies });
   if (body.token === null) {
     // No session before the address is confirmed; the answer is the same for an address that has an account.
     form.reset();
