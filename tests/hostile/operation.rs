@@ -223,6 +223,7 @@ impl Operation {
             (_, "newEmail") => person.next_email(),
             (_, "title") => "milk".to_owned(),
             (_, "user_id") => "me".to_owned(),
+            ("deleteConsent", "id") => "an-application".to_owned(),
             (_, "id") => person.task.clone(),
             (id, name) => panic!("the sweep knows no usual value of {name} in {id}"),
         }

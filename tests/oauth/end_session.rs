@@ -104,7 +104,7 @@ impl Story {
     #[track_caller]
     fn refused(&self, page: &Page) -> impl Future<Output = ()> {
         assert_eq!((page.status, page.url.path()), (400, PATH), "{}", page.text);
-        assert!(page.text.contains("<h1>"));
+        assert!(page.text.contains("<h1"));
         self.assert_still_signed_in()
     }
 }
@@ -463,7 +463,7 @@ async fn end_session_pages_reflect_nothing_unescaped_and_speak_the_language_that
         ["id_token_hint", "logout_hint", "client_id", "post_logout_redirect_uri", "state", "ui_locales"]
     {
         let page = story.open(&[(name, nasty)]).await;
-        assert!(!page.text.contains("<img"), "{name}: {}", page.text);
+        assert!(!page.text.contains("<img src=x"), "{name}: {}", page.text);
         assert!(!page.text.contains("<script"), "{name}");
         let policy = page.headers["content-security-policy"].to_str().unwrap();
         assert!(policy.contains("frame-ancestors 'none'") && !policy.contains("form-action"), "{policy}");

@@ -25,6 +25,8 @@ use crate::support::{BEGINNING, Caller, Reply, TestApp, User};
 
 /// The issuer of every provider here; nothing is sent there.
 pub const ISSUER: &str = "http://localhost:9";
+/// Where the browsers of the tests find it, whatever its port; the issuer is elsewhere.
+const HERE: &str = "http://127.0.0.1:*";
 /// Where codes are sent.
 pub const REDIRECT_URI: &str = "https://app.example/callback";
 /// What challenges are made of.
@@ -72,6 +74,7 @@ impl Provider {
     pub async fn with(change: impl FnOnce(&mut Settings)) -> Self {
         let app = TestApp::builder().manual_clock().with(|settings| {
             settings.set("BETTER_AUTH_URL", ISSUER.to_owned());
+            settings.set("BETTER_AUTH_TRUSTED_ORIGINS", HERE.to_owned());
             change(settings);
         });
         let app = app.start().await;
@@ -89,6 +92,7 @@ impl Provider {
         let database = Database::open(&url, 4).await.unwrap();
         let app = TestApp::builder().manual_clock().with(|settings| {
             settings.set("BETTER_AUTH_URL", ISSUER.to_owned());
+            settings.set("BETTER_AUTH_TRUSTED_ORIGINS", HERE.to_owned());
             settings.set("DATABASE_URL", SecretText::from(url.clone()));
         });
         Some(Self { app: app.start().await, database, url })
@@ -99,6 +103,7 @@ impl Provider {
         let app = TestApp::in_folder(self.app.folder.clone()).clock(self.app.clock.clone().unwrap());
         let app = app.with(|settings| {
             settings.set("BETTER_AUTH_URL", ISSUER.to_owned());
+            settings.set("BETTER_AUTH_TRUSTED_ORIGINS", HERE.to_owned());
             settings.set("DATABASE_URL", SecretText::from(self.url.clone()));
         });
         app.start().await
