@@ -19,7 +19,6 @@ use crate::identity::Sessions;
 use crate::identity::tokens::Issuer;
 use crate::model::client::Client;
 use crate::model::grant::{Bound, Grant, Shown};
-use crate::model::resource_server::ResourceServer;
 use crate::model::session::Revocation;
 use crate::store::{self, Database};
 
@@ -159,13 +158,13 @@ impl AccessTokens {
 
     /// Whether a token is for a resource that lets this client ask what its tokens are.
     async fn may_ask_about(&self, client: &Client, token: &Principal) -> Result<bool, Error> {
-        let audience = token.claim("aud").map(audience_of).unwrap_or_default();
-        let resources = self.database.resources().list().await?;
-        let asks = |resource: &ResourceServer| resource.introspection_clients.contains(&client.id);
-        Ok(resources
-            .iter()
-            .filter(|resource| asks(resource))
-            .any(|resource| audience.contains(&resource.identifier.as_str())))
+        for identifier in token.claim("aud").map(audience_of).unwrap_or_default() {
+            let resource = self.database.resources().find(identifier).await?;
+            if resource.is_some_and(|resource| resource.introspection_clients.contains(&client.id)) {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     /// What a token was made from; none once that has ended.
