@@ -160,6 +160,7 @@ impl Pages {
         environment.set_undefined_behavior(UndefinedBehavior::Strict);
         for (name, source) in [
             ("layout.html", include_str!("../../../web/oauth/layout.html")),
+            ("credentials.html", include_str!("../../../web/oauth/credentials.html")),
             ("sign-in.html", include_str!("../../../web/oauth/sign-in.html")),
             ("consent.html", include_str!("../../../web/oauth/consent.html")),
             ("device.html", include_str!("../../../web/oauth/device.html")),
