@@ -4,17 +4,16 @@ use std::sync::Arc;
 
 use poem::http::header::HeaderValue;
 use poem::web::Data;
-use poem::{IntoResponse, Request, RequestBody, Response, Result};
-use poem_openapi::registry::{
-    MetaMediaType, MetaRequest, MetaResponse, MetaResponses, MetaSchema, MetaSchemaRef, Registry,
-};
-use poem_openapi::{ApiExtractor, ApiExtractorType, ApiResponse, ExtractParamOptions, OpenApi};
+use poem::{Request, RequestBody, Response, Result};
+use poem_openapi::registry::{MetaMediaType, MetaRequest, MetaSchema, MetaSchemaRef, Registry};
+use poem_openapi::{ApiExtractor, ApiExtractorType, ExtractParamOptions, OpenApi};
 
 use super::authorization::{Authorization, Received, Stopped, with_cookie};
 use super::page::Problem;
 use super::parameters::{Parameters, read};
 use super::service::Tag;
-use crate::http::framework::answer::{Declared, page, refusals};
+use super::shown::{Shown, Ways};
+use crate::http::framework::answer::{Declared, refusals};
 use crate::oauth::Decision;
 use crate::oauth::authorize::Next;
 
@@ -23,37 +22,13 @@ refusals!(
     AuthorizeRefusals of OAuth for Person: 400, 413, 415, 429, 500, 503
 );
 
-/// A page, or the way back to the client.
-pub struct Shown(Response);
+/// What the authorization endpoint answers a browser.
+struct Answers;
 
-impl IntoResponse for Shown {
-    fn into_response(self) -> Response {
-        self.0
-    }
-}
-
-impl ApiResponse for Shown {
-    fn meta() -> MetaResponses {
-        let described = |status, description, content| MetaResponse {
-            description,
-            status: Some(status),
-            status_range: None,
-            content,
-            headers: Vec::new(),
-        };
-        MetaResponses {
-            responses: vec![
-                described(200, "A form that carries the answer to the client.", vec![page()]),
-                described(
-                    303,
-                    "On to a page of ours, or to the client with `code` or `error`, `state` and `iss`.",
-                    Vec::new(),
-                ),
-            ],
-        }
-    }
-
-    fn register(_: &mut Registry) {}
+impl Ways for Answers {
+    const PAGE: &'static str = "A form that carries the answer to the client.";
+    const ON: &'static str =
+        "On to a page of ours, or to the client with `code` or `error`, `state` and `iss`.";
 }
 
 /// The parameters, from the query or from a form.
@@ -98,11 +73,11 @@ impl AuthorizeApi {
         &self,
         request: &Request,
         authorization: Data<&Arc<Authorization>>,
-    ) -> Result<Shown, Declared<AuthorizeRefusals>> {
+    ) -> Result<Shown<Answers>, Declared<AuthorizeRefusals>> {
         let query = request.uri().query().unwrap_or_default();
         let parameters = Parameters::parse(query.as_bytes()).ok();
         let answered = arrived(&authorization, request, parameters).await;
-        Ok(Shown(authorization.shown(answered, request.extensions().get())))
+        Ok(authorization.shown(answered, request.extensions().get()).into())
     }
 
     /// Ask a user for a code, by a form
@@ -114,9 +89,9 @@ impl AuthorizeApi {
         sent: Sent,
         request: &Request,
         authorization: Data<&Arc<Authorization>>,
-    ) -> Result<Shown, Declared<AuthorizeRefusals>> {
+    ) -> Result<Shown<Answers>, Declared<AuthorizeRefusals>> {
         let answered = posted(&authorization, request, sent.0).await;
-        Ok(Shown(authorization.shown(answered, request.extensions().get())))
+        Ok(authorization.shown(answered, request.extensions().get()).into())
     }
 }
 

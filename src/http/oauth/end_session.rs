@@ -7,11 +7,8 @@ use std::sync::Arc;
 
 use minijinja::{Value, context};
 use poem::web::Data;
-use poem::{IntoResponse, Request, Response, Result};
-use poem_openapi::registry::{
-    MetaMediaType, MetaResponse, MetaResponses, MetaSchema, MetaSchemaRef, Registry,
-};
-use poem_openapi::{ApiResponse, OpenApi};
+use poem::{Request, Response, Result};
+use poem_openapi::OpenApi;
 use signet_verify::clock::random_alphanumeric;
 use signet_verify::crypto::sha256;
 use signet_verify::jose::base64url;
@@ -23,6 +20,7 @@ use super::interaction::is_from_here;
 use super::page::Problem;
 use super::parameters::Parameters;
 use super::service::Tag;
+use super::shown::{Shown, Ways};
 use crate::http::framework::answer::{Declared, refusals};
 use crate::identity::SignedIn;
 use crate::mail::Language;
@@ -49,38 +47,13 @@ const CSRF: &str = "csrf";
 /// The id of a request that is kept.
 const REQUEST: &str = "request";
 
-/// A page, or the way back to the client.
-pub struct SignedOut(Response);
+/// What the end-session endpoint answers a browser.
+struct Answers;
 
-impl IntoResponse for SignedOut {
-    fn into_response(self) -> Response {
-        self.0
-    }
-}
-
-impl ApiResponse for SignedOut {
-    fn meta() -> MetaResponses {
-        let html = MetaMediaType {
-            content_type: "text/html; charset=utf-8",
-            schema: MetaSchemaRef::Inline(Box::new(MetaSchema::new("string"))),
-        };
-        let described = |status, description, content| MetaResponse {
-            description,
-            status: Some(status),
-            status_range: None,
-            content,
-            headers: Vec::new(),
-        };
-        let back = "On to `post_logout_redirect_uri` with `state`; for a form, to this address by GET.";
-        MetaResponses {
-            responses: vec![
-                described(200, "A page that asks, or that says that the user is signed out.", vec![html]),
-                described(303, back, Vec::new()),
-            ],
-        }
-    }
-
-    fn register(_: &mut Registry) {}
+impl Ways for Answers {
+    const PAGE: &'static str = "A page that asks, or that says that the user is signed out.";
+    const ON: &'static str =
+        "On to `post_logout_redirect_uri` with `state`; for a form, to this address by GET.";
 }
 
 /// A request that fits, whoever is signed in.
@@ -115,9 +88,9 @@ impl EndSessionApi {
         &self,
         request: &Request,
         authorization: Data<&Arc<Authorization>>,
-    ) -> Result<SignedOut, Declared<EndSessionRefusals>> {
+    ) -> Result<Shown<Answers>, Declared<EndSessionRefusals>> {
         let answered = arrived(&authorization, request).await;
-        Ok(SignedOut(authorization.shown(answered, request.extensions().get())))
+        Ok(authorization.shown(answered, request.extensions().get()).into())
     }
 
     /// Sign a user out, by a form
@@ -134,9 +107,9 @@ impl EndSessionApi {
         sent: Sent,
         request: &Request,
         authorization: Data<&Arc<Authorization>>,
-    ) -> Result<SignedOut, Declared<EndSessionRefusals>> {
+    ) -> Result<Shown<Answers>, Declared<EndSessionRefusals>> {
         let answered = posted(&authorization, request, sent.0).await;
-        Ok(SignedOut(authorization.shown(answered, request.extensions().get())))
+        Ok(authorization.shown(answered, request.extensions().get()).into())
     }
 }
 

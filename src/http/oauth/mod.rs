@@ -16,6 +16,7 @@ mod parameters;
 mod push;
 mod revoke;
 mod service;
+mod shown;
 mod token;
 mod userinfo;
 
