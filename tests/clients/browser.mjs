@@ -13,7 +13,8 @@ export async function open(origins) {
       "--disable-component-update", "--disable-sync"],
   });
   const context = await browser.newContext({ viewport: { width: 1280, height: 900 } });
-  context.setDefaultTimeout(15_000);
+  // Longer than the pages themselves wait for an answer.
+  context.setDefaultTimeout(45_000);
   const troubles = [];
   context.on("console", (message) => {
     // The browser reports every answer of 4xx as an error; those are what the person is shown.

@@ -16,7 +16,7 @@ async function tryOut(operation) {
   }
   await block.locator(".execute").click();
   const live = block.locator(".live-responses-table .response").first();
-  await live.waitFor({ timeout: 15000 });
+  await live.waitFor({ timeout: 45_000 });
   const status = Number((await live.locator(".response-col_status").innerText()).trim().split(/\s/)[0]);
   const text = await live.locator(".highlight-code, pre").first().innerText();
   return { status, text };

@@ -27,12 +27,19 @@ after(async () => {
   process.stdin.destroy();
 });
 
-afterEach(async () => {
+afterEach(async ({ passed }) => {
   const found = troubles;
+  if (!passed) for (const page of open.flatMap((context) => context.pages())) await report(page);
   await Promise.all(open.map((context) => context.close()));
   [open, troubles] = [[], []];
   assert.deepEqual(found, [], "no error in the console, no report of the policy, no request to another host");
 });
+
+/** Prints what a page showed when its test failed: a missed wait says nothing else of what came instead. */
+async function report(page) {
+  const text = await page.locator("body").innerText({ timeout: 2_000 }).catch(String);
+  console.log(`${page.url()} showed:\n${text.replace(/^/gm, "  | ")}\n`);
+}
 
 /** Lets time pass on the server, and on the pages that are given. */
 export async function advance(seconds, ...pages) {
@@ -44,7 +51,8 @@ export async function advance(seconds, ...pages) {
 /** A user with a browser of their own. */
 export async function person(options = {}) {
   const context = await browser.newContext({ viewport: { width: 1100, height: 800 }, ...options });
-  context.setDefaultTimeout(15_000);
+  // Longer than the pages themselves wait for an answer.
+  context.setDefaultTimeout(45_000);
   open.push(context);
   await context.addInitScript(() => {
     document.addEventListener("securitypolicyviolation", (event) =>
