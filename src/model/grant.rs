@@ -10,6 +10,7 @@ use signet_verify::clock::Timestamp;
 use super::amr::Amr;
 use super::client::ClientId;
 use super::scope::ScopeSet;
+use super::user::User;
 
 /// How long a code is good (RFC 6749 section 4.1.2 allows ten minutes).
 pub const CODE_LIFETIME: Duration = Duration::from_secs(60);
@@ -91,6 +92,34 @@ impl Bound {
     /// What a scope makes of a grant.
     pub fn of(scope: &ScopeSet) -> Self {
         if scope.contains(OFFLINE_ACCESS) { Self::Offline } else { Self::Session }
+    }
+}
+
+/// A grant, and what it lasts with.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Standing {
+    /// The grant.
+    pub grant: Grant,
+    /// When the session ends by itself in which it was given; none once that has ended.
+    pub session_end: Option<Timestamp>,
+    /// Who gave it.
+    pub user: User,
+}
+
+impl Standing {
+    /// Whether the session lasts, where the grant ends with it.
+    pub fn session_lasts(&self, now: Timestamp) -> bool {
+        self.grant.bound == Bound::Offline || self.session_end.is_some_and(|end| end > now)
+    }
+
+    /// Whether neither the grant nor the session that it is bound to is over.
+    pub fn lasts(&self, now: Timestamp) -> bool {
+        self.grant.expires_at > now && self.session_lasts(now)
+    }
+
+    /// The end that no token of the grant outlives: that of the session which it is bound to.
+    pub fn bounding_end(&self) -> Option<Timestamp> {
+        self.session_end.filter(|_| self.grant.bound == Bound::Session)
     }
 }
 

@@ -18,7 +18,7 @@ use super::refresh_token::RefreshToken;
 use crate::identity::Sessions;
 use crate::identity::tokens::Issuer;
 use crate::model::client::Client;
-use crate::model::grant::{Bound, Grant, Shown};
+use crate::model::grant::{Grant, Shown, Standing};
 use crate::model::session::Revocation;
 use crate::store::{self, Database};
 
@@ -42,7 +42,7 @@ pub enum Described {
 /// What an access token was made from.
 enum Origin {
     /// What a user gave.
-    Grant(Box<Grant>),
+    Grant(Box<Standing>),
     /// The client itself.
     Machine,
 }
@@ -87,13 +87,12 @@ impl AccessTokens {
         let audiences = vec![self.targets.userinfo()];
         let token = self.issuer.read_access_token(text, audiences, self.clock.now());
         let token = token.ok_or(Error::InvalidToken)?;
-        let Some(Origin::Grant(grant)) = self.origin(&token).await? else { return Err(Error::InvalidToken) };
+        let Some(Origin::Grant(given)) = self.origin(&token).await? else { return Err(Error::InvalidToken) };
         if !token.has_scope("openid") {
             return Err(Error::InsufficientScope);
         }
-        let user = self.database.users().by_id(&grant.user_id).await?.ok_or(Error::InvalidToken)?;
-        let scope = grant.scope.filtered(|word| token.has_scope(word));
-        Ok(UserInfo { claims: UserClaims::of(&user, &scope), sub: user.id })
+        let scope = given.grant.scope.filtered(|word| token.has_scope(word));
+        Ok(UserInfo { claims: UserClaims::of(&given.user, &scope), sub: given.user.id })
     }
 
     /// What a token is, as long as it is good: of this client, or an access token for a resource whose tokens it may ask
@@ -106,8 +105,9 @@ impl AccessTokens {
         if let Some(token) = RefreshToken::parse(text) {
             let found = self.database.grants().by_family(&token.family_hash()).await?;
             let found = found.filter(|found| found.family.judge(&token.hash(), now) == Shown::Current);
-            let grant = found.map(|found| found.grant).filter(|grant| grant.client_id == client.id);
-            return Ok(self.lasting(grant, now).await?.map(|grant| Described::Refresh(Box::new(grant))));
+            let lasting = found.map(|found| found.standing).filter(|standing| standing.lasts(now));
+            let grant = lasting.map(|standing| standing.grant).filter(|grant| grant.client_id == client.id);
+            return Ok(grant.map(|grant| Described::Refresh(Box::new(grant))));
         }
         let Some(token) = self.read(text, now).await? else { return Ok(None) };
         if client_of(&token) != Some(client.id.as_str()) && !self.may_ask_about(client, &token).await? {
@@ -124,14 +124,15 @@ impl AccessTokens {
     pub async fn revoke(&self, client: &Client, text: &str) -> Result<(), Error> {
         if let Some(token) = RefreshToken::parse(text) {
             let found = self.database.grants().by_family(&token.family_hash()).await?;
-            return match found.map(|found| found.grant).filter(|grant| grant.client_id == client.id) {
+            let grant = found.map(|found| found.standing.grant).filter(|grant| grant.client_id == client.id);
+            return match grant {
                 Some(grant) => self.end(&grant).await,
                 None => Ok(()),
             };
         }
         let Some(token) = self.of_client(client, text, self.clock.now()).await? else { return Ok(()) };
         match self.origin(&token).await? {
-            Some(Origin::Grant(grant)) => self.end(&grant).await,
+            Some(Origin::Grant(given)) => self.end(&given.grant).await,
             Some(Origin::Machine) => self.end_of_machine(client, &token).await,
             None => Ok(()),
         }
@@ -174,20 +175,12 @@ impl AccessTokens {
             let ended = self.database.sessions().is_revoked(id).await?;
             return Ok((!ended).then_some(Origin::Machine));
         }
-        let grant = self.database.grants().find(id).await?;
-        let grant =
-            grant.filter(|grant| grant.client_id.as_str() == client && grant.user_id == token.subject);
-        Ok(self.lasting(grant, self.clock.now()).await?.map(|grant| Origin::Grant(Box::new(grant))))
-    }
-
-    /// A grant, as long as neither it nor the session that it is bound to is over.
-    async fn lasting(&self, grant: Option<Grant>, now: Timestamp) -> Result<Option<Grant>, Error> {
-        let Some(grant) = grant.filter(|grant| grant.expires_at > now) else { return Ok(None) };
-        if grant.bound == Bound::Session {
-            let end = self.database.sessions().expiry(&grant.session_id).await?;
-            return Ok(end.filter(|end| *end > now).map(|_| grant));
-        }
-        Ok(Some(grant))
+        let found = self.database.grants().standing(id).await?;
+        let given = found.filter(|found| {
+            found.grant.client_id.as_str() == client && found.grant.user_id == token.subject
+        });
+        let lasting = given.filter(|given| given.lasts(self.clock.now()));
+        Ok(lasting.map(|given| Origin::Grant(Box::new(given))))
     }
 
     async fn end(&self, grant: &Grant) -> Result<(), Error> {

@@ -14,9 +14,10 @@ use super::refresh_token::RefreshToken;
 use crate::identity::Sessions;
 use crate::identity::tokens::Issuer;
 use crate::model::client::{Client, GrantType};
-use crate::model::grant::{AuthorizationCode, Bound, Grant, REFRESH_LIFETIME, Shown};
+use crate::model::grant::{AuthorizationCode, Bound, Grant, REFRESH_LIFETIME, Shown, Standing};
 use crate::model::scope::ScopeSet;
 use crate::model::session::Revocation;
+use crate::model::user::User;
 use crate::secret::OpaqueToken;
 use crate::store::grants::{Refreshable, Rotation};
 use crate::store::{self, Database, GrantFilter};
@@ -87,6 +88,7 @@ struct Ingredients<'a> {
     resource: Option<&'a str>,
     nonce: Option<&'a str>,
     now: Timestamp,
+    user: &'a User,
     /// The end of the session that the grant is bound to.
     session_end: Option<Timestamp>,
 }
@@ -214,14 +216,17 @@ impl Tokens {
         begun: Begun<'_>,
     ) -> Result<First, Error> {
         let Begun { spent, nonce, resource, now } = begun;
-        let session_end = self.database.sessions().expiry(&grant.session_id).await?;
-        let Some(session_end) = session_end.filter(|end| *end > now) else { return Ok(First::SessionOver) };
+        let session = self.database.sessions().expiry_and_user(&grant.session_id).await?;
+        let Some((session_end, user)) = session.filter(|(end, _)| *end > now) else {
+            return Ok(First::SessionOver);
+        };
         let refresh = match client.grant_types.contains(&GrantType::RefreshToken) {
             true => Some(RefreshToken::first(&*self.entropy)?),
             false => None,
         };
         let session_end = (grant.bound == Bound::Session).then_some(session_end);
-        let made = Ingredients { client, grant, scope: &grant.scope, resource, nonce, now, session_end };
+        let scope = &grant.scope;
+        let made = Ingredients { client, grant, scope, resource, nonce, now, user: &user, session_end };
         let issued = self.issue(made).await?;
         Ok(match self.keep(grant, spent, refresh.as_ref(), now).await? {
             Taken::First(ended) => {
@@ -245,28 +250,33 @@ impl Tokens {
         for _ in 0..ATTEMPTS {
             let now = self.clock.now();
             let found = self.database.grants().by_family(&token.family_hash()).await?;
-            let found = found.filter(|found| found.grant.client_id == client.id).ok_or(BAD_REFRESH_TOKEN)?;
+            let found =
+                found.filter(|found| found.standing.grant.client_id == client.id).ok_or(BAD_REFRESH_TOKEN)?;
+            let Standing { grant, user, .. } = &found.standing;
             let shown = found.family.judge(&token.hash(), now);
             if shown == Shown::Reused {
-                self.grants.end(&found.grant.id).await?;
-                self.counts.note(TokenEvent::RefreshTokenReused, &found.grant);
+                self.grants.end(&grant.id).await?;
+                self.counts.note(TokenEvent::RefreshTokenReused, grant);
                 return Err(BAD_REFRESH_TOKEN);
             }
-            let session_end = self.session_end(&found.grant, now).await?;
-            if found.grant.expires_at <= now {
+            if !found.standing.session_lasts(now) {
+                self.grants.end(&grant.id).await?;
+                return Err(BAD_REFRESH_TOKEN);
+            }
+            if grant.expires_at <= now {
                 return Err(BAD_REFRESH_TOKEN);
             }
             let scope = match asked.scope {
-                Some(scope) if !scope.is_subset(&found.grant.scope) => return Err(Error::InvalidScope),
-                narrower => narrower.unwrap_or(&found.grant.scope),
+                Some(scope) if !scope.is_subset(&grant.scope) => return Err(Error::InvalidScope),
+                narrower => narrower.unwrap_or(&grant.scope),
             };
-            let resource = one_of(&found.grant.resources, asked.resource)?;
-            let made =
-                Ingredients { client, grant: &found.grant, scope, resource, nonce: None, now, session_end };
+            let resource = one_of(&grant.resources, asked.resource)?;
+            let session_end = found.standing.bounding_end();
+            let made = Ingredients { client, grant, scope, resource, nonce: None, now, user, session_end };
             let issued = self.issue(made).await?;
             match self.rotate(&found, token, shown, now).await? {
                 Some(successor) => {
-                    self.counts.note(TokenEvent::Refreshed, &found.grant);
+                    self.counts.note(TokenEvent::Refreshed, grant);
                     return Ok(Issued { refresh_token: Some(successor), ..issued });
                 }
                 // Another request was faster, or the session has ended: it is judged anew.
@@ -368,20 +378,6 @@ impl Tokens {
         }
     }
 
-    /// The end of the session that a grant is bound to; with the session, the grant is over.
-    async fn session_end(&self, grant: &Grant, now: Timestamp) -> Result<Option<Timestamp>, Error> {
-        if grant.bound == Bound::Offline {
-            return Ok(None);
-        }
-        match self.database.sessions().expiry(&grant.session_id).await?.filter(|end| *end > now) {
-            Some(end) => Ok(Some(end)),
-            None => {
-                self.grants.end(&grant.id).await?;
-                Err(BAD_REFRESH_TOKEN)
-            }
-        }
-    }
-
     /// The successor of a refresh token: a new one, or the one that took its place a moment ago. None if another request
     /// was faster.
     async fn rotate(
@@ -391,7 +387,8 @@ impl Tokens {
         shown: Shown,
         now: Timestamp,
     ) -> Result<Option<RefreshToken>, Error> {
-        let context = [found.grant.id.as_bytes()];
+        let grant = &found.standing.grant;
+        let context = [grant.id.as_bytes()];
         if shown == Shown::Repeated {
             let Some(sealed) = &found.successor else { return Err(BAD_REFRESH_TOKEN) };
             let text = self.vault.open(Purpose::RefreshToken, &context, sealed)?;
@@ -401,15 +398,9 @@ impl Tokens {
         let successor = token.successor(&*self.entropy)?;
         let sealed = self.vault.seal(Purpose::RefreshToken, &context, successor.expose().as_bytes())?;
         let (from, to) = (token.hash(), successor.hash());
-        let (grant, expires_at) = (&found.grant, now.after(REFRESH_LIFETIME));
+        let expires_at = now.after(REFRESH_LIFETIME);
         let rotation = Rotation { from: &from, to: &to, successor: &sealed, at: now, expires_at };
-        let rotated = self.database.write(|unit| async move {
-            if grant.bound == Bound::Session && !unit.sessions().hold(&grant.session_id, now).await? {
-                return Ok(false);
-            }
-            unit.grants().rotate(&grant.id, rotation).await
-        });
-        Ok(rotated.await?.then_some(successor))
+        Ok(self.database.grants().rotate(&grant.id, rotation).await?.then_some(successor))
     }
 
     /// The access token, and the ID token beside it.
@@ -423,7 +414,6 @@ impl Tokens {
         {
             return Err(Error::InvalidTarget);
         }
-        let user = self.database.users().by_id(&grant.user_id).await?.ok_or(BAD_CODE)?;
         let profile = self.issuer.profile();
         let until = now.after(profile.ttl);
         let until = made.session_end.map_or(until, |end| until.min(end));
@@ -441,7 +431,7 @@ impl Tokens {
                     sid: &grant.session_id,
                     nonce: made.nonce,
                     at_hash: at_hash(&access_token, algorithm),
-                    user: UserClaims::of(&user, made.scope),
+                    user: UserClaims::of(made.user, made.scope),
                 });
             Some(sign.await?)
         } else {

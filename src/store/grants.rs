@@ -5,12 +5,13 @@
 
 use super::authorization_codes::{client_id, json, resources, scope};
 use super::error::Error;
-use super::rows::{Columns, FromColumns, entities};
+use super::rows::{Columns, FromColumns, entities, entity, prefixed};
 use super::scope::{Scope, Statement, Transactional};
 use super::sessions::Ending;
+use super::users::user_columns;
 use crate::model::amr::Amr;
 use crate::model::client::ClientId;
-use crate::model::grant::{Bound, Family, Grant};
+use crate::model::grant::{Bound, Family, Grant, Standing};
 use crate::model::sealed::Sealed;
 use crate::model::session::Revocation;
 use signet_verify::clock::Timestamp;
@@ -21,12 +22,48 @@ pub const SWEPT_AT_ONCE: u64 = 5000;
 /// How many grants a user has given to a client at once, on as many devices; with one more the oldest ends.
 pub const MAX_GRANTS: i64 = 64;
 
-/// The columns of a grant, in the order in which [`Grant`] is read.
+/// The columns of a grant, each after the given prefix, in the order in which [`Grant`] is read.
 macro_rules! columns {
-    () => {
-        "id, client_id, user_id, session_id, offline, scope, resources, authenticated_at, amr, created_at, expires_at"
+    ($prefix:literal) => {
+        prefixed!(
+            $prefix,
+            "id",
+            "client_id",
+            "user_id",
+            "session_id",
+            "offline",
+            "scope",
+            "resources",
+            "authenticated_at",
+            "amr",
+            "created_at",
+            "expires_at"
+        )
     };
 }
+
+/// The columns of a [`Standing`], others that are given, and the tables of all.
+macro_rules! standing {
+    ($others:literal) => {
+        concat!(
+            columns!("g."),
+            ", s.expires_at, ",
+            user_columns!("u."),
+            $others,
+            " FROM grants g JOIN users u ON u.id = g.user_id LEFT JOIN sessions s ON s.id = g.session_id"
+        )
+    };
+}
+
+/// The statement behind [`GrantRepository::standing`]; public for the tests of query plans.
+pub const STANDING: &str = concat!("SELECT ", standing!(""), " WHERE g.id = $1");
+
+/// The statement behind [`GrantRepository::by_family`]; public for the tests of query plans.
+pub const BY_FAMILY: &str = concat!(
+    "SELECT ",
+    standing!(", g.refresh_hash, g.previous_hash, g.rotated_at, g.successor, g.successor_key"),
+    " WHERE g.family_hash = $1"
+);
 
 impl FromColumns for Grant {
     fn from_columns(columns: &mut Columns<'_>) -> Result<Self, Error> {
@@ -46,11 +83,19 @@ impl FromColumns for Grant {
     }
 }
 
+impl FromColumns for Standing {
+    fn from_columns(columns: &mut Columns<'_>) -> Result<Self, Error> {
+        let grant = columns.entity()?;
+        let session_end = columns.next::<Option<i64>>()?.map(Timestamp::from_millis);
+        Ok(Self { grant, session_end, user: columns.entity()? })
+    }
+}
+
 /// A grant that has refresh tokens.
 #[derive(Clone, Debug)]
 pub struct Refreshable {
     /// The grant.
-    pub grant: Grant,
+    pub standing: Standing,
     /// Its refresh tokens.
     pub family: Family,
     /// The present one, sealed, once there was another before it.
@@ -59,14 +104,14 @@ pub struct Refreshable {
 
 impl FromColumns for Refreshable {
     fn from_columns(columns: &mut Columns<'_>) -> Result<Self, Error> {
-        let grant = columns.entity()?;
+        let standing = columns.entity()?;
         let current =
             hash(columns.next()?)?.ok_or_else(|| Error::Corrupt("a family without a token".to_owned()))?;
         let previous = hash(columns.next()?)?;
         let rotated_at = columns.next::<Option<i64>>()?.map(Timestamp::from_millis);
         let (bytes, master_key): (Option<Vec<u8>>, Option<String>) = (columns.next()?, columns.next()?);
         let successor = bytes.zip(master_key).map(|(bytes, master_key)| Sealed { bytes, master_key });
-        Ok(Self { grant, family: Family { current, previous, rotated_at }, successor })
+        Ok(Self { standing, family: Family { current, previous, rotated_at }, successor })
     }
 }
 
@@ -155,7 +200,7 @@ impl<S: Scope> GrantRepository<S> {
     pub async fn insert(&self, grant: &Grant, tokens: Option<(&[u8; 32], &[u8; 32])>) -> Result<(), Error> {
         let statement = sqlx::query(concat!(
             "INSERT INTO grants (",
-            columns!(),
+            columns!(""),
             ", family_hash, refresh_hash) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)"
         ))
         .bind(&grant.id)
@@ -179,8 +224,17 @@ impl<S: Scope> GrantRepository<S> {
     /// # Errors
     /// When the database fails.
     pub async fn find(&self, id: &str) -> Result<Option<Grant>, Error> {
-        let statement = sqlx::query(concat!("SELECT ", columns!(), " FROM grants WHERE id = $1")).bind(id);
-        Ok(entities(self.scope.fetch_optional(statement).await?.as_slice())?.pop())
+        let statement = sqlx::query(concat!("SELECT ", columns!(""), " FROM grants WHERE id = $1")).bind(id);
+        self.scope.fetch_optional(statement).await?.as_ref().map(entity).transpose()
+    }
+
+    /// The grant with this id, and what it lasts with.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn standing(&self, id: &str) -> Result<Option<Standing>, Error> {
+        let statement = sqlx::query(STANDING).bind(id);
+        self.scope.fetch_optional(statement).await?.as_ref().map(entity).transpose()
     }
 
     /// The grant whose refresh tokens have in common what has this hash.
@@ -188,13 +242,8 @@ impl<S: Scope> GrantRepository<S> {
     /// # Errors
     /// When the database fails.
     pub async fn by_family(&self, family_hash: &[u8; 32]) -> Result<Option<Refreshable>, Error> {
-        let statement = sqlx::query(concat!(
-            "SELECT ",
-            columns!(),
-            ", refresh_hash, previous_hash, rotated_at, successor, successor_key FROM grants WHERE family_hash = $1"
-        ))
-        .bind(family_hash.as_slice());
-        Ok(entities(self.scope.fetch_optional(statement).await?.as_slice())?.pop())
+        let statement = sqlx::query(BY_FAMILY).bind(family_hash.as_slice());
+        self.scope.fetch_optional(statement).await?.as_ref().map(entity).transpose()
     }
 
     /// The grants of a user, oldest first.
@@ -204,7 +253,7 @@ impl<S: Scope> GrantRepository<S> {
     pub async fn of_user(&self, user_id: &str) -> Result<Vec<Grant>, Error> {
         let statement = sqlx::query(concat!(
             "SELECT ",
-            columns!(),
+            columns!(""),
             " FROM grants WHERE user_id = $1 ORDER BY created_at, id"
         ))
         .bind(user_id);
@@ -218,21 +267,24 @@ impl<S: Scope> GrantRepository<S> {
     pub async fn of_session(&self, session_id: &str) -> Result<Vec<Grant>, Error> {
         let statement = sqlx::query(concat!(
             "SELECT ",
-            columns!(),
+            columns!(""),
             " FROM grants WHERE session_id = $1 ORDER BY created_at, id"
         ))
         .bind(session_id);
         entities(&self.scope.fetch_all(statement).await?)
     }
 
-    /// Puts one refresh token in the place of another; says whether that was still the present one.
+    /// Puts one refresh token in the place of another; says whether that was still the present one, and the session
+    /// lasts that the grant is bound to. Whoever ends the session ends the grant in the same unit, before this statement
+    /// or after it.
     ///
     /// # Errors
     /// When the database fails.
     pub async fn rotate(&self, id: &str, rotation: Rotation<'_>) -> Result<bool, Error> {
         let statement = sqlx::query(
             "UPDATE grants SET refresh_hash = $3, previous_hash = $2, successor = $4, successor_key = $5, \
-             rotated_at = $6, expires_at = $7 WHERE id = $1 AND refresh_hash = $2",
+             rotated_at = $6, expires_at = $7 WHERE id = $1 AND refresh_hash = $2 AND (offline = 1 OR EXISTS \
+             (SELECT 1 FROM sessions s WHERE s.id = grants.session_id AND s.expires_at > $6))",
         )
         .bind(id)
         .bind(rotation.from.as_slice())

@@ -44,6 +44,13 @@ pub const BY_TOKEN_HASH: &str = concat!(
     " FROM sessions s JOIN users u ON u.id = s.user_id WHERE s.token_hash = $1"
 );
 
+/// The statement behind [`SessionRepository::expiry_and_user`]; public for the tests of query plans.
+pub const EXPIRY_AND_USER: &str = concat!(
+    "SELECT s.expires_at, ",
+    user_columns!("u."),
+    " FROM sessions s JOIN users u ON u.id = s.user_id WHERE s.id = $1"
+);
+
 /// Keeps a session whose values are all given.
 const INSERT: &str = concat!(
     "INSERT INTO sessions (",
@@ -215,6 +222,17 @@ impl<S: Scope> SessionRepository<S> {
         let statement =
             sqlx::query("SELECT 1 FROM sessions WHERE id = $1 AND user_id = $2").bind(id).bind(user_id);
         Ok(self.scope.fetch_optional(statement).await?.is_some())
+    }
+
+    /// When the session with this id ends by itself, and whose it is, if it is there.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn expiry_and_user(&self, id: &str) -> Result<Option<(Timestamp, User)>, Error> {
+        let statement = sqlx::query(EXPIRY_AND_USER).bind(id);
+        let Some(row) = self.scope.fetch_optional(statement).await? else { return Ok(None) };
+        let mut columns = Columns::of(&row);
+        Ok(Some((columns.moment()?, columns.entity()?)))
     }
 
     /// When the session with this id ends by itself, if it is there.

@@ -1,10 +1,10 @@
 //! The statements of every request walk an index, however many rows there are.
 
-use signet::store::{Database, credentials, sessions, tasks};
+use signet::store::{Database, credentials, grants, sessions, tasks};
 use sqlx::{AssertSqlSafe, Executor, Row};
 
 /// The hot statements with something for each of their places.
-fn statements() -> [(&'static str, String); 4] {
+fn statements() -> [(&'static str, String); 7] {
     let filled = |text: &str, values: &[&str]| {
         values
             .iter()
@@ -14,6 +14,9 @@ fn statements() -> [(&'static str, String); 4] {
     [
         ("sign-in", filled(credentials::BY_EMAIL, &["'a@example.com'", "'credential'"])),
         ("session", filled(sessions::BY_TOKEN_HASH, &["HASH"])),
+        ("code exchange", filled(sessions::EXPIRY_AND_USER, &["'s'"])),
+        ("refresh", filled(grants::BY_FAMILY, &["HASH"])),
+        ("introspection", filled(grants::STANDING, &["'g'"])),
         ("add", filled(tasks::ADD, &["'i'", "'u'", "'t'", "'d'", "0", "5", "5", "100"])),
         ("page", filled(tasks::PAGE, &["'u'", "5", "'x'", "-1", "50"])),
     ]
