@@ -176,9 +176,8 @@ impl AccessTokens {
             return Ok((!ended).then_some(Origin::Machine));
         }
         let found = self.database.grants().standing(id).await?;
-        let given = found.filter(|found| {
-            found.grant.client_id.as_str() == client && found.grant.user_id == token.subject
-        });
+        let given = found
+            .filter(|found| found.grant.client_id.as_str() == client && found.grant.user_id == token.subject);
         let lasting = given.filter(|given| given.lasts(self.clock.now()));
         Ok(lasting.map(|given| Origin::Grant(Box::new(given))))
     }

@@ -12,12 +12,12 @@ use crate::store::support::{Kind, Postgres, Sqlite};
 use crate::support::agent::{Agent, Page};
 use crate::support::{PASSWORD, Reply, TestApp, User};
 
-const GRANT: &str = "urn:ietf:params:oauth:grant-type:device_code";
+pub const GRANT: &str = "urn:ietf:params:oauth:grant-type:device_code";
 const SCOPE: &str = "openid email tasks:read";
 const NOT_GOOD: &str = "This code is not good, or not any more";
 
 /// A public client on a device: nothing to send users back to.
-fn of_devices(client: &mut Client) {
+pub fn of_devices(client: &mut Client) {
     client.name = "The <b>television</b>".to_owned();
     client.application_type = ApplicationType::Native;
     client.auth_method = AuthMethod::None;
@@ -31,7 +31,7 @@ async fn begin_at(app: &TestApp, client: &Client, pairs: &[(&'static str, &str)]
     post_to(app, client, "/api/auth/device/code", &form(pairs)).await
 }
 
-async fn begin(provider: &Provider, client: &Client) -> Value {
+pub async fn begin(provider: &Provider, client: &Client) -> Value {
     begin_at(&provider.app, client, &[("scope", SCOPE)]).await.expect(200)
 }
 
@@ -56,7 +56,7 @@ async fn type_code(agent: &mut Agent, page: &Page, code: &str) -> Page {
 }
 
 /// The user signs in, types the code, and presses a button.
-async fn decide(provider: &Provider, user: &User, begun: &Value, button: &str) -> Page {
+pub async fn decide(provider: &Provider, user: &User, begun: &Value, button: &str) -> Page {
     let (mut agent, page) = signed_in(provider, user, "/device").await;
     let page = type_code(&mut agent, &page, begun["user_code"].as_str().unwrap()).await;
     let form = page.form(button);

@@ -125,37 +125,3 @@ async fn tokens_end_with_the_session_that_they_are_bound_to() {
     let offline = provider.granted(&client, &user, &Asked::scope("openid offline_access")).await;
     assert_eq!(offline["expires_in"], 900);
 }
-
-#[tokio::test]
-async fn keys_that_change_between_a_code_and_its_exchange_and_a_refresh_are_no_matter() {
-    let provider = Provider::start().await;
-    let client = provider.client("app", |_| ()).await;
-    let user = provider.app.signed_up("alice").await;
-    let first = provider.granted(&client, &user, &Asked::default()).await;
-    let kid = |token: &Value| part_of(token, 0)["kid"].as_str().unwrap().to_owned();
-    let code = provider.code(&client, &user, &Asked::default()).await;
-    let folder = provider.app.folder.path();
-    let database = format!("sqlite:{}", folder.join("signet.db").display());
-    let keys = folder.join("keys").display().to_string();
-    let settings = [
-        ("BETTER_AUTH_URL", ISSUER),
-        ("DATABASE_URL", &database),
-        ("SIGNET_KEYS_DIR", &keys),
-        ("BETTER_AUTH_SECRET", crate::support::SECRET),
-    ];
-    let rotate = ["keys", "rotate", "EdDSA", "--now", "--reason", "a test"];
-    let said = crate::command_line::server::run(folder, &rotate, &settings);
-    assert!(said.status.success(), "{}", crate::command_line::server::printed(&said));
-    let second = provider.another_instance().await;
-    let exchanged =
-        super::support::token_at(&second, &client, &Provider::exchange_form(&code)).await.expect(200);
-    assert_ne!(kid(&first["id_token"]), kid(&exchanged["id_token"]));
-    let caller = second.anonymous().bearing(exchanged["access_token"].as_str().unwrap());
-    caller.get("/api/me/tasks").await.expect(200);
-    let refresh = [
-        ("grant_type", "refresh_token".to_owned()),
-        ("refresh_token", first["refresh_token"].as_str().unwrap().to_owned()),
-    ];
-    let refreshed = super::support::token_at(&second, &client, &refresh).await.expect(200);
-    assert_eq!(kid(&refreshed["access_token"]), kid(&exchanged["access_token"]));
-}

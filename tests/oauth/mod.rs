@@ -22,6 +22,7 @@ mod push;
 mod reflection;
 mod refresh;
 mod returning;
+mod rotation;
 pub mod support;
 mod token_endpoint;
 mod upkeep;

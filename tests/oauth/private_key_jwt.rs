@@ -8,11 +8,13 @@ use poem::endpoint::make_sync;
 use poem::listener::{Acceptor, Listener, TcpListener};
 use rstest::rstest;
 use serde_json::{Value, json};
-use signet::model::client::{AuthMethod, Client};
+use signet::model::client::{AuthMethod, Client, GrantType};
 use signet_verify::crypto::SigningKey;
 use signet_verify::jose::base64url;
 
-use super::support::{Asked, ISSUER, Provider, assert_error, encoded, form, post};
+use super::support::{
+    Asked, ISSUER, Provider, REDIRECT_URI, VERIFIER, assert_error, challenge, encoded, form, post, post_to,
+};
 use crate::store::support::{Kind, Postgres, Sqlite};
 use crate::support::{BEGINNING, Reply, TestApp};
 
@@ -72,6 +74,40 @@ async fn assertion_proves_its_client_by_both_names_of_the_algorithm_and_both_aud
         ask_at(&provider.app, &assertion(1, alg, NOW, |_| ()), &[]).await.expect(200);
         let at_endpoint = assertion(2, alg, NOW, |claims| claims["aud"] = json!(endpoint));
         ask_at(&provider.app, &at_endpoint, &[("client_id", "app")]).await.expect(200);
+    }
+}
+
+#[tokio::test]
+async fn assertion_proves_its_client_at_every_endpoint_that_asks_who_it_is_and_another_key_s_at_none() {
+    let provider = Provider::start().await;
+    let client = provider.client("app", |client| {
+        signs(client);
+        client.grant_types.push(GrantType::DeviceCode);
+    });
+    let client = client.await;
+    let token = ask_at(&provider.app, &assertion(1, "EdDSA", NOW, |_| ()), &[]).await.expect(200);
+    let token = token["access_token"].as_str().unwrap();
+    let pushed = form(&[
+        ("response_type", "code"),
+        ("redirect_uri", REDIRECT_URI),
+        ("scope", "openid"),
+        ("code_challenge", &challenge(VERIFIER)),
+        ("code_challenge_method", "S256"),
+    ]);
+    for (path, said, status) in [
+        ("/api/auth/oauth2/par", pushed, 201),
+        ("/api/auth/device/code", form(&[("scope", "openid")]), 200),
+        ("/api/auth/oauth2/introspect", form(&[("token", token)]), 200),
+        ("/api/auth/oauth2/revoke", form(&[("token", token)]), 200),
+    ] {
+        let asked = async |seed: u8| {
+            let assertion = assertion(seed, "EdDSA", NOW, |_| ());
+            let proof = form(&[("client_assertion_type", TYPE), ("client_assertion", &assertion)]);
+            post_to(&provider.app, &client, path, &[said.clone(), proof].concat()).await
+        };
+        assert_error(&asked(3).await, 401, "invalid_client");
+        asked(1).await.expect(status);
+        assert_error(&post_to(&provider.app, &client, path, &said).await, 401, "invalid_client");
     }
 }
 
