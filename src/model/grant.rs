@@ -95,9 +95,9 @@ impl Bound {
     }
 }
 
-/// A grant, and what it lasts with.
+/// A grant as it is now.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Standing {
+pub struct GrantState {
     /// The grant.
     pub grant: Grant,
     /// When the session ends by itself in which it was given; none once that has ended.
@@ -106,7 +106,7 @@ pub struct Standing {
     pub user: User,
 }
 
-impl Standing {
+impl GrantState {
     /// Whether the session lasts, where the grant ends with it.
     pub fn session_lasts(&self, now: Timestamp) -> bool {
         self.grant.bound == Bound::Offline || self.session_end.is_some_and(|end| end > now)

@@ -18,7 +18,7 @@ use super::refresh_token::RefreshToken;
 use crate::identity::Sessions;
 use crate::identity::tokens::Issuer;
 use crate::model::client::Client;
-use crate::model::grant::{Grant, Shown, Standing};
+use crate::model::grant::{Grant, GrantState, Shown};
 use crate::model::session::Revocation;
 use crate::store::{self, Database};
 
@@ -42,7 +42,7 @@ pub enum Described {
 /// What an access token was made from.
 enum Origin {
     /// What a user gave.
-    Grant(Box<Standing>),
+    Grant(Box<GrantState>),
     /// The client itself.
     Machine,
 }
@@ -105,8 +105,8 @@ impl AccessTokens {
         if let Some(token) = RefreshToken::parse(text) {
             let found = self.database.grants().by_family(&token.family_hash()).await?;
             let found = found.filter(|found| found.family.judge(&token.hash(), now) == Shown::Current);
-            let lasting = found.map(|found| found.standing).filter(|standing| standing.lasts(now));
-            let grant = lasting.map(|standing| standing.grant).filter(|grant| grant.client_id == client.id);
+            let lasting = found.map(|found| found.state).filter(|state| state.lasts(now));
+            let grant = lasting.map(|state| state.grant).filter(|grant| grant.client_id == client.id);
             return Ok(grant.map(|grant| Described::Refresh(Box::new(grant))));
         }
         let Some(token) = self.read(text, now).await? else { return Ok(None) };
@@ -124,7 +124,7 @@ impl AccessTokens {
     pub async fn revoke(&self, client: &Client, text: &str) -> Result<(), Error> {
         if let Some(token) = RefreshToken::parse(text) {
             let found = self.database.grants().by_family(&token.family_hash()).await?;
-            let grant = found.map(|found| found.standing.grant).filter(|grant| grant.client_id == client.id);
+            let grant = found.map(|found| found.state.grant).filter(|grant| grant.client_id == client.id);
             return match grant {
                 Some(grant) => self.end(&grant).await,
                 None => Ok(()),
@@ -175,7 +175,7 @@ impl AccessTokens {
             let ended = self.database.sessions().is_revoked(id).await?;
             return Ok((!ended).then_some(Origin::Machine));
         }
-        let found = self.database.grants().standing(id).await?;
+        let found = self.database.grants().state(id).await?;
         let given = found
             .filter(|found| found.grant.client_id.as_str() == client && found.grant.user_id == token.subject);
         let lasting = given.filter(|given| given.lasts(self.clock.now()));

@@ -14,7 +14,7 @@ use super::refresh_token::RefreshToken;
 use crate::identity::Sessions;
 use crate::identity::tokens::Issuer;
 use crate::model::client::{Client, GrantType};
-use crate::model::grant::{AuthorizationCode, Bound, Grant, REFRESH_LIFETIME, Shown, Standing};
+use crate::model::grant::{AuthorizationCode, Bound, Grant, GrantState, REFRESH_LIFETIME, Shown};
 use crate::model::scope::ScopeSet;
 use crate::model::session::Revocation;
 use crate::model::user::User;
@@ -251,15 +251,15 @@ impl Tokens {
             let now = self.clock.now();
             let found = self.database.grants().by_family(&token.family_hash()).await?;
             let found =
-                found.filter(|found| found.standing.grant.client_id == client.id).ok_or(BAD_REFRESH_TOKEN)?;
-            let Standing { grant, user, .. } = &found.standing;
+                found.filter(|found| found.state.grant.client_id == client.id).ok_or(BAD_REFRESH_TOKEN)?;
+            let GrantState { grant, user, .. } = &found.state;
             let shown = found.family.judge(&token.hash(), now);
             if shown == Shown::Reused {
                 self.grants.end(&grant.id).await?;
                 self.counts.note(TokenEvent::RefreshTokenReused, grant);
                 return Err(BAD_REFRESH_TOKEN);
             }
-            if !found.standing.session_lasts(now) {
+            if !found.state.session_lasts(now) {
                 self.grants.end(&grant.id).await?;
                 return Err(BAD_REFRESH_TOKEN);
             }
@@ -271,7 +271,7 @@ impl Tokens {
                 narrower => narrower.unwrap_or(&grant.scope),
             };
             let resource = one_of(&grant.resources, asked.resource)?;
-            let session_end = found.standing.bounding_end();
+            let session_end = found.state.bounding_end();
             let made = Ingredients { client, grant, scope, resource, nonce: None, now, user, session_end };
             let issued = self.issue(made).await?;
             match self.rotate(&found, token, shown, now).await? {
@@ -387,7 +387,7 @@ impl Tokens {
         shown: Shown,
         now: Timestamp,
     ) -> Result<Option<RefreshToken>, Error> {
-        let grant = &found.standing.grant;
+        let grant = &found.state.grant;
         let context = [grant.id.as_bytes()];
         if shown == Shown::Repeated {
             let Some(sealed) = &found.successor else { return Err(BAD_REFRESH_TOKEN) };

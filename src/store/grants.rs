@@ -11,7 +11,7 @@ use super::sessions::Ending;
 use super::users::user_columns;
 use crate::model::amr::Amr;
 use crate::model::client::ClientId;
-use crate::model::grant::{Bound, Family, Grant, Standing};
+use crate::model::grant::{Bound, Family, Grant, GrantState};
 use crate::model::sealed::Sealed;
 use crate::model::session::Revocation;
 use signet_verify::clock::Timestamp;
@@ -42,8 +42,8 @@ macro_rules! columns {
     };
 }
 
-/// The columns of a [`Standing`], others that are given, and the tables of all.
-macro_rules! standing {
+/// The columns of a [`GrantState`], others that are given, and the tables of all.
+macro_rules! state {
     ($others:literal) => {
         concat!(
             columns!("g."),
@@ -55,13 +55,13 @@ macro_rules! standing {
     };
 }
 
-/// The statement behind [`GrantRepository::standing`]; public for the tests of query plans.
-pub const STANDING: &str = concat!("SELECT ", standing!(""), " WHERE g.id = $1");
+/// The statement behind [`GrantRepository::state`]; public for the tests of query plans.
+pub const STATE: &str = concat!("SELECT ", state!(""), " WHERE g.id = $1");
 
 /// The statement behind [`GrantRepository::by_family`]; public for the tests of query plans.
 pub const BY_FAMILY: &str = concat!(
     "SELECT ",
-    standing!(", g.refresh_hash, g.previous_hash, g.rotated_at, g.successor, g.successor_key"),
+    state!(", g.refresh_hash, g.previous_hash, g.rotated_at, g.successor, g.successor_key"),
     " WHERE g.family_hash = $1"
 );
 
@@ -83,7 +83,7 @@ impl FromColumns for Grant {
     }
 }
 
-impl FromColumns for Standing {
+impl FromColumns for GrantState {
     fn from_columns(columns: &mut Columns<'_>) -> Result<Self, Error> {
         let grant = columns.entity()?;
         let session_end = columns.next::<Option<i64>>()?.map(Timestamp::from_millis);
@@ -94,8 +94,8 @@ impl FromColumns for Standing {
 /// A grant that has refresh tokens.
 #[derive(Clone, Debug)]
 pub struct Refreshable {
-    /// The grant.
-    pub standing: Standing,
+    /// The grant as it is now.
+    pub state: GrantState,
     /// Its refresh tokens.
     pub family: Family,
     /// The present one, sealed, once there was another before it.
@@ -104,14 +104,14 @@ pub struct Refreshable {
 
 impl FromColumns for Refreshable {
     fn from_columns(columns: &mut Columns<'_>) -> Result<Self, Error> {
-        let standing = columns.entity()?;
+        let state = columns.entity()?;
         let current =
             hash(columns.next()?)?.ok_or_else(|| Error::Corrupt("a family without a token".to_owned()))?;
         let previous = hash(columns.next()?)?;
         let rotated_at = columns.next::<Option<i64>>()?.map(Timestamp::from_millis);
         let (bytes, master_key): (Option<Vec<u8>>, Option<String>) = (columns.next()?, columns.next()?);
         let successor = bytes.zip(master_key).map(|(bytes, master_key)| Sealed { bytes, master_key });
-        Ok(Self { standing, family: Family { current, previous, rotated_at }, successor })
+        Ok(Self { state, family: Family { current, previous, rotated_at }, successor })
     }
 }
 
@@ -228,12 +228,12 @@ impl<S: Scope> GrantRepository<S> {
         self.scope.fetch_optional(statement).await?.as_ref().map(entity).transpose()
     }
 
-    /// The grant with this id, and what it lasts with.
+    /// The grant with this id as it is now.
     ///
     /// # Errors
     /// When the database fails.
-    pub async fn standing(&self, id: &str) -> Result<Option<Standing>, Error> {
-        let statement = sqlx::query(STANDING).bind(id);
+    pub async fn state(&self, id: &str) -> Result<Option<GrantState>, Error> {
+        let statement = sqlx::query(STATE).bind(id);
         self.scope.fetch_optional(statement).await?.as_ref().map(entity).transpose()
     }
 

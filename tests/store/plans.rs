@@ -16,7 +16,7 @@ fn statements() -> [(&'static str, String); 7] {
         ("session", filled(sessions::BY_TOKEN_HASH, &["HASH"])),
         ("code exchange", filled(sessions::EXPIRY_AND_USER, &["'s'"])),
         ("refresh", filled(grants::BY_FAMILY, &["HASH"])),
-        ("introspection", filled(grants::STANDING, &["'g'"])),
+        ("introspection", filled(grants::STATE, &["'g'"])),
         ("add", filled(tasks::ADD, &["'i'", "'u'", "'t'", "'d'", "0", "5", "5", "100"])),
         ("page", filled(tasks::PAGE, &["'u'", "5", "'x'", "-1", "50"])),
     ]
