@@ -10,7 +10,6 @@ use super::decisions::{Decision, DecisionCounts};
 use super::grants::Grants;
 use crate::identity::Sessions;
 use crate::model::client::{Client, ClientId};
-use crate::model::grant::{Bound, Grant};
 use crate::model::scope::ScopeSet;
 use crate::store::{self, Database};
 
@@ -71,8 +70,10 @@ impl Consents {
             let resources: Vec<String> = resource.into_iter().collect();
             add(&mut found, consent.client_id, &consent.scope, resources, consent.granted_at);
         }
-        for grant in self.database.grants().of_user(user_id).await? {
-            if self.lasts(&grant).await? {
+        let now = self.clock.now();
+        for state in self.database.grants().of_user(user_id).await? {
+            if state.lasts(now) {
+                let grant = state.grant;
                 add(&mut found, grant.client_id, &grant.scope, grant.resources, grant.created_at);
             }
         }
@@ -97,14 +98,6 @@ impl Consents {
             self.counts.note(Decision::ConsentWithdrawn, client, Some(user_id));
         }
         Ok(withdrawn)
-    }
-
-    async fn lasts(&self, grant: &Grant) -> Result<bool, store::Error> {
-        let now = self.clock.now();
-        if grant.expires_at <= now || grant.bound == Bound::Offline {
-            return Ok(grant.expires_at > now);
-        }
-        Ok(self.database.sessions().expiry(&grant.session_id).await?.is_some_and(|end| end > now))
     }
 }
 

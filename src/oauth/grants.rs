@@ -6,7 +6,6 @@ use std::sync::Arc;
 
 use crate::identity::Sessions;
 use crate::model::client::ClientId;
-use crate::model::grant::Grant;
 use crate::store::{self, Database, GrantFilter};
 
 /// What users have given to clients.
@@ -25,22 +24,6 @@ impl Grants {
     /// The grants that `database` keeps; their ends are told as those of sessions are.
     pub fn new(database: Database, sessions: Arc<Sessions>) -> Self {
         Self { database, sessions }
-    }
-
-    /// What a user has given, oldest first.
-    ///
-    /// # Errors
-    /// When the database fails.
-    pub async fn of_user(&self, user_id: &str) -> Result<Vec<Grant>, store::Error> {
-        self.database.grants().of_user(user_id).await
-    }
-
-    /// The grant with this id, as long as it has not ended.
-    ///
-    /// # Errors
-    /// When the database fails.
-    pub async fn find(&self, id: &str) -> Result<Option<Grant>, store::Error> {
-        self.database.grants().find(id).await
     }
 
     /// Ends one grant; says whether there was one.

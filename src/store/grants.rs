@@ -219,15 +219,6 @@ impl<S: Scope> GrantRepository<S> {
         self.scope.execute(statement).await.map(drop)
     }
 
-    /// The grant with this id.
-    ///
-    /// # Errors
-    /// When the database fails.
-    pub async fn find(&self, id: &str) -> Result<Option<Grant>, Error> {
-        let statement = sqlx::query(concat!("SELECT ", columns!(""), " FROM grants WHERE id = $1")).bind(id);
-        self.scope.fetch_optional(statement).await?.as_ref().map(entity).transpose()
-    }
-
     /// The grant with this id as it is now.
     ///
     /// # Errors
@@ -246,31 +237,14 @@ impl<S: Scope> GrantRepository<S> {
         self.scope.fetch_optional(statement).await?.as_ref().map(entity).transpose()
     }
 
-    /// The grants of a user, oldest first.
+    /// The grants of a user as they are now, oldest first.
     ///
     /// # Errors
     /// When the database fails.
-    pub async fn of_user(&self, user_id: &str) -> Result<Vec<Grant>, Error> {
-        let statement = sqlx::query(concat!(
-            "SELECT ",
-            columns!(""),
-            " FROM grants WHERE user_id = $1 ORDER BY created_at, id"
-        ))
-        .bind(user_id);
-        entities(&self.scope.fetch_all(statement).await?)
-    }
-
-    /// The grants that were given in a session, oldest first.
-    ///
-    /// # Errors
-    /// When the database fails.
-    pub async fn of_session(&self, session_id: &str) -> Result<Vec<Grant>, Error> {
-        let statement = sqlx::query(concat!(
-            "SELECT ",
-            columns!(""),
-            " FROM grants WHERE session_id = $1 ORDER BY created_at, id"
-        ))
-        .bind(session_id);
+    pub async fn of_user(&self, user_id: &str) -> Result<Vec<GrantState>, Error> {
+        let statement =
+            sqlx::query(concat!("SELECT ", state!(""), " WHERE g.user_id = $1 ORDER BY g.created_at, g.id"))
+                .bind(user_id);
         entities(&self.scope.fetch_all(statement).await?)
     }
 

@@ -235,15 +235,6 @@ impl<S: Scope> SessionRepository<S> {
         Ok(Some((columns.moment()?, columns.entity()?)))
     }
 
-    /// When the session with this id ends by itself, if it is there.
-    ///
-    /// # Errors
-    /// When the database fails.
-    pub async fn expiry(&self, id: &str) -> Result<Option<Timestamp>, Error> {
-        let statement = sqlx::query("SELECT expires_at FROM sessions WHERE id = $1").bind(id);
-        self.scope.fetch_optional(statement).await?.map(|row| Columns::of(&row).moment()).transpose()
-    }
-
     /// The unexpired sessions of a user, oldest first.
     ///
     /// # Errors

@@ -199,7 +199,7 @@ impl World {
         After {
             operations: operations.to_vec(),
             outcomes,
-            living: living.into_iter().map(|grant| grant.id).collect(),
+            living: living.into_iter().map(|state| state.grant.id).collect(),
             revoked: database.sessions().revoked(START).await.unwrap(),
             story,
         }
