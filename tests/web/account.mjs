@@ -46,8 +46,12 @@ test("the token is shown with its claims, its life and its key, and its signatur
   await advance(120, page);
   await page.getByText("ended: the next request takes a new one").waitFor();
   await page.getByRole("button", { name: "Renew now" }).click();
-  // Until the server has read its keys again, two minutes later, a token lives that much shorter.
+  // The whole life of the new token; until the server has read its keys again, two minutes later, that is so much shorter.
   await page.waitForFunction(() => /^1[345]:\d\d$/.test(document.querySelector("#token-left").textContent));
+  const [issued, ends] = await Promise.all(["iat", "exp"].map(async (name) => parseInt(await claim(name).locator("td.mono").textContent(), 10)));
+  const [minutes, seconds] = (await page.getByRole("timer").textContent()).split(":").map(Number);
+  const passed = ends - issued - (60 * minutes + seconds);
+  assert.ok(passed >= 0 && passed < 60, `${passed} s of ${ends - issued} s have passed on the page`);
   assert.equal(await page.getByText(/eyJ/).count(), 0, "the token itself is not on the screen");
 });
 
